@@ -1,0 +1,47 @@
+"""`import septet` stays cheap: little time on top of numpy, and nothing heavy loaded before it is used."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BUDGET_MS = 100
+HEAVY = ("matplotlib", "PIL", "rich", "click", "scipy", "asyncio", "multiprocessing")
+
+
+def fresh_python(code: str, *arguments: str) -> str:
+    """Run code in a new process that finds this checkout first, and return what it printed."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.budget
+def test_importing_septet_costs_little_more_than_numpy(tmp_path):
+    output = tmp_path / "import_time.json"
+    script = ROOT / "benchmarks" / "import_time.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--runs", "7", "--output", str(output)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(output.read_text())
+    # The minima: other test workers share the cores, and only ever add time.
+    assert result["difference_of_minima_ms"] <= BUDGET_MS, f"over the budget of {BUDGET_MS} ms: {result}"
+
+
+def test_importing_septet_loads_nothing_heavy():
+    # What numpy loads by itself on this version is not septet's to answer for.
+    names = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    with_numpy = set(fresh_python(f"import numpy\n{names}").split())
+    with_septet = set(fresh_python(f"import septet\n{names}").split())
+    assert "septet" in with_septet
+    assert not sorted((with_septet - with_numpy) & set(HEAVY))
+
+
+def test_importing_septet_is_silent_and_starts_nothing():
+    code = "import threading, septet\nprint('threads', threading.active_count())"
+    assert fresh_python(code) == "threads 1\n"
