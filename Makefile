@@ -18,7 +18,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Each test worker is a process of its own: one BLAS thread each, or they fight for the cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help venv install setup setup-dev demo test check static format bench docs clean
+.PHONY: help venv install setup setup-dev demo test format bench docs clean \
+	check static check-format check-lint check-types check-floors check-text
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,9p'
 
@@ -59,11 +60,16 @@ test: setup
 check: static
 	$(PYTEST) -m "not slow"
 
-static: setup-dev
+static: check-format check-lint check-types check-floors check-text
+check-format: setup-dev
 	$(BIN)/ruff format --check .
+check-lint: setup-dev
 	$(BIN)/ruff check .
+check-types: setup-dev
 	$(BIN)/mypy
+check-floors: setup-dev
 	$(BIN)/python tools/check_floors.py
+check-text: setup-dev
 	$(BIN)/python tools/check_text.py
 
 format: setup-dev
