@@ -1,55 +1,68 @@
 """Write files whole or not at all."""
 
+from __future__ import annotations
+
 import contextlib
+import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 __all__ = ["open_atomic"]
 
+_numbers = itertools.count()
+
 
 @contextlib.contextmanager
 def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a temporary neighbour of `path` for writing and rename it to `path` on success.
+    """Open a temporary neighbour of a file for writing, and rename it to the file on success.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file to make or to replace. Its folder must exist.
+        The file to make or to replace. Its folder must exist. A file that is replaced keeps its permissions.
 
     Returns
     -------
     context manager of a binary file
         What is written to it appears at `path` when the block ends without an exception; when there is one, `path` is
-        as it was and the temporary file is gone.
+        as it was and the temporary file is gone. A process that dies in between leaves `path` as it was.
 
     Raises
     ------
     OSError
-        When the folder does not exist or cannot be written to.
+        When the folder does not exist or cannot be written to, or `path` is a folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "greeting.txt")
+    >>> with open_atomic(path) as file:
+    ...     count = file.write(b"hello")
+    >>> open(path).read()
+    'hello'
     """
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    target = Path(os.path.realpath(path))  # through a symbolic link, so that the link stays one
+    file = _create_neighbour(target)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _permissions(target))
-        os.replace(temporary, target)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(file.name, target.stat().st_mode & 0o777)
+        os.replace(file.name, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+            os.unlink(file.name)
         raise
 
 
-def _permissions(target: Path) -> int:
-    """Return the mode of the file that is replaced, or the one an ordinary `open` would give a new file."""
-    try:
-        return target.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)  # the only portable way to read it is to set it
-        os.umask(mask)
-        return 0o666 & ~mask
+def _create_neighbour(target: Path) -> BinaryIO:
+    """Create a file of an unused name in the same folder, with the permissions that `open` gives to a new file."""
+    while True:
+        try:
+            return open(target.with_name(f".{target.name}.{os.getpid()}-{next(_numbers)}.tmp"), "xb")
+        except FileExistsError:  # left by a process of the same number that died
+            continue

@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import zlib
-from typing import BinaryIO
+from io import BufferedReader
 
 import numpy
 
@@ -19,7 +19,7 @@ from septet.base.files import open_atomic
 __all__ = ["read_idx", "write_idx"]
 
 # The type codes of the format's description ("THE IDX FILE FORMAT", LeCun, Cortes, Burges).
-DTYPE_OF_CODE = {
+DTYPE_OF_CODE: dict[int, numpy.dtype] = {
     0x08: numpy.dtype(">u1"),
     0x09: numpy.dtype(">i1"),
     0x0B: numpy.dtype(">i2"),
@@ -98,7 +98,7 @@ def read_idx(path: str | os.PathLike[str]) -> numpy.ndarray:
 class _Reader:
     """One pass over an IDX stream that knows its offset for error messages."""
 
-    def __init__(self, name: str, stream: BinaryIO | gzip.GzipFile, capacity: int, is_compressed: bool) -> None:
+    def __init__(self, name: str, stream: BufferedReader | gzip.GzipFile, capacity: int, is_compressed: bool) -> None:
         self.name = name
         self.stream = stream
         self.capacity = capacity  # no more bytes than this can come out of the file
@@ -149,7 +149,7 @@ class _Reader:
             ) from error
         if needed:
             start = self.offset
-            found = self._fill(memoryview(values.reshape(-1).view(numpy.uint8)), expected)
+            found = self._fill(values.reshape(-1).view(numpy.uint8).data, expected)
             if found < needed:
                 raise self._error(start, expected, f"only {found} bytes")
         return values
