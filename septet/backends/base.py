@@ -1,0 +1,31 @@
+"""What a backend is: it turns a graph into a program, and a program turns arrays into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from septet.graph.graph import Graph
+
+
+class Program(Protocol):
+    """A graph made ready to run."""
+
+    graph: Graph
+
+    def __call__(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the values of the graph's roots (outputs, new values, effects) for values of its inputs.
+
+        Variables are read when the call starts; storing their new values is the caller's part.
+        """
+
+
+class Backend(Protocol):
+    """A way to run graphs."""
+
+    name: str
+
+    def compile(self, graph: Graph, **options: Any) -> Program:
+        """Return a program for a graph whose only free leaves are its inputs, constants and variables."""

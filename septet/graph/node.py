@@ -1,0 +1,182 @@
+"""The node: op, inputs, parameters, type. Everything in Septet is made of these.
+
+A node is immutable in what it means. One thing may happen to it once: it *settles*, that is, it becomes the constant that
+it is equal to, when its value has been computed and nobody needs to know how it was made.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from septet.base import dtypes
+from septet.base.dtypes import DType
+from septet.base.source import Source, here
+from septet.graph.context import SYMBOLIC, TRACKED, context
+from septet.graph.types import NodeType, TensorType, tensor_type
+
+if TYPE_CHECKING:
+    from septet.graph.op import Op
+
+_serials = itertools.count(1).__next__
+
+
+class Node:
+    """One application of an op, or a leaf.
+
+    Attributes
+    ----------
+    op : Op
+        What computes it, or one of the leaf ops of this module.
+    inputs : tuple of Node
+    params : tuple
+        The op's parameters in the order of its card; hashable.
+    type : TensorType or tuple of TensorType
+        A tuple for an op with several results; `item` nodes select from it.
+    key : int
+        The structural key: nodes that are built alike from leaves of the same types have the same key.
+    flags : int
+        TRACKED, SYMBOLIC (see `context`).
+    value : ndarray, tuple of ndarray or None
+        The value, where it is known.
+    source : tuple or None
+        Where the user made it: see `base.source`.
+    layers : tuple of str
+        The path of the layer that made it.
+    serial : int
+        Rises in the order of making, so sorting by it is a topological order.
+    """
+
+    __slots__ = (
+        "__weakref__", "flags", "inputs", "key", "layers", "op", "params", "serial", "source", "type", "value",
+    )  # fmt: skip
+
+    def __init__(
+        self, op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...], type: NodeType, key: int, flags: int,
+        value: Any, source: Source | None,
+    ) -> None:  # fmt: skip
+        self.op = op
+        self.inputs = inputs
+        self.params = params
+        self.type = type
+        self.key = key
+        self.flags = flags
+        self.value = value
+        self.source = source
+        self.layers = context.layers
+        self.serial = _serials()
+
+    # The operators (+, @, [] ...) are set by the cards, see `op.card`.
+    __array_ufunc__ = None
+    __hash__ = object.__hash__
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of a node with one result."""
+        return self.tensor_type.dtype
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The shape of a node with one result; None where a size is not known."""
+        return self.tensor_type.shape
+
+    @property
+    def ndim(self) -> int:
+        """The rank of a node with one result."""
+        return self.tensor_type.ndim
+
+    @property
+    def tensor_type(self) -> TensorType:
+        """The type of a node with one result."""
+        assert isinstance(self.type, TensorType), f"{self.op.name} has several results: select one with item()"
+        return self.type
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether a gradient can flow through the node."""
+        return bool(self.flags & TRACKED)
+
+    @property
+    def is_symbolic(self) -> bool:
+        """Whether the node depends on a symbol."""
+        return bool(self.flags & SYMBOLIC)
+
+    def param(self, name: str) -> Any:
+        """Return the parameter with the given name."""
+        return self.params[self.op.param_names.index(name)]
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the parameters by name."""
+        return dict(zip(self.op.param_names, self.params, strict=True))
+
+    def settle(self, value: Any) -> None:
+        """Become the constant that the node is equal to."""
+        self.value = value
+        self.inputs = ()
+        self.params = ()
+        self.op = CONSTANT
+        self.key = hash((CONSTANT.name, self.type))
+        self.flags = 0
+
+    def __repr__(self) -> str:
+        known = "" if self.value is None else " (known)"
+        return f"<{self.op.name}#{self.serial} {self.type!r}{known}>"
+
+
+class Leaf:
+    """The op of a node that is not computed: constant, symbol or variable."""
+
+    __slots__ = ("name", "param_names")
+    is_leaf = True
+    is_immediate = False
+
+    def __init__(self, name: str, param_names: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.param_names = param_names
+
+    def __repr__(self) -> str:
+        return f"<leaf {self.name}>"
+
+
+CONSTANT: Any = Leaf("constant")
+SYMBOL: Any = Leaf("symbol", ("name",))
+VARIABLE: Any = Leaf("variable", ("variable",))
+"""A snapshot of a Variable: `params` holds the Variable; the value is that of the snapshot, or, where that is still
+pending, the value of the one input."""
+
+
+def constant(value: np.ndarray, *, source: Source | None = None) -> Node:
+    """Return a leaf that holds an array; the caller gives the array away and must not write to it again."""
+    type_ = tensor_type(value.dtype, value.shape)
+    return Node(CONSTANT, (), (), type_, hash(("constant", type_)), 0, value, source)
+
+
+_scalars: dict[tuple[Any, ...], Node] = {}
+
+
+def scalar(value: bool | int | float | complex, dtype: DType) -> Node:
+    """Return the constant of a Python number in a given dtype; its value is part of its key."""
+    slot = (value, type(value), dtype) if value else (repr(value), type(value), dtype)  # tells 0.0 from -0.0
+    node = _scalars.get(slot)
+    if node is None:
+        kind = dtypes.KIND[dtype]
+        if kind == dtypes.INTEGER and type(value) is int:
+            info = np.iinfo(dtype)
+            if not info.min <= value <= info.max:
+                raise OverflowError(f"the Python integer {value} does not fit {dtype.name} ({info.min} to {info.max})")
+        array = np.array(value).astype(dtype)
+        array.flags.writeable = False
+        type_ = tensor_type(dtype, ())
+        node = Node(CONSTANT, (), (), type_, hash(("scalar", slot)), 0, array, None)
+        if len(_scalars) >= 4096:
+            _scalars.clear()
+        _scalars[slot] = node
+    return node
+
+
+def symbol(type: TensorType, name: str = "", *, is_tracked: bool = True, depth: int = 2) -> Node:
+    """Return a leaf without a value: an input of a graph."""
+    flags = SYMBOLIC | (TRACKED if is_tracked and dtypes.is_differentiable(type.dtype) else 0)
+    return Node(SYMBOL, (), (name,), type, hash(("symbol", type)), flags, None, here(depth))

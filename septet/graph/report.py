@@ -1,0 +1,88 @@
+"""The one template of every error about an op: what was broken, by which arguments, made where, called where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from septet.base.errors import SeptetError
+from septet.base.shapes import Shape
+from septet.base.source import Source, place_text, source_text
+from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
+from septet.graph.types import TensorType
+
+
+def origin(node: Node) -> str:
+    """Say in a few words where a node came from."""
+    place = place_text(node.source)
+    at = f", {place}" if place else ""
+    if node.op is SYMBOL:
+        name = f" {node.params[0]!r}" if node.params[0] else ""
+        return f"symbol{name}{at}"
+    if node.op is VARIABLE:
+        return f"variable {node.params[0].name!r}{at}"
+    if node.op is CONSTANT:
+        return f"data{at}"
+    return f"result of {node.op.name}{at}"
+
+
+def argument_names(input_names: Sequence[str], count: int) -> list[str]:
+    """Return one name for each argument; a variadic name is numbered."""
+    names = [name for name in input_names if not name.startswith("*")]
+    rest = count - len(names)
+    if input_names and input_names[-1].startswith("*"):
+        names += [f"{input_names[-1][1:]}[{index}]" for index in range(rest)]
+    return (names + [f"argument {index}" for index in range(len(names), count)])[:count]
+
+
+def _marker(dtype: str, shape: Shape, axes: Sequence[int]) -> str:
+    """A line of carets below the sizes of some axes in ``dtype[2, 3]``."""
+    line: dict[int, str] = {}
+    column = len(dtype) + 1
+    for axis, size in enumerate(shape):
+        text = "?" if size is None else str(size)
+        if axis in axes:
+            for offset in range(len(text)):
+                line[column + offset] = "^"
+        column += len(text) + 2
+    return "".join(line.get(i, " ") for i in range(max(line) + 1)) if line else ""
+
+
+def report(
+    error: SeptetError,
+    op_name: str,
+    input_names: Sequence[str],
+    inputs: Sequence[Node],
+    params: Mapping[str, Any],
+    layers: Sequence[str],
+    source: Source | None,
+) -> str:
+    """Return the whole text of an error raised by the op `op_name`."""
+    lines = [f"{op_name}: {error.message}"]
+    names = argument_names(input_names, len(inputs))
+    width = max(map(len, names), default=0)
+    marks: dict[int, list[int]] = {}
+    for position, axis in error.marks:
+        marks.setdefault(position, []).append(axis)
+    for position, (name, node) in enumerate(zip(names, inputs, strict=True)):
+        if isinstance(node.type, TensorType):
+            dtype, shape = node.type.dtype.name, node.type.shape
+            sizes = ", ".join("?" if size is None else str(size) for size in shape)
+            lines.append(f"  {name:<{width}}: {dtype}[{sizes}]   {origin(node)}")
+            marker = _marker(dtype, shape, [axis % max(len(shape), 1) for axis in marks.get(position, ())])
+            if marker:
+                lines.append(f"  {'':<{width}}  {marker}")
+        else:
+            lines.append(f"  {name:<{width}}: {node.type!r}   {origin(node)}")
+    shown = ", ".join(f"{name}={value!r}" for name, value in params.items())
+    if shown:
+        lines.append(f"  with {shown}" if len(shown) <= 200 else f"  with {shown[:197]}...")
+    if layers:
+        lines.append(f"  in layer {'/'.join(layers)}")
+    where = source_text(source)
+    if where:
+        lines.append(f"  at {where}")
+    if error.hint:
+        lines.append(f"  hint: {error.hint}")
+    lines.append(f"  [{error.code}] {error.page()}")
+    return "\n".join(lines)

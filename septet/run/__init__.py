@@ -1,0 +1,1 @@
+"""F6: running: evaluation on demand, `function`, `compile`, checking, explaining."""

@@ -1,0 +1,126 @@
+"""Evaluation on demand: computes the pending nodes that a value needs, in one go.
+
+Afterwards a node that nobody needs to differentiate settles (it becomes a constant and forgets how it was made), so a
+program that runs for days does not grow; a tracked node keeps its value and its inputs for as long as someone holds it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from septet.backends.reference.kernels import compute
+from septet.backends.reference.program import run_graph
+from septet.graph.context import TRACKED
+from septet.graph.graph import order
+from septet.graph.node import SYMBOL, VARIABLE, Node
+from septet.graph.op import ITEM, set_evaluator
+from septet.tensor.tensor import traced_error
+
+_lock = threading.RLock()
+wanted: weakref.WeakSet[Node] = weakref.WeakSet()
+"""Nodes that somebody will most likely ask for (losses that were differentiated): computed along with the next request."""
+
+
+def _is_known(node: Node) -> bool:
+    return node.value is not None
+
+
+def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
+    """Compute the values of some nodes.
+
+    Parameters
+    ----------
+    *roots : Node
+    keep_tracked : bool
+        Whether tracked nodes on the way keep their values for a backward pass to come.
+
+    Raises
+    ------
+    TracedValueError
+        If a node depends on a symbol.
+    """
+    with _lock:
+        targets = [node for node in roots if node.value is None]
+        if not targets:
+            return
+        targets += [node for node in wanted if node.value is None and node not in targets]
+        wanted.clear()
+        _run(targets, keep_tracked)
+
+
+def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
+    nodes = order(targets, stop=_is_known)
+    uses: dict[Node, int] = dict.fromkeys(nodes, 0)
+    for node in nodes:
+        if node.value is None:
+            for source in node.inputs:
+                uses[source] += 1
+    asked = set(targets)
+    computed: list[Node] = []
+    kept: set[Node] = set()
+    for node in nodes:
+        if node.value is not None:
+            continue
+        if node in asked or _held_elsewhere(node, uses[node]) or (keep_tracked and node.flags & TRACKED):
+            kept.add(node)
+    try:
+        for node in nodes:
+            if node.value is not None:
+                continue
+            sources = node.inputs
+            if node.op is SYMBOL or (node.op is VARIABLE and not sources):
+                raise traced_error(node, "a value was asked for that depends on a symbol")
+            if node.op is ITEM:
+                node.value = sources[0].value[node.params[0]]
+            elif node.op is VARIABLE:
+                node.value = sources[0].value
+            else:
+                node.value = compute(node, [source.value for source in sources], run_graph)
+            computed.append(node)
+            for source in sources:
+                uses[source] -= 1
+                if uses[source] == 0 and source not in kept and source.inputs:
+                    source.value = None
+    except BaseException:
+        for node in computed:
+            if node not in kept:
+                node.value = None
+        raise
+    for node in computed:
+        if node in kept and not node.flags & TRACKED and node.op is not VARIABLE:
+            node.settle(node.value)
+        elif node.op is VARIABLE:
+            node.inputs = ()
+    # what was neither kept nor freed in the loop had no user left: it goes with the list
+
+
+def _held_elsewhere(node: Node, uses: int) -> bool:
+    """Tell whether somebody besides the graph under evaluation holds a node (a handle, a pending node)."""
+    return sys.getrefcount(node) - uses > _BASE
+
+
+def _measure_base() -> int:
+    """Count the references that evaluation itself holds to a node, in the same way as `_held_elsewhere` sees them."""
+    global _BASE
+    _BASE = 0
+
+    class Probe:
+        inputs = ()
+
+    nodes = [Probe()]
+    uses: dict[Any, int] = dict.fromkeys(nodes, 0)
+    for node in nodes:
+        for base in range(1, 20):
+            _BASE = base
+            if not _held_elsewhere(node, uses[node]):  # type: ignore[arg-type]
+                return base
+    raise AssertionError("reference counts are not what they should be")
+
+
+_BASE = 0
+_measure_base()
+set_evaluator(evaluate)

@@ -1,0 +1,156 @@
+"""Variable: a named cell whose value persists, with a role, and a gradient beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from septet.base import dtypes
+from septet.base.errors import ArgumentError, ShapeError
+from septet.base.source import here
+from septet.graph.context import SYMBOLIC, TRACKED, context
+from septet.graph.node import VARIABLE, Node, constant
+from septet.graph.op import as_array, cast_to
+from septet.graph.types import TensorType, tensor_type
+from septet.tensor.tensor import Tensor
+from septet.tensor.wrap import unwrap
+
+ROLES = ("parameter", "weight", "bias", "scale", "embedding", "statistic", "state", "random")
+"""What a variable is for; the last three are not trained."""
+
+
+class Variable(Tensor):
+    """A tensor that can be assigned to: parameters of models, running statistics, counters.
+
+    Reading a variable records the value that it has then: a later `assign` does not change what was recorded. In a symbolic
+    graph and inside `compile` a variable stands for the value that it has when the compiled function runs.
+
+    Parameters
+    ----------
+    value : array-like
+        The first value; dtype and shape stay.
+    name : str
+    dtype : dtype, optional
+    role : str
+        One of `ROLES`: optimizers, regularizers and filters select by it.
+    trainable : bool, optional
+        Whether gradients flow to it; by default, whether the role is one that is trained and the dtype is a float.
+    is_symbolic : bool
+        Whether expressions of it are never computed by themselves, only by functions (as in Theano).
+
+    Attributes
+    ----------
+    grad : Tensor or None
+        What `backward` has accumulated.
+    """
+
+    __slots__ = ("_leaf", "_value", "grad", "is_symbolic", "name", "role", "trainable", "variable_type")
+
+    def __init__(
+        self, value: Any, name: str = "", *, dtype: Any = None, role: str = "parameter", trainable: bool | None = None,
+        is_symbolic: bool = False,
+    ) -> None:  # fmt: skip
+        if role not in ROLES:
+            raise ArgumentError(f"role {role!r} does not exist; the roles are {', '.join(ROLES)}")
+        if isinstance(value, Tensor):
+            value = value.value
+        array = as_array(value, None if dtype is None else dtypes.as_dtype(dtype))
+        self.name = name
+        self.role = role
+        self._value: np.ndarray | None = array
+        self._leaf: Node | None = None
+        self.variable_type: TensorType = tensor_type(array.dtype, array.shape)
+        if trainable is None:
+            trainable = role not in ROLES[-3:] and dtypes.is_differentiable(array.dtype)
+        self.trainable = trainable
+        self.is_symbolic = is_symbolic
+        self.grad: Tensor | None = None
+
+    @property
+    def node(self) -> Node:  # type: ignore[override]
+        """The leaf that stands for the present value (inside a trace: for the value at run time, or the update so far)."""
+        if context.trace is not None:
+            return context.trace.read(self)
+        leaf = self._leaf
+        if leaf is None:
+            leaf = self._leaf = self.new_leaf((), self._value, SYMBOLIC if self.is_symbolic else 0)
+        return leaf
+
+    def new_leaf(self, inputs: tuple[Node, ...], value: Any, flags: int) -> Node:
+        """Make a leaf that reads this variable."""
+        type_ = self.variable_type
+        if self.trainable:
+            flags |= TRACKED
+        return Node(VARIABLE, inputs, (self,), type_, hash(("variable", type_, id(self))), flags, value, here(3))
+
+    def current(self) -> np.ndarray:
+        """Return the present value as a read-only array (computed now if an assigned value is still pending)."""
+        if self._value is None:
+            leaf = self._leaf
+            assert leaf is not None
+            self._value = Tensor(leaf).value
+        return self._value
+
+    @property
+    def value(self) -> np.ndarray:
+        """The present value as a read-only array, without a copy."""
+        if context.trace is not None:
+            return Tensor(self.node).value
+        return self.current()
+
+    def assign(self, value: Any) -> Variable:
+        """Give the variable another value of the same dtype and shape.
+
+        A pending value stays pending until it is needed; inside a trace the assignment becomes an update of the graph.
+
+        Parameters
+        ----------
+        value : array-like or tensor
+            Python numbers and arrays are converted to the variable's dtype; a shape must agree.
+
+        Raises
+        ------
+        ShapeError
+            If the shape differs.
+        """
+        type_ = self.variable_type
+        new = unwrap(value)
+        if not isinstance(new, Node):
+            array = as_array(new, type_.dtype)
+            if array.shape != type_.shape:
+                raise ShapeError(f"variable {self.name!r} has shape {type_.shape}, the new value has {array.shape}")
+            if context.trace is None:
+                return self.store(array)
+            new = constant(array)
+        new = cast_to(new, type_.dtype)
+        if not new.type.accepts(type_) and new.type is not type_:  # type: ignore[union-attr]
+            raise ShapeError(f"variable {self.name!r} has type {type_!r}, the new value has {new.type!r}")
+        if context.trace is not None:
+            context.trace.assign(self, new)
+        elif new.value is not None:
+            self.store(new.value)
+        else:
+            self._value = None
+            self._leaf = self.new_leaf((new,), None, 0)
+        return self
+
+    def store(self, array: np.ndarray) -> Variable:
+        """Take over an array of the right type without a copy; the caller gives it away."""
+        if array.dtype != self.variable_type.dtype or array.shape != self.variable_type.shape:
+            raise ShapeError(
+                f"variable {self.name!r} has type {self.variable_type!r}, the new value is {array.dtype.name}{array.shape}"
+            )
+        array.flags.writeable = False
+        self._value = array
+        self._leaf = None
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.current(), separator=", ", threshold=20, edgeitems=2)
+        return f"Variable({self.name!r}, {self.role}, {self.variable_type!r}, {text})"
+

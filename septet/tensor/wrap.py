@@ -1,0 +1,99 @@
+"""The bridge between handles and nodes: functions of nodes become functions of tensors."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from septet.base import dtypes
+from septet.graph.node import Node, scalar
+from septet.graph.op import Op, items, record
+from septet.tensor.tensor import Tensor
+
+
+def unwrap(value: Any) -> Any:
+    """Return the value with every tensor in it (in lists, tuples, dicts, slices) replaced by its node."""
+    if isinstance(value, Tensor):
+        return value.node
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind([unwrap(item) for item in value])
+    if kind is dict:
+        return {key: unwrap(item) for key, item in value.items()}
+    if kind is slice:
+        return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
+    return value
+
+
+def wrap(value: Any) -> Any:
+    """Return the value with every node in it (in lists, tuples, named tuples, dicts) replaced by a tensor."""
+    if isinstance(value, Node):
+        if isinstance(value.type, tuple):
+            return tuple([Tensor(node) for node in items(value)])
+        return Tensor(value)
+    if isinstance(value, tuple):
+        wrapped = [wrap(item) for item in value]
+        return type(value)(*wrapped) if hasattr(value, "_fields") else tuple(wrapped)
+    if type(value) is list:
+        return [wrap(item) for item in value]
+    if type(value) is dict:
+        return {key: wrap(item) for key, item in value.items()}
+    return value
+
+
+def lift(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of tensors for a function of nodes."""
+
+    @functools.wraps(call)
+    def function(*args: Any, **words: Any) -> Any:
+        return wrap(call(*[unwrap(a) for a in args], **{k: unwrap(v) for k, v in words.items()}))
+
+    return function
+
+
+def unary(op: Op) -> Callable[[Tensor], Tensor]:
+    """Return the fastest method for a card with one input and no parameters."""
+
+    def method(self: Tensor) -> Tensor:
+        return Tensor(record(op, (self.node,)))
+
+    return method
+
+
+def binary(op: Op) -> Callable[[Tensor, Any], Any]:
+    """Return the fastest method for a card with two inputs and no parameters."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        a = self.node
+        if isinstance(other, Tensor):
+            return Tensor(record(op, (a, other.node)))
+        if type(other) in _SCALARS:
+            return Tensor(record(op, (a, scalar(other, dtypes.scalar_dtype(other, a.tensor_type.dtype)))))
+        if not _is_operand(other):
+            return NotImplemented
+        return Tensor(op(a, other))
+
+    return method
+
+
+def binary_reversed(op: Op) -> Callable[[Tensor, Any], Any]:
+    """Return the method for the reflected operator (``2 - x``)."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        b = self.node
+        if type(other) in _SCALARS:
+            return Tensor(record(op, (scalar(other, dtypes.scalar_dtype(other, b.tensor_type.dtype)), b)))
+        if not _is_operand(other):
+            return NotImplemented
+        return Tensor(op(unwrap(other), b))
+
+    return method
+
+
+_SCALARS = (float, int, bool, complex)
+
+
+def _is_operand(value: Any) -> bool:
+    """Tell whether an operator can take a value: arrays and nested lists, not strings or None."""
+    return hasattr(value, "__array__") or isinstance(value, (list, tuple, Node)) or type(value) in _SCALARS

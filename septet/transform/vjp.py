@@ -1,0 +1,160 @@
+"""Reverse mode: vector-Jacobian products of recorded nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from septet.base import dtypes
+from septet.base.errors import GradientError
+from septet.base.source import source_text
+from septet.graph.context import TRACKED
+from septet.graph.graph import order
+from septet.graph.node import Node
+from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
+from septet.ops.cast import cast
+from septet.ops.shaping import ones_like, sum_to, zeros_like
+
+
+def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
+    """Return the cotangents of `wrt`, given those of the outputs.
+
+    Only tracked nodes are followed. The result is a graph like any other, so it can be differentiated again.
+
+    Parameters
+    ----------
+    outputs : sequence of Node
+    cotangents : sequence of Node or None
+        One for each output, of its shape; None stands for zero.
+    wrt : sequence of Node
+        Any nodes, leaves or not.
+
+    Returns
+    -------
+    list of Node or None
+        None where no gradient flows.
+
+    Raises
+    ------
+    GradientError
+        If the path runs through an op that has no gradient.
+    """
+    targets = set(wrt)
+    nodes = order(outputs, stop=lambda node: not node.flags & TRACKED)
+    reaches: set[Node] = set()  # nodes that depend on a target by a tracked path
+    for node in nodes:
+        if node in targets or (node.flags & TRACKED and any(i in reaches for i in node.inputs)):
+            reaches.add(node)
+    collected: dict[Node, Any] = {}
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        if cotangent is not None and output in reaches:
+            _collect(collected, output, cotangent)
+    found: dict[Node, Node] = {}
+    for node in reversed(nodes):
+        g = collected.pop(node, None)
+        if g is None or node not in reaches:
+            continue
+        if node in targets:
+            found[node] = g
+        if not any(i in reaches for i in node.inputs):
+            continue
+        for source, cotangent in zip(node.inputs, pull(node, g), strict=True):
+            if cotangent is not None and source in reaches:
+                _collect(collected, source, cotangent)
+    return [found.get(node) for node in wrt]
+
+
+class Transforms:
+    """What the gradient rules of control flow, which hold graphs, are given to differentiate them with."""
+
+    vjp = staticmethod(vjp)
+
+
+def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:
+    """Add a cotangent to what a node has received so far."""
+    if isinstance(node.type, tuple):  # g is a dict from result index to cotangent
+        into = collected.setdefault(node, {})
+        for index, part in g.items():
+            into[index] = into[index] + part if index in into else part
+        return
+    before = collected.get(node)
+    collected[node] = g if before is None else before + g
+
+
+def pull(node: Node, g: Any) -> Sequence[Any]:
+    """Apply a node's gradient rule; the result has one cotangent (or None) for each input."""
+    op = node.op
+    if op is ITEM:
+        return ({node.params[0]: g},)
+    if not isinstance(op, Op):  # a snapshot of a variable ends every path
+        return (None,) * len(node.inputs)
+    if op.gradient is None:
+        raise GradientError(
+            f"{op.name} has no gradient: {op.no_gradient}\n  recorded at {source_text(node.source)}",
+            hint="st.stop_gradient(x) or x.detach() says that this path carries none",
+        )
+    words = node.keywords()
+    if op.is_higher_order:
+        words["transforms"] = Transforms
+    y: Any = node
+    if isinstance(node.type, tuple):
+        y = items(node)
+        g = tuple(g.get(index, None) for index in range(len(y)))
+        g = tuple(zeros_like(part) if given is None else given for part, given in zip(y, g, strict=True))
+    pulled = op.gradient(g, y, *node.inputs, **words)
+    if op.kind != ELEMENTWISE:
+        return pulled
+    return [None if p is None else fit(p, source) for p, source in zip(pulled, node.inputs, strict=True)]
+
+
+def fit(g: Node, like: Node) -> Node | None:
+    """Bring a cotangent to the shape and the dtype of the input that was broadcast or converted."""
+    if not dtypes.is_differentiable(like.dtype):
+        return None
+    if g.type is like.type:
+        return g
+    g = sum_to(g, like)
+    if dtypes.is_complex(g.dtype) and not dtypes.is_complex(like.dtype):
+        g = ops.real(g)
+    return g if g.dtype == like.dtype else cast(g, dtype=like.dtype)
+
+
+def grad(cost: Node, wrt: Sequence[Node], *, allow_unused: bool = False) -> list[Node]:
+    """Return the gradients of a real scalar.
+
+    Parameters
+    ----------
+    cost : Node
+        A real scalar.
+    wrt : sequence of Node
+    allow_unused : bool
+        Whether a node that the cost does not depend on gets zeros instead of an error.
+
+    Raises
+    ------
+    GradientError
+        If the cost is not a real scalar, or does not depend on a node.
+    """
+    if cost.type.is_known and cost.type.size != 1 or cost.ndim > 0:
+        raise GradientError(
+            f"a gradient needs a scalar cost, this one is {cost.type!r} ({cost.op.name})",
+            hint="reduce it with .sum() or .mean(), or use st.vjp or st.jacobian",
+        )
+    if not dtypes.is_float(cost.dtype):
+        raise GradientError(
+            f"a gradient needs a real floating-point cost, this one is {cost.type!r} ({cost.op.name})",
+            hint="convert with .astype, or take .real or abs() of a complex cost",
+        )
+    found = vjp([cost], [ones_like(cost)], wrt)
+    result = []
+    for position, (node, g) in enumerate(zip(wrt, found, strict=True)):
+        if g is None:
+            if not allow_unused:
+                raise GradientError(
+                    f"the cost does not depend on variable number {position} ({node.op.name} {node.type!r}, made at "
+                    f"{source_text(node.source)}) by a path that carries gradients",
+                    hint="allow_unused=True gives zeros; no_grad, detach and integer conversions cut paths",
+                )
+            g = zeros_like(node)
+        result.append(g)
+    return result
