@@ -14,10 +14,10 @@ HEAD = """\
 
 *Written by `tools/generate_settings.py` from the table in `septet/base/config.py`; change it there.*
 
-A setting takes its value from the last of these that speaks: its default; its environment variable, read once when Septet
-is imported; `config.set(name=value)`, for the whole process; `with config.override(name=value):`, for the block and for
-the thread (or asyncio task) that runs it. A value that is not allowed is an error that says where it came from; an unknown
-variable that begins with `SEPTET_` is a warning. `print(config.table())` shows all values and their origins.
+A setting takes its value from the last of these that speaks: its default; its environment variable, read once when
+Septet is imported; `config.set(name=value)`, for the whole process; `with config.override(name=value):`, for the block
+and for the thread (or asyncio task) that runs it. A value that is not allowed is an error that says where it came from;
+an unknown variable that begins with `SEPTET_` is a warning. `print(config.table())` shows all values and their origins.
 
 ```python
 from septet.base.config import config
