@@ -1,0 +1,238 @@
+"""Image files as inputs of a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+
+from septet.base.errors import ArgumentError, DataError, MissingDataError
+from septet.view.canvas import require
+
+__all__ = ["LoadedImage", "load_image"]
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as everywhere in image files
+_NPY_MAGIC = b"\x93NUMPY"
+_FLAT = 0.02  # a picture whose values span less holds nothing to compare with its background
+
+
+class LoadedImage(NamedTuple):
+    """An image as a model's input, and what was done to it."""
+
+    pixels: numpy.ndarray
+    """float32, in the shape asked for, from 0 to 1."""
+    is_inverted: bool
+    """Whether dark and light were exchanged."""
+    note: str
+    """One sentence for the user: size, colours and inversion, with its reason."""
+
+
+def load_image(
+    path: str | os.PathLike[str], shape: Sequence[int], *, invert: bool | None = None, keep_aspect: bool = True
+) -> LoadedImage:
+    """Read a PNG, JPEG or ``.npy`` file as one input of an image model.
+
+    The image is turned as its camera says, put on plain paper where it is transparent, made gray or RGB as the shape
+    asks, resized with an antialiasing filter (Lanczos), and scaled to 0 ... 1. The models of MNIST and its like expect
+    light figures on black, so a dark figure on light paper is inverted.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file; its content decides the format. A ``.npy`` file holds integers over their dtype's whole range, or
+        floats from 0 to 1.
+    shape : sequence of int
+        The model's input without the batch.
+    invert : bool, optional
+        Whether to exchange dark and light. When not given, a gray input is inverted if its figure is darker than
+        its border; a colour input never is. The note says what was decided, and why.
+    keep_aspect : bool
+        Whether to extend the shorter side with the colour of the border rather than to distort the figure.
+
+    Returns
+    -------
+    LoadedImage
+        ``pixels``, ``is_inverted``, ``note``.
+
+    Shape
+    -----
+    `shape` is ``(H, W)``, ``(1, H, W)`` or ``(3, H, W)``; so is the result's.
+
+    Dtype
+    -----
+    float32
+
+    Raises
+    ------
+    MissingDataError
+        When there is no such file.
+    DataError
+        When the file is not an image, or is damaged.
+    ArgumentError
+        When the shape is not that of an image.
+    NotSupportedError
+        When Pillow is not installed and needed: ``pip install septet[view]``.
+    """
+    name = os.fspath(path)
+    height, width, channels = _read_shape(shape)
+    if not Path(name).is_file():
+        raise MissingDataError(f"load_image: there is no file {name!r}")
+    values = _read_file(name)  # (H, W) or (H, W, 3), float32 in 0 ... 1
+    source_height, source_width = values.shape[:2]
+    was_colour = values.ndim == 3
+    values = _as_channels(values, channels)
+    is_inverted, reason = _decide_inversion(values, invert)
+    if values.shape[:2] != (height, width):
+        if keep_aspect:
+            values = _pad_to_aspect(values, height / width)
+        values = _resize(values, height, width)
+    if is_inverted:
+        values = 1 - values
+    pixels = numpy.moveaxis(values, -1, 0) if values.ndim == 3 else values  # (C, H, W) or (H, W)
+    pixels = numpy.ascontiguousarray(pixels, dtype=numpy.float32).reshape(tuple(shape))
+    colours = "colour" if was_colour else "gray"
+    target = "colour" if channels == 3 else "gray"
+    note = (
+        f"{source_width} x {source_height} {colours} made {width} x {height} {target}; "
+        f"{'inverted' if is_inverted else 'not inverted'}: {reason}"
+    )
+    return LoadedImage(pixels, is_inverted, note)
+
+
+def _read_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    sizes = tuple(shape)
+    channels = sizes[0] if len(sizes) == 3 else 1
+    if len(sizes) not in (2, 3) or channels not in (1, 3) or min(sizes) < 1:
+        raise ArgumentError(f"load_image: shape must be (H, W), (1, H, W) or (3, H, W), received {sizes}")
+    return sizes[-2], sizes[-1], channels
+
+
+def _read_file(name: str) -> numpy.ndarray:
+    with open(name, "rb") as file:
+        is_npy = file.read(len(_NPY_MAGIC)) == _NPY_MAGIC
+    values = _read_npy(name) if is_npy else _read_picture(name)
+    if values.size == 0:
+        raise DataError(f"load_image: {name!r} holds no pixels, shape {values.shape}")
+    return values
+
+
+def _read_npy(name: str) -> numpy.ndarray:
+    try:
+        values = numpy.load(name, allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        raise DataError(f"load_image: {name!r} is a damaged or foreign .npy file: {error}") from error
+    if values.ndim == 3 and values.shape[0] in (1, 3) and values.shape[2] not in (1, 3):
+        values = numpy.moveaxis(values, 0, -1)  # (H, W, C)
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    if values.ndim != 2 and not (values.ndim == 3 and values.shape[2] == 3):
+        raise DataError(
+            f"load_image: {name!r}: expected (H, W), (1, H, W), (3, H, W) or (H, W, 3), found {values.shape}"
+        )
+    if values.dtype.kind in "iu":
+        return _scale(values, float(numpy.iinfo(values.dtype).max))
+    if values.dtype.kind not in "bf":
+        raise DataError(f"load_image: {name!r}: expected integers, booleans or floats, found dtype {values.dtype}")
+    values = values.astype(numpy.float32)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise DataError(
+            f"load_image: {name!r}: floats must be from 0 to 1, found {values.min():.4g} to {values.max():.4g}"
+        )
+    return values
+
+
+def _read_picture(name: str) -> numpy.ndarray:
+    image_module = require("PIL.Image", "Pillow", "load_image")
+    operations = require("PIL.ImageOps", "Pillow", "load_image")
+    try:
+        with image_module.open(name) as opened:
+            picture = operations.exif_transpose(opened)
+            picture.load()
+    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
+        raise DataError(f"load_image: {name!r} is not an image that can be read: {error}") from error
+    if picture.mode.startswith("I;16") or picture.mode == "I":  # 16 bits per pixel
+        return _scale(numpy.asarray(picture), 65535.0)
+    if picture.mode == "F":
+        values = numpy.asarray(picture, dtype=numpy.float32)
+        return _scale(values, max(float(values.max()), 1.0))
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        return _on_paper(numpy.asarray(picture.convert("RGBA"), dtype=numpy.float32) / 255)
+    if picture.mode in ("1", "L"):
+        return _scale(numpy.asarray(picture.convert("L")), 255.0)
+    return _scale(numpy.asarray(picture.convert("RGB")), 255.0)
+
+
+def _scale(values: numpy.ndarray, largest: float) -> numpy.ndarray:
+    return numpy.clip(values.astype(numpy.float32) / numpy.float32(largest), 0, 1)
+
+
+def _on_paper(values: numpy.ndarray) -> numpy.ndarray:
+    """Put a transparent picture on white paper or, when what is drawn is light, on black."""
+    colours, opacity = values[:, :, :3], values[:, :, 3:]  # (H, W, 3), (H, W, 1)
+    weight = float(opacity.sum())
+    ink = float((_luminance(colours) * opacity[:, :, 0]).sum()) / weight if weight else 0.0
+    paper = 1.0 if ink < 0.5 else 0.0
+    return (colours * opacity + paper * (1 - opacity)).astype(numpy.float32)
+
+
+def _luminance(values: numpy.ndarray) -> numpy.ndarray:
+    return values @ numpy.array(_LUMINANCE, dtype=numpy.float32)  # (H, W, 3) -> (H, W)
+
+
+def _as_channels(values: numpy.ndarray, channels: int) -> numpy.ndarray:
+    if channels == 1:
+        return _luminance(values) if values.ndim == 3 else values  # (H, W)
+    return values if values.ndim == 3 else numpy.repeat(values[:, :, None], 3, axis=2)  # (H, W, 3)
+
+
+def _border(values: numpy.ndarray) -> numpy.ndarray:
+    """Return the pixels of the outermost rows and columns, (P,) or (P, 3)."""
+    return numpy.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
+def _decide_inversion(values: numpy.ndarray, invert: bool | None) -> tuple[bool, str]:
+    """Return whether to invert, and the reason."""
+    if invert is not None:
+        return bool(invert), "as asked"
+    if values.ndim == 3:
+        return False, "a colour image"
+    background = float(numpy.median(_border(values)))
+    darkest, lightest = (float(value) for value in numpy.percentile(values, (1, 99)))
+    if lightest - darkest < _FLAT:
+        darkest, lightest = float(values.min()), float(values.max())  # a few thin lines
+    if lightest - darkest < _FLAT:
+        return False, "the image is flat"
+    if background - darkest > lightest - background:
+        return True, "a dark figure on a light background"
+    return False, "a light figure on a dark background"
+
+
+def _pad_to_aspect(values: numpy.ndarray, aspect: float) -> numpy.ndarray:
+    """Extend the shorter side, equally at both ends, until height / width is near the aspect."""
+    height, width = values.shape[:2]
+    wanted_height = max(height, round(width * aspect))
+    wanted_width = max(width, round(height / aspect))
+    above, left = (wanted_height - height) // 2, (wanted_width - width) // 2
+    padded = numpy.empty((wanted_height, wanted_width, *values.shape[2:]), dtype=numpy.float32)
+    padded[...] = numpy.median(_border(values), axis=0)
+    padded[above : above + height, left : left + width] = values
+    return padded
+
+
+def _resize(values: numpy.ndarray, height: int, width: int) -> numpy.ndarray:
+    """Resize each channel in float32; Pillow's filter covers all source pixels when it shrinks."""
+    image_module: Any = require("PIL.Image", "Pillow", "load_image")
+    channels = [values] if values.ndim == 2 else list(numpy.moveaxis(values, -1, 0))
+    resized = [
+        numpy.asarray(
+            image_module.fromarray(numpy.ascontiguousarray(channel, dtype=numpy.float32)).resize(
+                (width, height), image_module.Resampling.LANCZOS
+            )
+        )
+        for channel in channels
+    ]
+    result = resized[0] if values.ndim == 2 else numpy.stack(resized, axis=-1)
+    return numpy.clip(result, 0, 1)  # Lanczos overshoots at edges
