@@ -38,8 +38,9 @@ def usable_cores(root: str = "/", environment: Mapping[str, str] = os.environ) -
     """Return how many cores this process can keep busy: the least of all limits, at least 1.
 
     The limits are the processors of the machine, the affinity of the process, the CPU quotas of its control group and
-    of all groups around it, and the setting `threads` (``SEPTET_NUM_THREADS``) or, where that is 0, ``OMP_NUM_THREADS``.
-    Files are read at every call (about 0.1 ms): call it when a pool is made, not for every piece of work.
+    of all groups around it, and the setting `threads` (``SEPTET_NUM_THREADS``) or, where that is 0, the variable
+    ``OMP_NUM_THREADS``. Files are read at every call (about 0.1 ms): call it when a pool is made, not for every piece
+    of work.
 
     Parameters
     ----------
