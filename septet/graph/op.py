@@ -283,6 +283,7 @@ def _after(node: Node) -> None:
             return
     if node.op.has_effect and context.trace is not None:
         context.trace.effects.append(node)
+        return  # it happens when the graph runs
     if _evaluate and not node.flags & SYMBOLIC:
         _evaluate[0](node)
 
