@@ -283,7 +283,8 @@ def _after(node: Node) -> None:
             return
     if node.op.has_effect and context.trace is not None:
         context.trace.effects.append(node)
-        return  # it happens when the graph runs
+        node.flags |= SYMBOLIC  # it happens when the graph runs, even if nothing in it depends on a symbol
+        return
     if _evaluate and not node.flags & SYMBOLIC:
         _evaluate[0](node)
 
