@@ -1,8 +1,8 @@
 """Control flow over sub-graphs: call, cond, while_loop, scan.
 
-A sub-graph is closed: everything that it needs comes in through its inputs, and it neither reads nor updates variables. The
-functions of `septet.tensor.control` make such graphs of Python functions. Sizes that are None on one side fit any size on
-the other; where they differ after all, the graph's own ops say so when it runs.
+A sub-graph is closed: everything that it needs comes in through its inputs, and it neither reads nor updates variables.
+The functions of `septet.tensor.control` make such graphs of Python functions. Sizes that are None on one side fit any
+size on the other; where they differ after all, the graph's own ops say so when it runs.
 
 These cards work on results as a tuple: use `items(node)`.
 """
@@ -20,147 +20,49 @@ from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape
 from septet.base.text import shape_text
 from septet.graph.graph import Graph
-from septet.graph.node import CONSTANT, Node, symbol
+from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops, record
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.elementwise import add, multiply
-from septet.ops.shaping import broadcast_to, reshape, sizes_of, transpose, zeros_like
-
-# What all four have in common.
-
-
-def _check_graph(graph: Any, name: str) -> None:
-    if not isinstance(graph, Graph):
-        raise ArgumentError(f"{name} must be a Graph, got {graph!r}")
-    if graph.updates:
-        raise ArgumentError(f"{name} updates variables; a sub-graph returns new values as outputs")
-
-
-def fits(a: Shape, b: Shape) -> bool:
-    """Tell whether two shapes can be the same when the graph runs."""
-    return len(a) == len(b) and all(s is None or t is None or s == t for s, t in zip(a, b, strict=True))
-
-
-def merge(a: Shape, b: Shape) -> Shape:
-    """Return the sizes known in either of two shapes that fit."""
-    return tuple(t if s is None else s for s, t in zip(a, b, strict=True))
-
-
-def _types(nodes: Sequence[Node]) -> list[TensorType]:
-    return [node.tensor_type for node in nodes]
-
-
-def _check_dtypes(graph: Graph, given: Sequence[DType], name: str, offset: int = 0) -> None:
-    wanted = [type_.dtype for type_ in _types(graph.inputs)]
-    if len(given) != len(wanted):
-        raise ArgumentError(f"{name} takes {len(wanted)} operands, got {len(given)}")
-    for position, (dtype, own) in enumerate(zip(given, wanted, strict=True)):
-        if dtype != own:
-            raise DTypeError(f"operand {position + offset} is {dtype.name}, {name} takes {own.name} there")
-
-
-def _check_shapes(graph: Graph, given: Sequence[Shape], name: str, offset: int = 0) -> None:
-    for position, (shape, own) in enumerate(zip(given, _types(graph.inputs), strict=True)):
-        if not fits(shape, own.shape):
-            raise ShapeError(
-                f"operand {position + offset} has shape {shape_text(shape)}, {name} takes {shape_text(own.shape)} there",
-                marks=[(position + offset, axis) for axis in range(len(shape))],
-            )
-
-
-def _out_dtypes(graph: Graph) -> tuple[DType, ...]:
-    return tuple(type_.dtype for type_ in _types(graph.outputs))
-
-
-def _is_smooth(node: Node) -> bool:
-    return dtypes.is_differentiable(node.dtype)
-
-
-def _wanted(inputs: Sequence[Node], first: int = 0) -> list[int]:
-    """Return the positions of the inputs that a cotangent is worked out for: floats that a gradient can flow through."""
-    return [index for index, node in enumerate(inputs) if index >= first and node.is_tracked and _is_smooth(node)]
-
-
-def _is_zero(node: Node) -> bool:
-    """Tell whether a node is zeros as `zeros_like` makes them."""
-    while node.op is not CONSTANT and node.op.name == "broadcast_to":
-        node = node.inputs[0]
-    return node.op is CONSTANT and node.value is not None and node.value.ndim == 0 and not node.value
-
-
-def pullback(graph: Graph, wanted: Sequence[int], transforms: Any) -> Graph:
-    """Return the graph from inputs and cotangents (one for each differentiable output) to cotangents of wanted inputs."""
-    seeds = [symbol(node.tensor_type) if _is_smooth(node) else None for node in graph.outputs]
-    targets = [graph.inputs[index] for index in wanted]
-    found = transforms.vjp(graph.outputs, seeds, targets)
-    results = [zeros_like(node) if g is None else g for node, g in zip(targets, found, strict=True)]
-    return Graph([*graph.inputs, *[seed for seed in seeds if seed is not None]], results, name=f"pullback {graph.name}")
-
-
-def pushforward(graph: Graph, moving: Sequence[int], transforms: Any) -> Graph:
-    """Return the graph from inputs and tangents of the moving ones to tangents of all differentiable outputs."""
-    tangents = [symbol(graph.inputs[index].tensor_type) for index in moving]
-    found = transforms.jvp(graph.outputs, [graph.inputs[index] for index in moving], tangents)
-    results = [
-        zeros_like(node) if t is None else t for node, t in zip(graph.outputs, found, strict=True) if _is_smooth(node)
-    ]
-    return Graph([*graph.inputs, *tangents], results, name=f"pushforward {graph.name}")
-
-
-def _spread(outputs: Sequence[Node], found: Sequence[Node]) -> tuple[Node | None, ...]:
-    """Give every differentiable output its tangent, the others None."""
-    rest = iter(found)
-    return tuple([next(rest) if _is_smooth(node) else None for node in outputs])
-
-
-def _batch_size(inputs: Sequence[Node], is_batched: Sequence[bool]) -> Any:
-    """Return the size of the batch axis: an int, or a node where it is not known."""
-    return next(sizes_of(node)[0] for node, mark in zip(inputs, is_batched, strict=True) if mark)
-
-
-def _repeat(x: Node, size: Any) -> Node:
-    """Repeat along a new first axis."""
-    return broadcast_to(x, (size, *sizes_of(x)))
-
-
-def batched(graph: Graph, is_batched: Sequence[bool], wanted: Sequence[bool] | None, transforms: Any) -> Graph:
-    """Return the graph for batches, with the wanted outputs (None: all) batched even where they are the same in the batch."""
-    found, marks = transforms.vmap(graph, list(is_batched))
-    size = _batch_size(found.inputs, is_batched)
-    wanted = [True] * len(marks) if wanted is None else wanted
-    outputs = [
-        _repeat(node, size) if want and not mark else node
-        for node, mark, want in zip(found.outputs, marks, wanted, strict=True)
-    ]
-    return found.with_roots(outputs)
-
-
-def _align(predicate: Node, value: Node) -> Node:
-    """Bring a batch of predicates to the rank of a value with the batch on axis 0."""
-    return reshape(predicate, (sizes_of(predicate)[0], *[1] * (value.ndim - 1)))
-
-
-def _select(predicate: Node, a: Node, b: Node) -> Node:
-    return ops.where(_align(predicate, a), a, b)
-
+from septet.ops.shaping import transpose, zeros_like
+from septet.ops.subgraph import (
+    batch_size,
+    batched,
+    batched_marks,
+    check_carry,
+    check_dtypes,
+    check_graph,
+    check_shapes,
+    fits,
+    is_smooth,
+    is_zero,
+    out_dtypes,
+    pullback,
+    pushforward,
+    repeat,
+    select,
+    spread,
+    types_of,
+    wanted_inputs,
+)  # fmt: skip
 
 # call
 
 
 def _call_shape(*given: Shape, graph: Graph) -> tuple[Shape, ...]:
-    _check_shapes(graph, given, "the graph")
-    return tuple(type_.shape for type_ in _types(graph.outputs))
+    check_shapes(graph, given, "the graph")
+    return tuple(type_.shape for type_ in types_of(graph.outputs))
 
 
 def _call_dtype(*given: DType, graph: Graph) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
-    _check_graph(graph, "graph")
-    _check_dtypes(graph, given, "the graph")
-    return given, _out_dtypes(graph)
+    check_graph(graph, "graph")
+    check_dtypes(graph, given, "the graph")
+    return given, out_dtypes(graph)
 
 
 def _call_gradient(g: Any, y: Any, *inputs: Node, graph: Graph, transforms: Any) -> list[Node | None]:
-    wanted = _wanted(inputs)
-    seeds = [part for part, node in zip(g, graph.outputs, strict=True) if _is_smooth(node)]
+    wanted = wanted_inputs(inputs)
+    seeds = [part for part, node in zip(g, graph.outputs, strict=True) if is_smooth(node)]
     found = iter(items(call(*inputs, *seeds, graph=pullback(graph, wanted, transforms))) if wanted else ())
     return [next(found) if index in wanted else None for index in range(len(inputs))]
 
@@ -168,7 +70,7 @@ def _call_gradient(g: Any, y: Any, *inputs: Node, graph: Graph, transforms: Any)
 def _call_tangent(tangents: Any, y: Any, *inputs: Node, graph: Graph, transforms: Any) -> tuple[Node | None, ...]:
     moving = [index for index, t in enumerate(tangents) if t is not None]
     forward = pushforward(graph, moving, transforms)
-    return _spread(graph.outputs, items(call(*inputs, *[tangents[index] for index in moving], graph=forward)))
+    return spread(graph.outputs, items(call(*inputs, *[tangents[index] for index in moving], graph=forward)))
 
 
 def _call_batch(is_batched: Sequence[bool], *inputs: Node, graph: Graph, transforms: Any) -> tuple[Node, ...]:
@@ -215,11 +117,11 @@ call = card(
 def _cond_dtype(
     predicate: DType, *given: DType, then_graph: Graph, else_graph: Graph
 ) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
-    _check_graph(then_graph, "then_graph")
-    _check_graph(else_graph, "else_graph")
-    _check_dtypes(then_graph, given, "the graph of the true branch", 1)
-    _check_dtypes(else_graph, given, "the graph of the false branch", 1)
-    first, second = _out_dtypes(then_graph), _out_dtypes(else_graph)
+    check_graph(then_graph, "then_graph")
+    check_graph(else_graph, "else_graph")
+    check_dtypes(then_graph, given, "the graph of the true branch", 1)
+    check_dtypes(else_graph, given, "the graph of the false branch", 1)
+    first, second = out_dtypes(then_graph), out_dtypes(else_graph)
     if len(first) != len(second):
         raise ArgumentError(f"the true branch has {len(first)} results, the false branch {len(second)}")
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
@@ -238,10 +140,10 @@ def _cond_shape(predicate: Shape, *given: Shape, then_graph: Graph, else_graph: 
             marks=[(0, axis) for axis in range(len(predicate))],
             hint="reduce it with .any() or .all(), or choose element by element with st.where",
         )
-    _check_shapes(then_graph, given, "the graph of the true branch", 1)
-    _check_shapes(else_graph, given, "the graph of the false branch", 1)
+    check_shapes(then_graph, given, "the graph of the true branch", 1)
+    check_shapes(else_graph, given, "the graph of the false branch", 1)
     shapes = []
-    for index, (a, b) in enumerate(zip(_types(then_graph.outputs), _types(else_graph.outputs), strict=True)):
+    for index, (a, b) in enumerate(zip(types_of(then_graph.outputs), types_of(else_graph.outputs), strict=True)):
         if not fits(a.shape, b.shape):
             raise ShapeError(f"result {index} is {a!r} in the true branch and {b!r} in the false branch")
         shapes.append(tuple(s if s == t else None for s, t in zip(a.shape, b.shape, strict=True)))
@@ -256,10 +158,10 @@ def _cond_reference(predicate: Any, *operands: Any, then_graph: Graph, else_grap
 def _cond_gradient(
     g: Any, y: Any, predicate: Node, *inputs: Node, then_graph: Graph, else_graph: Graph, transforms: Any
 ) -> list[Node | None]:
-    wanted = _wanted(inputs)
+    wanted = wanted_inputs(inputs)
     if not wanted:
         return [None] * (len(inputs) + 1)
-    seeds = [part for part, node in zip(g, then_graph.outputs, strict=True) if _is_smooth(node)]
+    seeds = [part for part, node in zip(g, then_graph.outputs, strict=True) if is_smooth(node)]
     both = [pullback(graph, wanted, transforms) for graph in (then_graph, else_graph)]
     found = iter(items(cond(predicate, *inputs, *seeds, then_graph=both[0], else_graph=both[1])))
     return [None, *[next(found) if index in wanted else None for index in range(len(inputs))]]
@@ -271,9 +173,7 @@ def _cond_tangent(
     moving = [index for index, t in enumerate(tangents[1:]) if t is not None]
     both = [pushforward(graph, moving, transforms) for graph in (then_graph, else_graph)]
     given = [tangents[index + 1] for index in moving]
-    return _spread(
-        then_graph.outputs, items(cond(predicate, *inputs, *given, then_graph=both[0], else_graph=both[1]))
-    )
+    return spread(then_graph.outputs, items(cond(predicate, *inputs, *given, then_graph=both[0], else_graph=both[1])))
 
 
 def _cond_batch(
@@ -283,13 +183,13 @@ def _cond_batch(
     if not is_batched[0]:
         both = [batched(graph, marks, None, transforms) for graph in (then_graph, else_graph)]
         return items(cond(predicate, *inputs, then_graph=both[0], else_graph=both[1]))
-    size = sizes_of(predicate)[0]
+    size = batch_size([predicate], [True])
     if any(marks):
         both = [batched(graph, marks, None, transforms) for graph in (then_graph, else_graph)]
         results = [graph(*inputs) for graph in both]
     else:
-        results = [tuple([_repeat(node, size) for node in graph(*inputs)]) for graph in (then_graph, else_graph)]
-    return tuple([_select(predicate, a, b) for a, b in zip(*results, strict=True)])
+        results = [tuple([repeat(node, size) for node in graph(*inputs)]) for graph in (then_graph, else_graph)]
+    return tuple([select(predicate, a, b) for a, b in zip(*results, strict=True)])
 
 
 cond = card(
@@ -302,43 +202,34 @@ cond = card(
     cases=[Case(np.True_, (3,), (), then_graph=_PRODUCT, else_graph=_SQUARE),
            Case(np.False_, (3,), (), then_graph=_PRODUCT, else_graph=_SQUARE)],
     bad=[BadCase(np.ones(2, bool), (3,), (), then_graph=_PRODUCT, else_graph=_SQUARE, error=ShapeError, match="scalar"),
-         BadCase(np.True_, (3,), then_graph=_PRODUCT, else_graph=_SQUARE, error=ArgumentError, match="takes 2 operands")],
+         BadCase(np.True_, (3,), then_graph=_PRODUCT, else_graph=_SQUARE, error=ArgumentError, match="takes 2 "
+         "operands")],
 )  # fmt: skip
 
 
 # while_loop
 
 
-def _check_carry(body: Graph, carries: int, name: str) -> None:
-    """Refuse a body that changes the type of what it hands from step to step."""
-    if len(body.outputs) < carries:
-        raise ArgumentError(f"the {name} has {len(body.outputs)} results for {carries} carried values")
-    for index in range(carries):
-        before, after = body.inputs[index].tensor_type, body.outputs[index].tensor_type
-        if before.dtype != after.dtype:
-            raise DTypeError(f"the {name} changes carried value {index} from {before!r} to {after!r}")
-        if not fits(before.shape, after.shape):
-            raise ShapeError(f"the {name} changes carried value {index} from {before!r} to {after!r}")
-
-
 def _while_dtype(
     *given: DType, condition: Graph, body: Graph, carries: int
 ) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
-    _check_graph(condition, "condition")
-    _check_graph(body, "body")
-    _check_dtypes(condition, given, "the condition")
-    _check_dtypes(body, given, "the body")
-    if _types(condition.outputs) != [tensor_type(dtypes.bool_, ())]:
-        raise ArgumentError(f"the condition gives {_types(condition.outputs)!r}; it must give one scalar of dtype bool")
+    check_graph(condition, "condition")
+    check_graph(body, "body")
+    check_dtypes(condition, given, "the condition")
+    check_dtypes(body, given, "the body")
+    if types_of(condition.outputs) != [tensor_type(dtypes.bool_, ())]:
+        raise ArgumentError(
+            f"the condition gives {types_of(condition.outputs)!r}; it must give one scalar of dtype bool"
+        )
     if len(body.outputs) != carries:
         raise ArgumentError(f"the body has {len(body.outputs)} results for {carries} carried values")
-    _check_carry(body, carries, "body")
+    check_carry(body, carries, "body")
     return given, given[:carries]
 
 
 def _while_shape(*given: Shape, condition: Graph, body: Graph, carries: int) -> tuple[Shape, ...]:
-    _check_shapes(condition, given, "the condition")
-    _check_shapes(body, given, "the body")
+    check_shapes(condition, given, "the condition")
+    check_shapes(body, given, "the body")
     return tuple(
         tuple(s if s == t else None for s, t in zip(shape, node.shape, strict=True))
         for shape, node in zip(given[:carries], body.inputs, strict=False)
@@ -355,7 +246,7 @@ def _while_reference(*operands: Any, condition: Graph, body: Graph, carries: int
 def _while_tangent(
     tangents: Any, y: Any, *inputs: Node, condition: Graph, body: Graph, carries: int, transforms: Any
 ) -> tuple[Node | None, ...]:
-    moving = [index for index in range(carries) if _is_smooth(inputs[index])]
+    moving = [index for index in range(carries) if is_smooth(inputs[index])]
     moving += [index for index in range(carries, len(inputs)) if tangents[index] is not None]
     n_carried = sum(index < carries for index in moving)
     forward = pushforward(body, moving, transforms)
@@ -372,22 +263,22 @@ def _while_tangent(
             condition=test, body=step, carries=carries + n_carried,
         )
     )  # fmt: skip
-    return _spread(inputs[:carries], found[carries:])
+    return spread(inputs[:carries], found[carries:])
 
 
 def _while_batch(
     is_batched: Sequence[bool], *inputs: Node, condition: Graph, body: Graph, carries: int, transforms: Any
 ) -> tuple[Node, ...]:
-    size = _batch_size(inputs, is_batched)
+    size = batch_size(inputs, is_batched)
     marks = list(is_batched)
     while True:  # a carried value is batched where the body makes it so, or where examples stop at different times
-        ends = _batched_marks(condition, marks, transforms)[0]
-        after = [True] * carries if ends else _batched_marks(body, marks, transforms)
+        ends = batched_marks(condition, marks, transforms)[0]
+        after = [True] * carries if ends else batched_marks(body, marks, transforms)
         grown = [a or b for a, b in zip(marks, after, strict=False)] + marks[carries:]
         if grown == marks:
             break
         marks = grown
-    values = [_repeat(x, size) if now and not was else x for x, now, was in zip(inputs, marks, is_batched, strict=True)]
+    values = [repeat(x, size) if now and not was else x for x, now, was in zip(inputs, marks, is_batched, strict=True)]
     if any(marks):
         step = batched(body, marks, marks[:carries], transforms)
         test = transforms.vmap(condition, marks)[0]
@@ -396,15 +287,10 @@ def _while_batch(
     if ends:
         going = test(*step.inputs)[0]
         pairs = zip(step.outputs, step.inputs, strict=False)
-        step = step.with_roots([_select(going, new, old) for new, old in pairs])
+        step = step.with_roots([select(going, new, old) for new, old in pairs])
         test = test.with_roots([ops.any(test.outputs[0])])
     found = items(while_loop(*values, condition=test, body=step, carries=carries))
-    return tuple([node if mark else _repeat(node, size) for node, mark in zip(found, marks, strict=False)])
-
-
-def _batched_marks(graph: Graph, marks: Sequence[bool], transforms: Any) -> list[bool]:
-    """Return which outputs of a graph are batched for given batched inputs."""
-    return list(transforms.vmap(graph, list(marks))[1]) if any(marks) else [False] * len(graph.outputs)
+    return tuple([node if mark else repeat(node, size) for node, mark in zip(found, marks, strict=False)])
 
 
 while_loop = card(
@@ -427,7 +313,7 @@ while_loop = card(
 def _scan_canonical(
     types: Sequence[TensorType], body: Any, carries: int, sequences: int, length: Any, reverse: Any
 ) -> dict[str, Any]:
-    _check_graph(body, "body")
+    check_graph(body, "body")
     for position in range(carries, carries + sequences):
         type_ = types[position]
         if type_.ndim == 0:
@@ -450,9 +336,9 @@ def _scan_dtype(
     *given: DType, body: Graph, carries: int, sequences: int, length: int | None, reverse: bool
 ) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
     own = given[:-1] if _has_length_input(sequences, length) else given
-    _check_dtypes(body, own, "the body")
-    _check_carry(body, carries, "body")
-    return given, _out_dtypes(body)
+    check_dtypes(body, own, "the body")
+    check_carry(body, carries, "body")
+    return given, out_dtypes(body)
 
 
 def _scan_shape(
@@ -461,12 +347,12 @@ def _scan_shape(
     own = list(given[:-1]) if _has_length_input(sequences, length) else list(given)
     for position in range(carries, carries + sequences):
         own[position] = own[position][1:]
-    _check_shapes(body, own, "the body")
+    check_shapes(body, own, "the body")
     carried = [
         tuple(s if s == t else None for s, t in zip(shape, node.shape, strict=True))
         for shape, node in zip(own[:carries], body.inputs, strict=False)
     ]
-    return (*carried, *[(length, *type_.shape) for type_ in _types(body.outputs[carries:])])
+    return (*carried, *[(length, *type_.shape) for type_ in types_of(body.outputs[carries:])])
 
 
 def _scan_reference(
@@ -491,7 +377,7 @@ def _scan_reference(
     if reverse:
         rows.reverse()
     stacks = []
-    for index, type_ in enumerate(_types(body.outputs[carries:])):
+    for index, type_ in enumerate(types_of(body.outputs[carries:])):
         if rows:
             stacks.append(np.stack([row[index] for row in rows]))
         else:
@@ -513,7 +399,12 @@ class Parts:
 
 
 def record_scan(
-    initial: Sequence[Node], sequences: Sequence[Node], constants: Sequence[Node], body: Graph, length: Any, reverse: bool
+    initial: Sequence[Node],
+    sequences: Sequence[Node],
+    constants: Sequence[Node],
+    body: Graph,
+    length: Any,
+    reverse: bool,
 ) -> tuple[Node, ...]:
     """Record a scan and return its results; `length` is an int, a scalar node, or None where a sequence has it."""
     rest: list[Node] = []
@@ -542,12 +433,12 @@ def _scan_gradient(
     transforms: Any,
 ) -> list[Node | None]:  # fmt: skip
     parts = Parts(inputs, carries, sequences, length)
-    wanted = set(_wanted(inputs[: parts.end]))
-    moving = [index for index in range(carries) if _is_smooth(body.inputs[index])]
+    wanted = set(wanted_inputs(inputs[: parts.end]))
+    moving = [index for index in range(carries) if is_smooth(body.inputs[index])]
     steps = [index for index in range(carries, parts.first_constant) if index in wanted]
     fixed = [index for index in range(parts.first_constant, parts.end) if index in wanted]
     seeded = [
-        index for index in range(carries, len(body.outputs)) if _is_smooth(body.outputs[index]) and not _is_zero(g[index])
+        index for index in range(carries, len(body.outputs)) if is_smooth(body.outputs[index]) and not is_zero(g[index])
     ]
     # The body backward: from the cotangents after a step to those before it, adding up what the constants receive.
     down = {index: symbol(body.inputs[index].tensor_type) for index in moving}
@@ -567,7 +458,13 @@ def _scan_gradient(
         own = found[index]
         added.append(total if own is None else total + own)
     backward = Graph(
-        [*down.values(), *sums, *body.inputs[: parts.first_constant], *seeds.values(), *body.inputs[parts.first_constant :]],
+        [
+            *down.values(),
+            *sums,
+            *body.inputs[: parts.first_constant],
+            *seeds.values(),
+            *body.inputs[parts.first_constant :],
+        ],
         [*[result(index) for index in moving], *added, *[result(index) for index in steps]],
         name=f"pullback {body.name}",
     )
@@ -585,14 +482,21 @@ def _scan_tangent(
 ) -> tuple[Node | None, ...]:  # fmt: skip
     parts = Parts(inputs, carries, sequences, length)
     first = parts.first_constant
-    carried = [index for index in range(carries) if _is_smooth(inputs[index])]
+    carried = [index for index in range(carries) if is_smooth(inputs[index])]
     steps = [index for index in range(carries, first) if tangents[index] is not None]
     fixed = [index for index in range(first, parts.end) if tangents[index] is not None]
     forward = pushforward(body, [*carried, *steps, *fixed], transforms)
     marks = list(forward.inputs[len(body.inputs) :])
     a, b = len(carried), len(carried) + len(steps)
     step = Graph(
-        [*body.inputs[:carries], *marks[:a], *body.inputs[carries:first], *marks[a:b], *body.inputs[first:], *marks[b:]],
+        [
+            *body.inputs[:carries],
+            *marks[:a],
+            *body.inputs[carries:first],
+            *marks[a:b],
+            *body.inputs[first:],
+            *marks[b:],
+        ],
         [*body.outputs[:carries], *forward.outputs],
         name=forward.name,
     )
@@ -601,7 +505,7 @@ def _scan_tangent(
         [*parts.initial, *initial], [*parts.sequences, *[tangents[i] for i in steps]],
         [*parts.constants, *[tangents[i] for i in fixed]], step, parts.length, reverse,
     )  # fmt: skip
-    return _spread(body.outputs, found[carries:])
+    return spread(body.outputs, found[carries:])
 
 
 def _swap(x: Node) -> Node:
@@ -616,22 +520,22 @@ def _scan_batch(
     parts = Parts(inputs, carries, sequences, length)
     if any(is_batched[parts.end :]):
         raise ArgumentError("scan: the length cannot differ within a batch")
-    size = _batch_size(inputs, is_batched)
+    size = batch_size(inputs, is_batched)
     marks = list(is_batched[: parts.end])
     while True:  # a carried value is batched if its first value is, or if the body makes it so
-        after = _batched_marks(body, marks, transforms)
+        after = batched_marks(body, marks, transforms)
         grown = [a or b for a, b in zip(marks[:carries], after, strict=False)] + marks[carries:]
         if grown == marks:
             break
         marks = grown
     values = [
-        _repeat(x, size) if now and not was else x for x, now, was in zip(parts.initial, marks, is_batched, strict=False)
+        repeat(x, size) if now and not was else x for x, now, was in zip(parts.initial, marks, is_batched, strict=False)
     ]
     stacks = [_swap(x) if mark else x for x, mark in zip(parts.sequences, marks[carries:], strict=False)]
     outputs = [*marks[:carries], *after[carries:]]
     step = batched(body, marks, outputs, transforms)
     found = record_scan(values, stacks, parts.constants, step, parts.length, reverse)
-    results = [node if mark else _repeat(node, size) for node, mark in zip(found, outputs, strict=True)]
+    results = [node if mark else repeat(node, size) for node, mark in zip(found, outputs, strict=True)]
     return tuple([_swap(x) if i >= carries and outputs[i] else x for i, x in enumerate(results)])
 
 
@@ -645,11 +549,14 @@ scan = card(
         "body": "From carried values, one element of each sequence, and constants to the next carried values and the "
         "results of the step, which are stacked.",
         "carries": "How many of the operands are carried.",
-        "sequences": "How many of the operands after them are sequences, with their steps on axis 0; the rest is constant.",
+        "sequences": "How many of the operands after them are sequences, with their steps on axis 0; the rest is "
+        "constant.",
         "length": "The number of steps, where no sequence tells it; None without sequences takes it as a last operand.",
-        "reverse": "Whether to start with the last step; results are stacked in the order of the sequences all the same.",
+        "reverse": "Whether to start with the last step; results are stacked in the order of the sequences all "
+        "the same.",
     },
-    notes="The gradient is a scan in the other direction over the carried values before each step. They are results of the "
+    notes="The gradient is a scan in the other direction over the carried values before each step. They are "
+    "results of the "
     "scan, if its body returns them, or of a second one.",
     canonical=_scan_canonical, shape=_scan_shape, dtype=_scan_dtype, reference=_scan_reference, gradient=_scan_gradient,
     tangent=_scan_tangent, batch=_scan_batch,

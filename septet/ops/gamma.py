@@ -1,7 +1,9 @@
-"""Random numbers by rejection: the gamma distribution with its gradient, what is made of it, and the Poisson distribution.
+"""Random numbers by rejection: the gamma distribution with its gradient, what is made of it, and the Poisson
+distribution.
 
-An attempt is a draw of its own: attempt `k` of element `i` uses the four 64-bit elements from ``4 i`` on of the draw that belongs
-to the state ``fold_in(state, k)``. So elements do not depend on each other, nor on how many attempts the others need.
+An attempt is a draw of its own: attempt `k` of element `i` uses the four 64-bit elements from ``4 i`` on of the draw
+that belongs to the state ``fold_in(state, k)``. So elements do not depend on each other, nor on how many attempts the
+others need.
 """
 
 from __future__ import annotations
@@ -21,7 +23,15 @@ from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, BadCase, Case, as_node, card, cast_to, ops
 from septet.graph.types import TensorType
 from septet.ops.random import (
-    STATE, check_state, fold_in, float_dtype, int_dtype, location_scale, parameter, sample_sizes, state_axes,
+    STATE,
+    check_state,
+    float_dtype,
+    fold_in,
+    int_dtype,
+    location_scale,
+    parameter,
+    sample_sizes,
+    state_axes,
 )  # fmt: skip
 from septet.ops.rules import broadcasting, real_floating
 from septet.ops.shaping import broadcast_to, sizes_of
@@ -56,7 +66,8 @@ def _sample_shape(state: Shape, rate: Shape) -> Shape:
     axes = state_axes(state)
     if rate[: len(axes)] != axes:
         raise ShapeError(
-            f"states of shape {shape_text(state)} need parameters with axes {shape_text(axes)} in front, got {shape_text(rate)}",
+            f"states of shape {shape_text(state)} need parameters with axes {shape_text(axes)} in front, got "
+            f"{shape_text(rate)}",
             marks=[(1, axis) for axis in range(len(rate))],
         )
     return rate
@@ -111,9 +122,12 @@ def _sample_dtype(state: DType, rate: DType, **_: Any) -> tuple[tuple[DType, ...
 log_gamma_sample = card(
     "log_gamma_sample", "state alpha", public=False, domain=(0.3, 4.0),
     summary="Draw logarithms of gamma variates with shape `alpha` and scale 1.",
-    notes="The logarithm, because a small `alpha` gives variates below the smallest float. 0 gives -inf; a negative alpha, NaN.",
-    source="Marsaglia and Tsang, A simple method for generating gamma variables, 2000; below alpha = 1 with the power of one "
-    "more uniform number (their section 6). Gradient: Figurnov, Mohamed and Mnih, Implicit reparameterization gradients, 2018.",
+    notes="The logarithm, because a small `alpha` gives variates below the smallest float. 0 gives -inf; a "
+    "negative alpha, NaN.",
+    source="Marsaglia and Tsang, A simple method for generating gamma variables, 2000; below alpha = 1 with the "
+    "power of one "
+    "more uniform number (their section 6). Gradient: Figurnov, Mohamed and Mnih, Implicit reparameterization "
+    "gradients, 2018.",
     shape=_sample_shape, dtype=_sample_dtype,
     reference=lambda state, alpha: _draw(state, alpha, _log_gamma, np.float64),
     gradient=lambda g, y, state, alpha: (None, g * log_gamma_slope(alpha, y)),
@@ -187,7 +201,8 @@ def _slope(alpha: Array, log_x: Array) -> Array:
 log_gamma_slope = card(
     "log_gamma_slope", "alpha log_sample", kind=ELEMENTWISE, public=False, domain=(0.3, 4.0),
     summary="Return how a logarithm of a gamma variate moves with alpha while the distribution function stays.",
-    notes="By the power series of the incomplete gamma function up to x = 2, beyond by an integral over the nearer tail; both in "
+    notes="By the power series of the incomplete gamma function up to x = 2, beyond by an integral over the "
+    "nearer tail; both in "
     "float64.",
     source="Figurnov, Mohamed and Mnih, Implicit reparameterization gradients, 2018, equation 5; the integral is ours.",
     shape=broadcasting, dtype=real_floating, reference=_slope,
@@ -327,7 +342,8 @@ def _poisson_reference(state: Array, rate: Array, dtype: DType) -> Array:
 poisson_sample = card(
     "poisson_sample", "state rate", params={"dtype": None}, public=False, domain=(0.5, 30.0),
     summary="Draw from the Poisson distribution.", param_docs={"dtype": "Integer dtype of the result."},
-    source="Rates from 10 on: Hörmann, The transformed rejection method for generating Poisson random variables, 1993 (PTRS); "
+    source="Rates from 10 on: Hörmann, The transformed rejection method for generating Poisson random variables, "
+    "1993 (PTRS); "
     "below, by searching the distribution function.",
     canonical=_poisson_canonical, shape=lambda state, rate, dtype: _sample_shape(state, rate), dtype=_poisson_dtype,
     reference=_poisson_reference, no_gradient="the result is an integer", batch=_batch(lambda: poisson_sample),

@@ -167,7 +167,8 @@ def _name(function: Any) -> str:
 
 
 def as_type(result: Any) -> TensorType:
-    """Return the type that a declared result stands for: a type, a pair (dtype, shape), or anything with dtype and shape.
+    """Return the type that a declared result stands for: a type, a pair (dtype, shape), or anything with dtype and
+    shape.
 
     Raises
     ------
@@ -209,7 +210,10 @@ def _callback_reference(
     values = list(found) if isinstance(found, (tuple, list)) and len(results) != 1 else [found]
     if len(values) != len(results):
         raise UserFunctionError(f"the function {name} returned {len(values)} results, {len(results)} were declared")
-    return [_as_declared(value, type_, index, name) for index, (value, type_) in enumerate(zip(values, results, strict=True))]
+    return [
+        _as_declared(value, type_, index, name)
+        for index, (value, type_) in enumerate(zip(values, results, strict=True))
+    ]
 
 
 def _as_declared(value: Any, type_: TensorType, index: int, name: str) -> Array:
@@ -221,7 +225,8 @@ def _as_declared(value: Any, type_: TensorType, index: int, name: str) -> Array:
     fits = len(array.shape) == type_.ndim and all(w in (None, s) for w, s in zip(type_.shape, array.shape, strict=True))
     if array.dtype != type_.dtype or not fits:
         raise UserFunctionError(
-            f"result {index} of the function {name} is {array.dtype.name}{shape_text(array.shape)}, declared was {type_!r}"
+            f"result {index} of the function {name} is {array.dtype.name}{shape_text(array.shape)}, declared was "
+            f"{type_!r}"
         )
     return np.array(array)
 
@@ -230,7 +235,9 @@ def _callback_shape(*given: Shape, results: Sequence[TensorType], **_: Any) -> t
     return tuple(type_.shape for type_ in results)
 
 
-def _callback_dtype(*given: DType, results: Sequence[TensorType], **_: Any) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
+def _callback_dtype(
+    *given: DType, results: Sequence[TensorType], **_: Any
+) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
     return given, tuple(type_.dtype for type_ in results)
 
 
@@ -302,7 +309,8 @@ _CALLBACK: dict[str, Any] = {
         "function": "Takes arrays (read-only) and returns the declared results; its errors are chained.",
         "results": "Dtype and shape of each result.",
         "gradient": "From cotangents, results and inputs (nodes) to a cotangent or None for each input.",
-        "vectorized": "Whether the function accepts one more axis in front of all arguments, and returns it (for `vmap`).",
+        "vectorized": "Whether the function accepts one more axis in front of all arguments, and returns it (for "
+        "`vmap`).",
     },
     "public": False, "canonical": _callback_canonical, "shape": _callback_shape, "dtype": _callback_dtype,
     "reference": _callback_reference, "gradient": _callback_gradient,
@@ -318,6 +326,7 @@ callback = card(
 )  # fmt: skip
 
 effect_callback = card(
-    "effect_callback", summary="Call a Python function for what it does: once for each run, in the order of the program.",
+    "effect_callback", summary="Call a Python function for what it does: once for each run, in the order of the "
+    "program.",
     effect=True, immediate=True, batch=_callback_batch(lambda: effect_callback), **_CALLBACK,
 )  # fmt: skip

@@ -1,11 +1,11 @@
 """Random numbers as functions of a state: the cards of random bits and derived states, and distributions made of them.
 
-A state is a tensor uint64[2], seed and draw number (see `septet.base.random`). Equal states give equal numbers on every backend.
-What is made of the bits by shifting, scaling and comparing (uniform, integers, permutations) is the same bit for bit; what goes
-through a logarithm or a cosine agrees to the accuracy of those.
+A state is a tensor uint64[2], seed and draw number (see `septet.base.random`). Equal states give equal numbers on every
+backend. What is made of the bits by shifting, scaling and comparing (uniform, integers, permutations) is the same bit
+for bit; what goes through a logarithm or a cosine agrees to the accuracy of those.
 
-Every element is a function of the state and of its own place in row-major order: a shorter draw is the beginning of a longer
-one, and the shape is nothing but an arrangement.
+Every element is a function of the state and of its own place in row-major order: a shorter draw is the beginning of a
+longer one, and the shape is nothing but an arrangement.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ random_bits = card(
     canonical=lambda types, shape, width: {"shape": tuple(shape), "width": width},
     shape=lambda state, *sizes, shape, width: (*state_axes(state), *shape), dtype=_bits_dtype,
     reference=_bits_reference, batch=_bits_batch, no_gradient=_NO_GRADIENT,
-    cases=[Case(STATE, shape=(3, 4)), Case(STATE, shape=(5,), width=64), Case(STATE, shape=()), Case(STATE, shape=(0, 2)),
-           Case(np.array([[7, 0], [7, 1]], np.uint64), shape=(3,))],
+    cases=[Case(STATE, shape=(3, 4)), Case(STATE, shape=(5,), width=64), Case(STATE, shape=()),
+           Case(STATE, shape=(0, 2)), Case(np.array([[7, 0], [7, 1]], np.uint64), shape=(3,))],
     bad=[BadCase(np.array([7, 0]), shape=(3,), error=DTypeError, match="a state is uint64[2]"),
          BadCase(np.array([7], np.uint64), shape=(3,), error=ShapeError, match="a state is uint64[2]"),
          BadCase(STATE, shape=(3,), width=16, error=ArgumentError, match="width is 32 or 64")],
@@ -113,7 +113,8 @@ def _fold_batch(is_batched: Sequence[bool], state: Node, data: Node) -> Node:
 
 
 fold_in = card(
-    "fold_in", "state data", public=False, summary="Derive a state from a state and a number (of a step, a layer, an example).",
+    "fold_in", "state data", public=False, summary="Derive a state from a state and a number (of a step, a layer, "
+    "an example).",
     notes="For one state, different numbers always give different states.",
     shape=_fold_shape, dtype=_fold_dtype, reference=lambda state, data: philox.fold_in(state, np.asarray(data)),
     batch=_fold_batch, no_gradient=_NO_GRADIENT,
@@ -265,14 +266,13 @@ def uniform(state: Node, shape: Any = None, low: Any = 0.0, high: Any = 1.0, dty
 def normal(state: Node, shape: Any = None, mean: Any = 0.0, std: Any = 1.0, dtype: Any = None) -> Node:
     """Draw from the normal distribution.
 
-    Each element comes from its own 64 random bits in float32 (a radius from the upper, an angle from the lower half), and from
-    two of its own uniforms of 53 bits in float64; so it does not depend on its neighbours. The largest possible value is 6.7 in
-    float32, 8.6 in float64.
+    Each element comes from its own 64 random bits in float32 (a radius from the upper, an angle from the lower half),
+    and from two of its own uniforms of 53 bits in float64; so it does not depend on its neighbours. The largest
+    possible value is 6.7 in float32, 8.6 in float64.
 
     Source
-    ------
-    Box and Muller, A note on the generation of random normal deviates, 1958; only the cosine is used, so that elements are
-    independent of the shape.
+    ------ Box and Muller, A note on the generation of random normal deviates, 1958; only the cosine is used, so that
+    elements are independent of the shape.
     """
     dtype = float_dtype(dtype, mean, std)
     sizes = sample_sizes(shape, mean, std)
@@ -371,9 +371,8 @@ def scale_bits(raw: Node, count: Any) -> Node:
     """Return ``floor(raw * count / 2**64)`` for 64-bit integers: the upper half of the product of 128 bits.
 
     Source
-    ------
-    Lemire, Fast random integer generation in an interval, 2019, without its rejection step: each value's probability differs
-    from 1 / count by at most 2**-64.
+    ------ Lemire, Fast random integer generation in an interval, 2019, without its rejection step: each value's
+    probability differs from 1 / count by at most 2**-64.
     """
     high, low = ops.bitwise_right_shift(raw, 32), ops.bitwise_and(raw, _LOW)
     if isinstance(count, int) and count <= 1 << 32:
@@ -413,9 +412,7 @@ def randint(state: Node, shape: Any = None, low: Any = 0, high: Any = None, dtyp
         drawn = raw if high - low == 1 << 64 else scale_bits(raw, high - low)
         shifted = drawn + low % (1 << 64) if low else drawn
         return cast_to(shifted, dtype)
-    first, last = [
-        broadcast_to(cast_to(as_node(bound, dtypes.int64), dtypes.uint64), sizes) for bound in (low, high)
-    ]
+    first, last = [broadcast_to(cast_to(as_node(bound, dtypes.int64), dtypes.uint64), sizes) for bound in (low, high)]
     return cast_to(scale_bits(raw, last - first) + first, dtype)
 
 
@@ -455,7 +452,9 @@ def categorical(state: Node, logits: Node, shape: Any = None, axis: int = -1) ->
     sizes = tuple(rest) if shape is None else sample_sizes(shape)
     noise = gumbel(state, (*sizes, own[axis]), dtype=dtype)
     if len(sizes) + 1 < moved.ndim:
-        raise ShapeError(f"categorical: logits {shape_text(logits.shape)} do not broadcast to samples of rank {len(sizes)}")
+        raise ShapeError(
+            f"categorical: logits {shape_text(logits.shape)} do not broadcast to samples of rank {len(sizes)}"
+        )
     spread = broadcast_to(moved, (*sizes, own[axis])) if moved.ndim > 1 else moved
     return ops.argmax(spread + noise, axis=-1)
 
@@ -477,9 +476,7 @@ def shuffle(state: Node, x: Node, axis: int = 0) -> Node:
     return ops.take(x, permutation(state, sizes_of(x)[axis]), axis=axis)
 
 
-def choice(
-    state: Node, a: Any, shape: Any = (), replace: bool = True, p: Node | None = None, axis: int = 0
-) -> Node:
+def choice(state: Node, a: Any, shape: Any = (), replace: bool = True, p: Node | None = None, axis: int = 0) -> Node:
     """Draw from the integers below `a`, or slices of a tensor `a` along an axis.
 
     Parameters

@@ -1,210 +1,42 @@
-"""Control flow inside graphs: Python functions of tensors, traced into sub-graphs of `call`, `cond`, `while_loop` and `scan`.
+"""Control flow inside graphs: Python functions of tensors, traced into sub-graphs of `call`, `cond`, `while_loop` and
+`scan`.
 
-What a function takes from outside (tensors of the enclosing scope, variables) becomes a further input of the op, so gradients
-flow to it. A variable that the function assigns to is handed on like a carried value, and assigned to after the op.
+What a function takes from outside (tensors of the enclosing scope, variables) becomes a further input of the op, so
+gradients flow to it. A variable that the function assigns to is handed on like a carried value, and assigned to after
+the op.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from septet.base import dtypes
-from septet.base.errors import ArgumentError, DTypeError, GraphError, NotSupportedError, ShapeError
+from septet.base.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError
 from septet.base.text import shape_text
-from septet.graph.context import SYMBOLIC, context
-from septet.graph.graph import Graph, substitute
-from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
-from septet.graph.op import ITEM, Op, as_node, cast_to, evaluate, items, record
-from septet.graph.types import TensorType, tensor_type
+from septet.graph.context import SYMBOLIC
+from septet.graph.node import Node
+from septet.graph.op import as_node, cast_to
+from septet.graph.types import tensor_type
 from septet.ops import control as ops_control
-from septet.ops.control import fits
+from septet.ops.subgraph import fits
 from septet.tensor import tree
+from septet.tensor.capture import (
+    Capture,
+    assign,
+    carried_nodes,
+    check_callable,
+    check_carried,
+    check_structure,
+    finish,
+    handles,
+    lift_numbers,
+    name_of,
+    returned_nodes,
+    run,
+)  # fmt: skip
 from septet.tensor.tensor import Tensor
-from septet.tensor.trace import Trace
 from septet.tensor.wrap import unwrap
-
-SMALL = 64  # constants of at most this many elements stay in a sub-graph: `Graph.signature` compares them by value
-
-
-class _Capture:
-    """Closes sub-graphs: finds what they take from outside, and gives each such node or variable an input."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.start = symbol(tensor_type(dtypes.bool_, ())).serial
-        self.operands: list[Node] = []
-        self._own: set[Node] = set()
-        self._inputs: dict[Node, Node] = {}  # operand -> input symbol
-        self._of_variable: dict[Any, Node] = {}  # carried variable -> input symbol
-        self._mapping: dict[Node, Node] = {}
-
-    def argument(self, type_: TensorType) -> Node:
-        """Make a symbol that is an argument of the traced function."""
-        node = symbol(type_)
-        self._own.add(node)
-        return node
-
-    def carry(self, variable: Any) -> Node:
-        """Make the symbol of a variable that the function assigns to."""
-        node = self._of_variable[variable] = self.argument(variable.variable_type)
-        return node
-
-    def follow(self, roots: Iterable[Node]) -> None:
-        """Find what the roots take from outside."""
-        pending = list(roots)
-        seen: set[Node] = set()
-        while pending:
-            node = pending.pop()
-            if node in seen or node in self._own or node in self._mapping:
-                continue
-            seen.add(node)
-            if node.op is VARIABLE:
-                self._take_variable(node)
-            elif self._is_outside(node):
-                self._mapping[node] = self._input(node)
-            elif node.op is SYMBOL:
-                raise GraphError(f"{self.name}: the function uses the symbol {node!r}, which is made inside it")
-            else:
-                pending.extend(node.inputs)
-
-    def _is_outside(self, node: Node) -> bool:
-        if node.op is CONSTANT:
-            if not isinstance(node.type, TensorType):
-                return False
-            if node.key != hash(("constant", node.type)):  # a Python number, cached: belongs to everybody
-                return False
-            return node.serial < self.start or node.value.size > SMALL
-        if node.op is ITEM:
-            return self._is_outside(node.inputs[0])
-        return node.serial < self.start
-
-    def _take_variable(self, leaf: Node) -> None:
-        if leaf.serial < self.start:  # read before: a snapshot
-            self._mapping[leaf] = self._input(leaf)
-            return
-        variable = leaf.params[0]
-        carried = self._of_variable.get(variable)
-        self._mapping[leaf] = self._input(variable.node) if carried is None else carried
-
-    def _input(self, operand: Node) -> Node:
-        node = self._inputs.get(operand)
-        if node is None:
-            node = self._inputs[operand] = symbol(operand.tensor_type)
-            self.operands.append(operand)
-        return node
-
-    def graph(self, arguments: Sequence[Node], outputs: Sequence[Node], effects: Sequence[Node], name: str) -> Graph:
-        """Return a graph of the arguments and everything captured so far; `follow` comes first, for all graphs."""
-        with Trace():  # effects that are rebuilt are this graph's, not those of the trace around
-            moved = substitute([*outputs, *effects], self._mapping)
-        inputs = [*arguments, *self._inputs.values()]
-        return Graph(inputs, moved[: len(outputs)], effects=moved[len(outputs) :], name=name)
-
-
-def _finish(op: Op, inputs: Sequence[Node], params: tuple[Any, ...], graphs: Sequence[Graph]) -> tuple[Node, ...]:
-    """Record the op; one with effects inside is an effect itself."""
-    node = record(op, tuple(inputs), params)
-    if any(_has_effects(graph) for graph in graphs):
-        if context.trace is not None:
-            context.trace.effects.append(node)
-        elif not node.flags & SYMBOLIC:
-            evaluate(node)
-    return items(node)
-
-
-def _has_effects(graph: Graph) -> bool:
-    return bool(graph.effects)
-
-
-def _name(call: Any) -> str:
-    return getattr(call, "__name__", type(call).__name__)
-
-
-def _check_callable(name: str, **functions: Any) -> None:
-    for argument, call in functions.items():
-        if not callable(call):
-            raise ArgumentError(f"{name}: {argument} must be a function, got {call!r}")
-
-
-def _run(call: Callable[..., Any], args: Sequence[Any]) -> tuple[Any, Trace]:
-    """Run a function on handles of symbols."""
-    with Trace() as trace:
-        result = call(*args)
-    if trace.gradients:
-        names = ", ".join(repr(variable.name) for variable in trace.gradients)
-        raise NotSupportedError(
-            f"{_name(call)}: backward() inside a function for control flow leaves gradients in variables ({names})",
-            hint="use st.grad or st.value_and_grad inside, and return the gradients",
-        )
-    return result, trace
-
-
-def _carried_nodes(name: str, leaves: Sequence[Any], paths: Sequence[str]) -> list[Node]:
-    """Return nodes for the first carried values."""
-    nodes = []
-    for leaf, path in zip(leaves, paths, strict=True):
-        try:
-            nodes.append(as_node(unwrap(leaf)))
-        except DTypeError as error:
-            raise DTypeError(f"{name}: {path} cannot be carried: {error.message}") from None
-    return nodes
-
-
-def _returned_nodes(
-    name: str, what: str, leaves: Sequence[Any], paths: Sequence[str], like: Sequence[Node] | None
-) -> list[Node]:
-    """Return nodes for what a function returned; a Python number takes the dtype of what stands there otherwise."""
-    nodes = []
-    for position, (leaf, path) in enumerate(zip(leaves, paths, strict=True)):
-        try:
-            nodes.append(as_node(unwrap(leaf), None if like is None else like[position].dtype))
-        except DTypeError as error:
-            raise DTypeError(f"{name}: {what}{path} is no tensor: {error.message}") from None
-    return nodes
-
-
-def _check_carried(
-    name: str, function: str, before: Sequence[Node], after: Sequence[Node], paths: Sequence[str]
-) -> None:
-    """Refuse a carry whose types change from step to step, and say which leaf."""
-    for old, new, path in zip(before, after, paths, strict=True):
-        if old.dtype != new.dtype:
-            raise DTypeError(
-                f"{name}: {function} changes the dtype of {path}: before {old.tensor_type!r}, after {new.tensor_type!r}",
-                hint=f"start with that dtype, or return {path} with .astype({old.dtype.name!r})",
-            )
-        if not fits(old.shape, new.shape):
-            raise ShapeError(
-                f"{name}: {function} changes the shape of {path}: before {old.tensor_type!r}, after {new.tensor_type!r}",
-                hint="what is carried keeps its shape from step to step; what grows is returned as an output of each step",
-            )
-
-
-def _check_structure(name: str, what: str, first: Any, second: Any, words: tuple[str, str]) -> None:
-    if first != second:
-        raise ArgumentError(f"{name}: {what} has another structure: {words[0]} {first}, {words[1]} {second}")
-
-
-def _lift_numbers(nodes: list[Node], leaves: Sequence[Any], after: Sequence[Node]) -> bool:
-    """Convert first values that are Python numbers to the dtype that the function makes of them; tell whether any was."""
-    changed = False
-    for index, (leaf, new) in enumerate(zip(leaves, after, strict=True)):
-        is_number = dtypes.is_scalar(leaf) and nodes[index].shape == new.shape
-        if is_number and nodes[index].dtype != new.dtype and dtypes.KIND[nodes[index].dtype] <= dtypes.KIND[new.dtype]:
-            nodes[index] = cast_to(nodes[index], new.dtype)
-            changed = True
-    return changed
-
-
-def _assign(variables: Iterable[Any], values: Iterable[Node]) -> None:
-    for variable, node in zip(variables, values, strict=True):
-        variable.assign(Tensor(node))
-
-
-def _handles(structure: Any, nodes: Iterable[Node]) -> Any:
-    return tree.unflatten(structure, [Tensor(node) for node in nodes])
-
 
 # call and cond: the arguments may hold anything; tensors become inputs, the rest is fixed.
 
@@ -212,7 +44,7 @@ def _handles(structure: Any, nodes: Iterable[Node]) -> Any:
 class _Arguments:
     """The arguments of a function: tensors as nodes, everything else as it is."""
 
-    def __init__(self, args: Any, capture: _Capture) -> None:
+    def __init__(self, args: Any, capture: Capture) -> None:
         leaves, self._structure = tree.flatten(args)
         self._rest = leaves
         self.operands = [leaf.node for leaf in leaves if isinstance(leaf, Tensor)]
@@ -249,29 +81,29 @@ def call(fn: Callable[..., Any], *args: Any) -> Any:
     >>> st.call(lambda x: x * 2, st.tensor([1.0, 2.0]))
     tensor([2., 4.], dtype=float32)
     """
-    _check_callable("call", fn=fn)
-    capture = _Capture("call")
+    check_callable("call", fn=fn)
+    capture = Capture("call")
     arguments = _Arguments(args, capture)
-    result, trace = _run(fn, arguments.handles())
+    result, trace = run(fn, arguments.handles())
     leaves, structure = tree.flatten(result)
-    outputs = _returned_nodes("call", "the result", leaves, tree.paths(result), None)
+    outputs = returned_nodes("call", "the result", leaves, tree.paths(result), None)
     variables = list(trace.updates)
     carried = [capture.carry(variable) for variable in variables]
     first = [variable.node for variable in variables]
     roots = [*outputs, *trace.updates.values()]
     capture.follow([*roots, *trace.effects])
-    graph = capture.graph([*arguments.symbols, *carried], roots, trace.effects, _name(fn))
-    found = _finish(ops_control.call, [*arguments.operands, *first, *capture.operands], (graph,), [graph])
-    _assign(variables, found[len(outputs) :])
-    return _handles(structure, found[: len(outputs)])
+    graph = capture.graph([*arguments.symbols, *carried], roots, trace.effects, name_of(fn))
+    found = finish(ops_control.call, [*arguments.operands, *first, *capture.operands], (graph,), [graph])
+    assign(variables, found[len(outputs) :])
+    return handles(structure, found[: len(outputs)])
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *args: Any) -> Any:
     """Compute one of two functions.
 
-    A predicate that has a value (define-by-run code) decides at once, and only that function is called. A symbolic one, inside
-    ``st.compile``, ``st.function`` or a transform, becomes part of the graph: both functions are traced, and one of them is
-    computed when the graph runs.
+    A predicate that has a value (define-by-run code) decides at once, and only that function is called. A symbolic one,
+    inside ``st.compile``, ``st.function`` or a transform, becomes part of the graph: both functions are traced, and one
+    of them is computed when the graph runs.
 
     Parameters
     ----------
@@ -302,7 +134,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     >>> st.cond(st.tensor(2.0) > 1, lambda x: x + 1, lambda x: x - 1, st.tensor(5.0))
     tensor(6., dtype=float32)
     """
-    _check_callable("cond", true_fn=true_fn, false_fn=false_fn)
+    check_callable("cond", true_fn=true_fn, false_fn=false_fn)
     predicate = as_node(unwrap(pred))
     if predicate.shape != ():
         raise ShapeError(
@@ -311,12 +143,12 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         )
     if not predicate.flags & SYMBOLIC:
         return (true_fn if Tensor(predicate) else false_fn)(*args)
-    capture = _Capture("cond")
+    capture = Capture("cond")
     arguments = _Arguments(args, capture)
-    results, traces = zip(*[_run(fn, arguments.handles()) for fn in (true_fn, false_fn)], strict=True)
+    results, traces = zip(*[run(fn, arguments.handles()) for fn in (true_fn, false_fn)], strict=True)
     flat = [tree.flatten(result) for result in results]
     structure = flat[0][1]
-    _check_structure("cond", "the result of false_fn", structure, flat[1][1], ("true_fn returns", "false_fn returns"))
+    check_structure("cond", "the result of false_fn", structure, flat[1][1], ("true_fn returns", "false_fn returns"))
     outputs = _branch_outputs([leaves for leaves, _ in flat], tree.paths(results[0]))
     variables = list(dict.fromkeys([*traces[0].updates, *traces[1].updates]))
     carried = [capture.carry(variable) for variable in variables]
@@ -328,14 +160,14 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     for own, trace in zip(roots, traces, strict=True):
         capture.follow([*own, *trace.effects])
     graphs = [
-        capture.graph([*arguments.symbols, *carried], own, trace.effects, _name(fn))
+        capture.graph([*arguments.symbols, *carried], own, trace.effects, name_of(fn))
         for own, trace, fn in zip(roots, traces, (true_fn, false_fn), strict=True)
     ]
     inputs = [cast_to(predicate, dtypes.bool_), *arguments.operands, *first, *capture.operands]
-    found = _finish(ops_control.cond, inputs, tuple(graphs), graphs)
+    found = finish(ops_control.cond, inputs, tuple(graphs), graphs)
     count = len(outputs[0])
-    _assign(variables, found[count:])
-    return _handles(structure, found[:count])
+    assign(variables, found[count:])
+    return handles(structure, found[:count])
 
 
 def _branch_outputs(leaves: Sequence[Sequence[Any]], paths: Sequence[str]) -> list[list[Node]]:
@@ -343,7 +175,7 @@ def _branch_outputs(leaves: Sequence[Sequence[Any]], paths: Sequence[str]) -> li
     result: list[list[Node]] = [[], []]
     for a, b, path in zip(*leaves, paths, strict=True):
         like = [unwrap(x).dtype if isinstance(x, Tensor) else None for x in (b, a)]
-        pair = [_returned_nodes("cond", "the result", [x], [path], None)[0] for x in (a, b) if isinstance(x, Tensor)]
+        pair = [returned_nodes("cond", "the result", [x], [path], None)[0] for x in (a, b) if isinstance(x, Tensor)]
         pair = [
             pair.pop(0) if isinstance(x, Tensor) else as_node(unwrap(x), dtype)
             for x, dtype in zip((a, b), like, strict=True)
@@ -370,7 +202,8 @@ def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any], *init: 
     cond_fn : callable
         ``cond_fn(*values) -> scalar tensor of dtype bool``.
     body_fn : callable
-        ``body_fn(*values) -> values``: the next ones, of the same structure and types (one value alone, several as a tuple).
+        ``body_fn(*values) -> values``: the next ones, of the same structure and types (one value alone, several as a
+        tuple).
     *init
         The first values: tensors, numbers, or tuples, lists and dicts of them.
 
@@ -393,25 +226,25 @@ def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any], *init: 
     >>> st.while_loop(lambda n: n < 100, lambda n: n * 3, st.tensor(1))
     tensor(243, dtype=int64)
     """
-    _check_callable("while_loop", cond_fn=cond_fn, body_fn=body_fn)
+    check_callable("while_loop", cond_fn=cond_fn, body_fn=body_fn)
     if not init:
         raise ArgumentError("while_loop needs at least one first value", hint="st.while_loop(condition, body, x)")
     leaves, structure = tree.flatten(init)
     paths = [f"value{path}" for path in tree.paths(init)]
-    nodes = _carried_nodes("while_loop", leaves, paths)
+    nodes = carried_nodes("while_loop", leaves, paths)
     for _ in range(3):
-        capture = _Capture("while_loop")
+        capture = Capture("while_loop")
         symbols = [capture.argument(node.tensor_type) for node in nodes]
-        tests, asked = _run(cond_fn, _handles(structure, symbols))
-        result, trace = _run(body_fn, _handles(structure, symbols))
+        tests, asked = run(cond_fn, handles(structure, symbols))
+        result, trace = run(body_fn, handles(structure, symbols))
         result = result if len(init) != 1 else (result,)
         result = tuple(result) if isinstance(result, list) else result
         found, after = tree.flatten(result)
-        _check_structure("while_loop", "what body_fn returns", structure, after, ("init is", "body_fn returns"))
-        outputs = _returned_nodes("while_loop", "value", found, tree.paths(result), nodes)
-        if not _lift_numbers(nodes, leaves, outputs):
+        check_structure("while_loop", "what body_fn returns", structure, after, ("init is", "body_fn returns"))
+        outputs = returned_nodes("while_loop", "value", found, tree.paths(result), nodes)
+        if not lift_numbers(nodes, leaves, outputs):
             break
-    _check_carried("while_loop", "body_fn", nodes, outputs, paths)
+    check_carried("while_loop", "body_fn", nodes, outputs, paths)
     test = as_node(unwrap(tests))
     if test.tensor_type is not tensor_type(dtypes.bool_, ()):
         raise ArgumentError(
@@ -427,12 +260,12 @@ def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any], *init: 
     roots = [*outputs, *trace.updates.values()]
     capture.follow([*roots, *trace.effects, test, *asked.effects])
     own = [*symbols, *carried]
-    condition = capture.graph(own, [test], asked.effects, _name(cond_fn))
-    body = capture.graph(own, roots, trace.effects, _name(body_fn))
+    condition = capture.graph(own, [test], asked.effects, name_of(cond_fn))
+    body = capture.graph(own, roots, trace.effects, name_of(body_fn))
     inputs = [*nodes, *first, *capture.operands]
-    last = _finish(ops_control.while_loop, inputs, (condition, body, len(own)), [condition, body])
-    _assign(variables, last[len(nodes) :])
-    values = _handles(structure, last[: len(nodes)])
+    last = finish(ops_control.while_loop, inputs, (condition, body, len(own)), [condition, body])
+    assign(variables, last[len(nodes) :])
+    values = handles(structure, last[: len(nodes)])
     return values[0] if len(init) == 1 else values
 
 
@@ -476,8 +309,8 @@ def scan(
     Raises
     ------
     DTypeError, ShapeError, ArgumentError
-        If `fn` changes dtype, shape or structure of the carry (the message names the part), if sequences differ in length,
-        or if there are neither sequences nor a length.
+        If `fn` changes dtype, shape or structure of the carry (the message names the part), if sequences differ in
+        length, or if there are neither sequences nor a length.
 
     Gradient
     --------
@@ -490,28 +323,28 @@ def scan(
     >>> sums
     tensor([1., 3., 6.], dtype=float32)
     """
-    _check_callable("scan", fn=fn)
+    check_callable("scan", fn=fn)
     leaves, structure = tree.flatten(init)
     paths = [f"carry{path}" for path in tree.paths(init)]
-    nodes = _carried_nodes("scan", leaves, paths)
+    nodes = carried_nodes("scan", leaves, paths)
     x_leaves, x_structure = tree.flatten(xs)
-    sequences = _carried_nodes("scan", x_leaves, [f"xs{path}" for path in tree.paths(xs)])
+    sequences = carried_nodes("scan", x_leaves, [f"xs{path}" for path in tree.paths(xs)])
     steps = _steps(sequences, [f"xs{path}" for path in tree.paths(xs)], unwrap(length))
     for _ in range(3):
-        capture = _Capture("scan")
+        capture = Capture("scan")
         symbols = [capture.argument(node.tensor_type) for node in nodes]
         elements = [capture.argument(tensor_type(node.dtype, node.shape[1:])) for node in sequences]
-        result, trace = _run(fn, (_handles(structure, symbols), _handles(x_structure, elements)))
+        result, trace = run(fn, (handles(structure, symbols), handles(x_structure, elements)))
         if not isinstance(result, (tuple, list)) or len(result) != 2:
-            raise ArgumentError(f"scan: {_name(fn)} must return a pair (carry, y), got {type(result).__name__}")
+            raise ArgumentError(f"scan: {name_of(fn)} must return a pair (carry, y), got {type(result).__name__}")
         found, after = tree.flatten(result[0])
-        _check_structure("scan", f"the carry that {_name(fn)} returns", structure, after, ("init is", "it returns"))
-        carried = _returned_nodes("scan", "carry", found, tree.paths(result[0]), nodes)
-        if not _lift_numbers(nodes, leaves, carried):
+        check_structure("scan", f"the carry that {name_of(fn)} returns", structure, after, ("init is", "it returns"))
+        carried = returned_nodes("scan", "carry", found, tree.paths(result[0]), nodes)
+        if not lift_numbers(nodes, leaves, carried):
             break
-    _check_carried("scan", _name(fn), nodes, carried, paths)
+    check_carried("scan", name_of(fn), nodes, carried, paths)
     y_leaves, y_structure = tree.flatten(result[1])
-    ys = _returned_nodes("scan", "y", y_leaves, tree.paths(result[1]), None)
+    ys = returned_nodes("scan", "y", y_leaves, tree.paths(result[1]), None)
     variables = list(trace.updates)
     states = [capture.carry(variable) for variable in variables]
     first = [variable.node for variable in variables]
@@ -521,15 +354,15 @@ def scan(
     outputs = [*roots, *ys]
     if any(node.is_tracked for node in (*initial, *sequences, *capture.operands)):
         outputs += [node for node in own if node not in ys]  # the gradient wants the carries before each step
-    body = capture.graph([*own, *elements], outputs, trace.effects, _name(fn))
+    body = capture.graph([*own, *elements], outputs, trace.effects, name_of(fn))
     inputs = [*initial, *sequences, *capture.operands]
     if isinstance(steps, Node):
         inputs.append(steps)
     params = (body, len(own), len(sequences), None if isinstance(steps, Node) else steps, bool(reverse))
-    last = _finish(ops_control.scan, inputs, params, [body])
-    _assign(variables, last[len(nodes) : len(own)])
+    last = finish(ops_control.scan, inputs, params, [body])
+    assign(variables, last[len(nodes) : len(own)])
     stacks = last[len(own) : len(own) + len(ys)]
-    return _handles(structure, last[: len(nodes)]), _handles(y_structure, stacks)
+    return handles(structure, last[: len(nodes)]), handles(y_structure, stacks)
 
 
 def _steps(sequences: Sequence[Node], paths: Sequence[str], length: Any) -> Any:
@@ -568,7 +401,8 @@ def fori_loop(low: Any, high: Any, body_fn: Callable[..., Any], init: Any) -> An
     Parameters
     ----------
     low, high : int or integer scalar tensor
-        With two ints the loop is a `scan`, which has a gradient; otherwise it is a `while_loop`, which has none in reverse mode.
+        With two ints the loop is a `scan`, which has a gradient; otherwise it is a `while_loop`, which has none in
+        reverse mode.
     body_fn : callable
         ``body_fn(i, value) -> value`` of the same structure and types.
     init : tensor, number, or tuple, list or dict of them
@@ -583,7 +417,7 @@ def fori_loop(low: Any, high: Any, body_fn: Callable[..., Any], init: Any) -> An
     >>> st.fori_loop(0, 5, lambda i, x: x + i, st.tensor(0))
     tensor(10, dtype=int64)
     """
-    _check_callable("fori_loop", body_fn=body_fn)
+    check_callable("fori_loop", body_fn=body_fn)
     if isinstance(low, int) and isinstance(high, int):
 
         def step(carry: Any, _: Any) -> Any:
@@ -626,7 +460,7 @@ def map(fn: Callable[..., Any], xs: Any) -> Any:
     >>> st.map(lambda x: x.sum(), st.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([3., 7.], dtype=float32)
     """
-    _check_callable("map", fn=fn)
+    check_callable("map", fn=fn)
     return scan(lambda _, x: (None, fn(x)), None, xs)[1]
 
 

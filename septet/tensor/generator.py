@@ -1,8 +1,8 @@
 """Generator: where random numbers come from. A seed and the number of the next draw, kept in a Variable.
 
-Each draw takes the state (seed, n) and leaves (seed, n + 1), whatever the draw is of. So the numbers depend on the seed and on the
-order of the draws, and on nothing else: define-by-run code, a compiled function and a symbolic one that draw in the same order
-draw the same numbers, and a compiled function draws fresh ones at each call.
+Each draw takes the state (seed, n) and leaves (seed, n + 1), whatever the draw is of. So the numbers depend on the seed
+and on the order of the draws, and on nothing else: define-by-run code, a compiled function and a symbolic one that draw
+in the same order draw the same numbers, and a compiled function draws fresh ones at each call.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Generator:
     Attributes
     ----------
     state : Variable
-        uint64[2], role "random": seed and number of the next draw. Saved with a model, a run goes on as if it had not stopped.
+        uint64[2], role "random": seed and number of the next draw. Saved with a model, a run goes on as if it had not
+        stopped.
 
     Raises
     ------
@@ -101,7 +102,8 @@ class Generator:
         self.state.store(philox.make_state(int(array[0]), int(array[1])))
 
     def split(self, count: int = 2) -> list[Generator]:
-        """Return generators whose draws have nothing to do with each other's nor with this one's; it counts as one draw.
+        """Return generators whose draws have nothing to do with each other's nor with this one's; it counts as one
+        draw.
 
         Raises
         ------
@@ -134,7 +136,8 @@ class Generator:
         if context.trace is not None:
             raise NotSupportedError(
                 f"Generator.{what} inside a traced function would happen once, while the graph is built",
-                hint="call it outside; states that depend on tensors come from st.random.fold_in and st.random.split_state",
+                hint="call it outside; states that depend on tensors come from st.random.fold_in and "
+                "st.random.split_state",
             )
 
     def __repr__(self) -> str:

@@ -28,8 +28,8 @@ def print(*values: Any, format: str | None = None, sep: str = " ", end: str = "\
     Returns
     -------
     Tensor or None
-        The first tensor. In a symbolic graph without a trace (``st.function``) it must be used instead of the one given, or
-        nothing is printed, because nothing depends on it.
+        The first tensor. In a symbolic graph without a trace (``st.function``) it must be used instead of the one
+        given, or nothing is printed, because nothing depends on it.
 
     Gradient
     --------
@@ -73,7 +73,8 @@ def check_that(condition: Any, message: str, *values: Any) -> Any:
     Returns
     -------
     Tensor
-        The first value, or the condition where there is none; to be used in its place in a symbolic graph (``st.function``).
+        The first value, or the condition where there is none; to be used in its place in a symbolic graph
+        (``st.function``).
 
     Raises
     ------
@@ -146,9 +147,13 @@ def _cotangent(value: Any, like: Node | None) -> Node | None:
 
 
 def callback(
-    fn: Callable[..., Any], result: Any, *args: Any, gradient: Callable[..., Any] | None = None, vectorized: bool = False,
+    fn: Callable[..., Any],
+    result: Any,
+    *args: Any,
+    gradient: Callable[..., Any] | None = None,
+    vectorized: bool = False,
     effect: bool | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Call a Python function on arrays from inside a graph.
 
     Parameters
@@ -159,14 +164,14 @@ def callback(
         What the function returns; a list for several results, None for none. A size may be None where it is not known.
     *args : tensor
     gradient : callable, optional
-        ``gradient(g, *args)``: from the cotangent of the result (a tuple for several) and the arguments, all tensors, to a
-        cotangent or None for each argument. Without it nothing can be differentiated through the callback.
+        ``gradient(g, *args)``: from the cotangent of the result (a tuple for several) and the arguments, all tensors,
+        to a cotangent or None for each argument. Without it nothing can be differentiated through the callback.
     vectorized : bool
-        Whether ``st.vmap`` may call the function once with one more axis in front of all arguments and results; otherwise it
-        is called for each example.
+        Whether ``st.vmap`` may call the function once with one more axis in front of all arguments and results;
+        otherwise it is called for each example.
     effect : bool, optional
-        Whether the function is called for what it does: then it runs exactly once each time, in order, even if nothing depends
-        on it. By default only if there is no result.
+        Whether the function is called for what it does: then it runs exactly once each time, in order, even if nothing
+        depends on it. By default only if there is no result.
 
     Returns
     -------

@@ -1,12 +1,13 @@
 """Random tensors: what ``st.random`` holds.
 
-Every function takes `generator`: a `Generator`, or a state (a tensor uint64[2], for code without side effects: equal states give
-equal numbers); without it the default generator draws, which `seed` resets. Inside ``st.vmap`` all examples of a batch see the
-numbers of the one draw; for numbers of their own give them states: ``st.random.split_state`` or ``st.random.fold_in(state, index)``.
+Every function takes `generator`: a `Generator`, or a state (a tensor uint64[2], for code without side effects: equal
+states give equal numbers); without it the default generator draws, which `seed` resets. Inside ``st.vmap`` all examples
+of a batch see the numbers of the one draw; for numbers of their own give them states: ``st.random.split_state`` or
+``st.random.fold_in(state, index)``.
 
-Parameters of distributions are numbers or tensors that broadcast to `shape`; without a shape, the result has the shape that they
-broadcast to. Continuous results have the dtype of the parameters or the default float, and are differentiable with respect to
-the parameters.
+Parameters of distributions are numbers or tensors that broadcast to `shape`; without a shape, the result has the shape
+that they broadcast to. Continuous results have the dtype of the parameters or the default float, and are differentiable
+with respect to the parameters.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def next_state(generator: Any = None) -> Tensor:
 
 
 def fold_in(state: Any, data: Any) -> Tensor:
-    """Derive a state from a state and an integer (of a step, a layer, an example); different integers, different states.
+    """Derive a state from a state and an integer (of a step, a layer, an example); different integers, different
+    states.
 
     Shape
     -----
