@@ -60,7 +60,8 @@ def _bits_reference(state: np.ndarray, *sizes: Any, shape: Shape, width: int) ->
         raise ArgumentError(f"a size is negative: {own}")
     count = math.prod(own)
     rows = [philox.random_bits(row, count, width) for row in state.reshape(-1, 2)]
-    return np.stack(rows).reshape(*state.shape[:-1], *own) if rows else np.zeros((*state.shape[:-1], *own), np.uint64)
+    shape = (*state.shape[:-1], *own)
+    return np.stack(rows).reshape(shape) if rows else np.zeros(shape, np.uint64)
 
 
 def _bits_batch(is_batched: Sequence[bool], state: Node, *sizes: Node, shape: Shape, width: int) -> Node:

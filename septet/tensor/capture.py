@@ -184,13 +184,16 @@ def check_structure(name: str, what: str, first: Any, second: Any, words: tuple[
 
 
 def lift_numbers(nodes: list[Node], leaves: Sequence[Any], after: Sequence[Node]) -> bool:
-    """Convert first values that are Python numbers to the dtype that the function makes of them; tell whether any
-    was."""
+    """Convert first values that are Python numbers to the dtype that the function makes of them; tell whether any was.
+
+    A number is weak: one of a higher kind becomes the default of that kind first, as it would beside a tensor.
+    """
     changed = False
     for index, (leaf, new) in enumerate(zip(leaves, after, strict=True)):
-        is_number = dtypes.is_scalar(leaf) and nodes[index].shape == new.shape
-        if is_number and nodes[index].dtype != new.dtype and dtypes.KIND[nodes[index].dtype] <= dtypes.KIND[new.dtype]:
-            nodes[index] = cast_to(nodes[index], new.dtype)
+        old = nodes[index]
+        rise = dtypes.KIND[new.dtype] - dtypes.KIND[old.dtype]
+        if dtypes.is_scalar(leaf) and old.shape == new.shape and old.dtype != new.dtype and rise >= 0:
+            nodes[index] = cast_to(old, dtypes.default_of_kind(dtypes.KIND[new.dtype]) if rise else new.dtype)
             changed = True
     return changed
 

@@ -38,6 +38,8 @@ from septet.tensor.capture import (
 from septet.tensor.tensor import Tensor
 from septet.tensor.wrap import unwrap
 
+RETRIES = 4  # a first value that is a Python number may rise from integer to float32 to float64, which is then checked
+
 # call and cond: the arguments may hold anything; tensors become inputs, the rest is fixed.
 
 
@@ -232,7 +234,7 @@ def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any], *init: 
     leaves, structure = tree.flatten(init)
     paths = [f"value{path}" for path in tree.paths(init)]
     nodes = carried_nodes("while_loop", leaves, paths)
-    for _ in range(3):
+    for _ in range(RETRIES):
         capture = Capture("while_loop")
         symbols = [capture.argument(node.tensor_type) for node in nodes]
         tests, asked = run(cond_fn, handles(structure, symbols))
@@ -330,7 +332,7 @@ def scan(
     x_leaves, x_structure = tree.flatten(xs)
     sequences = carried_nodes("scan", x_leaves, [f"xs{path}" for path in tree.paths(xs)])
     steps = _steps(sequences, [f"xs{path}" for path in tree.paths(xs)], unwrap(length))
-    for _ in range(3):
+    for _ in range(RETRIES):
         capture = Capture("scan")
         symbols = [capture.argument(node.tensor_type) for node in nodes]
         elements = [capture.argument(tensor_type(node.dtype, node.shape[1:])) for node in sequences]
