@@ -35,6 +35,7 @@ from septet.ops.random import (
 )  # fmt: skip
 from septet.ops.rules import broadcasting, real_floating
 from septet.ops.shaping import broadcast_to, sizes_of
+from septet.ops.subgraph import fits
 
 Array = np.ndarray
 
@@ -64,7 +65,7 @@ def _draw(state: Array, rate: Array, one: Callable[[Array, Array], Array], dtype
 
 def _sample_shape(state: Shape, rate: Shape) -> Shape:
     axes = state_axes(state)
-    if rate[: len(axes)] != axes:
+    if not fits(rate[: len(axes)], axes):
         raise ShapeError(
             f"states of shape {shape_text(state)} need parameters with axes {shape_text(axes)} in front, got "
             f"{shape_text(rate)}",

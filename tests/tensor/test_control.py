@@ -257,7 +257,7 @@ def test_fori_loop_gradient():
 def test_while_loop_gradient_names_scan():
     w = st.Variable(np.array(1.1), "w")
     y = st.while_loop(lambda v: v < 100, lambda v: v * w, st.tensor(1.0, "float64"))
-    with pytest.raises(GradientError, match="st.scan"):
+    with pytest.raises(GradientError, match=r"st\.scan"):
         y.backward()
 
 
@@ -317,7 +317,7 @@ class TestErrors:
     def test_lengths(self):
         with pytest.raises(ShapeError, match=r"xs\['b'\] has 2 steps .*xs\['a'\] has 3"):
             st.scan(lambda c, x: (c, None), 0, {"a": self.x, "b": st.tensor([1, 2])})
-        with pytest.raises(ShapeError, match="xs has 3 steps .*length is 4"):
+        with pytest.raises(ShapeError, match=r"xs has 3 steps .*length is 4"):
             st.scan(lambda c, x: (c, None), 0, self.x, length=4)
         with pytest.raises(ShapeError, match="xs is a scalar"):
             st.scan(lambda c, x: (c, None), 0, st.tensor(1))
