@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from septet.base.errors import GraphError
+from septet.graph.context import TRACKED
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM, Op, item, record
 from septet.graph.types import NodeType
@@ -39,6 +40,11 @@ def order(roots: Iterable[Node], *, stop: Callable[[Node], bool] | None = None) 
 
 def _serial(node: Node) -> int:
     return node.serial
+
+
+def _is_variable(node: Node) -> bool:
+    """A graph reads a variable when it runs, so how a pending value of it was made is none of its business."""
+    return node.op is VARIABLE
 
 
 class Graph:
@@ -90,7 +96,7 @@ class Graph:
     def nodes(self) -> tuple[Node, ...]:
         """All nodes that the roots need, inputs before users; leaves included."""
         if self._nodes is None:
-            self._nodes = tuple(order(self.roots))
+            self._nodes = tuple(order(self.roots, stop=_is_variable))
         return self._nodes
 
     def __iter__(self) -> Iterator[Node]:
@@ -159,7 +165,8 @@ class Graph:
                     data = (node.value.tobytes(),) if node.value.size <= 64 else (id(node.value),)
                 elif node.op is SYMBOL:
                     data = (id(node),)
-                rows.append((node.op.name, tuple(numbers[i] for i in node.inputs), node.params, node.type, data))
+                tracked = node.flags & TRACKED  # `no_grad` inside is part of what the graph means
+                rows.append((node.op.name, tuple(numbers[i] for i in node.inputs), node.params, node.type, tracked, data))
             rows.append(tuple(numbers[node] for node in self.roots))
             rows.append(tuple(id(v) for v, _ in self.updates))
             self._signature = tuple(rows)
@@ -193,6 +200,8 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
         fresh = Node(node.op, inputs, node.params, node.type, node.key, node.flags, node.value, node.source)
     fresh.source = node.source
     fresh.layers = node.layers
+    if not node.flags & TRACKED and any(i.flags & TRACKED for i in node.inputs):
+        fresh.flags &= ~TRACKED  # recorded under `no_grad`: the path stays cut
     return fresh
 
 

@@ -125,8 +125,9 @@ def run(call: Callable[..., Any], args: Sequence[Any]) -> tuple[Any, Trace]:
     """Run a function on handles of symbols."""
     with Trace() as trace:
         result = call(*args)
-    if trace.gradients:
-        names = ", ".join(repr(variable.name) for variable in trace.gradients)
+    left = [variable for variable, gradient in trace.gradients.items() if gradient is not None]
+    if left:
+        names = ", ".join(repr(variable.name) for variable in left)
         raise NotSupportedError(
             f"{name_of(call)}: backward() inside a function for control flow leaves gradients in variables ({names})",
             hint="use st.grad or st.value_and_grad inside, and return the gradients",

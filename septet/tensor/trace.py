@@ -19,12 +19,15 @@ class Trace:
         The new value of every variable that was assigned to.
     effects : list of Node
         Nodes that print, check or call back, in order.
+    gradients : dict of Variable to Tensor
+        What `backward` has accumulated inside the trace.
     """
 
     def __init__(self) -> None:
         self.leaves: dict[Any, Node] = {}
         self.updates: dict[Any, Node] = {}
         self.effects: list[Node] = []
+        self.gradients: dict[Any, Any] = {}
         self.outer: Any = None
 
     def __enter__(self) -> Trace:

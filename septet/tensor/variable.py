@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from septet.base import dtypes
-from septet.base.errors import ArgumentError, ShapeError
+from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.source import here
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import VARIABLE, Node, constant
@@ -45,7 +45,7 @@ class Variable(Tensor):
         What `backward` has accumulated.
     """
 
-    __slots__ = ("_leaf", "_value", "grad", "is_symbolic", "name", "role", "trainable", "variable_type")
+    __slots__ = ("_gradient", "_leaf", "_value", "is_symbolic", "name", "role", "trainable", "variable_type")
 
     def __init__(
         self, value: Any, name: str = "", *, dtype: Any = None, role: str = "parameter", trainable: bool | None = None,
@@ -65,7 +65,7 @@ class Variable(Tensor):
             trainable = role not in ROLES[-3:] and dtypes.is_differentiable(array.dtype)
         self.trainable = trainable
         self.is_symbolic = is_symbolic
-        self.grad: Tensor | None = None
+        self._gradient: Tensor | None = None
 
     @property
     def node(self) -> Node:  # type: ignore[override]
@@ -145,6 +145,25 @@ class Variable(Tensor):
         self._value = array
         self._leaf = None
         return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward` has accumulated; inside a trace, what it has accumulated there."""
+        if context.trace is not None:
+            return context.trace.gradients.get(self)
+        return self._gradient
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if context.trace is None:
+            self._gradient = gradient
+        elif self._gradient is not None and gradient is not None:
+            raise NotSupportedError(
+                f"variable {self.name!r} holds a gradient from outside the traced function",
+                hint="call zero_grad() or optimizer.step() before the traced function runs",
+            )
+        else:
+            context.trace.gradients[self] = gradient
 
     def zero_grad(self) -> None:
         """Forget the gradient."""

@@ -1,0 +1,28 @@
+"""From a graph to a program: optimize, verify where asked, hand to the backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from septet.backends.base import Program
+from septet.backends.reference.program import ReferenceBackend
+from septet.base.config import config
+from septet.graph.graph import Graph
+
+_backend = ReferenceBackend()
+
+
+def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> Program:
+    """Return the program of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    level : str, optional
+        "full" or "none": which passes run; by default the setting ``optimize``.
+    **options
+        Passed on to the backend.
+    """
+    if (config.optimize if level is None else level) == "full":
+        graph = optimize(graph)
+    return _backend.compile(graph, **options)

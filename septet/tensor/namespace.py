@@ -1,0 +1,253 @@
+"""From cards and functions of nodes to what users call: functions of the namespaces, methods and operators of Tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import septet.ops  # noqa: F401  (registers the cards)
+from septet.base.errors import ArgumentError, ShapeError
+from septet.graph.op import Function, Op, all_functions, all_ops, get, record
+from septet.tensor.tensor import Tensor
+from septet.tensor.variable import Variable
+from septet.tensor.wrap import binary, binary_reversed, lift, unary, unwrap, wrap
+
+
+def card_function(op: Op) -> Callable[..., Any]:
+    """Return the public function of a card: inputs first, then parameters, by position or by name."""
+    names = () if op.is_variadic else op.input_names
+    count = len(names)
+
+    def function(*args: Any, **words: Any) -> Any:
+        if count and len(args) != count:
+            args, words = _place(op, args, words)
+        return wrap(op(*[unwrap(a) for a in args], **words))
+
+    function.__name__ = function.__qualname__ = op.name
+    function.__module__ = "septet"
+    function.__doc__ = docstring(op)
+    function.card = op  # type: ignore[attr-defined]
+    return function
+
+
+def _place(op: Op, args: tuple[Any, ...], words: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Sort positional parameters and named inputs into their places."""
+    count = len(op.input_names)
+    inputs, rest = list(args[:count]), args[count:]
+    if len(rest) > len(op.param_names):
+        total = count + len(op.param_names)
+        raise ArgumentError(f"{op.name} takes at most {total} arguments ({signature(op)}), got {len(args)}")
+    words = dict(words)
+    for name in op.input_names[len(inputs) :]:
+        if name not in words:
+            raise ArgumentError(f"{op.name} needs {name!r}: {signature(op)}")
+        inputs.append(words.pop(name))
+    for name, value in zip(op.param_names, rest, strict=False):
+        if name in words:
+            raise ArgumentError(f"{op.name} got {name!r} twice: {signature(op)}")
+        words[name] = value
+    return tuple(inputs), words
+
+
+def signature(op: Op) -> str:
+    """Return the call of a card as text."""
+    from_defaults = [f"{name}={value!r}" for name, value in op.defaults.items()]
+    return f"{op.name}({', '.join([*op.input_names, *from_defaults])})"
+
+
+def docstring(op: Op) -> str:
+    """Write the docstring of a card's function."""
+    lines = [op.summary, "", f"``{signature(op)}``", "", "Parameters", "----------"]
+    lines += [f"{name} : tensor" for name in op.input_names]
+    for name, text in op.param_docs.items():
+        lines += [name, f"    {text}"]
+    if op.notes:
+        lines += ["", "Notes", "-----", op.notes]
+    lines += ["", "Gradient", "--------", f"none: {op.no_gradient}" if op.no_gradient else "yes, of any order"]
+    if op.reference_source:
+        lines += ["", "Source", "------", op.reference_source]
+    return "\n".join(lines) + "\n"
+
+
+def _is_simple(op: Op, count: int) -> bool:
+    return len(op.input_names) == count and not op.is_variadic and not op.param_names
+
+
+def _install_operator(name: str, op: Op) -> None:
+    """Give Tensor one Python operator."""
+    if name.startswith("__r") and name not in ("__rshift__", "__round__"):
+        method: Callable[..., Any] = binary_reversed(op)
+    elif len(op.input_names) == 1:
+        method = unary(op)
+    else:
+        method = binary(op)
+    method.__name__ = name
+    setattr(Tensor, name, method)
+    in_place = f"__i{name[2:]}"
+    if in_place in _IN_PLACE:
+        setattr(Tensor, in_place, _in_place(op, name))
+
+
+_IN_PLACE = frozenset(
+    f"__i{name}__"
+    for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul".split()
+)
+
+
+def _in_place(op: Op | None, name: str) -> Callable[[Tensor, Any], Tensor]:
+    """Return the method for ``x += y``: the same handle, another node; dtype and shape stay."""
+
+    def method(self: Tensor, other: Any) -> Tensor:
+        result = getattr(self, name)(other)
+        if result is NotImplemented:
+            return result
+        before, after = self.node.type, result.node.type
+        if before is not after:
+            raise ShapeError(
+                f"in-place {name.strip('_')}: the result is {after!r}, the tensor is {before!r}; dtype and shape must stay",
+                hint="write x = x + y to let the type change",
+            )
+        return rebind(self, result)
+
+    method.__name__ = f"__i{name[2:]}"
+    return method
+
+
+def rebind(handle: Tensor, result: Tensor) -> Tensor:
+    """Give a handle the node of another one; a variable is assigned to."""
+    if isinstance(handle, Variable):
+        return handle.assign(result)
+    handle.node = result.node
+    return handle
+
+
+def build() -> dict[str, dict[str, Any]]:
+    """Install the operators and methods on Tensor; return the functions by namespace ("" is the main one)."""
+    spaces: dict[str, dict[str, Any]] = {"": {}}
+    for op in all_ops():
+        for name in op.operators:
+            _install_operator(name, op)
+        if not (op.is_public or op.methods):
+            continue
+        function = card_function(op)
+        if op.is_public:
+            for name in (op.name, *op.aliases):
+                spaces[""].setdefault(name, function)
+        for name in op.methods:
+            setattr(Tensor, name, unary(op) if _is_simple(op, 1) else function)
+    for full, entry in all_functions().items():
+        space, _, name = full.rpartition(".")
+        function = lifted(entry)
+        into = spaces.setdefault(space, {})
+        for alias in (name, *entry.aliases):
+            into[alias] = function
+        for method in entry.methods:
+            if method.startswith("__"):
+                setattr(Tensor, method, _operator_method(entry))
+                if f"__i{method[2:]}" in _IN_PLACE:
+                    setattr(Tensor, f"__i{method[2:]}", _in_place(None, method))
+            else:
+                setattr(Tensor, method, function)
+    return spaces
+
+
+def lifted(entry: Function) -> Callable[..., Any]:
+    """Return the public function of tensors for a published function of nodes."""
+    function = lift(entry.call)
+    function.__module__ = "septet"
+    return function
+
+
+def _operator_method(entry: Function) -> Callable[..., Any]:
+    """Return an operator made from a published function (``__matmul__``, ``__getitem__``)."""
+    call = entry.call
+
+    def method(self: Tensor, other: Any) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return wrap(call(self.node, unwrap(other)))
+
+    return method
+
+
+def _install_comparison(name: str, op_name: str) -> None:
+    """Give Tensor ``==`` or ``!=``; nodes keep identity, which graphs rely on."""
+    op = get(op_name)
+    compare = binary(op)
+
+    def method(self: Tensor, other: Any) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return compare(self, other)
+
+    method.__name__ = name
+    setattr(Tensor, name, method)
+
+
+def _get_item(self: Tensor, key: Any) -> Tensor:
+    return Tensor(_GET(self.node, unwrap(key)))
+
+
+def _set_item(self: Tensor, key: Any, value: Any) -> None:
+    rebind(self, Tensor(_SET(self.node, unwrap(key), unwrap(value))))
+
+
+class At:
+    """Functional updates: ``x.at[key].set(v)``, ``.add(v)``, ``.max(v)``, ``.min(v)`` return a new tensor."""
+
+    __slots__ = ("_key", "_tensor")
+
+    def __init__(self, tensor: Tensor, key: Any = None) -> None:
+        self._tensor = tensor
+        self._key = key
+
+    def __getitem__(self, key: Any) -> At:
+        return At(self._tensor, key)
+
+    def _apply(self, mode: str, value: Any) -> Tensor:
+        call = all_functions()[f"index_{mode}"].call
+        return Tensor(call(self._tensor.node, unwrap(self._key), unwrap(value)))
+
+    def set(self, value: Any) -> Tensor:
+        """Return the tensor with the selected elements replaced."""
+        return self._apply("set", value)
+
+    def add(self, value: Any) -> Tensor:
+        """Return the tensor with values added; repeated indices add up."""
+        return self._apply("add", value)
+
+    def max(self, value: Any) -> Tensor:
+        """Return the tensor with the maximum of the selected elements and the values."""
+        return self._apply("max", value)
+
+    def min(self, value: Any) -> Tensor:
+        """Return the tensor with the minimum of the selected elements and the values."""
+        return self._apply("min", value)
+
+
+def install() -> dict[str, dict[str, Any]]:
+    """Build everything and return the namespaces; called once when the package is imported."""
+    global _GET, _SET
+    spaces = build()
+    _install_comparison("__eq__", "equal")
+    _install_comparison("__ne__", "not_equal")
+    functions = all_functions()
+    _GET, _SET = functions["get_item"].call, functions["set_item"].call
+    Tensor.__getitem__ = _get_item  # type: ignore[attr-defined]
+    Tensor.__setitem__ = _set_item  # type: ignore[attr-defined]
+    Tensor.T = property(lambda self: Tensor(record(get("transpose"), (self.node,), (None,))))  # type: ignore[attr-defined]
+    Tensor.mT = property(lambda self: spaces[""]["matrix_transpose"](self))  # type: ignore[attr-defined]
+    Tensor.real = property(lambda self: Tensor(get("real")(self.node)))  # type: ignore[attr-defined]
+    Tensor.imag = property(lambda self: Tensor(get("imag")(self.node)))  # type: ignore[attr-defined]
+    Tensor.at = property(At)  # type: ignore[attr-defined]
+    Tensor.astype = _astype  # type: ignore[attr-defined]
+    return spaces
+
+
+def _astype(self: Tensor, dtype: Any, *, copy: bool = True) -> Tensor:
+    """Convert to another dtype."""
+    return Tensor(get("cast")(self.node, dtype=dtype))
+
+
+_GET: Any = None
+_SET: Any = None
