@@ -23,6 +23,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops, record
 from septet.graph.types import TensorType, tensor_type
+from septet.ops.cast import cast
 from septet.ops.elementwise import add, multiply
 from septet.ops.shaping import transpose, zeros_like
 from septet.ops.subgraph import (
@@ -81,19 +82,17 @@ def _example(kind: str) -> Graph:
     """A small graph for the cases of these cards."""
     x = symbol(tensor_type(dtypes.float64, (3,)))
     c = symbol(tensor_type(dtypes.float64, ()))
+    e = symbol(tensor_type(dtypes.float64, ()))
     n = symbol(tensor_type(dtypes.int64, ()))
-    if kind == "product":
-        return Graph([x, c], [multiply(x, c), add(x, c)], name=kind)
-    if kind == "square":
-        return Graph([x, c], [multiply(x, x), c * x], name=kind)
-    if kind == "step":  # carry, element, constant -> carry, output
-        e = symbol(tensor_type(dtypes.float64, ()))
-        return Graph([x, e, c], [multiply(x, c) + e, multiply(x, e)], name=kind)
-    if kind == "below 4":
-        return Graph([n, x, c], [ops.less(n, 4)], name=kind)
-    if kind == "grow":
-        return Graph([n, x, c], [n + 1, multiply(x, c)], name=kind)
-    raise AssertionError(kind)
+    product = multiply(x, c)
+    graphs = {
+        "product": ([x, c], [product, add(x, c)]),
+        "square": ([x, c], [multiply(x, x), multiply(c, x)]),
+        "step": ([x, e, c], [add(product, e), multiply(x, e)]),  # carry, element, constant -> carry, result
+        "goes on": ([n, x, c], [cast(n, dtype=dtypes.bool_)]),
+        "countdown": ([n, x, c], [add(n, -1), product]),
+    }
+    return Graph(*graphs[kind], name=kind)
 
 
 _PRODUCT, _SQUARE, _STEP = _example("product"), _example("square"), _example("step")
@@ -293,6 +292,8 @@ def _while_batch(
     return tuple([node if mark else repeat(node, size) for node, mark in zip(found, marks, strict=False)])
 
 
+_WHILE: dict[str, Any] = {"condition": _example("goes on"), "body": _example("countdown"), "carries": 2}
+
 while_loop = card(
     "while_loop", "*operands", params={"condition": REQUIRED, "body": REQUIRED, "carries": REQUIRED}, public=False,
     higher_order=True, summary="Run a graph again and again, as long as another one says so.",
@@ -304,6 +305,9 @@ while_loop = card(
     shape=_while_shape, dtype=_while_dtype, reference=_while_reference, tangent=_while_tangent, batch=_while_batch,
     no_gradient="the number of steps is not known beforehand, so the values of each step cannot be kept; st.scan or "
     "st.fori_loop with fixed bounds has a gradient, and forward mode (st.jvp) goes through st.while_loop",
+    cases=[Case(np.int64(3), (3,), (), **_WHILE), Case(np.int64(0), (3,), (), **_WHILE)],
+    bad=[BadCase(np.int64(3), (4,), (), **_WHILE, error=ShapeError, match="operand 1 has shape"),
+         BadCase(np.int64(3), (3,), **_WHILE, error=ArgumentError, match="takes 3 operands, got 2")],
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape
 from septet.base.text import shape_text
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, BadCase, Case, as_node, card, cast_to, ops
+from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, card, cast_to, ops
 from septet.graph.types import TensorType
 from septet.ops.random import (
     STATE,
@@ -116,11 +116,11 @@ def _log_gamma(seed: Array, alpha: Array) -> Array:
 
 def _sample_dtype(state: DType, rate: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
     check_state(state)
-    _, out = real_floating(rate)
+    out: DType = real_floating(rate)[1]
     return (state, out), out
 
 
-log_gamma_sample = card(
+log_gamma_sample: Op = card(
     "log_gamma_sample", "state alpha", public=False, domain=(0.3, 4.0),
     summary="Draw logarithms of gamma variates with shape `alpha` and scale 1.",
     notes="The logarithm, because a small `alpha` gives variates below the smallest float. 0 gives -inf; a "
@@ -130,7 +130,7 @@ log_gamma_sample = card(
     "more uniform number (their section 6). Gradient: Figurnov, Mohamed and Mnih, Implicit reparameterization "
     "gradients, 2018.",
     shape=_sample_shape, dtype=_sample_dtype,
-    reference=lambda state, alpha: _draw(state, alpha, _log_gamma, np.float64),
+    reference=lambda state, alpha: _draw(state, alpha, _log_gamma, dtypes.float64),
     gradient=lambda g, y, state, alpha: (None, g * log_gamma_slope(alpha, y)),
     tangent=lambda t, y, state, alpha: None if t[1] is None else t[1] * log_gamma_slope(alpha, y),
     batch=_batch(lambda: log_gamma_sample),
@@ -199,7 +199,7 @@ def _slope(alpha: Array, log_x: Array) -> Array:
     return np.where(use_series, first, second)
 
 
-log_gamma_slope = card(
+log_gamma_slope: Op = card(
     "log_gamma_slope", "alpha log_sample", kind=ELEMENTWISE, public=False, domain=(0.3, 4.0),
     summary="Return how a logarithm of a gamma variate moves with alpha while the distribution function stays.",
     notes="By the power series of the incomplete gamma function up to x = 2, beyond by an integral over the "
@@ -340,7 +340,7 @@ def _poisson_reference(state: Array, rate: Array, dtype: DType) -> Array:
     return _draw(state, rate, _poisson, dtype)
 
 
-poisson_sample = card(
+poisson_sample: Op = card(
     "poisson_sample", "state rate", params={"dtype": None}, public=False, domain=(0.5, 30.0),
     summary="Draw from the Poisson distribution.", param_docs={"dtype": "Integer dtype of the result."},
     source="Rates from 10 on: Hörmann, The transformed rejection method for generating Poisson random variables, "

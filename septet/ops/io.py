@@ -96,7 +96,7 @@ def _print_reference(x: Array, *more: Array, text: str) -> Array:
     return x
 
 
-print_value = card(
+print_value: Op = card(
     "print_value", "x *more", params={"text": "{}\n"}, effect=True, immediate=True, public=False,
     summary="Print when it is computed, and return the first input.",
     param_docs={"text": "A format string with one field for each input, and its own line ends."},
@@ -187,18 +187,18 @@ def as_type(result: Any) -> TensorType:
 
 
 def _callback_canonical(
-    types: tuple[TensorType, ...], function: Any, results: Any, gradient: Any, vectorized: Any
+    types: tuple[TensorType, ...], function: Any, results: Any, pullback: Any, vectorized: Any
 ) -> dict[str, Any]:
     if not callable(function):
         raise ArgumentError(f"function must be a Python function, got {function!r}")
-    if gradient is not None and not callable(gradient):
-        raise ArgumentError(f"gradient must be a function or None, got {gradient!r}")
+    if pullback is not None and not callable(pullback):
+        raise ArgumentError(f"the gradient must be a function or None, got {pullback!r}")
     declared = tuple([as_type(result) for result in results])
-    return {"function": function, "results": declared, "gradient": gradient, "vectorized": bool(vectorized)}
+    return {"function": function, "results": declared, "pullback": pullback, "vectorized": bool(vectorized)}
 
 
 def _callback_reference(
-    *arrays: Array, function: Callable[..., Any], results: Sequence[TensorType], gradient: Any, vectorized: bool
+    *arrays: Array, function: Callable[..., Any], results: Sequence[TensorType], pullback: Any, vectorized: bool
 ) -> list[Array]:
     name = _name(function)
     try:
@@ -241,13 +241,13 @@ def _callback_dtype(
     return given, tuple(type_.dtype for type_ in results)
 
 
-def _callback_gradient(g: Any, y: Any, *inputs: Node, function: Any, gradient: Any, **_: Any) -> list[Node | None]:
-    if gradient is None:
+def _callback_gradient(g: Any, y: Any, *inputs: Node, function: Any, pullback: Any, **_: Any) -> list[Node | None]:
+    if pullback is None:
         raise GradientError(
             f"the Python function {_name(function)} has no gradient: none was given to callback",
             hint="st.callback(fn, result, *args, gradient=...), or detach its arguments",
         )
-    found = list(gradient(g, y, *inputs))
+    found = list(pullback(g, y, *inputs))
     if len(found) != len(inputs):
         raise UserFunctionError(
             f"the gradient of {_name(function)} returned {len(found)} cotangents for {len(inputs)} arguments"
@@ -268,7 +268,7 @@ def _callback_batch(op: Callable[[], Op]) -> Any:
     """The batching rule: one call for the whole batch if the function can do that, else one for each example."""
 
     def rule(
-        is_batched: Sequence[bool], *inputs: Node, function: Any, results: Sequence[TensorType], gradient: Any,
+        is_batched: Sequence[bool], *inputs: Node, function: Any, results: Sequence[TensorType], pullback: Any,
         vectorized: bool,
     ) -> tuple[Node, ...]:  # fmt: skip
         if vectorized:
@@ -279,13 +279,13 @@ def _callback_batch(op: Callable[[], Op]) -> Any:
                 for node, mark in zip(inputs, is_batched, strict=True)
             ]
             types = tuple([tensor_type(type_.dtype, (static, *type_.shape)) for type_ in results])
-            return items(record(op(), tuple(given), (function, types, gradient, True)))
+            return items(record(op(), tuple(given), (function, types, pullback, True)))
         marks = list(is_batched)
         own = [
             symbol(tensor_type(node.dtype, node.shape[1:]) if mark else node.tensor_type)
             for node, mark in zip(inputs, marks, strict=True)
         ]
-        called = record(op(), tuple(own), (function, results, gradient, False))
+        called = record(op(), tuple(own), (function, results, pullback, False))
         first = [node for node, mark in zip(own, marks, strict=True) if mark]
         second = [node for node, mark in zip(own, marks, strict=True) if not mark]
         body = Graph([*first, *second], items(called), name=_name(function))
@@ -304,28 +304,28 @@ def _half(x: Array) -> Array:
 _FLOAT3 = tensor_type(dtypes.float64, (3,))
 _CALLBACK: dict[str, Any] = {
     "inputs": "*arguments",
-    "params": {"function": REQUIRED, "results": REQUIRED, "gradient": None, "vectorized": False},
+    "params": {"function": REQUIRED, "results": REQUIRED, "pullback": None, "vectorized": False},
     "param_docs": {
         "function": "Takes arrays (read-only) and returns the declared results; its errors are chained.",
         "results": "Dtype and shape of each result.",
-        "gradient": "From cotangents, results and inputs (nodes) to a cotangent or None for each input.",
+        "pullback": "From cotangents, results and inputs (nodes) to a cotangent or None for each input.",
         "vectorized": "Whether the function accepts one more axis in front of all arguments, and returns it (for "
         "`vmap`).",
     },
     "public": False, "canonical": _callback_canonical, "shape": _callback_shape, "dtype": _callback_dtype,
     "reference": _callback_reference, "gradient": _callback_gradient,
-    "cases": [Case((3,), function=_half, results=(_FLOAT3,), gradient=lambda g, y, x: (g[0] * 0.5,))],
+    "cases": [Case((3,), function=_half, results=(_FLOAT3,), pullback=lambda g, y, x: (g[0] * 0.5,))],
     "bad": [BadCase((3,), function=_half, results=(3,), error=ArgumentError, match="declared by dtype and shape"),
             BadCase((3,), function=3, results=(_FLOAT3,), error=ArgumentError, match="must be a Python function")],
 }  # fmt: skip
 
-callback = card(
+callback: Op = card(
     "callback", summary="Call a Python function that does nothing but compute its results.",
     notes="It may be called once, never or more than once; see `effect_callback` for functions with effects.",
     batch=_callback_batch(lambda: callback), **_CALLBACK,
 )  # fmt: skip
 
-effect_callback = card(
+effect_callback: Op = card(
     "effect_callback", summary="Call a Python function for what it does: once for each run, in the order of the "
     "program.",
     effect=True, immediate=True, batch=_callback_batch(lambda: effect_callback), **_CALLBACK,

@@ -24,7 +24,7 @@ from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axis
 from septet.base.text import shape_text
 from septet.graph.node import Node
-from septet.graph.op import BadCase, Case, as_node, card, cast_to, ops, record
+from septet.graph.op import BadCase, Case, Op, as_node, card, cast_to, ops, record
 from septet.ops.shaping import broadcast_to, fill_sizes, reshape, size_of, sizes_of, split_sizes
 
 STATE = np.array([7, 0], np.uint64)
@@ -60,8 +60,8 @@ def _bits_reference(state: np.ndarray, *sizes: Any, shape: Shape, width: int) ->
         raise ArgumentError(f"a size is negative: {own}")
     count = math.prod(own)
     rows = [philox.random_bits(row, count, width) for row in state.reshape(-1, 2)]
-    shape = (*state.shape[:-1], *own)
-    return np.stack(rows).reshape(shape) if rows else np.zeros(shape, np.uint64)
+    whole = (*state.shape[:-1], *own)
+    return np.stack(rows).reshape(whole) if rows else np.zeros(whole, np.uint64)
 
 
 def _bits_batch(is_batched: Sequence[bool], state: Node, *sizes: Node, shape: Shape, width: int) -> Node:
@@ -137,7 +137,7 @@ def _split_dtype(state: DType, count: int) -> tuple[tuple[DType, ...], DType]:
     return (state,), state
 
 
-split_state = card(
+split_state: Op = card(
     "split_state", "state", params={"count": 2}, public=False, summary="Derive several independent states from one.",
     param_docs={"count": "How many; the first of them do not depend on it."},
     canonical=_split_canonical, shape=lambda state, count: (*state_axes(state), count, 2), dtype=_split_dtype,
@@ -190,11 +190,12 @@ def sample_sizes(shape: Any, *params: Any) -> tuple[Any, ...]:
     static = base_shapes.broadcast(*[node.shape for node in nodes])
     sizes: list[Any] = []
     for axis, size in enumerate(static):
-        if size is None:
-            back = axis - len(static)
-            node = next(n for n in nodes if n.ndim >= -back and n.shape[back] is None)
-            size = size_of(node, axis=back)
-        sizes.append(size)
+        if size is not None:
+            sizes.append(size)
+            continue
+        back = axis - len(static)
+        node = next(n for n in nodes if n.ndim >= -back and n.shape[back] is None)
+        sizes.append(size_of(node, axis=back))
     return tuple(sizes)
 
 

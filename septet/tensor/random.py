@@ -175,8 +175,8 @@ def truncated_normal(
     ArgumentError
         If `low` is not below `high` (where both are numbers).
     """
-    params = [_value(value) for value in (low, high, mean, std)]
-    return Tensor(draws.truncated_normal(state_of(generator), _shape(shape), *params, dtype))
+    low, high, mean, std = _value(low), _value(high), _value(mean), _value(std)
+    return Tensor(draws.truncated_normal(state_of(generator), _shape(shape), low, high, mean, std, dtype))
 
 
 def exponential(shape: Any = None, scale: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:

@@ -125,9 +125,7 @@ def test_uniform_is_multiples_of_a_power_of_two_below_one(dtype, bits):
     assert found.max() < 1
     scaled = found * 2.0**bits
     np.testing.assert_array_equal(scaled, np.floor(scaled))
-    inner = value(
-        draws.unit(state(), (N,), np.dtype(found.dtype) if dtype == "float64" else as_dtype(dtype), is_open=True)
-    )
+    inner = value(draws.unit(state(), (N,), draws.float_dtype(dtype), is_open=True))
     assert inner.min() > 0
     assert inner.max() < 1
 
