@@ -17,6 +17,9 @@ __all__ = ["LoadedImage", "load_image"]
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as everywhere in image files
 _NPY_MAGIC = b"\x93NUMPY"
 _FLAT = 0.02  # a picture whose values span less holds nothing to compare with its background
+_FIGURE_FROM = (
+    0.3  # a pixel that differs from the border by this share of the greatest difference belongs to the figure
+)
 
 
 class LoadedImage(NamedTuple):
@@ -31,7 +34,12 @@ class LoadedImage(NamedTuple):
 
 
 def load_image(
-    path: str | os.PathLike[str], shape: Sequence[int], *, invert: bool | None = None, keep_aspect: bool = True
+    path: str | os.PathLike[str],
+    shape: Sequence[int],
+    *,
+    invert: bool | None = None,
+    keep_aspect: bool = True,
+    crop: bool = False,
 ) -> LoadedImage:
     """Read a PNG, JPEG or ``.npy`` file as one input of an image model.
 
@@ -42,15 +50,17 @@ def load_image(
     Parameters
     ----------
     path : str or os.PathLike
-        The file; its content decides the format. A ``.npy`` file holds integers over their dtype's whole range, or
-        floats from 0 to 1.
+        The file; its content decides the format. A ``.npy`` file holds uint8 or uint16 over their
+        whole range, booleans, or floats from 0 to 1.
     shape : sequence of int
         The model's input without the batch.
     invert : bool, optional
         Whether to exchange dark and light. When not given, a gray input is inverted if its figure is darker than
         its border; a colour input never is. The note says what was decided, and why.
     keep_aspect : bool
-        Whether to extend the shorter side with the colour of the border rather than to distort the figure.
+        Whether to fill the rest of the input with the colour of the border rather than to distort the figure.
+    crop : bool
+        Whether to cut the border off first, so that the figure fills the input, as the 8 x 8 digits do.
 
     Returns
     -------
@@ -85,10 +95,10 @@ def load_image(
     was_colour = values.ndim == 3
     values = _as_channels(values, channels)
     is_inverted, reason = _decide_inversion(values, invert)
-    if values.shape[:2] != (height, width):
-        if keep_aspect:
-            values = _pad_to_aspect(values, height / width)
-        values = _resize(values, height, width)
+    background = numpy.median(_border(values), axis=0)  # () or (3,)
+    if crop:
+        values = _crop(values, background)
+    values = _fit(values, height, width, background) if keep_aspect else _resize(values, height, width)
     if is_inverted:
         values = 1 - values
     pixels = numpy.moveaxis(values, -1, 0) if values.ndim == 3 else values  # (C, H, W) or (H, W)
@@ -96,7 +106,7 @@ def load_image(
     colours = "colour" if was_colour else "gray"
     target = "colour" if channels == 3 else "gray"
     note = (
-        f"{source_width} x {source_height} {colours} made {width} x {height} {target}; "
+        f"{source_width} x {source_height} {colours}{' cropped and' if crop else ''} made {width} x {height} {target}; "
         f"{'inverted' if is_inverted else 'not inverted'}: {reason}"
     )
     return LoadedImage(pixels, is_inverted, note)
@@ -122,7 +132,7 @@ def _read_file(name: str) -> numpy.ndarray:
 def _read_npy(name: str) -> numpy.ndarray:
     try:
         values = numpy.load(name, allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+    except (ValueError, OSError, EOFError, SyntaxError, MemoryError) as error:
         raise DataError(f"load_image: {name!r} is a damaged or foreign .npy file: {error}") from error
     if values.ndim == 3 and values.shape[0] in (1, 3) and values.shape[2] not in (1, 3):
         values = numpy.moveaxis(values, 0, -1)  # (H, W, C)
@@ -132,10 +142,13 @@ def _read_npy(name: str) -> numpy.ndarray:
         raise DataError(
             f"load_image: {name!r}: expected (H, W), (1, H, W), (3, H, W) or (H, W, 3), found {values.shape}"
         )
-    if values.dtype.kind in "iu":
+    if values.dtype in (numpy.uint8, numpy.uint16):
         return _scale(values, float(numpy.iinfo(values.dtype).max))
-    if values.dtype.kind not in "bf":
-        raise DataError(f"load_image: {name!r}: expected integers, booleans or floats, found dtype {values.dtype}")
+    if values.dtype.kind not in "bf":  # wider integers do not say which value is white
+        raise DataError(
+            f"load_image: {name!r}: expected uint8 or uint16 over their whole range, booleans, or floats from 0 to 1, "
+            f"found dtype {values.dtype}"
+        )
     values = values.astype(numpy.float32)
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(
@@ -210,20 +223,34 @@ def _decide_inversion(values: numpy.ndarray, invert: bool | None) -> tuple[bool,
     return False, "a light figure on a dark background"
 
 
-def _pad_to_aspect(values: numpy.ndarray, aspect: float) -> numpy.ndarray:
-    """Extend the shorter side, equally at both ends, until height / width is near the aspect."""
-    height, width = values.shape[:2]
-    wanted_height = max(height, round(width * aspect))
-    wanted_width = max(width, round(height / aspect))
-    above, left = (wanted_height - height) // 2, (wanted_width - width) // 2
-    padded = numpy.empty((wanted_height, wanted_width, *values.shape[2:]), dtype=numpy.float32)
-    padded[...] = numpy.median(_border(values), axis=0)
-    padded[above : above + height, left : left + width] = values
-    return padded
+def _crop(values: numpy.ndarray, background: numpy.ndarray) -> numpy.ndarray:
+    """Return the smallest rectangle with all pixels that differ clearly from the background; all of a flat picture."""
+    difference = numpy.abs(values - background)  # (H, W) or (H, W, 3)
+    if values.ndim == 3:
+        difference = difference.max(axis=2)
+    if difference.max() < _FLAT:
+        return values
+    is_figure = difference > _FIGURE_FROM * difference.max()
+    rows, columns = numpy.flatnonzero(is_figure.any(axis=1)), numpy.flatnonzero(is_figure.any(axis=0))
+    return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fit(values: numpy.ndarray, height: int, width: int, background: numpy.ndarray) -> numpy.ndarray:
+    """Resize by the same factor both ways, as large as it fits, and put the background on both sides of it."""
+    factor = min(height / values.shape[0], width / values.shape[1])
+    inner_height = max(1, min(height, round(values.shape[0] * factor)))
+    inner_width = max(1, min(width, round(values.shape[1] * factor)))
+    above, left = (height - inner_height) // 2, (width - inner_width) // 2
+    page = numpy.empty((height, width, *values.shape[2:]), dtype=numpy.float32)
+    page[...] = background
+    page[above : above + inner_height, left : left + inner_width] = _resize(values, inner_height, inner_width)
+    return page
 
 
 def _resize(values: numpy.ndarray, height: int, width: int) -> numpy.ndarray:
     """Resize each channel in float32; Pillow's filter covers all source pixels when it shrinks."""
+    if values.shape[:2] == (height, width):
+        return values
     image_module: Any = require("PIL.Image", "Pillow", "load_image")
     channels = [values] if values.ndim == 2 else list(numpy.moveaxis(values, -1, 0))
     resized = [

@@ -1,5 +1,6 @@
 """`Batches`: every sample once per epoch, and a stream that can be taken up again anywhere."""
 
+import itertools
 import json
 
 import numpy
@@ -52,7 +53,7 @@ def test_every_sample_once_per_epoch(length, size, seed):
         given_out = read(batches)
         assert len(given_out) == len(batches)
         assert [len(batch) for batch in given_out[:-1]] == [size] * (len(given_out) - 1)
-        assert sum(given_out, []) == Shuffled(seed).order(length, epoch).tolist()
+        assert list(itertools.chain(*given_out)) == Shuffled(seed).order(length, epoch).tolist()
 
 
 def test_epochs_are_shuffled_anew_and_repeat_with_the_seed():
@@ -96,7 +97,7 @@ def test_a_pass_that_is_left_early_counts_as_its_epoch():
     first = next(iter(batches))[0].tolist()
     assert (batches.epoch, batches.position) == (0, 1)
     assert first == Shuffled(0).order(10, 0)[:2].tolist()
-    assert sum(read(batches), []) == Shuffled(0).order(10, 1).tolist()
+    assert list(itertools.chain(*read(batches))) == Shuffled(0).order(10, 1).tolist()
     assert (batches.epoch, batches.position) == (2, 0)
 
 
