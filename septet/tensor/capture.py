@@ -112,10 +112,12 @@ def _has_effects(graph: Graph) -> bool:
 
 
 def name_of(call: Any) -> str:
+    """Return a function's name."""
     return getattr(call, "__name__", type(call).__name__)
 
 
 def check_callable(name: str, **functions: Any) -> None:
+    """Refuse arguments that should be functions and are not."""
     for argument, call in functions.items():
         if not callable(call):
             raise ArgumentError(f"{name}: {argument} must be a function, got {call!r}")
@@ -180,6 +182,7 @@ def check_carried(
 
 
 def check_structure(name: str, what: str, first: Any, second: Any, words: tuple[str, str]) -> None:
+    """Refuse a result nested in another way, and show both."""
     if first != second:
         raise ArgumentError(f"{name}: {what} has another structure: {words[0]} {first}, {words[1]} {second}")
 
@@ -200,9 +203,11 @@ def lift_numbers(nodes: list[Node], leaves: Sequence[Any], after: Sequence[Node]
 
 
 def assign(variables: Iterable[Any], values: Iterable[Node]) -> None:
+    """Assign to variables what an op handed on for them."""
     for variable, node in zip(variables, values, strict=True):
         variable.assign(Tensor(node))
 
 
 def handles(structure: Any, nodes: Iterable[Node]) -> Any:
+    """Return tensors of nodes, nested as a structure says."""
     return tree.unflatten(structure, [Tensor(node) for node in nodes])
