@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import os
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from septet.base.errors import NotSupportedError
 from septet.base.files import open_atomic
 
-__all__ = ["BLUE", "GRAY", "INK", "LIGHT", "ORANGE", "RED", "new_figure", "require", "save_figure"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["BLUE", "GRAY", "INK", "LIGHT", "ORANGE", "RED", "needs", "new_figure", "save_figure"]
 
 # Okabe and Ito's palette, told apart with every kind of colour vision ("Color Universal Design", 2008).
 BLUE = "#0072b2"
@@ -22,8 +26,9 @@ LIGHT = "#dddddd"
 _DPI = 120
 
 
-def require(module: str, package: str, function: str) -> Any:
-    """Import a module of the optional packages that pictures need.
+@contextlib.contextmanager
+def needs(package: str, function: str) -> Iterator[None]:
+    """Enclose the import of an optional package, so that its absence is told in the user's terms.
 
     Raises
     ------
@@ -31,23 +36,24 @@ def require(module: str, package: str, function: str) -> Any:
         When the package is not installed; the message says how to install it.
     """
     try:
-        return importlib.import_module(module)
+        yield
     except ImportError as error:
         raise NotSupportedError(
             f"{function} needs {package}, which cannot be imported ({error}): pip install septet[view]"
         ) from error
 
 
-def new_figure(function: str, width: float, height: float) -> Any:
+def new_figure(function: str, width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches, with its own canvas: no window, no pyplot, safe in threads."""
-    figure_module = require("matplotlib.figure", "matplotlib", function)
-    canvas_module = require("matplotlib.backends.backend_agg", "matplotlib", function)
-    figure = figure_module.Figure(figsize=(width, height), dpi=_DPI, facecolor="white", layout="constrained")
-    canvas_module.FigureCanvasAgg(figure)
+    with needs("matplotlib", function):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
     return figure
 
 
-def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write the figure as PNG, whole or not at all; the same figure gives the same bytes."""
     with open_atomic(path) as file:
         figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError
-from septet.view.canvas import require
+from septet.view.canvas import needs
 
 __all__ = ["LoadedImage", "load_image"]
 
@@ -158,13 +158,13 @@ def _read_npy(name: str) -> numpy.ndarray:
 
 
 def _read_picture(name: str) -> numpy.ndarray:
-    image_module = require("PIL.Image", "Pillow", "load_image")
-    operations = require("PIL.ImageOps", "Pillow", "load_image")
+    with needs("Pillow", "load_image"):
+        from PIL import Image, ImageOps
     try:
-        with image_module.open(name) as opened:
-            picture = operations.exif_transpose(opened)
+        with Image.open(name) as opened:
+            picture = ImageOps.exif_transpose(opened)
             picture.load()
-    except (OSError, ValueError, SyntaxError, image_module.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"load_image: {name!r} is not an image that can be read: {error}") from error
     if picture.mode.startswith("I;16") or picture.mode == "I":  # 16 bits per pixel
         return _scale(numpy.asarray(picture), 65535.0)
@@ -251,12 +251,13 @@ def _resize(values: numpy.ndarray, height: int, width: int) -> numpy.ndarray:
     """Resize each channel in float32; Pillow's filter covers all source pixels when it shrinks."""
     if values.shape[:2] == (height, width):
         return values
-    image_module: Any = require("PIL.Image", "Pillow", "load_image")
+    with needs("Pillow", "load_image"):
+        from PIL import Image
     channels = [values] if values.ndim == 2 else list(numpy.moveaxis(values, -1, 0))
     resized = [
         numpy.asarray(
-            image_module.fromarray(numpy.ascontiguousarray(channel, dtype=numpy.float32)).resize(
-                (width, height), image_module.Resampling.LANCZOS
+            Image.fromarray(numpy.ascontiguousarray(channel, dtype=numpy.float32)).resize(
+                (width, height), Image.Resampling.LANCZOS
             )
         )
         for channel in channels

@@ -37,7 +37,7 @@ def test_drawing_leaves_pyplot_alone(tmp_path):
     [
         ("matplotlib.figure", lambda path: plot_curves([{"loss": 1.0}], path)),
         ("matplotlib.figure", lambda path: plot_predictions(numpy.zeros((1, 2, 2)), [0], [0], None, ["a"], path)),
-        ("PIL.Image", lambda path: load_image(Path(path).with_name("picture.png"), (8, 8))),
+        ("PIL", lambda path: load_image(Path(path).with_name("picture.png"), (8, 8))),
     ],
 )
 def test_a_missing_extra_is_named(tmp_path, monkeypatch, module, draw):

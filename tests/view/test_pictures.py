@@ -82,6 +82,7 @@ def test_a_page_has_at_most_its_rows_and_columns(path, figures):
 )
 def test_any_range_of_values(path, figures, values):
     plot_predictions(values.reshape(1, 4, 4), [0], [0], None, NAMES, path)
+    assert path.stat().st_size > 1000
     drawn = numpy.asarray(figures[0].axes[0].images[0].get_array(), dtype=float)
     if len(set(values)) == 16 and not numpy.isnan(values).any():
         assert (drawn.min(), drawn.max()) == (0, 1)
