@@ -1,3 +1,18 @@
 """F2: the cards, one file per family, and the composites made of them. Importing this package registers them all."""
 
-from septet.ops import cast, control, conv, elementwise, gamma, io, pool, random, reduce, shaping  # noqa: F401  (registration)
+from septet.ops import (  # noqa: F401  (registration)
+    cast,
+    compare,
+    control,
+    conv,
+    elementwise,
+    gamma,
+    gradient,
+    io,
+    logic,
+    pool,
+    random,
+    reduce,
+    shaping,
+    transcendental,
+)

@@ -11,7 +11,16 @@ from septet.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER, DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, BadCase, Case, as_node, card, function, ops
-from septet.ops.rules import arithmetic, broadcasting, check_kinds, floating, numeric, promoting, real_numeric, same_shape
+from septet.ops.rules import (
+    arithmetic,
+    broadcasting,
+    check_kinds,
+    floating,
+    numeric,
+    promoting,
+    real_numeric,
+    same_shape,
+)
 
 PAIRS = [Case((3, 4), (3, 4)), Case((3, 1), (4,)), Case((), (2, 3)), Case((0, 3), (3,))]
 BAD_PAIRS = [BadCase((3, 4), (5,), error=ShapeError, match="do not broadcast")]
@@ -92,7 +101,9 @@ def _power_gradient(g: Node, y: Node, a: Node, b: Node) -> tuple[Any, Any]:
     slope = conj(b) * conj(power(a, ops.where(ops.equal(b, zero), as_node(1, b.dtype), b - 1)))
     if b.value is not None and b.type.shape == () and not b.flags:  # a fixed exponent, the common case
         return g * slope, None
-    is_safe = ops.not_equal(a, as_node(0, a.dtype)) if dtypes.is_complex(a.dtype) else ops.greater(a, as_node(0, a.dtype))
+    is_safe = (
+        ops.not_equal(a, as_node(0, a.dtype)) if dtypes.is_complex(a.dtype) else ops.greater(a, as_node(0, a.dtype))
+    )
     logarithm = ops.log(ops.where(is_safe, a, as_node(1, a.dtype)))
     return g * slope, g * conj(y) * conj(logarithm)
 
@@ -342,4 +353,3 @@ def angle(z: Any) -> Node:
     """Return the argument of complex numbers in radians, in (-pi, pi]."""
     z = as_node(z)
     return ops.atan2(imag(z), real(z))
-
