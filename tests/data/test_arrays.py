@@ -153,6 +153,8 @@ def test_split_without_labels(named):
     assert first.names == named.names
     both = sorted([*first.arrays["labels"].tolist(), *second.arrays["labels"].tolist()])
     assert both == list(range(10))
+    for part in (first, second):
+        assert (numpy.diff(part.arrays["labels"]) > 0).all()
     numpy.testing.assert_array_equal(first.arrays["inputs"][:, 0], 2 * first.arrays["labels"])
     again, _ = named.split(0.7, seed=3)
     other, _ = named.split(0.7, seed=4)

@@ -23,6 +23,7 @@ def test_importing_view_loads_no_picture_library():
 
 
 def test_drawing_leaves_pyplot_alone(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from septet.view import plot_curves; "
         f"plot_curves([{{'loss': 1.0}}], {str(tmp_path / 'curve.png')!r}); print('matplotlib.pyplot' in sys.modules)"

@@ -5,10 +5,12 @@ import os
 
 import numpy
 import pytest
-from PIL import Image
 
 from septet.base.errors import ArgumentError
 from septet.view import curves, plot_curves
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
 
 LOG = [
     {

@@ -2,10 +2,11 @@
 
 import numpy
 import pytest
-from PIL import Image
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError
 from septet.view import load_image
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
 
 FIGURE = numpy.zeros((40, 40))
 FIGURE[8:32, 16:24] = 1.0  # a thick "1", light on black
@@ -55,6 +56,7 @@ def test_every_kind_of_file_gives_a_light_figure_on_black(tmp_path, picture, is_
     loaded = load_image(save(tmp_path, picture), (1, 10, 10))
     assert loaded.pixels.shape == (1, 10, 10) and loaded.pixels.dtype == numpy.float32
     assert loaded.pixels.flags.c_contiguous
+    assert loaded.pixels.min() >= 0 and loaded.pixels.max() <= 1
     assert loaded.is_inverted is is_inverted
     assert ("not inverted: a light figure" if not is_inverted else "; inverted: a dark figure") in loaded.note
     assert abs(loaded.pixels[0] - EXPECTED).max() < 0.12  # the filter reaches over the edges

@@ -4,13 +4,15 @@ import os
 
 import numpy
 import pytest
-from PIL import Image
 
 from septet.base.errors import ArgumentError, ShapeError
 from septet.view import pictures, plot_predictions
 from septet.view.canvas import RED
 
-NAMES = ("cat", "dog", "$x_1$ bird")  # the dollars are no formula
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
+
+NAMES = ("cat", "dog", "$\\bird$")  # the dollars are no formula
 
 
 @pytest.fixture
@@ -38,9 +40,9 @@ def test_captions_and_marks(path, figures):
     panels = figures[0].axes
     assert [panel.get_title() for panel in panels] == [
         "cat  70 %",
-        "$x_1$ bird  >99 %",
+        "$\\bird$  >99 %",
         "dog  50 %",
-        "$x_1$ bird  100 %",
+        "$\\bird$  100 %",
     ]
     assert [panel.get_xlabel() for panel in panels] == ["", "is cat", "", ""]
     assert [panel.title.get_color() == RED for panel in panels] == [False, True, False, False]
