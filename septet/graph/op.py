@@ -222,6 +222,13 @@ class Op:
         return error.locate(report(error, self.name, self.input_names, tuple(inputs), params, context.layers, here(2)))
 
 
+def explain_call(
+    error: SeptetError, name: str, input_names: Sequence[str], inputs: Sequence[Node], params: dict[str, Any] | None = None
+) -> SeptetError:
+    """Give an error of a function made of ops the whole report, under the name that the user called."""
+    return error.locate(report(error, name, input_names, inputs, params or {}, context.layers, here(2)))
+
+
 _registry: dict[str, Op] = {}
 _evaluate: list[Callable[[Node], None]] = []  # set by the evaluator: computes a node at once
 

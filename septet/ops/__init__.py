@@ -10,6 +10,7 @@ from septet.ops import (  # noqa: F401  (registration)
     gradient,
     io,
     logic,
+    matmul,
     pool,
     random,
     reduce,

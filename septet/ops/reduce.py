@@ -8,11 +8,12 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import BOOL, DType
-from septet.base.errors import ArgumentError
-from septet.base.shapes import Shape, check_axes
+from septet.base.errors import ArgumentError, DTypeError, ShapeError
+from septet.base.shapes import Shape, check_axes, check_axis
 from septet.graph.node import Node
-from septet.graph.op import REDUCTION, BadCase, Case, card
+from septet.graph.op import REDUCTION, BadCase, Case, as_node, card, ops
 from septet.graph.types import TensorType
+from septet.ops.rules import check_kinds
 from septet.ops.shaping import broadcast_to, reshape, sizes_of
 
 PARAMS: dict[str, Any] = {"axis": None, "keepdims": False}
@@ -82,3 +83,134 @@ sum = card(
     cases=[*REDUCTION_CASES, Case((0, 3), axis=0)], bad=REDUCTION_BAD,
 )  # fmt: skip
 
+
+def _wide(reference: Any) -> Any:
+    """Compute the short floats in float32."""
+
+    def compute(x: np.ndarray, **words: Any) -> Any:
+        wide = dtypes.accumulator_of(x.dtype)
+        return reference(x if wide == x.dtype else x.astype(wide), **words)
+
+    return compute
+
+
+def _same(x: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
+    return (x,), x
+
+
+def _floating(x: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
+    x = x if dtypes.is_differentiable(x) else dtypes.default_of_kind(dtypes.FLOAT)
+    return (x,), x
+
+
+def _real(x: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
+    check_kinds((x,), (dtypes.BOOL, dtypes.INTEGER, dtypes.FLOAT))
+    return (x,), x
+
+
+def _extreme(name: str, summary: str, reference: Any, alias: str) -> Any:
+    """Make the card of max or min."""
+
+    def compute(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        if x.size == 0 and any(x.shape[i] == 0 for i in axis):
+            raise ShapeError(f"an empty axis has no {name}", marks=[(0, i) for i in axis if x.shape[i] == 0])
+        return reference(x, axis=axis, keepdims=keepdims)
+
+    def gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdims: bool) -> tuple[Node]:
+        is_best = ops.cast(ops.equal(x, expand(y, x, axis, keepdims)), dtype=x.dtype)
+        ties = sum(is_best, axis=axis, keepdims=keepdims)
+        return (is_best * expand(g / ties, x, axis, keepdims),)
+
+    op = card(
+        name, "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=[name], aliases=[alias],
+        summary=summary, notes="NaN wins. At ties the gradient is shared evenly.", canonical=canonical_axes,
+        shape=reduced_shape, dtype=_real, reference=compute, gradient=gradient,
+        batch=lambda is_batched, x, axis, keepdims: batch_reduction(op)(is_batched, x, axis, keepdims),
+        cases=REDUCTION_CASES,
+        bad=[*REDUCTION_BAD, BadCase(np.ones(2, np.complex64), error=DTypeError, match="complex64")],
+    )  # fmt: skip
+    return op
+
+
+max = _extreme("max", "Return the largest element over axes.", np.max, "amax")
+min = _extreme("min", "Return the smallest element over axes.", np.min, "amin")
+
+
+def _logical(name: str, summary: str, reference: Any) -> Any:
+    op = card(
+        name, "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=[name], summary=summary,
+        canonical=canonical_axes, shape=reduced_shape, dtype=lambda x, **_: ((x,), dtypes.bool_), reference=reference,
+        no_gradient="the result is boolean",
+        batch=lambda is_batched, x, axis, keepdims: batch_reduction(op)(is_batched, x, axis, keepdims),
+        cases=[*REDUCTION_CASES, Case((0, 3), axis=0)], bad=REDUCTION_BAD,
+    )  # fmt: skip
+    return op
+
+
+any = _logical("any", "Tell whether any element over axes is true (not 0).", np.any)
+all = _logical("all", "Tell whether all elements over axes are true (not 0).", np.all)
+
+
+def _mean_gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdims: bool) -> tuple[Node]:
+    return (expand(g, x, axis, keepdims) / count_over(x, axis),)
+
+
+def count_over(x: Node, axis: Any) -> Node:
+    """Return how many elements a reduction takes together, as a number of the input's dtype."""
+    total = 1
+    dynamic: Node | None = None
+    for i in axis:
+        size = x.shape[i]
+        if size is None:
+            own = ops.size_of(x, axis=i)
+            dynamic = own if dynamic is None else dynamic * own
+        else:
+            total *= size
+    static = as_node(float(total), dtypes.real_of(x.dtype))
+    return static if dynamic is None else ops.cast(dynamic, dtype=static.dtype) * static
+
+
+mean = card(
+    "mean", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["mean"],
+    summary="Average over axes; integers become floats.", notes="The mean of no elements is NaN.",
+    canonical=canonical_axes, shape=reduced_shape, dtype=_floating, reference=_wide(np.mean), linear="all",
+    gradient=_mean_gradient,
+    batch=lambda is_batched, x, axis, keepdims: batch_reduction(mean)(is_batched, x, axis, keepdims),
+    cases=REDUCTION_CASES, bad=REDUCTION_BAD,
+)  # fmt: skip
+
+
+def _arg_canonical(types: tuple[TensorType, ...], axis: Any, keepdims: bool) -> dict[str, Any]:
+    return {"axis": None if axis is None else check_axis(axis, types[0].ndim), "keepdims": bool(keepdims)}
+
+
+def _arg_shape(x: Shape, axis: int | None, keepdims: bool) -> Shape:
+    return reduced_shape(x, tuple(range(len(x))) if axis is None else (axis,), keepdims)
+
+
+def _arg(name: str, summary: str, reference: Any) -> Any:
+    def compute(x: np.ndarray, axis: int | None, keepdims: bool) -> Any:
+        if x.size == 0:
+            raise ShapeError(f"an empty tensor has no {name}")
+        return reference(x, axis=axis, keepdims=keepdims)
+
+    def batch(is_batched: Any, x: Node, axis: int | None, keepdims: bool) -> Node:
+        if axis is not None:
+            return op(x, axis=axis + 1, keepdims=keepdims)
+        sizes = sizes_of(x)
+        flat = op(reshape(x, (sizes[0], -1)), axis=1)
+        return reshape(flat, (sizes[0], *[1] * (x.ndim - 1))) if keepdims else flat
+
+    op = card(
+        name, "x", params={"axis": None, "keepdims": False}, kind=REDUCTION, methods=[name], summary=summary,
+        param_docs={"axis": "One axis; None counts in the flattened tensor.", "keepdims": PARAM_DOCS["keepdims"]},
+        notes="The first one at ties; NaN counts as the extreme.", canonical=_arg_canonical, shape=_arg_shape,
+        dtype=lambda x, **_: (_real(x)[0], dtypes.int64), reference=compute, no_gradient="the result is an integer",
+        batch=batch, cases=[Case((3, 4)), Case((3, 4), axis=0), Case((2, 3, 4), axis=-1, keepdims=True), Case(())],
+        bad=[BadCase((3, 4), axis=2, error=ArgumentError, match="out of range")],
+    )  # fmt: skip
+    return op
+
+
+argmax = _arg("argmax", "Return the index of the largest element.", np.argmax)
+argmin = _arg("argmin", "Return the index of the smallest element.", np.argmin)
