@@ -24,7 +24,8 @@ def index_dtype(x: DType, *indices: DType, **_: Any) -> tuple[tuple[DType, ...],
     for dtype in indices:
         if not dtypes.is_integer(dtype):
             raise DTypeError(
-                f"indices must be integers, got {dtype.name}", hint="a boolean mask selects in x[mask]; convert with astype"
+                f"indices must be integers, got {dtype.name}",
+                hint="a boolean mask selects in x[mask]; convert with astype",
             )
     return (x, *indices), x
 
@@ -111,7 +112,7 @@ def _slice_transpose_reference(g: np.ndarray, x: np.ndarray, slices: Any) -> np.
 
 def _batch_slice_transpose(is_batched: Sequence[bool], g: Node, x: Node, slices: Any) -> Node:
     if not is_batched[1]:  # x gives nothing but its shape
-        x = ops.broadcast_to(ops.expand_dims_op(x, axis=0), shape=(g.shape[0], *x.shape))
+        x = ops.broadcast_to(ops.reshape(x, shape=(1, *x.shape)), shape=(g.shape[0], *x.shape))
     if not is_batched[0]:
         return ops.broadcast_to(slice_transpose(g, ops.take(x, np.int64(0), axis=0), slices=slices), shape=x.shape)
     return slice_transpose(g, x, slices=_one_further(slices))
@@ -233,7 +234,10 @@ def _along_shape(x: Shape, indices: Shape, *_: Shape, axis: int, **__: Any) -> S
 
 def _along_key(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[Any, ...]:
     shape = [max(a, b) if i != axis else b for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True))]
-    shape = [0 if 0 in (a, b) and i != axis else s for i, (s, a, b) in enumerate(zip(shape, x.shape, indices.shape, strict=True))]
+    shape = [
+        0 if 0 in (a, b) and i != axis else s
+        for i, (s, a, b) in enumerate(zip(shape, x.shape, indices.shape, strict=True))
+    ]
     grid: list[Any] = []
     for i, size in enumerate(x.shape):
         if i == axis:
@@ -296,7 +300,9 @@ def _scatter_along_dtype(x: DType, indices: DType, updates: DType, **_: Any) -> 
 def _scatter_along_shape(x: Shape, indices: Shape, updates: Shape, axis: int, mode: str) -> Shape:
     selected = _along_shape(x, indices, axis=axis)
     if broadcast(selected, updates) != selected and None not in (*selected, *updates):
-        raise ShapeError(f"updates {updates} do not broadcast to the selected {selected}", marks=[(2, 0)] if updates else [])
+        raise ShapeError(
+            f"updates {updates} do not broadcast to the selected {selected}", marks=[(2, 0)] if updates else []
+        )
     return x
 
 
@@ -325,7 +331,9 @@ def _scatter_along_gradient(g: Node, y: Node, x: Node, indices: Node, updates: N
     return gx, None, sum_to(gu, updates)
 
 
-def _batch_scatter_along(is_batched: Sequence[bool], x: Node, indices: Node, updates: Node, axis: int, mode: str) -> Node:
+def _batch_scatter_along(
+    is_batched: Sequence[bool], x: Node, indices: Node, updates: Node, axis: int, mode: str
+) -> Node:
     size = next(n.shape[0] for n, flag in zip((x, indices, updates), is_batched, strict=True) if flag)
     if not is_batched[0]:
         x = ops.broadcast_to(ops.reshape(x, shape=(1, *x.shape)), shape=(size, *x.shape))
@@ -365,7 +373,9 @@ def _gather_shape(x: Shape, *indices: Shape, axes: tuple[int, ...]) -> Shape:
     return (*broadcast(*indices), *[size for i, size in enumerate(x) if i not in axes])
 
 
-def _gather_key(x: np.ndarray, indices: Sequence[np.ndarray], axes: tuple[int, ...]) -> tuple[np.ndarray, tuple[Any, ...]]:
+def _gather_key(
+    x: np.ndarray, indices: Sequence[np.ndarray], axes: tuple[int, ...]
+) -> tuple[np.ndarray, tuple[Any, ...]]:
     moved = np.moveaxis(x, axes, range(len(axes)))
     return moved, tuple(check_range(i, x.shape[a], a) for i, a in zip(indices, axes, strict=True))
 
@@ -410,7 +420,9 @@ def _scatter_canonical(types: tuple[TensorType, ...], axes: Any, mode: str) -> d
 def _scatter_shape(x: Shape, updates: Shape, *indices: Shape, axes: tuple[int, ...], mode: str) -> Shape:
     selected = _gather_shape(x, *indices, axes=axes)
     if len(updates) > len(selected) or broadcast(selected, updates) != selected and None not in (*selected, *updates):
-        raise ShapeError(f"updates {updates} do not broadcast to the selected {selected}", marks=[(1, 0)] if updates else [])
+        raise ShapeError(
+            f"updates {updates} do not broadcast to the selected {selected}", marks=[(1, 0)] if updates else []
+        )
     return x
 
 
@@ -419,7 +431,9 @@ def _scatter_rule(x: DType, updates: DType, *indices: DType, **_: Any) -> tuple[
     return (x, x, *indices), x
 
 
-def _scatter_reference(x: np.ndarray, updates: np.ndarray, *indices: np.ndarray, axes: tuple[int, ...], mode: str) -> np.ndarray:
+def _scatter_reference(
+    x: np.ndarray, updates: np.ndarray, *indices: np.ndarray, axes: tuple[int, ...], mode: str
+) -> np.ndarray:
     moved, key = _gather_key(x, indices, axes)
     return np.moveaxis(combine(moved, key, updates, mode), range(len(axes)), axes)
 

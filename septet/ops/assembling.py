@@ -1,0 +1,397 @@
+"""Putting tensors together and taking them apart: concatenate, stack, split, pad, flip, tile, repeat, roll."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from septet.base.dtypes import DType
+from septet.base.errors import ArgumentError, ShapeError
+from septet.base.shapes import Shape, check_axes, check_axis
+from septet.graph.node import Node
+from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, as_node, as_nodes, card, explain_call, function, ops
+from septet.graph.types import TensorType
+from septet.ops.rules import promoting
+from septet.ops.shaping import broadcast_to, reshape, sizes_of, transpose
+
+
+def _concat_shape(*shapes: Shape, axis: int) -> Shape:
+    if not shapes:
+        raise ArgumentError("concatenate needs at least one tensor")
+    first = list(shapes[0])
+    total: int | None = 0
+    for position, shape in enumerate(shapes):
+        if len(shape) != len(first):
+            raise ShapeError(f"ranks differ: argument 0 has {len(first)} axes, argument {position} has {len(shape)}")
+        for i, size in enumerate(shape):
+            if i == axis:
+                total = None if total is None or size is None else total + size
+            elif first[i] is None:
+                first[i] = size
+            elif size is not None and size != first[i]:
+                raise ShapeError(
+                    f"sizes differ on axis {i}: {first[i]} in argument 0, {size} in argument {position}",
+                    marks=[(0, i), (position, i)],
+                )
+    first[axis] = total
+    return tuple(first)
+
+
+def _concat_gradient(g: Node, y: Node, *parts: Node, axis: int) -> list[Node]:
+    found, start = [], 0
+    for part in parts:
+        size = part.shape[axis]
+        if size is None:
+            raise ArgumentError("concatenate: the gradient needs known sizes on the concatenated axis")
+        slices = tuple((start, start + size, 1) if i == axis else (None, None, 1) for i in range(g.ndim))
+        found.append(ops.slice(g, slices=slices))
+        start += size
+    return found
+
+
+def _batch_concat(is_batched: Sequence[bool], *parts: Node, axis: int) -> Node:
+    size = next(p.shape[0] for p, flag in zip(parts, is_batched, strict=True) if flag)
+    full = [
+        p if flag else broadcast_to(reshape(p, (1, *p.shape)), (size, *p.shape))
+        for p, flag in zip(parts, is_batched, strict=True)
+    ]
+    return concatenate_op(*full, axis=axis + 1)
+
+
+def _concat_canonical(types: tuple[TensorType, ...], axis: Any) -> dict[str, Any]:
+    if not types:
+        raise ArgumentError("concatenate needs at least one tensor")
+    return {"axis": check_axis(axis, types[0].ndim)}
+
+
+def _concat_dtype(*given: DType, **_: Any) -> Any:
+    return promoting()(*given)
+
+
+concatenate_op = card(
+    "concatenate", "*tensors", params={"axis": 0}, kind=MOVEMENT, public=False, summary="Join tensors along an axis.",
+    param_docs={"axis": "The axis along which they are joined."}, canonical=_concat_canonical, shape=_concat_shape,
+    dtype=_concat_dtype, reference=lambda *x, axis: np.concatenate(x, axis=axis), gradient=_concat_gradient, linear="all",
+    batch=_batch_concat,
+    cases=[Case((2, 3), (1, 3)), Case((2, 3), (2, 2), (2, 0), axis=1), Case((4,))],
+    bad=[BadCase((2, 3), (2, 4), error=ShapeError, match="sizes differ on axis 1"),
+         BadCase((2, 3), (2,), error=ShapeError, match="ranks differ")],
+)  # fmt: skip
+
+
+@function("concat")
+def concatenate(tensors: Sequence[Any], /, axis: int | None = 0) -> Node:
+    """Join tensors along an axis; all other sizes agree.
+
+    Parameters
+    ----------
+    tensors : sequence of tensor
+    axis : int or None
+        None joins the flattened tensors.
+    """
+    nodes = as_nodes(list(tensors))
+    if axis is None:
+        nodes, axis = tuple(reshape(n, (-1,)) for n in nodes), 0
+    if len(nodes) == 1:
+        check_axis(axis, nodes[0].ndim)
+        return nodes[0]
+    return concatenate_op(*nodes, axis=axis)
+
+
+@function(methods=["expand_dims"])
+def expand_dims(x: Any, /, axis: Any = 0) -> Node:
+    """Insert axes of size 1 at the given places of the result."""
+    x = as_node(x)
+    axes = (axis,) if not isinstance(axis, (tuple, list)) else tuple(axis)
+    places = check_axes(axes, x.ndim + len(axes))
+    sizes = iter(sizes_of(x))
+    return reshape(x, tuple(1 if i in places else next(sizes) for i in range(x.ndim + len(axes))))
+
+
+@function(methods=["squeeze"])
+def squeeze(x: Any, /, axis: Any = None) -> Node:
+    """Remove axes of size 1."""
+    x = as_node(x)
+    if axis is None:
+        axes: tuple[int, ...] = tuple(i for i, size in enumerate(x.shape) if size == 1)
+    else:
+        axes = check_axes(axis if isinstance(axis, (tuple, list)) else (axis,), x.ndim)
+    wrong = [i for i in axes if x.shape[i] not in (1, None)]
+    if wrong:
+        message = f"axis {wrong[0]} has size {x.shape[wrong[0]]}, only axes of size 1 can go"
+        raise explain_call(ShapeError(message, marks=[(0, i) for i in wrong]), "squeeze", ("x",), (x,))
+    return reshape(x, tuple(size for i, size in enumerate(sizes_of(x)) if i not in axes))
+
+
+@function()
+def stack(tensors: Sequence[Any], /, axis: int = 0) -> Node:
+    """Join tensors of one shape along a new axis."""
+    nodes = as_nodes(list(tensors))
+    if not nodes:
+        raise ArgumentError("stack needs at least one tensor")
+    shapes = {n.shape for n in nodes}
+    if len(shapes) > 1 and all(n.type.is_known for n in nodes):
+        raise explain_call(ShapeError(f"shapes differ: {sorted(map(str, shapes))}"), "stack", ("*tensors",), nodes)
+    place = check_axis(axis, nodes[0].ndim + 1)
+    return concatenate([expand_dims(n, place) for n in nodes], axis=place)
+
+
+@function(methods=["split"])
+def split(x: Any, sections: Any, axis: int = 0) -> tuple[Node, ...]:
+    """Cut a tensor along an axis.
+
+    Parameters
+    ----------
+    x : tensor
+    sections : int or sequence of int
+        The number of equal parts, or the sizes of the parts.
+    axis : int
+    """
+    x = as_node(x)
+    axis = check_axis(axis, x.ndim)
+    size = x.shape[axis]
+    if size is None:
+        raise ShapeError("split: the size of the axis must be known", marks=[(0, axis)])
+    if isinstance(sections, int):
+        if sections < 1 or size % sections:
+            raise ShapeError(f"split: size {size} on axis {axis} does not divide into {sections} equal parts")
+        sizes = [size // sections] * sections
+    else:
+        sizes = [operator.index(s) for s in sections]
+        if sum(sizes) != size:
+            raise ShapeError(f"split: the parts {sizes} add up to {sum(sizes)}, axis {axis} has size {size}")
+    ends = np.cumsum([0, *sizes]).tolist()
+    return tuple(_piece(x, axis, a, b) for a, b in zip(ends, ends[1:], strict=False))
+
+
+def _piece(x: Node, axis: int, start: int, stop: int) -> Node:
+    return ops.slice(x, slices=tuple((start, stop, 1) if i == axis else (None, None, 1) for i in range(x.ndim)))
+
+
+@function()
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Node, ...]:
+    """Take a tensor apart along an axis, which goes."""
+    x = as_node(x)
+    axis = check_axis(axis, x.ndim)
+    size = x.shape[axis]
+    if size is None:
+        raise ShapeError("unstack: the size of the axis must be known")
+    return tuple(squeeze(_piece(x, axis, i, i + 1), axis) for i in range(size))
+
+
+def _pad_canonical(types: tuple[TensorType, ...], widths: Any, value: Any) -> dict[str, Any]:
+    widths = tuple((operator.index(low), operator.index(high)) for low, high in widths)
+    if len(widths) != types[0].ndim:
+        raise ArgumentError(f"pad takes one (low, high) for each of the {types[0].ndim} axes, got {len(widths)}")
+    return {"widths": widths, "value": value}
+
+
+def _pad_shape(x: Shape, widths: Any, value: Any) -> Shape:
+    result = tuple(None if n is None else n + low + high for n, (low, high) in zip(x, widths, strict=True))
+    for axis, size in enumerate(result):
+        if size is not None and size < 0:
+            raise ShapeError(f"cropping {widths[axis]} from axis {axis} of size {x[axis]} leaves less than nothing",
+                             marks=[(0, axis)])  # fmt: skip
+    return result
+
+
+def _pad_reference(x: np.ndarray, widths: Any, value: Any) -> np.ndarray:
+    x = x[tuple(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in zip(x.shape, widths, strict=True))]
+    return np.pad(x, [(max(low, 0), max(high, 0)) for low, high in widths], constant_values=value)
+
+
+pad_op = card(
+    "pad", "x", params={"widths": REQUIRED, "value": 0}, kind=MOVEMENT, public=False,
+    param_docs={"widths": "(low, high) for each axis; negative widths crop.", "value": "What is put there."},
+    summary="Put a constant around a tensor.", canonical=_pad_canonical, shape=_pad_shape,
+    dtype=lambda x, **_: ((x,), x), reference=_pad_reference,
+    gradient=lambda g, y, x, widths, value: (pad_op(g, widths=tuple((-a, -b) for a, b in widths)),),
+    tangent=lambda t, y, x, widths, value: pad_op(t[0], widths=widths),
+    batch=lambda is_batched, x, widths, value: pad_op(x, widths=((0, 0), *widths), value=value),
+    cases=[Case((2, 3), widths=((1, 0), (2, 1))), Case((4,), widths=((-1, 2),), value=5.0), Case((3,), widths=((0, 0),))],
+    bad=[BadCase((2,), widths=((-2, -2),), error=ShapeError, match="less than nothing"),
+         BadCase((2, 2), widths=((1, 1),), error=ArgumentError, match="each of the 2 axes")],
+)  # fmt: skip
+
+
+def _widths(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    if isinstance(width, int):
+        return ((width, width),) * ndim
+    if len(width) == 2 and all(isinstance(w, int) for w in width):
+        return (tuple(width),) * ndim
+    return tuple((w, w) if isinstance(w, int) else tuple(w) for w in width)
+
+
+PAD_MODES = ("constant", "edge", "reflect", "wrap")
+
+
+@function(methods=["pad"])
+def pad(x: Any, width: Any, mode: str = "constant", value: float = 0) -> Node:
+    """Put elements around a tensor.
+
+    Parameters
+    ----------
+    x : tensor
+    width : int, (int, int) or one (low, high) for each axis
+        Negative widths crop.
+    mode : str
+        "constant", "edge" (the last element again), "reflect" (mirrored, without the edge), "wrap" (circular).
+    value : number
+        For "constant".
+    """
+    x = as_node(x)
+    widths = _widths(width, x.ndim)
+    if mode == "constant":
+        return pad_op(x, widths=widths, value=value)
+    if mode not in PAD_MODES:
+        raise ArgumentError(f"pad: mode {mode!r} does not exist; the modes are {', '.join(PAD_MODES)}")
+    for axis, (low, high) in enumerate(widths):
+        size = x.shape[axis]
+        if (low, high) == (0, 0):
+            continue
+        if size is None or size == 0:
+            raise ShapeError(f"pad: mode {mode!r} needs a known size of at least 1 on axis {axis}")
+        places = np.arange(-low, size + high)
+        if mode == "edge":
+            places = places.clip(0, size - 1)
+        elif mode == "wrap":
+            places %= size
+        else:
+            places = np.abs((places + size - 1) % max(2 * size - 2, 1) - (size - 1))
+        x = ops.take(x, places, axis=axis)
+    return x
+
+
+@function(methods=["flip"])
+def flip(x: Any, /, *, axis: Any = None) -> Node:
+    """Reverse the order along axes (all, if None)."""
+    x = as_node(x)
+    axes = check_axes(axis, x.ndim)
+    return ops.slice(x, slices=tuple((None, None, -1 if i in axes else 1) for i in range(x.ndim)))
+
+
+@function(methods=["roll"])
+def roll(x: Any, /, shift: Any, *, axis: Any = None) -> Node:
+    """Shift elements along axes; what leaves at one end comes in at the other."""
+    x = as_node(x)
+    if axis is None:
+        return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes_of(x))
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
+    for one, by in zip(axes, shifts, strict=True):
+        place = check_axis(one, x.ndim)
+        size = x.shape[place]
+        if size is None:
+            raise ShapeError(f"roll: the size of axis {place} must be known")
+        if size and by % size:
+            cut = size - by % size
+            x = concatenate([_piece(x, place, cut, size), _piece(x, place, 0, cut)], axis=place)
+    return x
+
+
+@function()
+def tile(x: Any, repetitions: Any, /) -> Node:
+    """Repeat the whole tensor along axes."""
+    x = as_node(x)
+    counts = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    ndim = max(x.ndim, len(counts))
+    counts = (1,) * (ndim - len(counts)) + counts
+    sizes = (1,) * (ndim - x.ndim) + sizes_of(x)
+    interleaved = reshape(x, tuple(s for size in sizes for s in (1, size)))
+    wide = broadcast_to(interleaved, tuple(s for n, size in zip(counts, sizes, strict=True) for s in (n, size)))
+    return reshape(wide, tuple(n * size for n, size in zip(counts, sizes, strict=True)))
+
+
+@function()
+def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Node:
+    """Repeat each element along an axis (of the flattened tensor, if None).
+
+    Parameters
+    ----------
+    x : tensor
+    repeats : int or sequence of int
+        The same for all, or one for each element.
+    axis : int, optional
+    """
+    x = as_node(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    axis = check_axis(axis, x.ndim)
+    size = x.shape[axis]
+    counts = repeats.value if isinstance(repeats, Node) else np.asarray(repeats)
+    if size is None or counts is None:
+        raise ShapeError("repeat: the size of the axis and the counts must be known")
+    if counts.ndim and counts.size not in (1, size):
+        raise ShapeError(f"repeat: {counts.size} counts for axis {axis} of size {size}")
+    if (counts < 0).any():
+        raise ArgumentError("repeat: counts must not be negative")
+    return ops.take(x, np.repeat(np.arange(size), counts), axis=axis)
+
+
+@function("movedim")
+def moveaxis(x: Any, source: Any, destination: Any, /) -> Node:
+    """Move axes to other places; the others keep their order."""
+    x = as_node(x)
+    pair = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
+    start, end = ([check_axis(a, x.ndim) for a in axes] for axes in pair)
+    if len(start) != len(end) or len(set(start)) != len(start) or len(set(end)) != len(end):
+        raise ArgumentError(f"moveaxis: source {source} and destination {destination} must be distinct axes, as many")
+    order = [i for i in range(x.ndim) if i not in start]
+    for place, axis in sorted(zip(end, start, strict=True)):
+        order.insert(place, axis)
+    return transpose(x, axes=tuple(order))
+
+
+@function(methods=["swapaxes"])
+def swapaxes(x: Any, first: int, second: int) -> Node:
+    """Exchange two axes."""
+    x = as_node(x)
+    order = list(range(x.ndim))
+    a, b = check_axis(first, x.ndim), check_axis(second, x.ndim)
+    order[a], order[b] = order[b], order[a]
+    return transpose(x, axes=tuple(order))
+
+
+@function()
+def matrix_transpose(x: Any, /) -> Node:
+    """Exchange the last two axes."""
+    x = as_node(x)
+    if x.ndim < 2:
+        raise explain_call(ShapeError("needs at least two axes"), "matrix_transpose", ("x",), (x,))
+    return swapaxes(x, -2, -1)
+
+
+@function(methods=["permute_dims"])
+def permute_dims(x: Any, /, axes: Any) -> Node:
+    """Permute the axes: the old axis for each new one."""
+    return transpose(as_node(x), axes=tuple(axes))
+
+
+@function("ravel", methods=["flatten", "ravel"])
+def flatten(x: Any) -> Node:
+    """Return the elements, in row-major order, along one axis."""
+    return reshape(as_node(x), (-1,))
+
+
+def _triangle(x: Any, k: int, is_lower: bool) -> Node:
+    x = as_node(x)
+    rows, columns = x.shape[-2:]
+    if rows is None or columns is None:
+        raise ShapeError("tril and triu need known sizes of the last two axes")
+    mask = np.tri(rows, columns, k if is_lower else k - 1, dtype=bool)
+    return ops.where(mask if is_lower else ~mask, x, as_node(0 if x.dtype.kind != "b" else False, x.dtype))
+
+
+@function()
+def tril(x: Any, /, *, k: int = 0) -> Node:
+    """Keep the lower triangle (at and below diagonal `k`) of matrices; zeros elsewhere."""
+    return _triangle(x, k, True)
+
+
+@function()
+def triu(x: Any, /, *, k: int = 0) -> Node:
+    """Keep the upper triangle (at and above diagonal `k`) of matrices; zeros elsewhere."""
+    return _triangle(x, k, False)
