@@ -1,4 +1,75 @@
-"""Septet: deep learning in Python. One graph, define-by-run and symbolic; see https-free docs in ``docs/``.
+"""Septet: deep learning in Python, define-by-run and symbolic on one graph.
 
-The names here are the public ones. Importing the package starts nothing.
+>>> import septet as st
+>>> w = st.Variable([1.0, 2.0])
+>>> loss = (w * w).sum()
+>>> loss.backward()
+>>> w.grad
+tensor([2., 4.], dtype=float32)
 """
+
+from __future__ import annotations
+
+import math as _math
+import types as _types
+from typing import Any as _Any
+
+from septet.base import errors
+from septet.base.config import config
+from septet.base.dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from septet.base.dtypes import bool_ as bool
+from septet.graph.graph import Graph
+from septet.run import gradients as _gradients
+from septet.run.compile import compile
+from septet.run.eager import evaluate_tensors as evaluate
+from septet.run.function import eval_ as _eval
+from septet.run.function import function
+from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
+from septet.tensor import namespace as _namespace
+from septet.tensor import random
+from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
+from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
+from septet.tensor.io import callback, check_finite, check_that, print
+from septet.tensor.tensor import Tensor
+from septet.tensor.variable import Variable
+
+__version__ = "0.1.0"
+
+Tensor.backward = _gradients.backward  # type: ignore[attr-defined]
+Tensor.eval = _eval  # type: ignore[attr-defined]
+
+_spaces = _namespace.install()
+globals().update({_name: _value for _name, _value in _spaces[""].items() if not _name.startswith("_")})
+for _space, _functions in _spaces.items():
+    if _space and _space != "random":
+        _module = _types.ModuleType(f"{__name__}.{_space}", f"The functions of ``st.{_space}``.")
+        _module.__dict__.update(_functions)
+        globals()[_space] = _module
+
+pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
+
+_LAZY = ("nn", "optim", "data", "train", "metrics", "io", "view")
+
+
+def __getattr__(name: str) -> _Any:
+    """Import the library's folders when they are first used."""
+    if name in _LAZY:
+        import importlib
+
+        return importlib.import_module(f"septet.{name}")
+    raise AttributeError(f"module 'septet' has no attribute {name!r}")

@@ -1,14 +1,20 @@
 """F2: the cards, one file per family, and the composites made of them. Importing this package registers them all."""
 
 from septet.ops import (  # noqa: F401  (registration)
+    assembling,
     cast,
     compare,
+    composite,
     control,
     conv,
+    creation,
+    cumulative,
     elementwise,
     gamma,
     gradient,
+    indexing,
     io,
+    keys,
     logic,
     matmul,
     pool,

@@ -18,7 +18,7 @@ from septet.graph.context import TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM, set_evaluator
-from septet.tensor.tensor import traced_error
+from septet.tensor.tensor import Tensor, traced_error
 
 _lock = threading.RLock()
 wanted: weakref.WeakSet[Node] = weakref.WeakSet()
@@ -50,6 +50,23 @@ def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
         targets += [node for node in wanted if node.value is None and node not in targets]
         wanted.clear()
         _run(targets, keep_tracked)
+
+
+def evaluate_tensors(*tensors: Tensor) -> None:
+    """Compute the values of some tensors now, together, in one program.
+
+    Nothing needs this for correct results: it says when work is done, as for timing.
+
+    Parameters
+    ----------
+    *tensors : Tensor
+
+    Raises
+    ------
+    TracedValueError
+        If a tensor depends on a symbol.
+    """
+    evaluate(*[tensor.node for tensor in tensors])
 
 
 def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
