@@ -71,6 +71,11 @@ def wide(x: np.ndarray) -> np.ndarray:
     return x.astype(dtypes.accumulator_of(x.dtype), copy=False)
 
 
+def conj(x: Node) -> Node:
+    """Conjugate where that changes anything."""
+    return ops.conj(x) if dtypes.is_complex(x.dtype) else x
+
+
 def count_of(x: Node, axis: tuple[int, ...]) -> int | Node:
     """Return how many elements a reduction takes together; a node where a size is not known."""
     sizes = sizes_of(x)
@@ -172,13 +177,14 @@ def _prod_gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdims: b
     for i, stage in zip(reversed(axis), reversed(stages)):
         before = ops.cumulative_prod(stage, axis=i, exclusive=True)
         after = ops.cumulative_prod(stage, axis=i, exclusive=True, reverse=True)
-        g = ops.multiply(g, ops.conj(ops.multiply(before, after)))
+        g = ops.multiply(g, conj(ops.multiply(before, after)))
     return (g,)
 
 
 prod = card(
     "prod", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, public=False,
-    summary="Multiply over axes.", notes="Booleans and integers are multiplied in 64 bits; the short floats in float32.",
+    summary="Multiply over axes.",
+    notes="Booleans and integers are multiplied in 64 bits; the short floats in float32.",
     canonical=canonical_axes, shape=reduced_shape, dtype=sum_dtype, reference=accumulating(np.prod),
     gradient=_prod_gradient, batch=same_axes("prod"),
     cases=[*REDUCTION_CASES, *EMPTY_CASES, Case(np.array([[1.5, 0.0, 2.0], [0.0, 3.0, 0.0]]), axis=1),
@@ -217,7 +223,7 @@ def mean_of_count(g: Node, count: int | Node) -> Node:
     if isinstance(count, int):
         if count <= 1:
             return g
-        return cast_to(cast_to(g, dtypes.accumulator_of(g.dtype)) * (1.0 / count), g.dtype)  # type: ignore[operator]
+        return cast_to(ops.multiply(cast_to(g, dtypes.accumulator_of(g.dtype)), 1.0 / count), g.dtype)
     long = cast_to(g, dtypes.accumulator_of(g.dtype))
     return cast_to(ops.divide(long, cast_to(count, dtypes.real_of(long.dtype))), g.dtype)
 
@@ -259,7 +265,7 @@ def _extremum(call: Any) -> Callable[..., np.ndarray]:
     def reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
         extremum_shape(x.shape, axis, keepdims)
         if 0 in x.shape:
-            return np.zeros(reduced_shape(x.shape, axis, keepdims), x.dtype)
+            return np.zeros([size or 0 for size in reduced_shape(x.shape, axis, keepdims)], x.dtype)
         return call(wide(x), axis=axis, keepdims=keepdims)
 
     return reference
@@ -383,7 +389,9 @@ def _position_shape(x: Shape, axis: int | None, keepdims: bool) -> Shape:
 def _position(call: Any) -> Callable[..., np.ndarray]:
     def reference(x: np.ndarray, axis: int | None, keepdims: bool) -> np.ndarray:
         shape = _position_shape(x.shape, axis, keepdims)
-        return np.zeros(shape, np.int64) if 0 in x.shape else call(wide(x), axis=axis, keepdims=keepdims)
+        if 0 in x.shape:
+            return np.zeros([size or 0 for size in shape], np.int64)
+        return call(wide(x), axis=axis, keepdims=keepdims)
 
     return reference
 
@@ -437,8 +445,8 @@ def var(x: Any, axis: Any = None, correction: float = 0.0, keepdims: bool = Fals
     axis : int or tuple of int, optional
         Axes to reduce; None for all.
     correction : float
-        What is subtracted from the number of elements N before dividing by it: 0 for the variance of a population, 1 for
-        the unbiased estimate from a sample.
+        What is subtracted from the number of elements N before dividing by it: 0 for the variance of a population, 1
+        for the unbiased estimate from a sample.
     keepdims : bool
         Whether the reduced axes stay, with size 1.
 
@@ -463,7 +471,9 @@ def var(x: Any, axis: Any = None, correction: float = 0.0, keepdims: bool = Fals
     short = dtypes.real_of(x.dtype)
     x = cast_to(x, dtypes.accumulator_of(x.dtype))
     apart = ops.subtract(x, mean(x, axis=axes, keepdims=True))
-    square = ops.real(ops.multiply(apart, ops.conj(apart))) if dtypes.is_complex(x.dtype) else ops.multiply(apart, apart)
+    square = ops.multiply(apart, conj(apart))
+    if dtypes.is_complex(x.dtype):
+        square = ops.real(square)
     count = count_of(x, axes)
     total = sum(square, axis=axes, keepdims=keepdims)
     if isinstance(count, int):
