@@ -47,6 +47,7 @@ from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
 from septet.tensor.io import callback, check_finite, check_that, print
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
+from septet.transform.functional import grad, hessian, hvp, jacobian, jvp, lop, rop, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
