@@ -406,7 +406,7 @@ gather = card(
     reference=_gather_reference, linear="first", batch=_batch_gather,
     gradient=lambda g, y, x, *indices, axes: (
         scatter(zeros_like(x), g, *indices, axes=axes, mode="add"), *[None] * len(indices)),
-    cases=[Case((3, 4), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)), Case((3, 4, 2), np.array([[0], [2]]), np.array([1, 1]), axes=(2, 0))],
+    cases=[Case((3, 4), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)), Case((3, 4, 2), np.array([[0], [1]]), np.array([1, 2]), axes=(2, 0))],
     bad=[BadCase((3, 4), np.array([3]), axes=(0,), error=IndexOutOfRangeError, match="index 3"),
          BadCase((3, 4), np.array([0]), axes=(0, 0), error=ArgumentError, match="one axis for each")],
 )  # fmt: skip

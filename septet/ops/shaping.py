@@ -57,11 +57,11 @@ def sized_dtype(x: DType, *sizes: DType, **_: Any) -> tuple[tuple[DType, ...], D
 
 
 size_of = card(
-    "size_of", "x", params={"axis": REQUIRED}, summary="Return the size of one axis as an int64 scalar.",
+    "size_of", "x", params={"axis": REQUIRED}, param_docs={"axis": "The axis."}, summary="Return the size of one axis as an int64 scalar.",
     canonical=lambda types, axis: {"axis": check_axis(axis, types[0].ndim)},
     shape=lambda x, axis: (), dtype=lambda x, axis: ((x,), dtypes.int64), public=False,
     reference=lambda x, axis: np.asarray(x.shape[axis], np.int64), no_gradient="a size is an integer",
-    batch=lambda is_batched, x, axis: size_of(x, axis=axis + 1), no_batch="",
+    batch=lambda is_batched, x, axis: size_of(x, axis=axis + 1),
     cases=[Case((3, 4), axis=1)], bad=[BadCase((3, 4), axis=2, error=ArgumentError, match="out of range")],
 )  # fmt: skip
 
