@@ -120,6 +120,15 @@ class Node:
         self.key = hash((CONSTANT.name, self.type))
         self.flags = 0
 
+    def learn_sizes(self) -> None:
+        """Put the sizes of the known value where the type leaves them open: they depended on data."""
+        if isinstance(self.type, tuple):
+            self.type = tuple([tensor_type(t.dtype, v.shape) for t, v in zip(self.type, self.value, strict=True)])
+        else:
+            self.type = tensor_type(self.type.dtype, self.value.shape)
+        if self.op is CONSTANT:
+            self.key = hash((CONSTANT.name, self.type))
+
     def __repr__(self) -> str:
         known = "" if self.value is None else " (known)"
         return f"<{self.op.name}#{self.serial} {self.type!r}{known}>"

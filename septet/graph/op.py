@@ -293,7 +293,10 @@ def _after(node: Node) -> None:
         node.flags |= SYMBOLIC  # it happens when the graph runs, even if nothing in it depends on a symbol
         return
     if _evaluate and not node.flags & SYMBOLIC:
+        is_open = node.op.is_immediate
         _evaluate[0](node)
+        if is_open:
+            node.learn_sizes()
 
 
 def _hashable(op: Op, params: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from septet.ops import (  # noqa: F401  (registration)
     composite,
     control,
     conv,
+    counting,
     creation,
     cumulative,
     elementwise,
@@ -21,5 +22,6 @@ from septet.ops import (  # noqa: F401  (registration)
     random,
     reduce,
     shaping,
+    sorting,
     transcendental,
 )

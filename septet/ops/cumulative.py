@@ -484,7 +484,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
             broadcast_to(part, (*sizes[:axis], 1, *sizes[axis + 1 :])) if part.ndim == 0 else part
             for part in as_nodes(around)
         ]
-        x = ops.concat(*parts, axis=axis)
+        x = ops.concatenate(*parts, axis=axis)
     subtract = ops.not_equal if x.dtype == dtypes.bool_ else ops.subtract
     for _ in range(n):
         size: Any = sizes_of(x)[axis]
