@@ -1,0 +1,375 @@
+"""Rewriting: rules as data, and the driver that applies them to a fixed point.
+
+A pattern is an op's name and patterns of its inputs::
+
+    P("add", "x", 0)                           # something plus zero; also zero plus something: add is commutative
+    P("log", P("sum", P("exp", "x"), as_="s")) # the node of the sum is bound to "s"
+
+A string stands for any node (the same string twice: the same node), a number for a constant that is filled with it, `C`
+for any constant. A rule has a name, a pattern, a function that builds the replacement from what the pattern bound, and
+the reason why it is right.
+
+The driver goes over the graph once, inputs before users, and keeps one node for each distinct computation. A rule looks
+at a node and at what is below it, never at its users, and what is below has been rewritten already; so a node that no
+rule matches is final. What a rule builds goes through the same mill. This makes the cost proportional to the number of
+nodes plus the number of replacements, which is bounded.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from septet.base.config import config
+from septet.base.errors import GraphError
+from septet.graph.assemble import apart, assemble, exact, has_effect, with_inputs
+from septet.graph.graph import Graph
+from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
+from septet.graph.op import Op, get
+
+SMALL = 64  # constants of at most this many elements are compared by value
+BUDGET = 16  # replacements for each node of the graph, before the driver gives up
+
+
+class P:
+    """A pattern: an op and patterns of its inputs.
+
+    Parameters
+    ----------
+    op : str or tuple of str
+        Name of the op, or names of which each may stand here; "*" for any op.
+    *args : P, str, number or C
+        Patterns of the inputs. With none given, any inputs match.
+    as_ : str
+        A name for the matched node.
+    """
+
+    __slots__ = ("args", "as_", "ops")
+
+    def __init__(self, op: str | tuple[str, ...], *args: Any, as_: str = "") -> None:
+        self.ops = (op,) if isinstance(op, str) else op
+        self.args = args
+        self.as_ = as_
+
+    def variants(self) -> list[P]:
+        """Return the pattern with the inputs of commutative ops in both orders, everywhere in it."""
+        parts = [arg.variants() if isinstance(arg, P) else [arg] for arg in self.args]
+        found = []
+        for op in self.ops:
+            is_commutative = op != "*" and len(self.args) == 2 and "commutative" in get(op).properties
+            for args in itertools.product(*parts):
+                found.append(P(op, *args, as_=self.as_))
+                if is_commutative:
+                    found.append(P(op, *args[::-1], as_=self.as_))
+        return found
+
+    def __repr__(self) -> str:
+        return f"{'|'.join(self.ops)}({', '.join(map(repr, self.args))})"
+
+
+class C:
+    """A pattern that matches any constant and binds it to a name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"C({self.name!r})"
+
+
+class Match(dict[str, Node]):
+    """What a pattern bound: nodes by name, as items or attributes; `root` is the node that may be replaced."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Node:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Rule:
+    """A rule.
+
+    Parameters
+    ----------
+    name : str
+    pattern : P
+    build : callable
+        ``build(match) -> Node or None``: the replacement, of the same type as the root; None declines.
+    reason : str
+        Why the replacement is equal, and better.
+    condition : callable, optional
+        ``condition(match) -> bool``.
+    """
+
+    __slots__ = ("build", "condition", "name", "pattern", "reason")
+
+    def __init__(
+        self, name: str, pattern: P, build: Callable[[Match], Node | None], reason: str,
+        condition: Callable[[Match], bool] | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.pattern = pattern
+        self.build = build
+        self.reason = reason
+        self.condition = condition
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.name}: {self.pattern!r}>"
+
+
+def match(pattern: P, node: Node) -> Match | None:
+    """Match one variant of a pattern (see `P.variants`: the order of inputs counts here) against a node."""
+    found = Match(root=node)
+    return found if _match(pattern, node, found) else None
+
+
+def _match(pattern: Any, node: Node, found: Match) -> bool:
+    kind = type(pattern)
+    if kind is str:
+        return found.setdefault(pattern, node) is node
+    if kind is P:
+        op = pattern.ops[0]
+        if node.op.name != op and op != "*":
+            return False
+        args = pattern.args
+        if args:
+            inputs = node.inputs
+            if len(args) != len(inputs):
+                return False
+            for arg, source in zip(args, inputs, strict=True):
+                if not _match(arg, source, found):
+                    return False
+        if pattern.as_:
+            return found.setdefault(pattern.as_, node) is node
+        return True
+    if kind is C:
+        return node.op is CONSTANT and found.setdefault(pattern.name, node) is node
+    value = fill_value(node)
+    return value is not None and bool(value == pattern)
+
+
+def fill_value(node: Node) -> Any:
+    """Return the number that a constant (or a constant that is broadcast or reshaped) is filled with, or None."""
+    while node.op is not CONSTANT:
+        if node.op.name not in ("broadcast_to", "reshape"):
+            return None
+        node = node.inputs[0]
+    value = node.value
+    if not isinstance(value, np.ndarray) or not 1 <= value.size <= SMALL:
+        return None
+    first = value.flat[0]
+    if value.size > 1 and not (value == first).all():
+        return None
+    return first
+
+
+class RuleSet:
+    """Rules made ready for the driver: variants of their patterns by the op of the root.
+
+    Parameters
+    ----------
+    rules : iterable of Rule
+        The order is the priority.
+    """
+
+    __slots__ = ("always", "by_op", "rules")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.by_op: dict[str, list[tuple[P, Rule]]] = {}
+        self.always: list[tuple[P, Rule]] = []
+        names = [rule.name for rule in self.rules]
+        doubled = {name for name in names if names.count(name) > 1}
+        if doubled:
+            raise ValueError(f"two rules have the same name: {', '.join(sorted(doubled))}")
+        for rule in self.rules:
+            for variant in rule.pattern.variants():
+                op = variant.ops[0]
+                (self.always if op == "*" else self.by_op.setdefault(op, [])).append((variant, rule))
+
+
+class Outcome:
+    """What the driver did.
+
+    Attributes
+    ----------
+    graph : Graph
+    fired : dict of str to int
+        How often each rule replaced a node.
+    is_complete : bool
+        False where the budget ran out before a fixed point.
+    """
+
+    __slots__ = ("fired", "graph", "is_complete")
+
+    def __init__(self, graph: Graph, fired: dict[str, int], is_complete: bool) -> None:
+        self.graph = graph
+        self.fired = fired
+        self.is_complete = is_complete
+
+
+def rewrite(graph: Graph, rules: RuleSet | Sequence[Rule]) -> Outcome:
+    """Apply rules to a fixed point, and merge what is computed twice.
+
+    Parameters
+    ----------
+    graph : Graph
+    rules : RuleSet or sequence of Rule
+
+    Returns
+    -------
+    Outcome
+        Its graph is the given one, where nothing changed.
+
+    Raises
+    ------
+    GraphError
+        If a rule builds something of another type than it replaces; with the setting ``verify``, also if the rules do not
+        come to an end.
+    """
+    if not isinstance(rules, RuleSet):
+        rules = RuleSet(rules)
+    with apart():
+        driver = _Driver(rules, len(graph))
+        for node in graph.nodes:
+            driver.settle(node)
+    roots = [driver.final[node] for node in graph.roots]
+    if driver.budget <= 0 and config.verify:
+        often = max(driver.fired, key=lambda name: driver.fired[name])
+        raise GraphError(f"rewriting does not come to an end; the rule {often} fired {driver.fired[often]} times")
+    if all(a is b for a, b in zip(roots, graph.roots, strict=True)):
+        return Outcome(graph, driver.fired, driver.budget > 0)
+    n_out, n_up = len(graph.outputs), len(graph.updates)
+    updates = roots[n_out : n_out + n_up]
+    return Outcome(
+        graph.with_roots(roots[:n_out], updates, roots[n_out + n_up :]), driver.fired, driver.budget > 0
+    )
+
+
+class _Driver:
+    """The state of one rewriting."""
+
+    def __init__(self, rules: RuleSet, size: int) -> None:
+        self.by_op = rules.by_op
+        self.always = rules.always
+        self.final: dict[Node, Node] = {}  # node -> what stands for it in the result
+        self.made: dict[Any, Node] = {}  # what is computed -> the one node that does
+        self.fired: dict[str, int] = {}
+        self.budget = BUDGET * size + 256
+        self.is_moved = False
+
+    def settle(self, root: Node) -> Node:
+        """Rewrite everything that a node depends on and return what stands for it."""
+        final = self.final
+        waiting: dict[Node, tuple[Node, Node]] = {}  # node -> the one that computes it, and what replaces that
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in final:
+                stack.pop()
+                continue
+            if node not in waiting:
+                inputs = () if node.op is VARIABLE else node.inputs
+                open_inputs = [source for source in inputs if source not in final]
+                if open_inputs:
+                    stack.extend(reversed(open_inputs))
+                    continue
+                one = self.share(node, inputs)
+                if one in final:
+                    final[node] = final[one]
+                    continue
+                replacement = self.apply(one)
+                if replacement is None:
+                    final[one] = final[node] = one
+                    continue
+                waiting[node] = one, replacement
+            one, replacement = waiting[node]
+            if replacement in final:
+                final[one] = final[node] = final[replacement]
+            else:
+                stack.append(replacement)
+        return final[root]
+
+    def share(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """Return the one node that computes the same, with settled inputs."""
+        op = node.op
+        if op is VARIABLE:
+            slot: Any = (VARIABLE, id(node.params[0]))
+        elif op is SYMBOL:
+            return node
+        elif op is CONSTANT:
+            value = node.value
+            if not isinstance(value, np.ndarray):
+                return node
+            slot = (CONSTANT, node.type, value.tobytes() if value.size <= SMALL else id(value))
+        else:
+            inputs = tuple([self.final[source] for source in inputs])
+            if has_effect(node):
+                return self.in_turn(node, inputs)
+            rest = exact(node.params) if node.params else ()
+            slot = (op, *inputs, rest)
+            if slot not in self.made and len(inputs) == 2 and "commutative" in op.properties:
+                other = self.made.get((op, inputs[1], inputs[0], rest))
+                if other is not None and self.final.get(other) is other:
+                    return other
+        one = self.made.get(slot)
+        if one is None:
+            one = self.made[slot] = with_inputs(node, inputs) if isinstance(op, Op) else node
+        return one
+
+    def in_turn(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """Keep the order of effects, which is that of serial numbers: behind one that is made anew, all are."""
+        if inputs == node.inputs and not self.is_moved:
+            return node
+        self.is_moved = True
+        return assemble(node.op, inputs, node.params, node.type, node.flags, node.source, node.layers)
+
+    def apply(self, node: Node) -> Node | None:
+        """Return what the first rule that matches builds, or None."""
+        op = node.op
+        if not isinstance(op, Op):
+            return None
+        rows = self.by_op.get(op.name)
+        if rows is not None:
+            found = self.first(rows, node)
+            if found is not None:
+                return found
+        return self.first(self.always, node) if self.always else None
+
+    def first(self, rows: list[tuple[P, Rule]], node: Node) -> Node | None:
+        """Return what the first of some rules builds."""
+        if self.budget <= 0:
+            return None
+        for pattern, rule in rows:
+            found = match(pattern, node)
+            if found is None or (rule.condition is not None and not rule.condition(found)):
+                continue
+            result = rule.build(found)
+            if result is None or result is node:
+                continue
+            if result.type != node.type:
+                raise GraphError(f"the rule {rule.name} replaces {node!r} by {result!r}, which has another type")
+            self.adopt(result, node)
+            self.fired[rule.name] = self.fired.get(rule.name, 0) + 1
+            self.budget -= 1
+            return result
+        return None
+
+    def adopt(self, result: Node, root: Node) -> None:
+        """Give what a rule has built the source and the layer path of what it replaces."""
+        pending = [result]
+        while pending:
+            node = pending.pop()
+            if node in self.final or node.serial <= root.serial or not isinstance(node.op, Op):
+                continue
+            if node.source is not root.source or node.layers != root.layers:
+                node.source, node.layers = root.source, root.layers
+                pending.extend(node.inputs)
