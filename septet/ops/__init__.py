@@ -22,6 +22,7 @@ from septet.ops import (  # noqa: F401  (registration)
     random,
     reduce,
     shaping,
+    special,
     sorting,
     transcendental,
 )

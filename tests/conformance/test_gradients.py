@@ -129,4 +129,7 @@ def test_forward_agrees_with_reverse(pair: tuple[Op, Case]) -> None:
         float(np.sum(np.real(np.conj(value(w)) * value(t)))) for w, t in zip(problem.weights, pushed, strict=True) if t is not None
     )
     right = sum(float(np.sum(value(g) * value(t))) for g, t in zip(problem.pulled(), tangents, strict=True) if g is not None)
-    assert left == pytest.approx(right, rel=1e-8, abs=1e-8, nan_ok=True)
+    if np.isnan(left):  # the mean of nothing
+        assert all(problem.arrays[i].size == 0 for i in problem.wrt)
+        return
+    assert left == pytest.approx(right, rel=1e-8, abs=1e-8)
