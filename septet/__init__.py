@@ -47,7 +47,9 @@ from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
 from septet.tensor.io import callback, check_finite, check_that, print
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
+from septet.transform.custom import custom_gradient, remat
 from septet.transform.functional import grad, hessian, hvp, jacobian, jvp, lop, rop, value_and_grad, vjp
+from septet.transform.vmap import vmap
 
 __version__ = "0.1.0"
 
@@ -55,7 +57,8 @@ Tensor.backward = _gradients.backward  # type: ignore[attr-defined]
 Tensor.eval = _eval  # type: ignore[attr-defined]
 
 _spaces = _namespace.install()
-globals().update({_name: _value for _name, _value in _spaces[""].items() if not _name.startswith("_")})
+for _name, _value in _spaces[""].items():
+    globals().setdefault(_name, _value)
 for _space, _functions in _spaces.items():
     if _space and _space != "random":
         _module = _types.ModuleType(f"{__name__}.{_space}", f"The functions of ``st.{_space}``.")
