@@ -18,6 +18,7 @@ from septet.base.shapes import Shape
 from septet.graph.node import Node, constant
 from septet.graph.op import OTHER, REDUCTION, REQUIRED, BadCase, Case, Op, as_node, card, function, ops
 from septet.graph.types import TensorType
+from septet.ops.matmul import matmul
 from septet.ops.rules import numeric, promoting
 from septet.ops.shaping import broadcast_to, fill_sizes, sizes_of, split_sizes, transpose, zeros_like
 from septet.ops.windows import Pairs, output_size, per_axis, resolve_padding, window_extent, window_slices
@@ -570,7 +571,7 @@ def adaptive_average_pool(x: Any, output_size: Any) -> Node:
         start, stop = _borders(size, wanted)
         index = np.arange(size)[:, None]
         weights = ((index >= start) & (index < stop)) / (stop - start)  # (size, wanted)
-        x = _swap_last(_swap_last(x, axis) @ constant(weights.astype(x.dtype)), axis)
+        x = _swap_last(matmul(_swap_last(x, axis), constant(weights.astype(x.dtype))), axis)
     return x
 
 
