@@ -180,20 +180,28 @@ class RuleSet:
         The order is the priority.
     """
 
-    __slots__ = ("always", "by_op", "rules")
+    __slots__ = ("_always", "_by_op", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self.by_op: dict[str, list[tuple[P, Rule]]] = {}
-        self.always: list[tuple[P, Rule]] = []
+        self._by_op: dict[str, list[tuple[P, Rule]]] | None = None
+        self._always: list[tuple[P, Rule]] = []
         names = [rule.name for rule in self.rules]
         doubled = {name for name in names if names.count(name) > 1}
         if doubled:
             raise ValueError(f"two rules have the same name: {', '.join(sorted(doubled))}")
-        for rule in self.rules:
-            for variant in rule.pattern.variants():
-                op = variant.ops[0]
-                (self.always if op == "*" else self.by_op.setdefault(op, [])).append((variant, rule))
+
+    def index(self) -> tuple[dict[str, list[tuple[P, Rule]]], list[tuple[P, Rule]]]:
+        """Return the rules by the op of the root, and those for any op; worked out when first asked for."""
+        if self._by_op is None:
+            by_op: dict[str, list[tuple[P, Rule]]] = {}
+            always: list[tuple[P, Rule]] = []
+            for rule in self.rules:
+                for variant in rule.pattern.variants():
+                    op = variant.ops[0]
+                    (always if op == "*" else by_op.setdefault(op, [])).append((variant, rule))
+            self._always, self._by_op = always, by_op
+        return self._by_op, self._always
 
 
 class Outcome:
@@ -258,8 +266,7 @@ class _Driver:
     """The state of one rewriting."""
 
     def __init__(self, rules: RuleSet, size: int) -> None:
-        self.by_op = rules.by_op
-        self.always = rules.always
+        self.by_op, self.always = rules.index()
         self.final: dict[Node, Node] = {}  # node -> what stands for it in the result
         self.made: dict[Any, Node] = {}  # what is computed -> the one node that does
         self.fired: dict[str, int] = {}

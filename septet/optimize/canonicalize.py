@@ -6,7 +6,6 @@ All rules here are exact: not a bit of a result changes (an approximation is all
 from __future__ import annotations
 
 from septet.base import dtypes
-from septet.base.shapes import count
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, all_ops, ops, record
@@ -174,6 +173,3 @@ def canonicalize(graph: Graph) -> Outcome:
     return rewrite(graph, _SET)
 
 
-def elements(node: Node) -> int | None:
-    """Return the number of elements of a node with one result, where it is known."""
-    return count(node.shape)

@@ -109,7 +109,7 @@ def _reduce_of_reduce(m: Match) -> Node | None:
     return again(outer_with(outer, tuple(sorted(axes))), m.x) if inner.dtype == outer.dtype else None
 
 
-class outer_with:  # noqa: N801
+class outer_with:
     """A reduction with other axes, as `build.again` takes it."""
 
     def __init__(self, node: Node, axes: tuple[int, ...]) -> None:
@@ -144,7 +144,7 @@ def _reduce_of_broadcast(m: Match) -> Node | None:
     return result if root.param("keepdims") else squeeze(result, root.param("axis"))
 
 
-class outer_keeping(outer_with):  # noqa: N801
+class outer_keeping(outer_with):
     """A reduction with other axes that keeps the rank."""
 
     def __init__(self, node: Node, axes: tuple[int, ...]) -> None:

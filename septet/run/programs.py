@@ -6,7 +6,9 @@ from typing import Any
 
 from septet.backends.base import Program
 from septet.backends.reference.program import ReferenceBackend
+from septet.base.config import config
 from septet.graph.graph import Graph
+from septet.optimize.pipeline import optimize
 
 _backend = ReferenceBackend()
 
@@ -22,4 +24,6 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
     **options
         Passed on to the backend.
     """
+    if (config.optimize if level is None else level) == "full":
+        graph = optimize(graph)
     return _backend.compile(graph, **options)
