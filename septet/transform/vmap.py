@@ -8,7 +8,7 @@ from typing import Any
 from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.shapes import check_axis
 from septet.base.source import source_text
-from septet.graph.graph import Graph, order
+from septet.graph.graph import Graph, order, rebuild
 from septet.graph.node import VARIABLE, Node, symbol
 from septet.graph.op import ELEMENTWISE, ITEM, Op, as_node, item, items, ops
 from septet.graph.types import tensor_type
@@ -27,13 +27,21 @@ def batch_nodes(roots: Sequence[Node], mapping: dict[Node, Node]) -> tuple[list[
         If an op on the way has no batching rule; the message gives the card's reason.
     """
     batched: dict[Node, Any] = dict(mapping)  # nodes that depend on a batch
+    shared: dict[Node, Node] = {}  # nodes that depend on no more than the size of an example
     for node in order(roots, stop=lambda n: n in mapping or n.op is VARIABLE):
-        if node in batched or not any(source in batched for source in node.inputs):
+        if node in batched:
             continue
-        batched[node] = _batch(
-            node, [source in batched for source in node.inputs], [batched.get(s, s) for s in node.inputs]
-        )
-    return [batched.get(node, node) for node in roots], [node in batched for node in roots]
+        if not any(source in batched for source in node.inputs):
+            if any(source in shared for source in node.inputs):
+                shared[node] = rebuild(node, tuple(shared.get(source, source) for source in node.inputs))
+            continue
+        inputs = [batched.get(source, shared.get(source, source)) for source in node.inputs]
+        result = _batch(node, [source in batched for source in node.inputs], inputs)
+        if isinstance(result, Node) and result.ndim == node.ndim:
+            shared[node] = result
+        else:
+            batched[node] = result
+    return [batched.get(node, shared.get(node, node)) for node in roots], [node in batched for node in roots]
 
 
 def _batch(node: Node, marks: Sequence[bool], inputs: Sequence[Any]) -> Any:
