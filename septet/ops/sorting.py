@@ -87,7 +87,7 @@ argsort: Op = card(
 
 
 @function(name="sort", methods=["sort"])
-def sort_along(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Node:
+def sort_along(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Node:
     """Sort along an axis.
 
     Parameters
@@ -116,7 +116,7 @@ def sort_along(x: Any, /, *, axis: int = -1, descending: bool = False, stable: b
 
 
 @function(name="argsort", methods=["argsort"])
-def argsort_along(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Node:
+def argsort_along(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Node:
     """Return the positions, along an axis, which sort it.
 
     Parameters
@@ -291,7 +291,7 @@ searchsorted_op: Op = card(
 
 
 @function(methods=["searchsorted"])
-def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Node:
+def searchsorted(x1: Any, x2: Any, /, side: str = "left", *, sorter: Any = None) -> Node:
     """Return where each value would go in a sorted table so that the table stays sorted.
 
     Parameters

@@ -143,7 +143,7 @@ def build() -> dict[str, dict[str, Any]]:
             into[alias] = function
         for method in entry.methods:
             if method.startswith("__"):
-                setattr(Tensor, method, _operator_method(entry))
+                setattr(Tensor, method, _operator_method(entry, method))
                 if f"__i{method[2:]}" in _IN_PLACE:
                     setattr(Tensor, f"__i{method[2:]}", _in_place(None, method))
             else:
@@ -158,13 +158,16 @@ def lifted(entry: Function) -> Callable[..., Any]:
     return function
 
 
-def _operator_method(entry: Function) -> Callable[..., Any]:
+def _operator_method(entry: Function, name: str) -> Callable[..., Any]:
     """Return an operator made from a published function (``__matmul__``, ``__getitem__``)."""
     call = entry.call
+    is_reflected = name.startswith("__r")
 
     def method(self: Tensor, other: Any) -> Any:
         if other is None or isinstance(other, str):
             return NotImplemented
+        if is_reflected:
+            return wrap(call(unwrap(other), self.node))
         return wrap(call(self.node, unwrap(other)))
 
     return method
