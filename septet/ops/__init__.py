@@ -11,6 +11,7 @@ from septet.ops import (  # noqa: F401  (registration)
     creation,
     cumulative,
     decompositions,
+    einsum,
     elementwise,
     fft,
     gamma,
