@@ -32,5 +32,6 @@ from septet.ops import (  # noqa: F401  (registration)
     solvers,
     sorting,
     special,
+    statistics,
     transcendental,
 )
