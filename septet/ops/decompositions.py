@@ -29,8 +29,10 @@ from septet.ops.matrices import (
     diagonal,
     diagonal_matrix,
     divide_known,
+    finite_only,
     hermitian,
     multiply_matrices,
+    no_convergence,
     numbers,
     off_diagonal,
     positive,
@@ -178,10 +180,6 @@ qr: Op = card(
 # Singular values.
 
 
-def _no_convergence(x: np.ndarray) -> str:
-    return "has values on which the iteration did not converge"
-
-
 def _svd_shape(x: Shape, full_matrices: bool) -> tuple[Shape, Shape, Shape]:
     check_matrix(x)
     rows, columns = x[-2:]
@@ -219,7 +217,7 @@ def _svd_gradient(g: Sequence[Any], y: Sequence[Any], x: Node, full_matrices: bo
 
 
 def _svd_reference(x: np.ndarray, full_matrices: bool) -> Any:
-    return run_lapack(lambda a: np.linalg.svd(a, full_matrices=full_matrices), _no_convergence, *wide(x))
+    return run_lapack(finite_only(lambda a: np.linalg.svd(a, full_matrices=full_matrices)), no_convergence, *wide(x))
 
 
 svd: Op = card(
@@ -254,7 +252,7 @@ svdvals: Op = card(
     "svdvals", "x", kind=OTHER, public=False, summary="Return the singular values of matrices, in descending order.",
     notes="The gradient exists where they differ from each other and from 0; elsewhere it is one of several.",
     source=f"{GILES}, section 3.3", shape=_svdvals_shape, dtype=_results("real"),
-    reference=lambda x: run_lapack(lambda a: np.linalg.svd(a, compute_uv=False), _no_convergence, *wide(x)),
+    reference=lambda x: run_lapack(finite_only(lambda a: np.linalg.svd(a, compute_uv=False)), no_convergence, *wide(x)),
     gradient=_svdvals_gradient, batch=same_op("svdvals"), tolerance=1e-5,
     cases=[Case(sample(3, 3)), Case(sample(2, 4, 3)), Case(sample(2, 4)), Case((0, 2)), Case((0, 3, 2))],
     bad=[BadCase((3,), error=ShapeError, match="rank 1"),
@@ -283,7 +281,7 @@ eigh: Op = card(
     notes="Only the Hermitian part of x counts, and the gradient is Hermitian too. The eigenvectors have one where "
     "the eigenvalues differ from each other.",
     source=f"{GILES}, section 3.1", shape=_eigh_shape, dtype=_results("real", "same"),
-    reference=lambda x: run_lapack(np.linalg.eigh, _no_convergence, _hermitian_part(x)),
+    reference=lambda x: run_lapack(finite_only(np.linalg.eigh), no_convergence, _hermitian_part(x)),
     gradient=_eigh_gradient, batch=same_op("eigh"), tolerance=1e-5,
     cases=[Case(positive(3, 3)), Case(positive(2, 3, 3)), Case(sample(4, 4)), Case((0, 0)), Case((0, 2, 2))],
     bad=[BadCase((2, 3), error=ShapeError, match="2 rows and 3 columns"),
@@ -302,7 +300,7 @@ eigvalsh: Op = card(
     summary="Return the eigenvalues of Hermitian matrices, in ascending order.",
     notes="Only the Hermitian part of x counts, and the gradient is Hermitian too.",
     source=f"{GILES}, section 3.1", shape=lambda x: _eigh_shape(x)[0], dtype=_results("real"),
-    reference=lambda x: run_lapack(np.linalg.eigvalsh, _no_convergence, _hermitian_part(x)),
+    reference=lambda x: run_lapack(finite_only(np.linalg.eigvalsh), no_convergence, _hermitian_part(x)),
     gradient=_eigvalsh_gradient, batch=same_op("eigvalsh"), tolerance=1e-5,
     cases=[Case(positive(3, 3)), Case(positive(2, 3, 3)), Case(sample(4, 4)), Case((0, 0)), Case((0, 2, 2))],
     bad=[BadCase((2, 3), error=ShapeError, match="2 rows and 3 columns"),
@@ -337,6 +335,11 @@ def _complex(values: Any) -> Any:
     return values.astype(dtypes.complex_of(values.dtype), copy=False)
 
 
+def _eig_reference(x: np.ndarray) -> Any:
+    values, vectors = run_lapack(finite_only(np.linalg.eig), no_convergence, *wide(x))
+    return _complex(values), _complex(vectors)
+
+
 eig: Op = card(
     "eig", "x", kind=OTHER, public=False,
     summary="Return the eigenvalues, in no particular order, and the eigenvectors (unit columns) of square matrices.",
@@ -344,7 +347,7 @@ eig: Op = card(
     source="Boeddeker et al., On the computation of complex-valued gradients with application to statistically optimum "
     "beamforming (2017), equation 4.77",
     shape=_eigh_shape, dtype=_general_dtypes("values", "vectors"),
-    reference=lambda x: tuple(_complex(part) for part in run_lapack(np.linalg.eig, _no_convergence, *wide(x))),
+    reference=_eig_reference,
     gradient=_eig_gradient, batch=same_op("eig"), tolerance=1e-5,
     cases=[Case(positive(3, 3)), Case(positive(2, 3, 3)), Case(sample(3, 3), gradient=False), Case((0, 0)),
            Case((0, 2, 2))],
@@ -364,7 +367,7 @@ eigvals: Op = card(
     summary="Return the eigenvalues of square matrices, complex and in no particular order.",
     notes="The gradient exists where they differ from each other.",
     source=f"{GILES}, section 3.1", shape=lambda x: _eigh_shape(x)[0], dtype=_general_dtypes("values"),
-    reference=lambda x: _complex(run_lapack(np.linalg.eigvals, _no_convergence, *wide(x))),
+    reference=lambda x: _complex(run_lapack(finite_only(np.linalg.eigvals), no_convergence, *wide(x))),
     gradient=_eigvals_gradient, batch=same_op("eigvals"), tolerance=1e-5,
     cases=[Case(sample(3, 3)), Case(sample(2, 3, 3)), Case((0, 0)), Case((0, 2, 2))],
     bad=[BadCase((2, 3), error=ShapeError, match="2 rows and 3 columns"),

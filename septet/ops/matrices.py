@@ -202,6 +202,22 @@ def run_lapack(call: Callable[..., Any], condition: Callable[[np.ndarray], str],
         raise
 
 
+def finite_only(call: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+    """Refuse elements that are not finite: an iteration on them may fail or return anything."""
+
+    def checked(x: np.ndarray) -> Any:
+        if not np.isfinite(x).all():
+            raise np.linalg.LinAlgError
+        return call(x)
+
+    return checked
+
+
+def no_convergence(x: np.ndarray) -> str:
+    """What is wrong with a matrix on which an iteration fails."""
+    return "has values with which the iteration does not converge"
+
+
 # Diagonals.
 
 

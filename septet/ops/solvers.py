@@ -22,7 +22,9 @@ from septet.ops.matrices import (
     check_matrix,
     check_square,
     conj,
+    finite_only,
     multiply_matrices,
+    no_convergence,
     numbers,
     per_matrix,
     per_matrix_shape,
@@ -192,7 +194,7 @@ def default_rtol(rows: int, columns: int, dtype: DType) -> float:
 def _pinv_reference(x: np.ndarray, *rtol: np.ndarray) -> np.ndarray:
     part = rtol[0] if rtol else np.asarray(default_rtol(x.shape[-2], x.shape[-1], x.dtype))
     x, part = wide(x, part)
-    u, s, vh = run_lapack(lambda a: np.linalg.svd(a, full_matrices=False), lambda a: "did not converge", x)
+    u, s, vh = run_lapack(finite_only(lambda a: np.linalg.svd(a, full_matrices=False)), no_convergence, x)
     keep = s > part[..., None] * s.max(-1, keepdims=True, initial=0)
     inverse = np.where(keep, 1 / np.where(keep, s, 1), 0)
     return np.conj(vh.swapaxes(-1, -2)) @ (inverse[..., None] * np.conj(u.swapaxes(-1, -2)))
@@ -251,7 +253,7 @@ det: Op = card(
 def _cofactor_reference(x: np.ndarray) -> np.ndarray:
     """By the singular values, of which some may be 0: det(U) det(Vh) conj(U) diag(product of the others) conj(Vh)."""
     (x,) = wide(x)
-    u, s, vh = run_lapack(np.linalg.svd, lambda a: "did not converge", x)
+    u, s, vh = run_lapack(finite_only(np.linalg.svd), no_convergence, x)
     ones = np.ones_like(s[..., :1])
     before = np.cumprod(np.concatenate([ones, s[..., :-1]], -1), -1)
     after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
