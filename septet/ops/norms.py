@@ -17,6 +17,7 @@ from septet.ops.shaping import reshape, sizes_of, transpose
 
 
 def real_float(x: Node) -> Any:
+    """Return the real float type in which properties of a tensor are measured."""
     return dtypes.real_of(x.dtype) if dtypes.is_differentiable(x.dtype) else dtypes.default_of_kind(FLOAT)
 
 
