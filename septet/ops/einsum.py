@@ -10,7 +10,7 @@ from septet.base import dtypes
 from septet.base.errors import ArgumentError, SeptetError, ShapeError
 from septet.base.shapes import Shape
 from septet.graph.node import Node
-from septet.graph.op import as_node, as_nodes, cast_to, explain_call, function, ops
+from septet.graph.op import as_nodes, cast_to, explain_call, function, ops
 from septet.ops.matmul import Labels, arrange, contract, drop_ones
 from septet.ops.matrices import diagonal
 from septet.ops.shaping import transpose
@@ -26,6 +26,8 @@ class Plan(NamedTuple):
     ----------
     operands : tuple of tuple
         The label of every axis of each operand; an axis under ``...`` has the number -1, -2 ..., from the right.
+    kept : tuple of tuple
+        The labels that each operand keeps when its diagonals are taken, what broadcasts is dropped and the rest summed.
     sizes : dict
         The size of each label, after broadcasting.
     out : tuple
@@ -35,6 +37,7 @@ class Plan(NamedTuple):
     """
 
     operands: tuple[Labels, ...]
+    kept: tuple[Labels, ...]
     sizes: dict[Hashable, int | None]
     out: Labels
     order: tuple[tuple[int, int, Labels], ...]
@@ -162,12 +165,15 @@ def plan(subscripts: str, shapes: tuple[Shape, ...]) -> Plan:
     operands = tuple(_label(term, len(shape), i) for i, (term, shape) in enumerate(zip(terms, shapes, strict=True)))
     out = _result_labels(subscripts, operands, result)
     sizes = _sizes(operands, shapes)
+    present = [
+        tuple(dict.fromkeys(label for label, size in zip(labels, shape, strict=True) if size != 1 or sizes[label] == 1))
+        for labels, shape in zip(operands, shapes, strict=True)
+    ]
     reduced = []
-    for i, (labels, shape) in enumerate(zip(operands, shapes, strict=True)):
-        others = {label for k, more in enumerate(operands) if k != i for label in more}
-        own = [label for label, size in zip(labels, shape, strict=True) if size != 1 or sizes[label] == 1]
-        reduced.append(tuple(label for label in dict.fromkeys(own) if label in others or label in out))
-    return Plan(operands, sizes, out, _order(reduced, sizes, out))
+    for i, labels in enumerate(present):
+        others = {label for k, more in enumerate(present) if k != i for label in more}
+        reduced.append(tuple(label for label in labels if label in others or label in out))
+    return Plan(operands, tuple(reduced), sizes, out, _order(reduced, sizes, out))
 
 
 def _take_diagonals(x: Node, labels: Labels) -> tuple[Node, Labels]:
@@ -182,7 +188,7 @@ def _take_diagonals(x: Node, labels: Labels) -> tuple[Node, Labels]:
     return x, labels
 
 
-def _sum_over(x: Node, labels: Labels, kept: set[Hashable]) -> tuple[Node, Labels]:
+def _sum_over(x: Node, labels: Labels, kept: Labels) -> tuple[Node, Labels]:
     """Sum over the labels that nothing asks for any more."""
     axes = tuple(i for i, label in enumerate(labels) if label not in kept)
     if not axes:
@@ -246,15 +252,15 @@ def einsum(subscripts: str, /, *operands: Any) -> Node:
         raise explain_call(error, "einsum", ("*operands",), nodes, {"subscripts": subscripts}) from None
     common = dtypes.promote(*[x.dtype for x in nodes])
     left: list[tuple[Node, Labels]] = []
-    for i, (x, labels) in enumerate(zip(nodes, found.operands, strict=True)):
-        others = {label for k, more in enumerate(found.operands) if k != i for label in more}
-        x, labels = _take_diagonals(cast_to(as_node(x), common), labels)
-        x, labels = drop_ones(x, labels, found.sizes)
-        left.append(_sum_over(x, labels, {*others, *found.out}))
+    for x, labels, kept in zip(nodes, found.operands, found.kept, strict=True):
+        x = cast_to(x, common)
+        if labels != kept:
+            x, labels = drop_ones(*_take_diagonals(x, labels), found.sizes)
+            x, labels = _sum_over(x, labels, kept)
+        left.append((x, labels))
     for i, j, kept in found.order:
         pair = contract(*left[i], *left[j], kept)
         left = [entry for k, entry in enumerate(left) if k not in (i, j)]
-        others = {label for _, labels in left for label in labels}
-        left.append(_sum_over(*pair, {*others, *kept}))
+        left.append(pair)
     x, labels = left[0]
-    return arrange(x, labels, found.out)
+    return x if labels == found.out else arrange(x, labels, found.out)

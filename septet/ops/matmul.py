@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -208,19 +209,30 @@ def contract(a: Node, a_labels: Labels, b: Node, b_labels: Labels, out: Labels) 
     (Node, tuple)
         The result and the labels of its axes, in the wanted order if that costs nothing.
     """
+    is_swapped, axes, order = _pairing(a_labels, b_labels, out)
+    if axes is None:
+        return ops.multiply(arrange(a, a_labels, order), arrange(b, b_labels, order)), order
+    return record(dot_general, (b, a) if is_swapped else (a, b), axes), order
+
+
+@lru_cache(maxsize=4096)
+def _pairing(a_labels: Labels, b_labels: Labels, out: Labels) -> tuple[bool, tuple[Axes, Axes] | None, Labels]:
+    """Return whether to exchange the operands, the parameters (None: nothing is summed), the labels of the result."""
     shared = [label for label in a_labels if label in b_labels]
     batch = tuple(label for label in out if label in shared)
     summed = tuple(label for label in shared if label not in batch)
-    if not summed:
-        free = tuple(label for label in (*a_labels, *b_labels) if label not in shared)
-        order = out if set(out) == {*batch, *free} else (*batch, *free)
-        return ops.multiply(arrange(a, a_labels, order), arrange(b, b_labels, order)), order
     left, right = (tuple(label for label in labels if label not in shared) for labels in (a_labels, b_labels))
-    if out == (*batch, *right, *left) and left and right:
-        a, a_labels, b, b_labels, left, right = b, b_labels, a, a_labels, right, left
-    pairs = tuple(tuple(labels.index(label) for label in summed) for labels in (a_labels, b_labels))
-    stacks = tuple(tuple(labels.index(label) for label in batch) for labels in (a_labels, b_labels))
-    return record(dot_general, (a, b), (pairs, stacks)), (*batch, *left, *right)
+    order = (*batch, *left, *right)
+    if not summed:
+        return False, None, out if set(out) == set(order) else order
+    is_swapped = bool(left and right) and out == (*batch, *right, *left)
+    if is_swapped:
+        a_labels, b_labels, order = b_labels, a_labels, out
+    pairs, stacks = (
+        (tuple(a_labels.index(label) for label in labels), tuple(b_labels.index(label) for label in labels))
+        for labels in (summed, batch)
+    )
+    return is_swapped, (pairs, stacks), order
 
 
 def contract_to(a: Node, a_labels: Labels, b: Node, b_labels: Labels, out: Labels) -> Node:
