@@ -8,6 +8,7 @@ tests come from it.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -231,6 +232,11 @@ def explain_call(
 
 _registry: dict[str, Op] = {}
 _evaluate: list[Callable[[Node], None]] = []  # set by the evaluator: computes a node at once
+
+
+wanted: weakref.WeakSet[Node] = weakref.WeakSet()
+"""Pending nodes that somebody will most likely ask for (losses that were differentiated, new values of variables): they are
+computed along with the next request."""
 
 
 def set_evaluator(evaluate: Callable[[Node], None]) -> None:

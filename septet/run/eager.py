@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,12 +16,11 @@ from septet.backends.reference.program import run_graph
 from septet.graph.context import TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ITEM, set_evaluator
+from septet.graph.op import ITEM, set_evaluator, wanted
 from septet.tensor.tensor import Tensor, traced_error
 
 _lock = threading.RLock()
-wanted: weakref.WeakSet[Node] = weakref.WeakSet()
-"""Nodes that somebody will most likely ask for (losses that were differentiated): computed along with the next request."""
+
 
 
 def _is_known(node: Node) -> bool:

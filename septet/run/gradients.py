@@ -11,9 +11,8 @@ from septet.base.source import source_text
 from septet.graph.context import TRACKED, context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import as_node
+from septet.graph.op import as_node, wanted
 from septet.ops.shaping import ones_like
-from septet.run import eager
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.transform.vjp import vjp
@@ -65,7 +64,7 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
                 if g is not None:
                     _accumulate(variable, Tensor(g))
     if context.trace is None and node.value is None:
-        eager.wanted.add(node)
+        wanted.add(node)
 
 
 def _accumulate(variable: Variable, g: Tensor) -> None:

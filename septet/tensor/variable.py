@@ -11,7 +11,7 @@ from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.source import here
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import VARIABLE, Node, constant
-from septet.graph.op import as_array, cast_to
+from septet.graph.op import as_array, cast_to, wanted
 from septet.graph.types import TensorType, tensor_type
 from septet.tensor.tensor import Tensor
 from septet.tensor.wrap import unwrap
@@ -133,6 +133,7 @@ class Variable(Tensor):
         else:
             self._value = None
             self._leaf = self.new_leaf((new,), None, 0)
+            wanted.add(self._leaf)
         return self
 
     def store(self, array: np.ndarray) -> Variable:

@@ -1,0 +1,60 @@
+"""F7: metrics of predictions, as functions of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from septet.base import dtypes
+from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import nearest
+from septet.graph.op import ops
+from septet.tensor.tensor import Tensor
+
+
+def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
+    """Return the share of examples whose largest prediction is at the label.
+
+    Parameters
+    ----------
+    predictions : tensor, (N, ..., C)
+    labels : tensor of int, (N, ...)
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit; a metric never broadcasts.
+    """
+    p, y = predictions.node, labels.node
+    if p.shape[:-1] != y.shape and None not in (*p.shape, *y.shape):
+        raise ShapeError(f"accuracy: predictions have shape {p.shape}, so labels {p.shape[:-1]}, got {y.shape}")
+    hits = ops.equal(ops.argmax(p, axis=-1), ops.cast(y, dtype=dtypes.int64))
+    return Tensor(ops.mean(ops.cast(hits, dtype=dtypes.float32)))
+
+
+def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean of |prediction - target| for tensors of one shape."""
+    if predictions.type.shape != targets.type.shape:
+        raise ShapeError(f"mean_absolute_error: shapes {predictions.type.shape} and {targets.type.shape} differ")
+    return Tensor(ops.mean(ops.abs(predictions.node - targets.node)))
+
+
+BY_NAME: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "accuracy": accuracy,
+    "mean_absolute_error": mean_absolute_error,
+}
+
+
+def by_name(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the metric with a name.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none; the message names the nearest.
+    """
+    if name not in BY_NAME:
+        near = nearest(name, BY_NAME)
+        raise ArgumentError(
+            f"there is no metric {name!r}; there are {', '.join(BY_NAME)}", hint=f"did you mean {near!r}?" if near else None
+        )
+    return BY_NAME[name]
