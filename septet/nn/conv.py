@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from septet.base.dtypes import float32
 from septet.base.errors import ArgumentError, ShapeError
 from septet.graph.op import ops
 from septet.nn import initializers
@@ -61,10 +62,10 @@ class Conv(Module):
         if size is None or size % self.groups:
             raise ShapeError(f"{type(self).__name__}: {size} channels do not divide into {self.groups} groups")
         self.weight = Variable(
-            self._initializers[0]((self.channels, size // self.groups, *self.kernel_size)), "weight", role="weight"
+            self._initializers[0]((self.channels, size // self.groups, *self.kernel_size), float32), "weight", role="weight"
         )
         if self._has_bias:
-            self.bias = Variable(self._initializers[1]((self.channels,)), "bias", role="bias")
+            self.bias = Variable(self._initializers[1]((self.channels,), float32), "bias", role="bias")
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, *sizes)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from septet.base.dtypes import float32
 from septet.base.errors import ArgumentError, ShapeError
 from septet.graph.op import ops
 from septet.nn import initializers
@@ -46,9 +47,9 @@ class Dense(Module):
         size = inputs[0].type.shape[-1] if inputs[0].ndim else None
         if size is None:
             raise ShapeError(f"Dense: the last size of the input must be known to create the weight, got {inputs[0].type!r}")
-        self.weight = Variable(self._initializers[0]((size, self.features)), "weight", role="weight")
+        self.weight = Variable(self._initializers[0]((size, self.features), float32), "weight", role="weight")
         if self._has_bias:
-            self.bias = Variable(self._initializers[1]((self.features,)), "bias", role="bias")
+            self.bias = Variable(self._initializers[1]((self.features,), float32), "bias", role="bias")
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply to (..., I)."""
@@ -77,7 +78,7 @@ class Embedding(Module):
         super().__init__()
         self.count = count
         self.features = features
-        self.weight = Variable(initializers.get(initializer)((count, features)), "weight", role="embedding")
+        self.weight = Variable(initializers.get(initializer)((count, features), float32), "weight", role="embedding")
 
     def forward(self, x: Tensor) -> Tensor:
         """Look up (...)."""

@@ -1,203 +1,344 @@
-"""Module: a tree of layers with variables, a mode, and a name for each."""
+"""Module: a tree of layers and variables.
+
+A module is a plain Python object: its variables and its children are its attributes (also in lists, tuples and dicts), and
+the tree is read off them whenever it is asked for. Its life has three steps: ``__init__`` keeps the configuration; `build`
+makes the variables when the first input shows the sizes; `forward` computes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from septet.base.errors import ArgumentError, FileFormatError, ShapeError
-from septet.base.text import count_text, shape_text, table
-from septet.graph.context import layer
-from septet.graph.op import as_node
+from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, ShapeError
+from septet.base.text import did_you_mean, indent, plural, shape_text
+from septet.graph.context import context, layer
+from septet.nn import initializers
+from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 
 
-class Module:
-    """The base of layers and models: set variables and modules as attributes, and write `forward`.
+class Parameters(Sequence[Variable]):
+    """The trainable variables of a module, looked up anew at each use: so it may be asked for before the first input.
 
-    A layer that infers its input's sizes creates its variables in `build`, which is called with the inputs at first use.
+    Parameters
+    ----------
+    module : Module
+    roles : tuple of str, optional
+        Only variables of these roles.
+    """
+
+    def __init__(self, module: Module, roles: tuple[str, ...] = ()) -> None:
+        self._module = module
+        self._roles = roles
+
+    def _find(self) -> list[Variable]:
+        return [v for _, v in self._module.named_parameters() if not self._roles or v.role in self._roles]
+
+    def __iter__(self) -> Iterator[Variable]:
+        return iter(self._find())
+
+    def __len__(self) -> int:
+        return len(self._find())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._find()[index]
+
+    def __repr__(self) -> str:
+        return f"Parameters({', '.join(v.name for v in self._find()) or 'none before the first input'})"
+
+
+class Module:
+    """The base of layers and models.
+
+    Subclasses set attributes in ``__init__``, make variables in `build` where sizes must be seen first, and define
+    `forward`. Calling the module converts arrays to tensors, builds at the first call, and runs `forward`.
 
     Attributes
     ----------
     is_training : bool
-        The mode: dropout drops and batch normalization uses the batch only in training.
-    is_built : bool
+        Whether dropout drops and batch normalization uses the batch; set by `train` and `eval`.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> from septet import nn
+    >>> class Twice(nn.Module):
+    ...     def __init__(self):
+    ...         self.dense = nn.Dense(3)
+    ...     def forward(self, x):
+    ...         return self.dense(self.dense(x))
+    >>> Twice()(st.ones((2, 3))).shape
+    (2, 3)
     """
 
-    def __init__(self) -> None:
-        self.is_training = True
-        self.is_built = False
+    is_training = True
+    _name = ""
+    _is_built = False
 
-    def build(self, *inputs: Tensor) -> None:
-        """Create the variables whose sizes depend on the inputs; called once."""
+    fit: ClassVar[Callable[..., Any]]
+    evaluate: ClassVar[Callable[..., Any]]
+    predict: ClassVar[Callable[..., Any]]
 
-    def forward(self, *inputs: Any) -> Any:
-        """Compute the outputs."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
+    # What subclasses define.
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Build at first use, then compute; errors inside show the path of layers."""
-        values = [Tensor(v.node) if isinstance(v, Variable) else _as_tensor(v) for v in inputs]
-        with layer(self._label()):
-            if not self.is_built:
-                self.build(*values)
-                self.is_built = True
-                self._name_variables()
-            return self.forward(*values)
+    def build(self, *inputs: Any) -> None:
+        """Make the variables; called once, with the first inputs. By default there is nothing to do."""
 
-    def _label(self) -> str:
-        return self.__dict__.get("_name") or type(self).__name__.lower()
+    def forward(self, *inputs: Any, **words: Any) -> Any:
+        """Compute the result."""
+        raise NotSupportedError(f"{type(self).__name__} defines no forward()")
+
+    def __call__(self, *inputs: Any, **words: Any) -> Any:
+        """Apply the module to tensors or arrays."""
+        with layer(self.label):
+            inputs = tuple([_as_input(value) for value in inputs])
+            if not self._is_built:
+                self.build(*inputs)
+                self._is_built = True
+            return self.forward(*inputs, **words)
+
+    # Making variables.
+
+    def variable(
+        self, name: str, shape: Sequence[int], initializer: Any = "zeros", *, role: str = "weight", dtype: Any = np.float32
+    ) -> Variable:
+        """Make a variable, named after the path of layers under way, and set it as an attribute.
+
+        Parameters
+        ----------
+        name : str
+        shape : sequence of int
+        initializer : str or callable
+        role : str
+        dtype : dtype
+
+        Raises
+        ------
+        ShapeError
+            If the initializer returns another shape.
+        """
+        shape = tuple(shape)
+        array = np.asarray(initializers.get(initializer)(shape, dtype))
+        if array.shape != shape:
+            raise ShapeError(f"{self.label}: the initializer of {name!r} returned shape {array.shape}, expected {shape}")
+        path = [label.partition(":")[0] for label in context.layers[1:]]
+        variable = Variable(array, ".".join([*path, name]), dtype=dtype, role=role)
+        setattr(self, name, variable)
+        return variable
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name != "_name":
+            for key, item in _members(name, value):
+                if isinstance(item, Module) and not item._name:
+                    object.__setattr__(item, "_name", key)
+                elif isinstance(item, Variable) and not item.name:
+                    item.name = key
         object.__setattr__(self, name, value)
-        if isinstance(value, Module) and not value.__dict__.get("_name"):
-            object.__setattr__(value, "_name", name)
-        elif isinstance(value, Variable) and not value.name:
-            value.name = name
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the direct sub-modules by name, those in lists and dicts included."""
-        for name, value in self.__dict__.items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, (list, tuple)):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
-            elif isinstance(value, dict):
-                yield from ((f"{name}.{key}", item) for key, item in value.items() if isinstance(item, Module))
+    # The tree.
 
-    def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and all below it with their paths."""
-        yield prefix, self
-        for name, child in self.children():
-            yield from child.modules(f"{prefix}.{name}" if prefix else name)
+    @property
+    def label(self) -> str:
+        """What paths show: the attribute's name in the parent and the class."""
+        return f"{self._name}:{type(self).__name__}" if self._name else type(self).__name__
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Go through the modules directly below, with their names."""
+        for key, item in self._named_members():
+            if isinstance(item, Module):
+                yield key, item
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Go through the module itself (named "") and all modules below, each once."""
+        yield from self._walk("", set())
+
+    def modules(self) -> Iterator[Module]:
+        """Go through the module itself and all modules below, each once."""
+        return (module for _, module in self.named_modules())
 
     def named_variables(self) -> Iterator[tuple[str, Variable]]:
-        """Yield all variables by path, each once."""
+        """Go through all variables with their dotted paths; a shared one comes once, by its first path."""
         seen: set[int] = set()
-        for path, module in self.modules():
-            for name, value in module.__dict__.items():
-                if isinstance(value, Variable) and id(value) not in seen:
-                    seen.add(id(value))
-                    yield (f"{path}.{name}" if path else name), value
+        for path, module in self.named_modules():
+            for key, item in module._named_members():
+                if isinstance(item, Variable) and id(item) not in seen:
+                    seen.add(id(item))
+                    yield (f"{path}.{key}" if path else key), item
 
     def variables(self, *roles: str) -> list[Variable]:
-        """Return the variables, or those with one of the given roles."""
-        return [v for _, v in self.named_variables() if not roles or v.role in roles]
+        """Return the variables, or those of the given roles ("weight", "bias", "statistic" ...)."""
+        return [variable for _, variable in self.named_variables() if not roles or variable.role in roles]
 
     def named_parameters(self) -> Iterator[tuple[str, Variable]]:
-        """Yield the trainable variables by path."""
-        return ((name, v) for name, v in self.named_variables() if v.trainable)
+        """Go through the trainable variables with their dotted paths."""
+        return ((path, variable) for path, variable in self.named_variables() if variable.trainable)
 
-    def parameters(self) -> list[Variable]:
-        """Return the trainable variables.
+    def parameters(self, *roles: str) -> Parameters:
+        """Return the trainable variables, optionally of some roles; the result follows the module as it is built."""
+        return Parameters(self, roles)
+
+    def _named_members(self) -> Iterator[tuple[str, Any]]:
+        for name, value in vars(self).items():
+            yield from _members(name, value)
+
+    def _walk(self, path: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        yield path, self
+        for key, child in self.named_children():
+            yield from child._walk(f"{path}.{key}" if path else key, seen)
+
+    # Life.
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the module and all modules below have seen their first input."""
+        return all(module._is_built for module in self.modules())
+
+    def build_for(self, *inputs: Any) -> Module:
+        """Build everything for inputs of these shapes without computing: variables exist afterwards.
+
+        Parameters
+        ----------
+        *inputs : array-like
+            Only dtypes and shapes matter.
+
+        Returns
+        -------
+        Module
+            Itself.
+        """
+        modes = [(module, module.is_training) for module in self.modules()]
+        self.eval()
+        try:
+            with initializers.outside_traces():
+                self(*inputs)
+        finally:
+            for module, mode in modes:
+                module.is_training = mode
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch the module and all below to training; returns itself."""
+        for module in self.modules():
+            module.is_training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch the module and all below to evaluation; returns itself."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for variable in self.parameters():
+            variable.zero_grad()
+
+    # State.
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return the values of all variables by their paths, as read-only arrays."""
+        return {path: variable.value for path, variable in self.named_variables()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take over values by path: all of them fit, or nothing changes.
+
+        Parameters
+        ----------
+        state : mapping of str to array-like
+        strict : bool
+            False loads what is there and fits by name; shapes must fit all the same.
 
         Raises
         ------
         ArgumentError
-            If the module has layers that are not built yet: their parameters do not exist.
-        """
-        waiting = [path or type(m).__name__ for path, m in self.modules() if not m.is_built and m.needs_build()]
-        if waiting:
-            raise ArgumentError(
-                f"the parameters of {', '.join(waiting)} do not exist yet: sizes are inferred at first use",
-                hint="call the model once on a batch (or model.build_on(batch)), or pass the model itself to the optimizer",
-            )
-        return [v for _, v in self.named_parameters()]
-
-    def needs_build(self) -> bool:
-        """Tell whether the module creates variables at first use."""
-        return type(self).build is not Module.build
-
-    def build_on(self, *inputs: Any) -> Module:
-        """Build all layers by applying the module once, without leaving traces in statistics or random states."""
-        mode = self.is_training
-        self.eval()
-        try:
-            self(*inputs)
-        finally:
-            self.train(mode)
-        return self
-
-    def _name_variables(self) -> None:
-        for name, value in self.__dict__.items():
-            if isinstance(value, Variable) and value.name in ("", name):
-                value.name = f"{self._label()}.{name}"
-
-    def train(self, is_training: bool = True) -> Module:
-        """Switch this module and all below it to training mode (or, with False, to evaluation)."""
-        for _, module in self.modules():
-            object.__setattr__(module, "is_training", is_training)
-        return self
-
-    def eval(self) -> Module:
-        """Switch to evaluation mode."""
-        return self.train(False)
-
-    def apply(self, visit: Callable[[Module], Any]) -> Module:
-        """Call a function on this module and all below it."""
-        for _, module in self.modules():
-            visit(module)
-        return self
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the values of all variables by path."""
-        return {name: np.array(v.current()) for name, v in self.named_variables()}
-
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Give the variables the values of a `state_dict`; nothing changes unless everything fits.
-
-        Raises
-        ------
+            If the module has modules that were not built yet.
         FileFormatError
-            If names are missing or unexpected (unless `strict` is False).
-        ShapeError
-            If a shape differs.
+            If names or shapes differ; the message lists the differences.
         """
+        unbuilt = [path or type(self).__name__ for path, module in self.named_modules() if not module._is_built]
+        if unbuilt:
+            raise ArgumentError(
+                f"load_state_dict: {', '.join(unbuilt[:5])} {'has' if len(unbuilt) == 1 else 'have'} not seen an input yet, "
+                "so the sizes are unknown",
+                hint="call the model once, or model.build_for(example)",
+            )
         own = dict(self.named_variables())
-        missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        if strict and (missing or unexpected):
-            parts = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unexpected: {', '.join(unexpected)}"] * bool(unexpected)
-            raise FileFormatError(f"the weights do not fit the model ({'; '.join(parts)})")
-        values = {}
-        for name in own.keys() & state.keys():
-            type_, value = own[name].variable_type, np.asarray(state[name])
-            if value.shape != type_.shape:
-                raise ShapeError(f"weight {name!r} has shape {value.shape}, the model's {type_.shape}")
-            values[name] = value.astype(type_.dtype)
-        for name, value in values.items():
-            own[name].store(np.array(value))
+        arrays = {name: np.asarray(value) for name, value in state.items() if name in own}
+        problems = differences(own, state, arrays, strict)
+        if problems:
+            raise FileFormatError("the state does not fit the model: " + "; ".join(problems))
+        for name, array in arrays.items():
+            own[name].assign(array)
 
-    def summary(self) -> str:
-        """Return a table of the layers: path, kind, shapes of variables, number of parameters."""
-        rows = []
-        for path, module in self.modules():
-            own = {n: v for n, v in module.__dict__.items() if isinstance(v, Variable)}
-            if own:
-                shapes = ", ".join(f"{n}{shape_text(v.variable_type.shape)}" for n, v in own.items())
-                rows.append([path, type(module).__name__, shapes, str(sum(v.size or 0 for v in own.values()))])
-        total = sum(v.size or 0 for v in self.variables())
-        text = table(rows, ["layer", "kind", "variables", "numbers"], "lllr")
-        return f"{text}\ntotal: {total} ({count_text(total)})"
+    # Text.
+
+    def extra(self) -> str:
+        """Return what `repr` shows between the parentheses: the configuration."""
+        return ""
 
     def __repr__(self) -> str:
-        lines = [type(self).__name__ + self._arguments()]
-        for name, child in self.children():
-            first, *rest = repr(child).split("\n")
-            lines += [f"  {name}: {first}", *[f"  {line}" for line in rest]]
-        return "\n".join(lines)
+        children = list(self.named_children())
+        head = f"{type(self).__name__}({self.extra()}"
+        if not children:
+            return head + ")"
+        lines = [f"{name}: {child!r}" for name, child in children]
+        return head + "\n" + indent("\n".join(lines), 2) + "\n)"
 
-    def _arguments(self) -> str:
-        shown = [
-            f"{k}={v!r}" for k, v in self.__dict__.items()
-            if not k.startswith(("_", "is_")) and isinstance(v, (int, float, str, tuple)) and not isinstance(v, bool)
-        ]  # fmt: skip
-        return f"({', '.join(shown)})"
+    def summary(self) -> str:
+        """Return a table of the modules that hold variables: path, class, variables, parameters."""
+        rows = []
+        for path, module in self.named_modules():
+            own = [(key, item) for key, item in module._named_members() if isinstance(item, Variable)]
+            if own:
+                shapes = ", ".join(f"{key} {shape_text(item.variable_type.shape)}" for key, item in own)
+                rows.append((path or "-", type(module).__name__, shapes, str(_count(v for _, v in own if v.trainable))))
+        rows.append(("all", "", "", str(_count(self.parameters()))))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[3]]) for row in rows)
 
 
-def _as_tensor(value: Any) -> Any:
-    """Take arrays as tensors; leave everything else."""
-    return Tensor(as_node(value)) if isinstance(value, np.ndarray) else value
+def _as_input(value: Any) -> Any:
+    """Convert arrays to tensors; leave everything else as it is."""
+    if isinstance(value, Tensor) or not isinstance(value, (np.ndarray, np.generic)):
+        return value
+    return owned(value) if not value.flags.writeable else tensor(value)
 
+
+def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Go through the modules and variables in an attribute, which may be a list, tuple or dict of them."""
+    if isinstance(value, (Module, Variable)):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _members(f"{name}.{index}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _members(f"{name}.{key}", item)
+
+
+def differences(
+    own: Mapping[str, Variable], state: Mapping[str, Any], arrays: Mapping[str, np.ndarray], strict: bool
+) -> list[str]:
+    """Return what keeps a state from fitting some variables, as phrases."""
+    problems = []
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    if strict and missing:
+        problems.append(f"missing {plural(len(missing), 'tensor')}: {', '.join(missing[:8])}")
+    if strict and unexpected:
+        hint = did_you_mean(unexpected[0], missing) if missing else ""
+        problems.append(f"unexpected {plural(len(unexpected), 'tensor')}: {', '.join(unexpected[:8])}.{hint}".rstrip("."))
+    for name, array in arrays.items():
+        type_ = own[name].variable_type
+        if array.shape != type_.shape:
+            problems.append(f"{name} has shape {array.shape}, the model needs {type_.shape}")
+    return problems
+
+
+def _count(variables: Iterable[Variable]) -> int:
+    return sum(int(np.prod(variable.variable_type.shape)) for variable in variables)
