@@ -1,0 +1,60 @@
+"""The generated pages of docs/ are up to date, and what they say is complete."""
+
+import pytest
+
+TOOLS = ["generate_tree", "generate_errors", "generate_ops"]
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_the_page_is_up_to_date(load_tool, name):
+    assert load_tool(name).main(["--check"]) == 0, f"run python tools/{name}.py"
+
+
+@pytest.mark.parametrize("name", ["generate_tree", "generate_ops"])
+def test_a_page_that_differs_is_noticed(load_tool, name, tmp_path, monkeypatch, capsys):
+    tool = load_tool(name)
+    monkeypatch.setattr(tool, "PAGE", tmp_path / "page.md")
+    assert tool.main(["--check"]) == 1
+    assert "run python tools/" in capsys.readouterr().err
+    assert tool.main([]) == 0
+    assert tool.main(["--check"]) == 0
+    (tmp_path / "page.md").write_text(tool.page() + "x", encoding="utf-8")
+    assert tool.main(["--check"]) == 1
+
+
+def test_error_pages_that_differ_are_noticed(load_tool, tmp_path, monkeypatch):
+    tool = load_tool("generate_errors")
+    monkeypatch.setattr(tool, "FOLDER", tmp_path)
+    assert tool.main(["--check"]) == 1
+    (tmp_path / "S999.md").write_text("a class that is gone", encoding="utf-8")
+    assert tool.main([]) == 0
+    assert tool.main(["--check"]) == 0
+    assert not (tmp_path / "S999.md").exists()
+
+
+def test_every_error_has_a_code_of_its_own_and_a_page_with_cause_and_fix(load_tool):
+    from septet.base.errors import all_errors
+
+    classes = [cls for cls in all_errors() if cls.__module__ == "septet.base.errors"]
+    assert len({cls.code for cls in classes}) == len(classes)
+    pages = load_tool("generate_errors").pages()
+    for cls in classes[1:]:
+        text = pages[f"{cls.code}.md"]
+        assert "## Cause" in text and "## Fix" in text, cls
+        assert cls.page() == f"docs/errors/{cls.code}.md"
+
+
+def test_every_op_says_why_it_has_no_gradient_or_batching(load_tool):
+    from septet.graph.op import all_ops
+
+    tool = load_tool("generate_ops")
+    for op in all_ops():
+        assert "no: |" not in tool.row(op), op
+
+
+def test_the_map_names_every_module_and_each_has_a_subject(load_tool, repository):
+    text = load_tool("generate_tree").page()
+    for path in (repository / "septet").rglob("*.py"):
+        if path.name != "__init__.py":
+            assert f"(../{path.relative_to(repository).as_posix()})" in text, path
+    assert "|  |" not in text
