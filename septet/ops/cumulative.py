@@ -477,6 +477,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     axis = check_axis(axis, x.ndim)
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise explain_call(ArgumentError(f"n must be an integer of at least 0, got {n!r}"), "diff", ("x",), (x,))
+    if n == 0:
+        return x
     around = [part for part in (prepend, x, append) if part is not None]
     if len(around) > 1:
         sizes = sizes_of(x)
