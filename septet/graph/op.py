@@ -145,6 +145,7 @@ class Op:
         self.no_batch: str = fields["no_batch"]
         self.linear: str = fields["linear"]
         self.properties: frozenset[str] = frozenset(fields["properties"])
+        self.is_untracked = "untracked" in self.properties  # no gradient flows through the result
         self.identity: float | None = fields["identity"]
         self.is_immediate: bool = fields["immediate"]
         self.has_effect: bool = fields["effect"]
@@ -195,7 +196,10 @@ class Op:
             values = self.bind(params)
         except SeptetError as error:
             raise self.explain(error, [a for a in args if isinstance(a, Node)], params) from None
-        return record(self, nodes, values)
+        node = record(self, nodes, values)
+        if self.is_untracked:
+            node.flags &= ~TRACKED
+        return node
 
     def resolve(self, inputs: tuple[Node, ...], params: tuple[Any, ...]) -> Resolution:
         """Apply the type rule; the result is kept for the next node with the same parameters and input types."""

@@ -23,12 +23,12 @@ def _comparison(name: str, summary: str, reference: Callable[..., Any], dtype: A
     )  # fmt: skip
 
 
-equal = _comparison("equal", "Tell where elements are equal.", np.equal, comparing, "commutative")
-not_equal = _comparison("not_equal", "Tell where elements differ.", np.not_equal, comparing, "commutative")
-less = _comparison("less", "Tell where a < b.", np.less, ordering, operators=["__lt__"])
-less_equal = _comparison("less_equal", "Tell where a <= b.", np.less_equal, ordering, operators=["__le__"])
-greater = _comparison("greater", "Tell where a > b.", np.greater, ordering, operators=["__gt__"])
-greater_equal = _comparison("greater_equal", "Tell where a >= b.", np.greater_equal, ordering, operators=["__ge__"])
+equal: Op = _comparison("equal", "Tell where elements are equal.", np.equal, comparing, "commutative")
+not_equal: Op = _comparison("not_equal", "Tell where elements differ.", np.not_equal, comparing, "commutative")
+less: Op = _comparison("less", "Tell where a < b.", np.less, ordering, operators=["__lt__"])
+less_equal: Op = _comparison("less_equal", "Tell where a <= b.", np.less_equal, ordering, operators=["__le__"])
+greater: Op = _comparison("greater", "Tell where a > b.", np.greater, ordering, operators=["__gt__"])
+greater_equal: Op = _comparison("greater_equal", "Tell where a >= b.", np.greater_equal, ordering, operators=["__ge__"])
 
 
 def _test(name: str, summary: str, reference: Callable[..., Any]) -> Op:
@@ -38,9 +38,9 @@ def _test(name: str, summary: str, reference: Callable[..., Any]) -> Op:
     )  # fmt: skip
 
 
-isnan = _test("isnan", "Tell where elements are NaN.", np.isnan)
-isinf = _test("isinf", "Tell where elements are infinite.", np.isinf)
-isfinite = _test("isfinite", "Tell where elements are neither NaN nor infinite.", np.isfinite)
+isnan: Op = _test("isnan", "Tell where elements are NaN.", np.isnan)
+isinf: Op = _test("isinf", "Tell where elements are infinite.", np.isinf)
+isfinite: Op = _test("isfinite", "Tell where elements are neither NaN nor infinite.", np.isfinite)
 
 
 @function()

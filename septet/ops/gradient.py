@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.graph.context import TRACKED
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, Case, as_node, card, function, record
+from septet.graph.op import ELEMENTWISE, Case, Op, card, function
 from septet.ops.rules import arithmetic, same_shape
 
-identity = card(
+identity: Op = card(
     "identity", "x", kind=ELEMENTWISE, summary="Return the tensor itself, as a node of its own.", shape=same_shape,
     dtype=arithmetic, reference=lambda x: x.view(), gradient=lambda g, y, x: (g,), linear="all", public=False,
     cases=[Case((3, 4)), Case(())],
 )  # fmt: skip
 
-stop = card(
+stop: Op = card(
     "stop_gradient", "x", kind=ELEMENTWISE, summary="Return the tensor itself, through which no gradient flows.",
     shape=same_shape, dtype=arithmetic, reference=lambda x: x.view(), gradient=lambda g, y, x: (None,),
-    tangent=lambda t, y, x: None, public=False, cases=[Case((3, 4), gradient=False), Case((), gradient=False)],
+    tangent=lambda t, y, x: None, public=False, properties=["untracked"],
+    cases=[Case((3, 4), gradient=False), Case((), gradient=False)],
 )  # fmt: skip
 
 
@@ -30,6 +30,4 @@ def stop_gradient(x: Any) -> Node:
     ----------
     x : tensor
     """
-    node = record(stop, (as_node(x),))
-    node.flags &= ~TRACKED
-    return node
+    return stop(x)

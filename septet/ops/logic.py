@@ -28,14 +28,14 @@ def _logical(name: str, summary: str, reference: Callable[..., Any], *properties
     )  # fmt: skip
 
 
-logical_and = _logical(
+logical_and: Op = _logical(
     "logical_and", "Tell where both are true.", np.logical_and, "commutative", "associative", "idempotent"
 )
-logical_or = _logical(
+logical_or: Op = _logical(
     "logical_or", "Tell where one or both are true.", np.logical_or, "commutative", "associative", "idempotent"
 )
-logical_xor = _logical("logical_xor", "Tell where exactly one is true.", np.logical_xor, "commutative", "associative")
-logical_not = card(
+logical_xor: Op = _logical("logical_xor", "Tell where exactly one is true.", np.logical_xor, "commutative", "associative")
+logical_not: Op = card(
     "logical_not", "x", kind=ELEMENTWISE, summary="Tell where the element is false.", shape=same_shape, dtype=logical,
     reference=np.logical_not, no_gradient="the result is boolean", cases=SINGLES,
 )  # fmt: skip
@@ -61,15 +61,15 @@ def _bit_op(
 _bad_ints = [BadCase(np.ones((3, 4), int), np.ones(5, int), error=ShapeError, match="do not broadcast")]
 _shifting = promoting(INTEGER)
 
-bitwise_and = _bit_op(
+bitwise_and: Op = _bit_op(
     "bitwise_and", "Return the bits that both have.", np.bitwise_and, "and", "bit_and",
     "commutative", "associative", "idempotent",
 )  # fmt: skip
-bitwise_or = _bit_op(
+bitwise_or: Op = _bit_op(
     "bitwise_or", "Return the bits that one or both have.", np.bitwise_or, "or", "bit_or",
     "commutative", "associative", "idempotent",
 )  # fmt: skip
-bitwise_xor = _bit_op(
+bitwise_xor: Op = _bit_op(
     "bitwise_xor",
     "Return the bits that exactly one has.",
     np.bitwise_xor,
@@ -78,14 +78,14 @@ bitwise_xor = _bit_op(
     "commutative",
     "associative",
 )
-bitwise_left_shift = _bit_op(
+bitwise_left_shift: Op = _bit_op(
     "bitwise_left_shift", "Shift bits to the left.", np.left_shift, "lshift", "left_shift", rule=_shifting
 )
-bitwise_right_shift = _bit_op(
+bitwise_right_shift: Op = _bit_op(
     "bitwise_right_shift", "Shift bits to the right; the sign stays.", np.right_shift, "rshift", "right_shift",
     rule=_shifting,
 )  # fmt: skip
-bitwise_invert = card(
+bitwise_invert: Op = card(
     "bitwise_invert", "x", kind=ELEMENTWISE, summary="Invert every bit; the logical not of booleans.",
     shape=same_shape, dtype=bitwise, reference=np.invert, no_gradient="the result is an integer",
     properties=["involution"], operators=["__invert__"], aliases=["bitwise_not"],
@@ -114,7 +114,7 @@ def _where_tangent(t: Any, y: Node, condition: Node, a: Node, b: Node) -> Node:
     return ops.add(chosen, y * 0) if chosen.shape != y.shape else chosen
 
 
-where = card(
+where: Op = card(
     "where", "condition a b", kind=ELEMENTWISE, public=False,
     summary="Choose between two tensors, element by element; both are computed.",
     shape=broadcasting, dtype=_where_dtype, reference=np.where, gradient=_where_gradient, tangent=_where_tangent,

@@ -48,11 +48,11 @@ def _bell(x: Node) -> Node:
     return ops.exp(-square(x))
 
 
-erf = _special(
+erf: Op = _special(
     "erf", "Return the error function.", _exact(math.erf), lambda y, x: _bell(x) * _TWO_OVER_ROOT_PI, "odd", "monotone",
     source="DLMF 7.2.1", methods=["erf"],
 )  # fmt: skip
-erfc = _special(
+erfc: Op = _special(
     "erfc", "Return 1 - erf(x), without cancellation.", _exact(math.erfc), lambda y, x: _bell(x) * -_TWO_OVER_ROOT_PI,
     "positive", source="DLMF 7.2.2",
 )  # fmt: skip
@@ -77,7 +77,7 @@ def _erfinv(y: np.ndarray) -> np.ndarray:
     return np.where(inside, x, edge)
 
 
-erfinv = _special(
+erfinv: Op = _special(
     "erfinv", "Return the inverse of the error function.", _erfinv,
     lambda y, x: ops.exp(square(y)) * (1 / _TWO_OVER_ROOT_PI), "odd", "monotone", domain=(-0.9, 0.9),
     notes="Infinite at -1 and 1, NaN outside.", source="DLMF 7.17; first guess: Winitzki 2008",
@@ -93,7 +93,7 @@ def _lgamma(x: float) -> float:
         return math.inf
 
 
-gammaln = _special(
+gammaln: Op = _special(
     "gammaln", "Return the logarithm of the absolute value of the gamma function.", _exact(_lgamma),
     lambda y, x: digamma(x), domain=(0.3, 4.0), aliases=["lgamma"], source="DLMF 5.2.1",
 )  # fmt: skip
@@ -143,12 +143,12 @@ def _polygamma_reflected(n: int, x: np.ndarray) -> np.ndarray:
     return total + polygamma_value(n, z)
 
 
-digamma = _special(
+digamma: Op = _special(
     "digamma", "Return the logarithmic derivative of the gamma function.", lambda x: polygamma_value(0, x),
     lambda y, x: polygamma(x, n=1), domain=(0.3, 4.0), source="DLMF 5.2.2",
 )  # fmt: skip
 
-polygamma = card(
+polygamma: Op = card(
     "polygamma", "x", params={"n": REQUIRED}, kind=ELEMENTWISE, param_docs={"n": "The order, at least 0."},
     summary="Return the n-th derivative of digamma.", shape=lambda x, n: x, dtype=lambda x, n: _REAL(x),
     canonical=lambda types, n: {"n": _order(n)}, reference=lambda x, n: polygamma_value(n, x),
@@ -187,12 +187,12 @@ def _zero_where_zero(x: Node, value: Node) -> Node:
     return ops.where(ops.equal(x, as_node(0, x.dtype)), as_node(0, value.dtype), value)
 
 
-xlogy = card(
+xlogy: Op = card(
     "xlogy", "x y", kind=ELEMENTWISE, summary="Return x * log(y), and 0 where x is 0.", shape=broadcasting, dtype=_REAL,
     reference=_guarded(np.log), gradient=lambda g, r, x, y: (g * ops.log(y), g * _zero_where_zero(x, x / y)),
     domain=[(0.2, 2.0), (0.2, 3.0)], cases=PAIRS, bad=BAD_PAIRS,
 )  # fmt: skip
-xlog1py = card(
+xlog1py: Op = card(
     "xlog1py", "x y", kind=ELEMENTWISE, summary="Return x * log(1 + y), and 0 where x is 0.", shape=broadcasting,
     dtype=_REAL, reference=_guarded(np.log1p),
     gradient=lambda g, r, x, y: (g * ops.log1p(y), g * _zero_where_zero(x, x / (y + 1))),

@@ -48,14 +48,14 @@ def _one_minus_square(x: Node) -> Node:
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
 _POSITIVE, _UNIT = (0.2, 3.0), (-0.9, 0.9)
 
-exp = smooth(
+exp: Op = smooth(
     "exp", "Raise e to the power of each element.", np.exp, lambda y, x: y, "monotone", "positive", methods=("exp",)
 )
-exp2 = smooth(
+exp2: Op = smooth(
     "exp2", "Raise 2 to the power of each element.", np.exp2, lambda y, x: y * _LN2, "monotone", "positive", real=True
 )
-expm1 = smooth("expm1", "Return exp(x) - 1, exact for small x.", np.expm1, lambda y, x: y + 1, "monotone")
-log = smooth(
+expm1: Op = smooth("expm1", "Return exp(x) - 1, exact for small x.", np.expm1, lambda y, x: y + 1, "monotone")
+log: Op = smooth(
     "log",
     "Return the natural logarithm.",
     np.log,
@@ -64,7 +64,7 @@ log = smooth(
     domain=_POSITIVE,
     methods=("log",),
 )
-log1p = smooth(
+log1p: Op = smooth(
     "log1p",
     "Return log(1 + x), exact for small x.",
     np.log1p,
@@ -72,7 +72,7 @@ log1p = smooth(
     "monotone",
     domain=(-0.7, 3.0),
 )
-log2 = smooth(
+log2: Op = smooth(
     "log2",
     "Return the logarithm to base 2.",
     np.log2,
@@ -80,7 +80,7 @@ log2 = smooth(
     "monotone",
     domain=_POSITIVE,
 )
-log10 = smooth(
+log10: Op = smooth(
     "log10",
     "Return the logarithm to base 10.",
     np.log10,
@@ -88,14 +88,14 @@ log10 = smooth(
     "monotone",
     domain=_POSITIVE,
 )
-sqrt = smooth(
+sqrt: Op = smooth(
     "sqrt", "Return the square root.", np.sqrt, lambda y, x: 0.5 / y, "monotone", domain=_POSITIVE, methods=("sqrt",)
 )
-rsqrt = smooth(
+rsqrt: Op = smooth(
     "rsqrt", "Return 1 / sqrt(x).", lambda x: np.ones((), x.dtype) / np.sqrt(x), lambda y, x: y / x * -0.5,
     "positive", domain=_POSITIVE, methods=("rsqrt",),
 )  # fmt: skip
-cbrt = smooth(
+cbrt: Op = smooth(
     "cbrt",
     "Return the real cube root.",
     np.cbrt,
@@ -105,13 +105,13 @@ cbrt = smooth(
     domain=_POSITIVE,
     real=True,
 )
-sin = smooth(
+sin: Op = smooth(
     "sin", "Return the sine; the argument is in radians.", np.sin, lambda y, x: cos(x), "odd", methods=("sin",)
 )
-cos = smooth(
+cos: Op = smooth(
     "cos", "Return the cosine; the argument is in radians.", np.cos, lambda y, x: -sin(x), "even", methods=("cos",)
 )
-tan = smooth(
+tan: Op = smooth(
     "tan",
     "Return the tangent; the argument is in radians.",
     np.tan,
@@ -119,7 +119,7 @@ tan = smooth(
     "odd",
     domain=(-1.2, 1.2),
 )
-asin = smooth(
+asin: Op = smooth(
     "asin",
     "Return the inverse sine in radians.",
     np.arcsin,
@@ -129,7 +129,7 @@ asin = smooth(
     domain=_UNIT,
     aliases=["arcsin"],
 )
-acos = smooth(
+acos: Op = smooth(
     "acos",
     "Return the inverse cosine in radians.",
     np.arccos,
@@ -137,7 +137,7 @@ acos = smooth(
     domain=_UNIT,
     aliases=["arccos"],
 )
-atan = smooth(
+atan: Op = smooth(
     "atan",
     "Return the inverse tangent in radians.",
     np.arctan,
@@ -147,9 +147,9 @@ atan = smooth(
     domain=(-0.8, 0.8),
     aliases=["arctan"],
 )
-sinh = smooth("sinh", "Return the hyperbolic sine.", np.sinh, lambda y, x: cosh(x), "odd", "monotone")
-cosh = smooth("cosh", "Return the hyperbolic cosine.", np.cosh, lambda y, x: sinh(x), "even", "positive")
-tanh = smooth(
+sinh: Op = smooth("sinh", "Return the hyperbolic sine.", np.sinh, lambda y, x: cosh(x), "odd", "monotone")
+cosh: Op = smooth("cosh", "Return the hyperbolic cosine.", np.cosh, lambda y, x: sinh(x), "even", "positive")
+tanh: Op = smooth(
     "tanh",
     "Return the hyperbolic tangent.",
     np.tanh,
@@ -158,7 +158,7 @@ tanh = smooth(
     "monotone",
     methods=("tanh",),
 )
-asinh = smooth(
+asinh: Op = smooth(
     "asinh",
     "Return the inverse hyperbolic sine.",
     np.arcsinh,
@@ -168,11 +168,11 @@ asinh = smooth(
     domain=_UNIT,
     aliases=["arcsinh"],
 )
-acosh = smooth(
+acosh: Op = smooth(
     "acosh", "Return the inverse hyperbolic cosine.", np.arccosh,
     lambda y, x: rsqrt(x - 1) * rsqrt(x + 1), "monotone", domain=(1.2, 3.0), aliases=["arccosh"],
 )  # fmt: skip
-atanh = smooth(
+atanh: Op = smooth(
     "atanh",
     "Return the inverse hyperbolic tangent.",
     np.arctanh,
@@ -193,16 +193,16 @@ def _softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-sigmoid = smooth(
+sigmoid: Op = smooth(
     "sigmoid", "Return the logistic function 1 / (1 + exp(-x)), without overflow.", _sigmoid,
     lambda y, x: y * (1 - y), "monotone", "positive", real=True, methods=("sigmoid",),
 )  # fmt: skip
-softplus = smooth(
+softplus: Op = smooth(
     "softplus", "Return log(1 + exp(x)), without overflow.", _softplus, lambda y, x: sigmoid(x), "monotone", "positive",
     real=True,
 )  # fmt: skip
 
-atan2 = card(
+atan2: Op = card(
     "atan2", "y x", kind=ELEMENTWISE, summary="Return the angle of the points (x, y) in radians, in (-pi, pi].",
     shape=broadcasting, dtype=promoting(BOOL, INTEGER, FLOAT, to_float=True), reference=np.arctan2,
     gradient=lambda g, r, y, x: (g * x / (square(x) + square(y)), -g * y / (square(x) + square(y))),
@@ -210,7 +210,7 @@ atan2 = card(
 )  # fmt: skip
 
 
-logaddexp = card(
+logaddexp: Op = card(
     "logaddexp", "a b", kind=ELEMENTWISE, summary="Return log(exp(a) + exp(b)), without overflow.",
     shape=broadcasting, dtype=promoting(BOOL, INTEGER, FLOAT, to_float=True), reference=np.logaddexp,
     gradient=lambda g, y, a, b: (g * exp(a - y), g * exp(b - y)), properties=["commutative", "associative"],
