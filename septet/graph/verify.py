@@ -142,10 +142,11 @@ class _Verifier:
         """Check the application of an op."""
         op = node.op
         try:
-            if get(op.name) is not op:
-                self.fail(f"the op is not the registered {op.name}", node, path)
+            registered = get(op.name)
         except SeptetError:
-            self.fail(f"there is no op named {op.name}", node, path)
+            registered = None
+        if registered is not op:
+            self.fail(f"the op is not the registered {op.name}", node, path)
         symbolic = 0
         for source in node.inputs:
             if source.serial >= node.serial:

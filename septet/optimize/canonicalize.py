@@ -102,6 +102,10 @@ def _first_of_same_type(m: Match) -> Node | None:
     return m.x if m.x.type is m.root.type else None
 
 
+def _own_gradient(m: Match) -> Node | None:
+    return m.root.inputs[0] if isinstance(m.root.type, TensorType) else None
+
+
 def _by_property(name: str) -> list[str]:
     return [op.name for op in _UNARY if name in op.properties]
 
@@ -115,6 +119,10 @@ RULES = [
         "no_op", P(("identity", "positive", "stop_gradient"), "x"), _first_of_same_type,
         "it changes the flow of gradients at most, and these have been taken already",
     ),
+    Rule("own_gradient", P("custom_gradient"), _own_gradient, "the values are the first inputs; gradients have been taken already"),
+    Rule("item_of_own_gradient", P("item", P("custom_gradient", as_="values")),
+         lambda m: m["values"].inputs[m.root.param("index")],
+         "the values are the first inputs; gradients have been taken already"),
     *[
         Rule(f"{name}_twice", P(name, P(name, "x")), _first_of_same_type, f"{name} is its own inverse")
         for name in _by_property("involution") if name != "reciprocal"
