@@ -1,4 +1,4 @@
-"""The pages of docs/ are true: their Python blocks run, in order, one namespace for each page; their links lead somewhere."""
+"""The pages of docs/ are true: their Python blocks run in order, a namespace for each page; links lead somewhere."""
 
 from __future__ import annotations
 

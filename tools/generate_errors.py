@@ -35,14 +35,15 @@ def page(cls: type[SeptetError]) -> str:
 
 def index(classes: list[type[SeptetError]]) -> str:
     """Return the table of all classes."""
+    summaries = [code_style(inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]) for cls in classes]
     rows = [
-        f"| [{cls.code}]({cls.code}.md) | `st.errors.{cls.__name__}` | {code_style((cls.__doc__ or '').splitlines()[0])} |"
-        for cls in classes
+        f"| [{cls.code}]({cls.code}.md) | `st.errors.{cls.__name__}` | {summary} |"
+        for cls, summary in zip(classes, summaries, strict=True)
     ]
     head = (
         "# Errors\n\n*Written by `tools/generate_errors.py` from `septet/base/errors.py`; change it there.*\n\n"
-        "A message ends with a code such as `[S101]`. The code never changes its meaning; its page says what the cause is "
-        "and what to do.\n\n| code | class | meaning |\n|---|---|---|\n"
+        "A message ends with a code such as `[S101]`. The code never changes its meaning; its page says what the cause "
+        "is and what to do.\n\n| code | class | meaning |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
 

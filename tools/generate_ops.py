@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import septet.ops  # noqa: F401  (registration)
-from septet.graph.op import REQUIRED, Op, all_ops
+from septet.graph.op import ITEM, REQUIRED, Op, all_ops
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "ops.md"
 
@@ -16,9 +16,10 @@ HEAD = """\
 
 *Written by `tools/generate_ops.py` from the cards in `septet/ops/`; change them there.*
 
-These are the primitives: everything else in Septet is a function made of them. A card has the name, the rules for shapes and
-dtypes, the NumPy reference, the gradient, the algebraic properties and the test cases. Many are reached through a friendlier
-function of the same name (`st.concatenate` takes a sequence); "internal" means that no public function is the card itself.
+These are the primitives: everything else in Septet is a function made of them. A card has the name, the rules for
+shapes and dtypes, the NumPy reference, the gradient, the algebraic properties and the test cases. Many are reached
+through a friendlier function of the same name (`st.concatenate` takes a sequence); "internal" means that no public
+function is the card itself.
 """
 
 
@@ -59,11 +60,12 @@ def page() -> str:
     """Return the text of the page."""
     families: dict[str, list[Op]] = {}
     for op in all_ops():
-        families.setdefault(op.module.removeprefix("septet.ops."), []).append(op)
+        if op is ITEM:  # only selects one of several results
+            continue
+        families.setdefault(op.module, []).append(op)
     parts = [HEAD + f"\nThere are {sum(map(len, families.values()))} of them.\n"]
     for family in sorted(families):
-        link = f"../septet/ops/{family.replace('.', '/')}.py"
-        title = f"## [{family}]({link})\n\n"
+        title = f"## [{family.removeprefix('septet.ops.')}](../{family.replace('.', '/')}.py)\n\n"
         table = "| call | what it does | gradient | batching (`vmap`) | source |\n|---|---|---|---|---|\n"
         members = sorted(families[family], key=lambda op: op.name)
         parts.append(title + table + "\n".join(map(row, members)) + "\n")

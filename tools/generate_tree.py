@@ -16,7 +16,7 @@ HEAD = """\
 
 A module imports only from its own folder and from lower floors (F0 is the lowest), and imports never run in a circle:
 `tools/check_floors.py` holds that. So each folder can be understood without anything above it.
-[The engine from scratch](from_scratch.md) is the best place to begin; [design/](design/) says why things are as they are.
+[The engine from scratch](from_scratch.md) is the best place to begin; [design/](design/) says why things are so.
 """
 
 FLOORS = (
