@@ -1,0 +1,1 @@
+"""F9: the command `septet`."""

@@ -1,0 +1,135 @@
+"""The command `septet`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import septet as st
+from septet import nn
+from septet.base.config import config
+from septet.base.errors import FileFormatError, SeptetError
+from septet.base.files import open_atomic
+from septet.base.threads import explain
+from septet.cli import recipes
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(st.__version__, prog_name="septet")
+def septet() -> None:
+    """Septet: deep learning in Python."""
+
+
+@septet.command()
+@click.argument("dataset", type=click.Choice(recipes.SETS))
+@click.option("--style", type=click.Choice(recipes.STYLES), default="fit", show_default=True, help="How to write the training.")
+@click.option("--epochs", type=click.IntRange(1), default=None, help="Passes over the data (digits: 15, fashion-mnist: 3).")
+@click.option("--batch-size", type=click.IntRange(1), default=None, help="Images in a batch (digits: 32, fashion-mnist: 128).")
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights and the order of the data.")
+@click.option("--data", "folder", type=click.Path(), default=None, help="Folder with the data set's files.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=None, help="Folder for the results.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Train on this many images only.")
+def train(
+    dataset: str, style: str, epochs: int | None, batch_size: int | None, learning_rate: float, seed: int,
+    folder: str | None, out: Path | None, limit: int | None,
+) -> None:  # fmt: skip
+    """Train a small convolutional network on real images, test it, and draw what it learned."""
+    is_digits = dataset == "digits"
+    epochs = epochs or (15 if is_digits else 3)
+    batch_size = batch_size or (32 if is_digits else 128)
+    out = out or Path(f"septet-{dataset}")
+    data, held_out, names = recipes.load(dataset, folder)
+    if limit:
+        data = (data[0][:limit], data[1][:limit])
+    out.mkdir(parents=True, exist_ok=True)
+    st.random.seed(seed)
+    model = recipes.network(dataset)
+    click.echo(f"{dataset}: {len(data[0])} images to train on, {len(held_out[0])} held out; style {style}")
+    log: list[dict[str, float]] = []
+
+    def on_epoch(row: dict[str, float]) -> None:
+        log.append(row)
+        with open_atomic(out / "log.jsonl") as file:
+            file.write("".join(json.dumps(entry) + "\n" for entry in log).encode())
+
+    recipes.train(
+        style, model, data, held_out, epochs=epochs, batch_size=batch_size, seed=seed, learning_rate=learning_rate,
+        on_epoch=on_epoch,
+    )  # fmt: skip
+    result = model.evaluate(held_out)
+    metadata = {"recipe": dataset, "classes": names, "shape": list(data[0].shape[1:]), "accuracy": result["accuracy"]}
+    st.io.save_weights(model, out / "model.safetensors", metadata)
+    click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
+    click.echo(f"saved {out / 'model.safetensors'}")
+    _draw(out, log, model, held_out, names, dataset)
+
+
+def _draw(out: Path, log: list[dict[str, float]], model: nn.Module, held_out: Any, names: list[str], title: str) -> None:
+    """Draw the learning curve and a page of predictions."""
+    if log:
+        st.view.plot_curves(log, out / "curves.png", title=f"{title}: learning curve")
+        click.echo(f"drew {out / 'curves.png'}")
+    images, labels = held_out[0][:48], held_out[1][:48]
+    probabilities = st.softmax(st.tensor(model.predict(images))).numpy()
+    path = out / "predictions.png"
+    st.view.plot_predictions(images, labels, None, probabilities, names, path, title=f"{title}: held-out images")
+    click.echo(f"drew {path}")
+
+
+@septet.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("image", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
+def predict(model: Path, image: Path, top: int) -> None:
+    """Say what an image (PNG, JPEG or .npy) shows, with a model that `septet train` saved."""
+    _, metadata = st.io.load_arrays(model)
+    if "recipe" not in metadata:
+        raise FileFormatError(f"{model} was not saved by `septet train`: it does not say which network it is")
+    shape = tuple(metadata["shape"])
+    network = recipes.network(metadata["recipe"])
+    network.eval()
+    network(np.zeros((1, *shape), np.float32))
+    st.io.load_weights(network, model)
+    loaded = st.view.load_image(image, shape, crop=metadata["recipe"] == "digits")
+    click.echo(loaded.note)
+    probabilities = st.softmax(st.tensor(network.predict(loaded.pixels[None])))[0].numpy()
+    for index in np.argsort(-probabilities)[:top]:
+        click.echo(f"{metadata['classes'][index]:>12}  {100 * probabilities[index]:6.2f} %")
+
+
+@septet.command()
+def doctor() -> None:
+    """Show versions, threads and settings."""
+    import importlib.metadata
+    import platform
+
+    click.echo(f"septet {st.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    for name in ("numpy", "ml-dtypes", "safetensors", "rich", "click", "matplotlib", "pillow"):
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = "not installed"
+        click.echo(f"  {name}: {version}")
+    click.echo(explain())
+    click.echo(config.table())
+
+
+def main() -> None:
+    """Run the command; errors of Septet are told without a traceback."""
+    try:
+        septet()
+    except SeptetError as error:
+        click.echo(f"septet: {error}", err=True)
+        if error.hint and error.hint not in str(error):
+            click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
