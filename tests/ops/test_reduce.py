@@ -102,6 +102,9 @@ def test_logsumexp_edges():
     np.testing.assert_allclose(second(st.logsumexp, [0.0, -np.inf], [1.0, 1.0]), [0, 0], atol=1e-15)
 
 
+NAMES = ["sum", "mean", "max", "min", "prod", "var", "std", "any", "all", "argmax", "argmin", "count_nonzero"]
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     arrays.arrays(np.float64, arrays.array_shapes(max_dims=3, max_side=4), elements=strategies.floats(-1e3, 1e3)),
