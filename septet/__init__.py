@@ -33,6 +33,7 @@ from septet.base.dtypes import (
     uint64,
 )
 from septet.base.dtypes import bool_ as bool
+from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
 from septet.run import gradients as _gradients
 from septet.run.compile import compile
@@ -67,20 +68,14 @@ for _space, _functions in _spaces.items():
 
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
-def _trained(name: str) -> _Any:
-    """Return `fit`, `evaluate` or `predict` of `septet.train` as a method, imported when it is first called."""
-
-    def method(self: _Any, *args: _Any, **words: _Any) -> _Any:
-        import importlib
-
-        return getattr(importlib.import_module("septet.train"), name)(self, *args, **words)
-
-    method.__name__ = name
-    method.__doc__ = f"See `septet.train.{name}`."
-    return method
-
-
 _LAZY = ("nn", "optim", "data", "train", "metrics", "io", "view")
+
+
+def _train() -> _Any:
+    return __getattr__("train")
+
+
+_register_hook("train", _train)
 
 
 def __getattr__(name: str) -> _Any:
@@ -88,9 +83,5 @@ def __getattr__(name: str) -> _Any:
     if name in _LAZY:
         import importlib
 
-        module = importlib.import_module(f"septet.{name}")
-        if name == "nn":
-            for method in ("fit", "evaluate", "predict"):
-                setattr(module.Module, method, _trained(method))
-        return module
+        return importlib.import_module(f"septet.{name}")
     raise AttributeError(f"module 'septet' has no attribute {name!r}")
