@@ -16,6 +16,7 @@ from septet.optimize.build import again, fit, same_type
 from septet.optimize.constants import FOLD
 from septet.optimize.facts import holds_exactly, is_constant
 
+# Properties of cards make rules: a new card with one of them needs no line here.
 _UNARY = [op for op in all_ops() if len(op.input_names) == 1 and not op.is_variadic]
 _BINARY = [op for op in all_ops() if len(op.input_names) == 2 and not op.is_variadic]
 
@@ -102,6 +103,10 @@ def _first_of_same_type(m: Match) -> Node | None:
     return m.x if m.x.type is m.root.type else None
 
 
+def _same_params(m: Match) -> bool:
+    return m.root.params == m.inner.params
+
+
 def _own_gradient(m: Match) -> Node | None:
     return m.root.inputs[0] if isinstance(m.root.type, TensorType) else None
 
@@ -124,12 +129,13 @@ RULES = [
          lambda m: m["values"].inputs[m.root.param("index")],
          "the values are the first inputs; gradients have been taken already"),
     *[
-        Rule(f"{name}_twice", P(name, P(name, "x")), _first_of_same_type, f"{name} is its own inverse")
+        Rule(f"{name}_twice", P(name, P(name, "x", as_="inner")), _first_of_same_type, f"{name} is its own inverse",
+             _same_params)
         for name in _by_property("involution") if name != "reciprocal"
     ],
     *[
         Rule(f"{name}_again", P(name, P(name, "x", as_="inner")), lambda m: fit(m.inner, m.root),
-             f"{name} changes nothing the second time")
+             f"{name} changes nothing the second time", _same_params)
         for name in _by_property("idempotent")
     ],
     *[

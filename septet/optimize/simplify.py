@@ -2,7 +2,7 @@
 
 A rule must hold for every value, NaN, infinities and minus zero included: ``x * 0`` is 0 only where x is known to be
 finite, ``x + 0.0`` is x only where x is known not to be -0.0, ``x - x`` is 0 for integers only. What is reordered are
-sums over several axes, whose order was never promised.
+sums over several axes, whose order was never promised, nor the sign of a sum that is zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import as_node, ops
 from septet.graph.rewrite import C, Match, Outcome, P, Rule, RuleSet, rewrite
-from septet.ops.shaping import broadcast_op, broadcast_to, sizes_of
+from septet.ops.shaping import broadcast_to
 from septet.optimize import canonicalize
 from septet.optimize.build import again, drops_no_check, filled, fit, same_type, squeeze
 from septet.optimize.constants import FOLD
@@ -243,6 +243,3 @@ _SET = RuleSet([FOLD, *canonicalize.RULES, *RULES])
 def simplify(graph: Graph) -> Outcome:
     """Apply the algebra of this file, together with the canonical spelling."""
     return rewrite(graph, _SET)
-
-
-__all__ = ["RULES", "broadcast_op", "simplify", "sizes_of"]
