@@ -49,7 +49,8 @@ from septet.tensor.io import callback, check_finite, check_that, print
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.transform.custom import custom_gradient, remat
-from septet.transform.functional import grad, hessian, hvp, jacobian, jvp, lop, rop, value_and_grad, vjp
+from septet.transform.functional import grad, jvp, linearize, lop, rop, value_and_grad, vjp
+from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from septet.transform.vmap import vmap
 
 __version__ = "0.1.0"

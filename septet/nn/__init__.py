@@ -1,4 +1,4 @@
-"""F7: layers, containers, initializers and losses."""
+"""F7: layers, losses, initializers."""
 
 from septet.nn import initializers, losses
 from septet.nn.activation import (
@@ -8,6 +8,7 @@ from septet.nn.activation import (
     Activation,
     LeakyReLU,
     LogSoftmax,
+    Mish,
     ReLU,
     Sigmoid,
     SiLU,
@@ -15,26 +16,66 @@ from septet.nn.activation import (
     Softplus,
     Tanh,
 )
-from septet.nn.containers import Lambda, Sequential
+from septet.nn.config import from_config, to_config
+from septet.nn.containers import ModuleList, Sequential
 from septet.nn.conv import Conv1D, Conv2D, Conv3D
-from septet.nn.dense import Dense, Embedding
-from septet.nn.module import Module
+from septet.nn.dense import Dense
+from septet.nn.dropout import Dropout
+from septet.nn.embedding import Embedding
+from septet.nn.module import Module, Parameters
 from septet.nn.normalization import BatchNorm, LayerNorm
 from septet.nn.pooling import (
-    AveragePool1D,
-    AveragePool2D,
-    AveragePool3D,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
     GlobalAveragePool,
     GlobalMaxPool,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,
 )
-from septet.nn.shaping import Dropout, Flatten, Reshape
+from septet.nn.shaping import Flatten, Reshape
+from septet.nn.updates import collect_updates
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Activation", "AveragePool1D", "AveragePool2D", "AveragePool3D", "BatchNorm", "Conv1D", "Conv2D",
-    "Conv3D", "Dense", "Dropout", "Embedding", "Flatten", "GlobalAveragePool", "GlobalMaxPool", "Lambda", "LayerNorm",
-    "LeakyReLU", "LogSoftmax", "MaxPool1D", "MaxPool2D", "MaxPool3D", "Module", "ReLU", "Reshape", "Sequential", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "initializers", "losses",
-]  # fmt: skip
+    "Activation",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNorm",
+    "collect_updates",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Dense",
+    "Dropout",
+    "ELU",
+    "Embedding",
+    "Flatten",
+    "from_config",
+    "GELU",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "initializers",
+    "LayerNorm",
+    "LeakyReLU",
+    "LogSoftmax",
+    "losses",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "Mish",
+    "Module",
+    "ModuleList",
+    "Parameters",
+    "ReLU",
+    "Reshape",
+    "SELU",
+    "Sequential",
+    "Sigmoid",
+    "SiLU",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "to_config",
+]

@@ -1,63 +1,69 @@
-"""Containers of layers."""
+"""Containers: modules in a row, modules in a list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from septet.base.errors import ArgumentError
+from septet.nn.activation import Activation
 from septet.nn.module import Module
-from septet.tensor.tensor import Tensor
 
 
-class Sequential(Module):
-    """Apply layers one after the other.
+class ModuleList(Module):
+    """A list of modules, which are the children "0", "1" ...; how they are applied is up to you.
 
     Parameters
     ----------
-    *layers : Module or function of a tensor
+    modules : iterable of Module
     """
 
-    def __init__(self, *layers: Module | Callable[[Any], Any]) -> None:
-        super().__init__()
-        wrapped: list[Module] = []
-        for position, each in enumerate(layers):
-            if not callable(each):
-                raise ArgumentError(f"Sequential: layer {position} is neither a Module nor a function: {each!r}")
-            wrapped.append(each if isinstance(each, Module) else Lambda(each))
-        for position, each in enumerate(wrapped):
-            if not each.__dict__.get("_name"):
-                object.__setattr__(each, "_name", f"{type(each).__name__.lower()}_{position}")
-        self.layers = wrapped
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self._is_built = True
+        for module in modules:
+            self.append(module)
 
-    def forward(self, x: Any) -> Any:
-        """Apply all layers."""
-        for each in self.layers:
-            x = each(x)
-        return x
+    def append(self, module: Any) -> None:
+        """Add a module (a function becomes an `Activation`)."""
+        if not isinstance(module, Module):
+            if not callable(module):
+                raise ArgumentError(f"{type(self).__name__}: takes modules and functions, got {module!r}")
+            module = Activation(module)
+        setattr(self, str(len(self)), module)
 
     def __len__(self) -> int:
-        return len(self.layers)
+        return sum(1 for _ in self.named_children())
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self.layers)
+        return (child for _, child in self.named_children())
 
-    def __getitem__(self, index: int) -> Module:
-        return self.layers[index]
+    def __getitem__(self, index: Any) -> Any:
+        found = list(self)[index]
+        return type(self)(*found) if isinstance(index, slice) and isinstance(self, Sequential) else found
 
 
-class Lambda(Module):
-    """A function of tensors as a layer.
+class Sequential(ModuleList):
+    """Modules in a row: each is applied to the result of the one before.
 
     Parameters
     ----------
-    function : callable
+    *modules : Module or function of a tensor
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> from septet import nn
+    >>> model = Sequential(nn.Dense(4, activation="relu"), nn.Dense(2))
+    >>> model(st.ones((3, 5))).shape
+    (3, 2)
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.kernel', '0.bias', '1.kernel', '1.bias']
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__()
-        self.function = function
+    def __init__(self, *modules: Any) -> None:
+        super().__init__(modules)
 
-    def forward(self, *inputs: Tensor) -> Any:
-        """Call the function."""
-        return self.function(*inputs)
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x

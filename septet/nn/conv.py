@@ -1,96 +1,118 @@
-"""Convolutions in one, two and three dimensions; channels first."""
+"""Convolutions in one, two and three dimensions, channels first."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from septet.base.dtypes import float32
 from septet.base.errors import ArgumentError, ShapeError
-from septet.graph.op import ops
-from septet.nn import initializers
+from septet.nn import activation as activations
 from septet.nn.module import Module
-from septet.ops.shaping import reshape
+from septet.nn.sizes import check_count, check_rank, static_size
+from septet.ops.conv import conv
 from septet.tensor.tensor import Tensor
-from septet.tensor.variable import Variable
+
+AXES = {1: "(B, C, T)", 2: "(B, C, H, W)", 3: "(B, C, D, H, W)"}
 
 
-class Conv(Module):
-    """Convolution; use Conv1D, Conv2D or Conv3D.
+def spatial(layer: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
+    """Return one integer for each spatial axis, from one for all or a sequence."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+    if len(values) != rank:
+        raise ArgumentError(f"{layer}: {name} needs one integer or {rank}, got {value!r}")
+    return tuple(check_count(layer, name, item, least) for item in values)
 
-    Parameters
-    ----------
-    channels : int
-        Channels of the output.
-    kernel_size : int or tuple of int
-    stride, dilation : int or tuple of int
-    padding : int, tuple, "valid" or "same"
-    groups : int
-        The channels are split into as many independent groups.
-    bias : bool
-    weight_initializer, bias_initializer : str, number or callable
 
-    Shape
-    -----
-    (B, C, *sizes) -> (B, channels, *sizes'); C is inferred at first use.
-    """
+class _Conv(Module):
+    """What the convolutions share."""
 
     rank = 0
 
     def __init__(
-        self, channels: int, kernel_size: Any, stride: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: int = 1,
-        bias: bool = True, weight_initializer: Any = "he_uniform", bias_initializer: Any = "zeros",
+        self, filters: int, kernel_size: Any, activation: Any = None, *, stride: Any = 1, padding: Any = "valid",
+        dilation: Any = 1, groups: int = 1, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        super().__init__()
-        if channels < 1 or groups < 1 or channels % groups:
-            raise ArgumentError(f"{type(self).__name__}: channels {channels} must be a positive multiple of groups {groups}")
-        self.channels = channels
-        self.kernel_size = (kernel_size,) * self.rank if isinstance(kernel_size, int) else tuple(kernel_size)
-        if len(self.kernel_size) != self.rank:
-            raise ArgumentError(f"{type(self).__name__}: kernel_size needs {self.rank} sizes, got {kernel_size!r}")
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        self._has_bias = bias
-        self._initializers = initializers.get(weight_initializer), initializers.get(bias_initializer)
-        self.weight: Variable | None = None
-        self.bias: Variable | None = None
+        name = type(self).__name__
+        self.filters = check_count(name, "filters", filters)
+        self.kernel_size = spatial(name, "kernel_size", kernel_size, self.rank)
+        self.activation = activations.check(name, activation)
+        self.stride = spatial(name, "stride", stride, self.rank)
+        self.padding = padding
+        self.dilation = spatial(name, "dilation", dilation, self.rank)
+        self.groups = check_count(name, "groups", groups)
+        if self.filters % self.groups:
+            raise ArgumentError(f"{name}: groups={groups} does not divide filters={filters}")
+        self.use_bias = use_bias
+        self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
 
-    def build(self, *inputs: Tensor) -> None:
-        """Create weight (channels, C / groups, *K) and bias (channels,)."""
-        x = inputs[0].type
-        if x.ndim != self.rank + 2:
-            raise ShapeError(f"{type(self).__name__} takes (B, C, {self.rank} sizes), got a tensor of shape {x.shape}")
-        size = x.shape[1]
-        if size is None or size % self.groups:
-            raise ShapeError(f"{type(self).__name__}: {size} channels do not divide into {self.groups} groups")
-        self.weight = Variable(
-            self._initializers[0]((self.channels, size // self.groups, *self.kernel_size), float32), "weight", role="weight"
-        )
-        if self._has_bias:
-            self.bias = Variable(self._initializers[1]((self.channels,), float32), "bias", role="bias")
+    def build(self, x: Tensor) -> None:
+        check_rank(x, self.rank + 2, self, AXES[self.rank])
+        channels = static_size(x, 1, self)
+        if channels % self.groups:
+            raise ShapeError(
+                f"{self.label}: groups={self.groups} does not divide the {channels} channels of {x.type.shape}"
+            )
+        self.variable("kernel", (self.filters, channels // self.groups, *self.kernel_size), self.kernel_initializer)
+        if self.use_bias:
+            self.variable("bias", (self.filters,), self.bias_initializer, role="bias")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve (B, C, *sizes)."""
-        assert self.weight is not None
-        y = ops.conv(
-            x.node, self.weight.node, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups
-        )
-        if self.bias is not None:
-            y = ops.add(y, reshape(self.bias.node, (self.channels, *[1] * self.rank)))
-        return Tensor(y)
+        check_rank(x, self.rank + 2, self, AXES[self.rank])
+        y = Tensor(
+            conv(
+                x.node, self.kernel.node, stride=self.stride, padding=self.padding, dilation=self.dilation,
+                groups=self.groups,
+            )
+        )  # fmt: skip
+        if self.use_bias:
+            y = y + self.bias.reshape(self.filters, *(1,) * self.rank)
+        return activations.apply(self.activation, y)
+
+    def extra(self) -> str:
+        parts = [str(self.filters), "x".join(map(str, self.kernel_size))]
+        defaults = {"stride": (1,) * self.rank, "padding": "valid", "dilation": (1,) * self.rank, "groups": 1}
+        parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
+        return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
 
 
-class Conv1D(Conv):
-    """Convolve over (B, C, L); see `Conv` for the parameters."""
+_PARAMETERS = """
 
+    Parameters
+    ----------
+    filters : int
+        The channels of the result.
+    kernel_size : int or one for each spatial axis
+    activation : str or callable, optional
+    stride, dilation : int or one for each spatial axis
+    padding : str, int or one int or pair (low, high) for each spatial axis
+        "valid" pads nothing, "same" so that the result has ceil(size / stride) elements.
+    groups : int
+        Into how many groups the channels are divided that do not see each other.
+    use_bias : bool
+    kernel_initializer, bias_initializer : str or callable
+
+    Shape
+    -----
+    x {axes}, result the same with `filters` channels; kernel (filters, C / groups, *kernel_size), bias (filters,).
+
+    Raises
+    ------
+    ShapeError
+        If the rank differs, the channels do not fit, or the kernel is larger than the padded input.
+    """
+
+
+class Conv1D(_Conv):
+    __doc__ = "Correlate sequences with learned filters." + _PARAMETERS.format(axes=AXES[1])
     rank = 1
 
 
-class Conv2D(Conv):
-    """Convolve over (B, C, H, W); see `Conv` for the parameters."""
-
+class Conv2D(_Conv):
+    __doc__ = "Correlate images with learned filters." + _PARAMETERS.format(axes=AXES[2])
     rank = 2
 
 
-class Conv3D(Conv):
-    """Convolve over (B, C, D, H, W); see `Conv` for the parameters."""
-
+class Conv3D(_Conv):
+    __doc__ = "Correlate volumes with learned filters." + _PARAMETERS.format(axes=AXES[3])
     rank = 3

@@ -1,7 +1,7 @@
 """Initializers: the first values of parameters, drawn from the default generator.
 
-An initializer is a function ``(shape, dtype) -> numpy.ndarray``. Layers take one of the names in `INITIALIZERS`, or any such
-function: ``nn.Dense(10, kernel_initializer=initializers.normal(std=0.02))``.
+An initializer is a function ``(shape, dtype) -> numpy.ndarray``. Layers take one of the names in `INITIALIZERS`, or any
+such function: ``nn.Dense(10, kernel_initializer=initializers.normal(std=0.02))``.
 
 The *fans* of a shape count the inputs and outputs of one unit: of a matrix (in, out) its two sizes; of a convolution's
 kernel (out, in / groups, window ...) the channels times the size of the window.
@@ -91,8 +91,8 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
     """
     if mode not in ("fan_in", "fan_out", "fan_average") or distribution not in ("normal", "uniform") or not scale > 0:
         raise ArgumentError(
-            f"variance_scaling: got scale={scale!r}, mode={mode!r}, distribution={distribution!r}; the scale is above 0, the "
-            "modes are fan_in, fan_out, fan_average, the distributions normal, uniform"
+            f"variance_scaling: got scale={scale!r}, mode={mode!r}, distribution={distribution!r}; the scale is above 0, "
+            "the modes are fan_in, fan_out, fan_average, the distributions normal, uniform"
         )
 
     def draw(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -112,7 +112,8 @@ def glorot_uniform() -> Initializer:
 
     Source
     ------
-    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
+    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010,
+    equation 16.
     """
     return variance_scaling(1.0, "fan_average", "uniform")
 
@@ -138,12 +139,12 @@ def he_normal() -> Initializer:
 
 
 def lecun_uniform() -> Initializer:
-    """Return the uniform initializer with variance 1 / fan in (LeCun et al. 1998, "Efficient BackProp", section 4.6)."""
+    """Return the uniform initializer with variance 1 / fan in (LeCun et al. 1998, Efficient BackProp, 4.6)."""
     return variance_scaling(1.0, "fan_in", "uniform")
 
 
 def lecun_normal() -> Initializer:
-    """Return the normal initializer with variance 1 / fan in (LeCun et al. 1998, "Efficient BackProp", section 4.6)."""
+    """Return the normal initializer with variance 1 / fan in (LeCun et al. 1998, Efficient BackProp, 4.6)."""
     return variance_scaling(1.0, "fan_in", "normal")
 
 
@@ -157,8 +158,8 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 
     Source
     ------
-    A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-    networks", 2014. The signs make the distribution uniform: F. Mezzadri, "How to generate random matrices from the
+    A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
+    neural networks", 2014. The signs make the distribution uniform: F. Mezzadri, "How to generate random matrices from the
     classical compact groups", 2007.
     """
 

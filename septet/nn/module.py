@@ -1,18 +1,19 @@
 """Module: a tree of layers and variables.
 
-A module is a plain Python object: its variables and its children are its attributes (also in lists, tuples and dicts), and
-the tree is read off them whenever it is asked for. Its life has three steps: ``__init__`` keeps the configuration; `build`
-makes the variables when the first input shows the sizes; `forward` computes.
+A module is a plain Python object: its variables and its children are its attributes (also in lists, tuples and dicts),
+and the tree is read off them whenever it is asked for. Its life has three steps: ``__init__`` keeps the configuration;
+`build` makes the variables when the first input shows the sizes; `forward` computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, ShapeError
+from septet.base.hooks import hook
 from septet.base.text import did_you_mean, indent, plural, shape_text
 from septet.graph.context import context, layer
 from septet.nn import initializers
@@ -79,10 +80,6 @@ class Module:
     _name = ""
     _is_built = False
 
-    fit: ClassVar[Callable[..., Any]]
-    evaluate: ClassVar[Callable[..., Any]]
-    predict: ClassVar[Callable[..., Any]]
-
     # What subclasses define.
 
     def build(self, *inputs: Any) -> None:
@@ -104,8 +101,9 @@ class Module:
     # Making variables.
 
     def variable(
-        self, name: str, shape: Sequence[int], initializer: Any = "zeros", *, role: str = "weight", dtype: Any = np.float32
-    ) -> Variable:
+        self, name: str, shape: Sequence[int], initializer: Any = "zeros", *, role: str = "weight",
+        dtype: Any = np.float32,
+    ) -> Variable:  # fmt: skip
         """Make a variable, named after the path of layers under way, and set it as an attribute.
 
         Parameters
@@ -124,7 +122,7 @@ class Module:
         shape = tuple(shape)
         array = np.asarray(initializers.get(initializer)(shape, dtype))
         if array.shape != shape:
-            raise ShapeError(f"{self.label}: the initializer of {name!r} returned shape {array.shape}, expected {shape}")
+            raise ShapeError(f"{self.label}: initializer of {name!r}: expected shape {shape}, it returned {array.shape}")
         path = [label.partition(":")[0] for label in context.layers[1:]]
         variable = Variable(array, ".".join([*path, name]), dtype=dtype, role=role)
         setattr(self, name, variable)
@@ -238,6 +236,20 @@ class Module:
         for variable in self.parameters():
             variable.zero_grad()
 
+    # Training.
+
+    def fit(self, data: Any, **words: Any) -> Any:
+        """Train on a data set; see `septet.train.fit`, which takes the same arguments."""
+        return hook("train").fit(self, data, **words)
+
+    def evaluate(self, data: Any, **words: Any) -> Any:
+        """Return loss and metrics on a data set; see `septet.train.evaluate`."""
+        return hook("train").evaluate(self, data, **words)
+
+    def predict(self, inputs: Any, **words: Any) -> Any:
+        """Return the outputs for many inputs, batch by batch; see `septet.train.predict`."""
+        return hook("train").predict(self, inputs, **words)
+
     # State.
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -263,8 +275,7 @@ class Module:
         unbuilt = [path or type(self).__name__ for path, module in self.named_modules() if not module._is_built]
         if unbuilt:
             raise ArgumentError(
-                f"load_state_dict: {', '.join(unbuilt[:5])} {'has' if len(unbuilt) == 1 else 'have'} not seen an input yet, "
-                "so the sizes are unknown",
+                f"load_state_dict: not seen an input yet, so that the sizes are unknown: {', '.join(unbuilt[:5])}",
                 hint="call the model once, or model.build_for(example)",
             )
         own = dict(self.named_variables())
@@ -331,8 +342,8 @@ def differences(
     if strict and missing:
         problems.append(f"missing {plural(len(missing), 'tensor')}: {', '.join(missing[:8])}")
     if strict and unexpected:
-        hint = did_you_mean(unexpected[0], missing) if missing else ""
-        problems.append(f"unexpected {plural(len(unexpected), 'tensor')}: {', '.join(unexpected[:8])}.{hint}".rstrip("."))
+        hint = f".{did_you_mean(unexpected[0], missing)}".rstrip(".")
+        problems.append(f"unexpected {plural(len(unexpected), 'tensor')}: {', '.join(unexpected[:8])}{hint}")
     for name, array in arrays.items():
         type_ = own[name].variable_type
         if array.shape != type_.shape:

@@ -3,99 +3,135 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numpy as np
-
-from septet.base.errors import ShapeError
-from septet.graph.context import recording
-from septet.graph.op import ops
+from septet.base.errors import ArgumentError, ShapeError
 from septet.nn.module import Module
+from septet.nn.sizes import check_count, static_size
+from septet.nn.updates import check_updates
 from septet.ops.composite.normalization import layer_norm, moments, normalize
-from septet.ops.shaping import reshape
 from septet.tensor.tensor import Tensor
-from septet.tensor.variable import Variable
 
 
 class BatchNorm(Module):
-    """Normalize each channel by the batch's mean and variance; in evaluation by running ones (Ioffe & Szegedy 2015).
+    """Normalize each channel (axis 1) over the batch and space, then scale and shift.
+
+    While training, mean and variance are those of the batch, and running averages of them are kept, in variables of the
+    role "statistic", for evaluation.
 
     Parameters
     ----------
     momentum : float
-        How much of the running statistics stays at each batch.
+        How much of the running averages stays at each batch.
     epsilon : float
-    axis : int
-        The axis of the channels.
+        Added to the variance.
+    has_scale, has_shift : bool
+        Whether `scale` and `shift` are learned.
 
     Shape
     -----
-    (B, C, ...) -> (B, C, ...)
+    x (B, C, ...), result the same; scale, shift, mean, variance (C,).
+
+    Raises
+    ------
+    ShapeError
+        If x has no axis 1, or a batch has one value for each channel, so that it has no variance.
+
+    Source
+    ------
+    S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithms 1 and 2. As there, the running variance is the
+    unbiased one, and the batch is normalized with the biased one.
     """
 
-    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, axis: int = 1) -> None:
-        super().__init__()
-        self.momentum, self.epsilon, self.axis = momentum, epsilon, axis
-        self.scale: Variable | None = None
-        self.shift: Variable | None = None
-        self.mean: Variable | None = None
-        self.variance: Variable | None = None
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = 1e-5, *, has_scale: bool = True, has_shift: bool = True
+    ) -> None:
+        if not 0 <= momentum < 1:
+            raise ArgumentError(f"BatchNorm: momentum must be at least 0 and below 1, got {momentum!r}")
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.has_scale = has_scale
+        self.has_shift = has_shift
 
-    def build(self, *inputs: Tensor) -> None:
-        """Create scale, shift and the running statistics, each (C,)."""
-        size = inputs[0].type.shape[self.axis]
-        if size is None:
-            raise ShapeError(f"BatchNorm: the number of channels must be known, got {inputs[0].type!r}")
-        self.scale = Variable(np.ones(size, np.float32), "scale", role="scale")
-        self.shift = Variable(np.zeros(size, np.float32), "shift", role="bias")
-        self.mean = Variable(np.zeros(size, np.float32), "mean", role="statistic")
-        self.variance = Variable(np.ones(size, np.float32), "variance", role="statistic")
+    def build(self, x: Tensor) -> None:
+        channels = static_size(x, 1, self)
+        if self.has_scale:
+            self.variable("scale", (channels,), "ones", role="scale")
+        if self.has_shift:
+            self.variable("shift", (channels,), "zeros", role="bias")
+        self.variable("mean", (channels,), "zeros", role="statistic")
+        self.variable("variance", (channels,), "ones", role="statistic")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize (B, C, ...); in training the running statistics move."""
-        assert self.scale is not None and self.shift is not None
-        assert self.mean is not None and self.variance is not None
-        axis = self.axis % x.ndim
-        wide = tuple(-1 if i == axis else 1 for i in range(x.ndim))
+        sizes = (-1, *(1,) * (x.ndim - 2))  # (C, 1, 1)
         if self.is_training:
-            axes = tuple(i for i in range(x.ndim) if i != axis)
-            mean, variance = moments(x.node, axes, keepdims=True)
-            with recording(False):
-                for running, now in ((self.mean, mean), (self.variance, variance)):
-                    flat = reshape(ops.stop_gradient(now), (-1,))
-                    running.assign(Tensor(running.node * self.momentum + flat * (1 - self.momentum)))
+            mean, variance = self._batch_moments(x)
         else:
-            mean, variance = reshape(self.mean.node, wide), reshape(self.variance.node, wide)
-        scale, shift = reshape(self.scale.node, wide), reshape(self.shift.node, wide)
-        return Tensor(normalize(x.node, mean, variance, scale, shift, self.epsilon))
+            mean, variance = self.mean.reshape(sizes), self.variance.reshape(sizes)
+        scale = self.scale.reshape(sizes).node if self.has_scale else None
+        shift = self.shift.reshape(sizes).node if self.has_shift else None
+        return Tensor(normalize(x.node, mean.node, variance.node, scale, shift, self.epsilon))
+
+    def _batch_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and variance of the batch, broadcasting against it, and move the running averages."""
+        check_updates(self.label, x)
+        axes = (0, *range(2, x.ndim))
+        known = [size for axis, size in enumerate(x.type.shape) if axis != 1]
+        if None not in known and math.prod(known) < 2:
+            raise ShapeError(
+                f"{self.label}: a batch of shape {x.type.shape} has {math.prod(known)} values for each channel; "
+                "the variance needs at least 2",
+                hint="model.eval() uses the running statistics",
+            )
+        mean, variance = (Tensor(node) for node in moments(x.node, axes, keepdims=True))
+        count = 1
+        for axis in axes:
+            count = count * x.shape[axis]
+        count = count.astype(x.dtype) if isinstance(count, Tensor) else float(count)
+        unbiased = variance.reshape(-1).detach() * (count / (count - 1))
+        keep = self.momentum
+        self.mean.assign(self.mean * keep + mean.reshape(-1).detach() * (1 - keep))
+        self.variance.assign(self.variance * keep + unbiased * (1 - keep))
+        return mean.reshape(mean.shape[1:]), variance.reshape(variance.shape[1:])  # (C, 1, 1)
+
+    def extra(self) -> str:
+        return f"momentum={self.momentum}, epsilon={self.epsilon}"
 
 
 class LayerNorm(Module):
-    """Normalize each example over its last axes (Ba et al. 2016).
+    """Normalize each example over its last axes, then scale and shift.
 
     Parameters
     ----------
     axes : int
         How many of the last axes are normalized together.
     epsilon : float
+    has_scale, has_shift : bool
+
+    Source
+    ------
+    J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", 2016, equation 4.
     """
 
-    def __init__(self, axes: int = 1, epsilon: float = 1e-5) -> None:
-        super().__init__()
-        self.axes, self.epsilon = axes, epsilon
-        self.scale: Variable | None = None
-        self.shift: Variable | None = None
+    def __init__(
+        self, axes: int = 1, epsilon: float = 1e-5, *, has_scale: bool = True, has_shift: bool = True
+    ) -> None:
+        self.axes = check_count("LayerNorm", "axes", axes)
+        self.epsilon = float(epsilon)
+        self.has_scale = has_scale
+        self.has_shift = has_shift
 
-    def build(self, *inputs: Tensor) -> None:
-        """Create scale and shift of the sizes of the last axes."""
-        shape: Any = inputs[0].type.shape[-self.axes :]
-        if None in shape or not math.prod(shape):
-            raise ShapeError(f"LayerNorm: the normalized sizes must be known, got {inputs[0].type!r}")
-        self.scale = Variable(np.ones(shape, np.float32), "scale", role="scale")
-        self.shift = Variable(np.zeros(shape, np.float32), "shift", role="bias")
+    def build(self, x: Tensor) -> None:
+        shape = tuple(static_size(x, axis, self) for axis in range(-self.axes, 0))
+        if self.has_scale:
+            self.variable("scale", shape, "ones", role="scale")
+        if self.has_shift:
+            self.variable("shift", shape, "zeros", role="bias")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize (..., *last)."""
-        assert self.scale is not None and self.shift is not None
-        axes = tuple(range(x.ndim - self.axes, x.ndim))
-        return Tensor(layer_norm(x.node, self.scale.node, self.shift.node, axes, self.epsilon))
+        axes = tuple(range(-self.axes, 0))
+        scale = self.scale.node if self.has_scale else None
+        shift = self.shift.node if self.has_shift else None
+        return Tensor(layer_norm(x.node, scale, shift, axes, self.epsilon))
+
+    def extra(self) -> str:
+        return f"axes={self.axes}, epsilon={self.epsilon}"

@@ -1,80 +1,95 @@
-"""Pooling layers; channels first."""
+"""Pooling in one, two and three dimensions, and over all of space."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from septet.base.errors import ShapeError
-from septet.graph.node import Node
-from septet.graph.op import ops
+from septet.nn.activation import call
+from septet.nn.conv import AXES, spatial
 from septet.nn.module import Module
-from septet.ops import pool
+from septet.nn.sizes import check_rank
 from septet.tensor.tensor import Tensor
 
 
-class Pool(Module):
-    """Pooling over windows; use MaxPool1D ... AveragePool3D.
+class _Pool(Module):
+    """Pool windows over the spatial axes.
 
     Parameters
     ----------
-    window : int or tuple of int
-    stride : int or tuple of int, optional
-        By default the window.
-    padding : int or tuple
+    window : int or one for each spatial axis
+    stride : int or one for each spatial axis, optional
+        By default the window: no overlap.
+    padding : str, int or one int or pair (low, high) for each spatial axis
+
+    Shape
+    -----
+    x (B, C, spatial ...), result the same with smaller spatial sizes.
     """
 
     rank = 0
+    function = ""
 
-    def __init__(self, window: Any, stride: Any = None, padding: Any = 0) -> None:
-        super().__init__()
-        self.window, self.stride, self.padding = window, stride, padding
-
-    def pool(self, x: Node) -> Node:
-        """Reduce the windows."""
-        raise NotImplementedError
+    def __init__(self, window: Any = 2, stride: Any = None, padding: Any = "valid") -> None:
+        name = type(self).__name__
+        self.window = spatial(name, "window", window, self.rank)
+        self.stride = self.window if stride is None else spatial(name, "stride", stride, self.rank)
+        self.padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool (B, C, *sizes)."""
-        if x.ndim != self.rank + 2:
-            raise ShapeError(f"{type(self).__name__} takes (B, C, {self.rank} sizes), got a tensor of shape {x.type.shape}")
-        return Tensor(self.pool(x.node))
+        check_rank(x, self.rank + 2, self, AXES[self.rank])
+        return call(self.function, x, window=self.window, stride=self.stride, padding=self.padding)
+
+    def extra(self) -> str:
+        parts = ["x".join(map(str, self.window))]
+        parts += [f"stride={self.stride}"] if self.stride != self.window else []
+        return ", ".join(parts + ([f"padding={self.padding!r}"] if self.padding != "valid" else []))
 
 
-class _Max(Pool):
-    def pool(self, x: Node) -> Node:
-        """Take the largest element of each window."""
-        return ops.max_pool(x, window=self.window, stride=self.stride, padding=self.padding)
+class MaxPool1D(_Pool):
+    """Take the maximum of windows over (B, C, T); parameters: window=2, stride=window, padding="valid"."""
+
+    rank, function = 1, "max_pool"
 
 
-class _Average(Pool):
-    def pool(self, x: Node) -> Node:
-        """Average each window."""
-        return pool.average_pool(x, self.window, stride=self.stride, padding=self.padding)
+class MaxPool2D(_Pool):
+    """Take the maximum of windows over (B, C, H, W); parameters: window=2, stride=window, padding="valid"."""
+
+    rank, function = 2, "max_pool"
 
 
-def _layer(name: str, base: type[Pool], rank: int, text: str) -> type[Pool]:
-    return type(name, (base,), {"rank": rank, "__doc__": text, "__module__": __name__})
+class MaxPool3D(_Pool):
+    """Take the maximum of windows over (B, C, D, H, W); parameters: window=2, stride=window, padding="valid"."""
+
+    rank, function = 3, "max_pool"
 
 
-MaxPool1D = _layer("MaxPool1D", _Max, 1, "Maximum over windows of (B, C, L).")
-MaxPool2D = _layer("MaxPool2D", _Max, 2, "Maximum over windows of (B, C, H, W).")
-MaxPool3D = _layer("MaxPool3D", _Max, 3, "Maximum over windows of (B, C, D, H, W).")
-AveragePool1D = _layer("AveragePool1D", _Average, 1, "Average over windows of (B, C, L).")
-AveragePool2D = _layer("AveragePool2D", _Average, 2, "Average over windows of (B, C, H, W).")
-AveragePool3D = _layer("AveragePool3D", _Average, 3, "Average over windows of (B, C, D, H, W).")
+class AvgPool1D(_Pool):
+    """Average windows over (B, C, T); parameters: window=2, stride=window, padding="valid"."""
+
+    rank, function = 1, "average_pool"
+
+
+class AvgPool2D(_Pool):
+    """Average windows over (B, C, H, W); parameters: window=2, stride=window, padding="valid"."""
+
+    rank, function = 2, "average_pool"
+
+
+class AvgPool3D(_Pool):
+    """Average windows over (B, C, D, H, W); parameters: window=2, stride=window, padding="valid"."""
+
+    rank, function = 3, "average_pool"
 
 
 class GlobalAveragePool(Module):
-    """Average over all spatial axes: (B, C, ...) -> (B, C)."""
+    """Average over all spatial axes: (B, C, spatial ...) to (B, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average."""
-        return Tensor(pool.global_average_pool(x.node))
+        return call("global_average_pool", x)
 
 
 class GlobalMaxPool(Module):
-    """Maximum over all spatial axes: (B, C, ...) -> (B, C)."""
+    """Take the maximum over all spatial axes: (B, C, spatial ...) to (B, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take the maximum."""
-        return Tensor(pool.global_max_pool(x.node))
+        return call("global_max_pool", x)

@@ -14,6 +14,7 @@ from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
 from septet.ops.cast import cast
 from septet.ops.shaping import ones_like, sum_to, zeros_like
+from septet.transform.transforms import TRANSFORMS, enter
 
 
 def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
@@ -64,12 +65,6 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
     return [found.get(node) for node in wrt]
 
 
-class Transforms:
-    """What the gradient rules of control flow, which hold graphs, are given to differentiate them with."""
-
-    vjp = staticmethod(vjp)
-
-
 def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:
     """Add a cotangent to what a node has received so far."""
     if isinstance(node.type, tuple):  # g is a dict from result index to cotangent
@@ -95,7 +90,7 @@ def pull(node: Node, g: Any) -> Sequence[Any]:
         )
     words = node.keywords()
     if op.is_higher_order:
-        words["transforms"] = Transforms
+        words["transforms"] = TRANSFORMS
     y: Any = node
     if isinstance(node.type, tuple):
         y = items(node)
@@ -158,3 +153,6 @@ def grad(cost: Node, wrt: Sequence[Node], *, allow_unused: bool = False) -> list
             g = zeros_like(node)
         result.append(g)
     return result
+
+
+enter("vjp", vjp)

@@ -8,7 +8,7 @@ import pytest
 from septet.base import dtypes
 from septet.graph.node import Node, symbol
 from septet.graph.op import Case, Op
-from septet.transform.vmap import batch_nodes
+from septet.transform.batch import batch_nodes
 from tests.conformance.support import CASES, case_id, leaf, outputs_of, value
 
 SIZE = 3

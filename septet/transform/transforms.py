@@ -1,0 +1,52 @@
+"""What the rules of cards that hold graphs are given to transform those graphs with.
+
+The three transforms call such rules, and such rules call the transforms. Each transform enters itself here when it is
+imported, so no module has to import in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from septet.graph.graph import Graph
+from septet.graph.node import Node
+
+_entered: dict[str, Callable[..., Any]] = {}
+
+
+def enter(name: str, transform: Callable[..., Any]) -> None:
+    """Enter a transform: "vjp", "jvp" or "vmap"."""
+    _entered[name] = transform
+
+
+class Transforms:
+    """The transforms of nodes and graphs.
+
+    Parameters
+    ----------
+    batch_size : int, optional
+        The size of the batches that `vmap` makes graphs for, where it is known.
+    """
+
+    __slots__ = ("batch_size",)
+
+    def __init__(self, batch_size: int | None = None) -> None:
+        self.batch_size = batch_size
+
+    def vjp(
+        self, outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]
+    ) -> list[Node | None]:
+        """Return the cotangents of `wrt`, given those of the outputs; None is zero."""
+        return _entered["vjp"](outputs, cotangents, wrt)
+
+    def jvp(self, outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node | None]) -> list[Node | None]:
+        """Return the tangents of the outputs, given those of `wrt`; None is zero."""
+        return _entered["jvp"](outputs, wrt, tangents)
+
+    def vmap(self, graph: Graph, is_batched: Sequence[bool]) -> tuple[Graph, list[bool]]:
+        """Return the graph for batches on axis 0 of some inputs, and which of its outputs are batches."""
+        return _entered["vmap"](graph, is_batched, self.batch_size)
+
+
+TRANSFORMS = Transforms()
