@@ -91,8 +91,8 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
     """
     if mode not in ("fan_in", "fan_out", "fan_average") or distribution not in ("normal", "uniform") or not scale > 0:
         raise ArgumentError(
-            f"variance_scaling: got scale={scale!r}, mode={mode!r}, distribution={distribution!r}; the scale is above 0, "
-            "the modes are fan_in, fan_out, fan_average, the distributions normal, uniform"
+            f"variance_scaling: got scale={scale!r}, mode={mode!r}, distribution={distribution!r}; the scale is above "
+            "0, the modes are fan_in, fan_out, fan_average, the distributions normal, uniform"
         )
 
     def draw(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -159,8 +159,8 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     Source
     ------
     A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
-    neural networks", 2014. The signs make the distribution uniform: F. Mezzadri, "How to generate random matrices from the
-    classical compact groups", 2007.
+    neural networks", 2014. The signs make the distribution uniform: F. Mezzadri, "How to generate random matrices from
+    the classical compact groups", 2007.
     """
 
     def initialize(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

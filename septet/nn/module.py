@@ -122,7 +122,7 @@ class Module:
         shape = tuple(shape)
         array = np.asarray(initializers.get(initializer)(shape, dtype))
         if array.shape != shape:
-            raise ShapeError(f"{self.label}: initializer of {name!r}: expected shape {shape}, it returned {array.shape}")
+            raise ShapeError(f"{self.label}: initializer of {name!r}: expected shape {shape}, got {array.shape}")
         path = [label.partition(":")[0] for label in context.layers[1:]]
         variable = Variable(array, ".".join([*path, name]), dtype=dtype, role=role)
         setattr(self, name, variable)

@@ -1,0 +1,116 @@
+"""Module: the tree, building, modes, names, state."""
+
+import numpy as np
+import pytest
+
+import septet as st
+from septet import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        self.first = nn.Dense(4)
+        self.more = [nn.Dense(4), nn.Dropout(0.5)]
+        self.gain = st.Variable(np.ones(4, np.float32), role="scale")
+
+    def forward(self, x):
+        for layer in self.more:
+            x = layer(self.first(x))
+        return x * self.gain
+
+
+def test_the_tree_is_read_off_attributes():
+    model = Block()
+    model(st.ones((2, 4)))
+    names = [name for name, _ in model.named_variables()]
+    assert names == ["first.kernel", "first.bias", "more.0.kernel", "more.0.bias", "gain"]
+    assert [v.name for v in model.variables()] == names
+    assert [name for name, _ in model.named_modules()] == ["", "first", "more.0", "more.1"]
+    assert [v.role for v in model.variables("scale", "bias")] == ["bias", "bias", "scale"]
+
+
+def test_parameters_may_be_asked_for_before_the_first_input():
+    model = nn.Sequential(nn.Dense(3), nn.BatchNorm())
+    parameters = model.parameters()
+    assert len(parameters) == 0 and not model.is_built
+    model.build_for(np.zeros((2, 5), np.float32))
+    assert model.is_built and [v.name for v in parameters] == ["0.kernel", "0.bias", "1.scale", "1.shift"]
+    assert parameters[0].shape == (5, 3) and len(model.parameters("bias")) == 2
+
+
+def test_build_for_leaves_modes_statistics_and_random_state_of_layers():
+    st.random.seed(0)
+    model = nn.Sequential(nn.BatchNorm(), nn.Dropout(0.5))
+    before = st.random.get_state()
+    model.build_for(np.full((4, 2), 7, np.float32))
+    assert model[0].mean.value.tolist() == [0, 0] and model[1].is_training
+    assert np.array_equal(before, st.random.get_state())
+
+
+def test_shared_modules_come_once():
+    shared = nn.Dense(3)
+    model = nn.Sequential(shared, shared)
+    model(st.ones((1, 3)))
+    assert len(model.variables()) == 2 and len(list(model.modules())) == 2
+
+
+def test_modes_reach_everything():
+    model = Block().eval()
+    assert not any(module.is_training for module in model.modules())
+    assert all(module.is_training for module in model.train().modules())
+
+
+def test_errors_show_the_layer_path():
+    model = nn.Sequential(nn.Dense(3), nn.Sequential(nn.Dense(2)))
+    model(st.ones((1, 4)))
+    with pytest.raises(st.errors.ShapeError, match=r"in layer Sequential/0:Dense"):
+        model(st.ones((1, 5)))
+    with pytest.raises(st.errors.ShapeError, match=r"Sequential/1:Sequential/0:Dense"):
+        model[1](st.ones((1, 5))) if False else nn.Sequential(nn.Flatten(), model[1])(st.ones((1, 5)))
+
+
+def test_models_are_built_inside_a_trace():
+    st.random.seed(1)
+    model = nn.Dense(2)
+    step = st.compile(lambda x: model(x))
+    x = np.ones((3, 4), np.float32)
+    assert np.allclose(step(x), x @ model.kernel.value)
+    st.random.seed(1)
+    twin = nn.Dense(2)
+    twin(x)
+    assert np.array_equal(twin.kernel.value, model.kernel.value)
+
+
+def test_state_goes_round():
+    model, twin = Block(), Block()
+    x = st.ones((2, 4))
+    model.eval()(x), twin.eval()(x)
+    twin.load_state_dict(model.state_dict())
+    assert np.array_equal(model(x), twin(x))
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    model = nn.Sequential(nn.Dense(2), nn.Dense(2))
+    with pytest.raises(st.errors.ArgumentError, match="not seen an input yet"):
+        model.load_state_dict({})
+    model(st.ones((1, 3)))
+    before = {k: v.copy() for k, v in model.state_dict().items()}
+    state = {k: v + 1 for k, v in before.items()}
+    state["1.kernal"] = state.pop("1.kernel")
+    state["0.bias"] = np.zeros(7, np.float32)
+    with pytest.raises(st.errors.FileFormatError) as caught:
+        model.load_state_dict(state)
+    for text in ("missing 1 tensor: 1.kernel", "unexpected 1 tensor: 1.kernal", "0.bias has shape (7,)"):
+        assert text in str(caught.value)
+    assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
+    model.load_state_dict({"0.bias": np.full(2, 5.0)}, strict=False)
+    assert model[0].bias.value.tolist() == [5, 5]
+
+
+def test_text_shows_the_tree():
+    model = nn.Sequential(nn.Conv2D(8, 3, padding="same"), nn.Sequential(nn.ReLU()))
+    assert repr(model) == (
+        "Sequential(\n  0: Conv2D(8, 3x3, padding='same')\n  1: Sequential(\n    0: ReLU()\n  )\n)"
+    )
+    model(st.ones((1, 1, 4, 4)))
+    assert "kernel (8, 1, 3, 3), bias (8,)" in model.summary() and model.summary().endswith("80")
