@@ -124,7 +124,7 @@ def graph_has_effect(graph: Graph) -> bool:
 
 
 def exact(value: Any) -> Any:
-    """Return a hashable stand-in for a parameter that tells 0.0 from -0.0, 1 from 1.0 and True, and is equal for NaNs."""
+    """Return a hashable stand-in for a parameter: it tells 0.0 from -0.0 and 1 from 1.0 and True; NaNs are equal."""
     kind = type(value)
     if kind is tuple:
         return tuple([exact(part) for part in value])

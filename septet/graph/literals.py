@@ -193,8 +193,8 @@ def read_literal(reader: Reader, read_graph: Callable[[], Any]) -> Any:
             parts = reader.sequence(")", part)
             if token.text == "opaque":
                 raise NotSupportedError(
-                    f"line {token.line}, column {token.column}: the parameter {parts[0]!r} is a Python object, which text "
-                    f"does not hold"
+                    f"line {token.line}, column {token.column}: the parameter {parts[0]!r} is a Python object, which "
+                    f"text does not hold"
                 )
             if token.text == "slice" and len(parts) == 3:
                 return slice(*parts)
@@ -232,6 +232,6 @@ def read_array(reader: Reader, type_: TensorType, values: list[Any], token: Toke
     if type_.size != len(values) or not type_.is_known:
         raise reader.fail(f"the {type_.size} elements of {type_text(type_)}, not {len(values)}", token)
     with np.errstate(all="ignore"):
-        array = np.array(values, dtype=type_.dtype if values else None).astype(type_.dtype).reshape(type_.shape)
+        array = np.array(values, dtype=type_.dtype if values else None).astype(type_.dtype).reshape(type_.shape)  # type: ignore[arg-type]
     array.flags.writeable = False
     return array

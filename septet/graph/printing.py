@@ -220,9 +220,7 @@ def _flags(node: Node) -> str:
     return " tracked" if own else " untracked"
 
 
-def parse(
-    text: str, *, constants: Sequence[np.ndarray] = (), variables: Mapping[str, Any] | None = None
-) -> Graph:
+def parse(text: str, *, constants: Sequence[np.ndarray] = (), variables: Mapping[str, Any] | None = None) -> Graph:
     """Read a graph's text.
 
     Parameters
@@ -327,7 +325,9 @@ class _Parser:
         name = unquote(text) if text[:1] in ("'", '"') else text
         if name not in self.variables:
             known = listing(map(repr, self.variables)) or "none"
-            raise GraphError(f"line {token.line}, column {token.column}: variable {name!r} was not given; given: {known}")
+            raise GraphError(
+                f"line {token.line}, column {token.column}: variable {name!r} was not given; given: {known}"
+            )
         return self.variables[name]
 
     def line(self, nodes: dict[str, Node]) -> None:
@@ -382,7 +382,9 @@ class _Parser:
             raise reader.fail("one type", token)
         if isinstance(values, np.ndarray):
             if values.dtype != type_.dtype or values.shape != type_.shape:
-                raise reader.fail(f"a constant of type {type_text(type_)}, not {values.dtype.name}{values.shape}", token)
+                raise reader.fail(
+                    f"a constant of type {type_text(type_)}, not {values.dtype.name}{values.shape}", token
+                )
             return constant(values)
         return constant(read_array(reader, type_, values, token))
 

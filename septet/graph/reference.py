@@ -1,4 +1,4 @@
-"""Computing one node with the reference of its card: the truth, which the reference backend and constant folding share."""
+"""Computing one node with the reference of its card, for the reference backend and for constant folding."""
 
 from __future__ import annotations
 

@@ -240,8 +240,8 @@ def rewrite(graph: Graph, rules: RuleSet | Sequence[Rule]) -> Outcome:
     Raises
     ------
     GraphError
-        If a rule builds something of another type than it replaces; with the setting ``verify``, also if the rules do not
-        come to an end.
+        If a rule builds something of another type than it replaces; with the setting ``verify``, also if the rules do
+        not come to an end.
     """
     if not isinstance(rules, RuleSet):
         rules = RuleSet(rules)
@@ -257,9 +257,7 @@ def rewrite(graph: Graph, rules: RuleSet | Sequence[Rule]) -> Outcome:
         return Outcome(graph, driver.fired, driver.budget > 0)
     n_out, n_up = len(graph.outputs), len(graph.updates)
     updates = roots[n_out : n_out + n_up]
-    return Outcome(
-        graph.with_roots(roots[:n_out], updates, roots[n_out + n_up :]), driver.fired, driver.budget > 0
-    )
+    return Outcome(graph.with_roots(roots[:n_out], updates, roots[n_out + n_up :]), driver.fired, driver.budget > 0)
 
 
 class _Driver:

@@ -1,12 +1,12 @@
 """Graphs in files: a versioned format without pickle, which runs no code when it is read.
 
-A file is a zip archive of ``graph.json`` and one ``.npy`` file for each larger constant and for each variable's value.
+A file is a zip archive of ``graph.json`` and one ``.npy`` file for each larger constant and each variable's value.
 ``graph.json`` holds the name and the version of the format, and the nodes in order: op by name, inputs by number,
 parameters as tagged JSON. A reader refuses a newer version; fields are added, never given another meaning.
 
-Tags: a JSON object with one key, ``{"t": [...]}`` a tuple, ``{"f": "0x1.8p+1"}`` a float (hexadecimal, ``inf``, ``nan``),
+Tags: a JSON object with one key, ``{"t": [...]}`` a tuple, ``{"f": "0x1.8p+1"}`` a float (hexadecimal),
 ``{"c": [re, im]}`` complex, ``{"d": "float32"}`` a dtype, ``{"s": [a, b, c]}`` a slice, ``{"e": 0}`` an ellipsis,
-``{"type": [dtype, shape]}`` a tensor type, ``{"g": {...}}`` a sub-graph. Integers, strings, true, false and null stand for
+``{"type": [dtype, shape]}`` a tensor type, ``{"g": {...}}`` a sub-graph. Integers, strings, true, false and null are
 themselves.
 """
 
@@ -68,9 +68,7 @@ def save_graph(graph: Graph, path: str | os.PathLike[str]) -> None:
             archive.writestr(zipfile.ZipInfo(name, _DATE), buffer.getvalue(), zipfile.ZIP_STORED)
 
 
-def load_graph(
-    path: str | os.PathLike[str], variables: Mapping[str, Any] | MakeVariable | None = None
-) -> Graph:
+def load_graph(path: str | os.PathLike[str], variables: Mapping[str, Any] | MakeVariable | None = None) -> Graph:
     """Read a graph from a file.
 
     Parameters
@@ -98,7 +96,15 @@ def load_graph(
                 return _Reader(shown, archive, variables).read()
         except SeptetError:
             raise
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             what = "is not a graph file, or it is damaged or truncated"
             raise FileFormatError(f"{shown} {what}: {error}") from None
 
@@ -355,7 +361,7 @@ class _Reader:
             else:
                 data = base64.b64decode(row["bytes"], validate=True)
                 little = type_.dtype if type_.dtype == dtypes.bfloat16 else type_.dtype.newbyteorder("<")
-                array = np.frombuffer(data, little).reshape(type_.shape).copy()
+                array = np.frombuffer(data, little).reshape(type_.shape).copy()  # type: ignore[arg-type]
                 node = constant(self.checked(array, type_, "a constant"))
         elif name == VARIABLE.name:
             node = self.variables[row["variable"]].new_leaf((), None, SYMBOLIC)

@@ -8,7 +8,7 @@ The stages
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class _Verifier:
         self.seen: set[int] = set()
         self.resolved: dict[Any, Any] = {}
 
-    def fail(self, rule: str, node: Node | None = None, path: tuple[str, ...] = ()) -> None:
+    def fail(self, rule: str, node: Node | None = None, path: tuple[str, ...] = ()) -> NoReturn:
         """Raise the error."""
         lines = [f"illegal graph{f' after {self.after}' if self.after else ''}: {rule}"]
         if path:

@@ -124,7 +124,8 @@ RULES = [
         "no_op", P(("identity", "positive", "stop_gradient"), "x"), _first_of_same_type,
         "it changes the flow of gradients at most, and these have been taken already",
     ),
-    Rule("own_gradient", P("custom_gradient"), _own_gradient, "the values are the first inputs; gradients have been taken already"),
+    Rule("own_gradient", P("custom_gradient"), _own_gradient,
+         "the values are the first inputs; gradients have been taken already"),
     Rule("item_of_own_gradient", P("item", P("custom_gradient", as_="values")),
          lambda m: m["values"].inputs[m.root.param("index")],
          "the values are the first inputs; gradients have been taken already"),
@@ -158,8 +159,8 @@ RULES = [
          lambda m: m.x.dtype == m.root.dtype and m.x.dtype != dtypes.bool_),
     Rule("divide_minus_one", P("divide", "x", -1), lambda m: fit(ops.negative(m.x), m.root), "x / -1 is -x",
          lambda m: m.x.dtype == m.root.dtype),
-    Rule("conj_of_real", P(("conj", "real"), "x"), _first_of_same_type, "a real number is its own conjugate and real part",
-         lambda m: not dtypes.is_complex(m.x.dtype)),
+    Rule("conj_of_real", P(("conj", "real"), "x"), _first_of_same_type,
+         "a real number is its own conjugate and real part", lambda m: not dtypes.is_complex(m.x.dtype)),
     Rule("cast_to_own", P("cast", "x"), _first_of_same_type, "the dtype is what it was"),
     Rule("cast_of_cast", P("cast", P("cast", "x", as_="inner")), _cast_of_cast,
          "the dtype in between holds every value of the first one, so it changes nothing"),
@@ -173,7 +174,8 @@ RULES = [
     Rule("broadcast_of_broadcast", P("broadcast_to"), _broadcast_of_broadcast, "only the last shape counts"),
     Rule(
         "elementwise_of_broadcast",
-        P(tuple(op.name for op in all_ops() if op.kind == ELEMENTWISE and not op.has_effect)), _elementwise_of_broadcast,
+        P(tuple(op.name for op in all_ops() if op.kind == ELEMENTWISE and not op.has_effect)),
+        _elementwise_of_broadcast,
         "the op broadcasts by itself, and one input is cheaper to work on before it is repeated",
     ),
 ]  # fmt: skip
@@ -185,5 +187,3 @@ _SET = RuleSet([FOLD, *RULES])
 def canonicalize(graph: Graph) -> Outcome:
     """Bring a graph to the spelling that the other passes expect, and fold constants."""
     return rewrite(graph, _SET)
-
-

@@ -49,8 +49,9 @@ def with_sub_graphs(graph: Graph, change: Callable[[Graph], Graph]) -> Outcome:
                 if params == node.params and inputs == node.inputs:
                     moved[node] = node
                     continue
-                fired["trim" if len(results) < len(node.type) else "sub_graph"] = fired.get(
-                    "trim" if len(results) < len(node.type) else "sub_graph", 0) + 1
+                fired["trim" if len(results) < len(node.type) else "sub_graph"] = (
+                    fired.get("trim" if len(results) < len(node.type) else "sub_graph", 0) + 1
+                )
                 fresh = apply(node.op, inputs, params, node.source, node.layers, node.flags)
                 moved[node] = fresh
                 places[node] = {old: new for new, old in enumerate(results)}

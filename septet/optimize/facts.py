@@ -99,8 +99,10 @@ def is_finite_and_not_negative(node: Node, depth: int = DEPTH) -> bool:
         kind = dtypes.KIND[source.dtype]
         if kind == dtypes.BOOL:
             return True
-        return kind == dtypes.INTEGER and node.dtype in (dtypes.float32, dtypes.float64) and (
-            is_finite_and_not_negative(source, depth - 1)
+        return (
+            kind == dtypes.INTEGER
+            and node.dtype in (dtypes.float32, dtypes.float64)
+            and (is_finite_and_not_negative(source, depth - 1))
         )
     if name == "where":
         return is_finite_and_not_negative(inputs[1], depth - 1) and is_finite_and_not_negative(inputs[2], depth - 1)

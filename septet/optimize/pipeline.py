@@ -116,9 +116,7 @@ def passes_named(names: Iterable[str]) -> tuple[Pass, ...]:
     return tuple(found)
 
 
-def optimize(
-    graph: Graph, passes: Sequence[Pass | str] | None = None, trace: list[Step] | None = None
-) -> Graph:
+def optimize(graph: Graph, passes: Sequence[Pass | str] | None = None, trace: list[Step] | None = None) -> Graph:
     """Return a graph that computes the same with less work and better numbers.
 
     Differentiate first: the result is for running, gradients do not see where `no_grad` cut a path any more.

@@ -29,6 +29,7 @@ from septet.optimize.facts import (
     number,
 )
 
+_ASSOCIATIVE = ("sum", "prod", "max", "min", "any", "all")
 _REDUCTIONS = ("sum", "prod", "mean", "max", "min", "any", "all", "logsumexp")
 
 
@@ -126,7 +127,12 @@ def _reduce_of_broadcast(m: Match) -> Node | None:
     root, wide = m.root, m.wide
     name = root.op.name
     x = wide.inputs[0]
-    if not wide.type.is_known or not x.type.is_known or 0 in wide.shape or name not in ("sum", "mean", "max", "min", "any", "all"):
+    if (
+        not wide.type.is_known
+        or not x.type.is_known
+        or 0 in wide.shape
+        or name not in ("sum", "mean", "max", "min", "any", "all")
+    ):
         return None
     if x.dtype != root.dtype or (name == "sum" and not is_real_float(x)):
         return None
@@ -186,7 +192,7 @@ def _power_zero(m: Match) -> Node | None:
 RULES = [
     Rule("add_zero", P("add", "x", 0), _zero_constant("add"),
          "x + 0 is x, unless the zero is +0.0 and x may be -0.0"),
-    Rule("subtract_zero", P("subtract", "x", 0), lambda m: _zero_constant("subtract")(m) if m.root.inputs[0] is m.x else None,
+    Rule("subtract_zero", P("subtract", "x", 0), _zero_constant("subtract"),
          "x - 0 is x, unless the zero is -0.0 and x may be -0.0"),
     Rule("multiply_one", P("multiply", "x", 1), same_type("x"), "x * 1 is x"),
     Rule("divide_one", P("divide", "x", 1), same_type("x"), "x / 1 is x"),
@@ -225,7 +231,7 @@ RULES = [
          "nothing is reduced"),
     Rule("reduce_single", P(_REDUCTIONS, "x"), _reduce_single, "there is one element on the reduced axes"),
     Rule("reduce_of_reduce",
-         P(("sum", "prod", "max", "min", "any", "all"), P(("sum", "prod", "max", "min", "any", "all"), "x", as_="inner")),
+         P(_ASSOCIATIVE, P(_ASSOCIATIVE, "x", as_="inner")),
          _reduce_of_reduce, "one reduction over all the axes"),
     Rule("reduce_of_broadcast", P(_REDUCTIONS, P("broadcast_to", as_="wide")), _reduce_of_broadcast,
          "reduce before repeating"),

@@ -79,7 +79,7 @@ def test_several_ops_any_op_any_constant_and_names():
     found = match(P("add", P("exp", as_="e"), C("c")), ops.exp(x) + 2.0)
     assert found is not None and found.e.op.name == "exp" and found.c.value == 2.0
     with pytest.raises(AttributeError):
-        found.nothing  # noqa: B018
+        found.nothing
 
 
 def test_rules_come_to_a_fixed_point_from_below():

@@ -96,10 +96,10 @@ def test_variables_are_given_or_made(tmp_path):
         return Variable(value, name, **fields)
 
     found = load_graph(tmp_path / "g", make)
-    (new, _), = found.updates
+    ((new, _),) = found.updates
     assert new is not w and new.role == "weight" and new.name == "w"
     np.testing.assert_array_equal(new.current(), [0, 1, 2])
-    with pytest.raises(ArgumentError, match="the variable 'w'.*given: none"):
+    with pytest.raises(ArgumentError, match=r"the variable 'w'.*given: none"):
         load_graph(tmp_path / "g")
     with pytest.raises(ArgumentError, match="given: 'v'"):
         load_graph(tmp_path / "g", {"v": w})
@@ -140,7 +140,10 @@ def test_what_cannot_be_saved_leaves_the_old_file(tmp_path):
 def rewritten(tmp_path, change):
     """Save a graph, change its JSON, and return the path of the changed file."""
     x = sym(3)
-    save_graph(Graph([x], [ops.sum(ops.multiply(ops.exp(x), constant(np.arange(300.0).reshape(100, 3))), axis=0)]), tmp_path / "g")
+    save_graph(
+        Graph([x], [ops.sum(ops.multiply(ops.exp(x), constant(np.arange(300.0).reshape(100, 3))), axis=0)]),
+        tmp_path / "g",
+    )
     with zipfile.ZipFile(tmp_path / "g") as archive:
         record = json.loads(archive.read("graph.json"))
         members = {name: archive.read(name) for name in archive.namelist() if name != "graph.json"}

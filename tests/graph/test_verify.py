@@ -113,7 +113,9 @@ def test_items_are_in_range_and_of_the_right_type():
     wrong.type = tensor_type(F, (5,))
     broken(wrong, "item 0 has type", inputs=[x, c])
     broken(results, "an output has several results", inputs=[x, c])
-    broken(assemble(ops.exp, (results,), (), tensor_type(F, (3,)), results.flags), "select one with item", inputs=[x, c])
+    broken(
+        assemble(ops.exp, (results,), (), tensor_type(F, (3,)), results.flags), "select one with item", inputs=[x, c]
+    )
 
 
 def test_leaves_are_legal():
