@@ -10,6 +10,7 @@ from septet.ops import (  # noqa: F401  (registration)
     counting,
     creation,
     cumulative,
+    custom,
     decompositions,
     einsum,
     elementwise,

@@ -7,73 +7,164 @@ from collections.abc import Callable
 from typing import Any
 
 from septet.base import dtypes
-from septet.base.errors import GradientError, ShapeError
-from septet.graph.context import TRACKED, recording
-from septet.graph.node import Node
-from septet.graph.op import REQUIRED, Case, as_node, card, item, ops
-from septet.graph.types import TensorType
-from septet.ops.shaping import zeros_like
+from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import shape_text
+from septet.graph.context import TRACKED, context
+from septet.graph.node import Node, symbol
+from septet.graph.op import items, record
+from septet.graph.types import tensor_type
+from septet.ops import custom as ops_custom
+from septet.ops.cast import cast
+from septet.ops.gradient import identity, stop_gradient
 from septet.tensor import tree
 from septet.tensor.tensor import Tensor
-from septet.transform.vjp import vjp
+from septet.transform.closing import close
+from septet.transform.functional import check_function
+from septet.transform.probe import node_of
 
 
-class PullBack:
-    """The user's gradient, as a parameter of a node: equal only to itself."""
+class CustomGradient:
+    """A function with a gradient of the user's own. Made by `custom_gradient`."""
 
-    def __init__(self, call: Callable[..., Any], count: int) -> None:
-        self.call = call
-        self.count = count  # how many of the node's inputs are values; the others are arguments
+    def __init__(self, call: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, call)
+        self._call = call
+        self._rules: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+
+    def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
+        """Define the gradient by two functions.
+
+        Parameters
+        ----------
+        forward : callable
+            ``forward(*args) -> (value, residuals)``, where the function itself returns the value alone.
+        backward : callable
+            ``backward(residuals, cotangent) -> gradients``, one for each argument, None for zero; the cotangent has the
+            structure of the value.
+        """
+        check_function("defvjp", forward)
+        check_function("defvjp", backward)
+        self._rules = (forward, backward)
+
+    def _run(self, args: Any, words: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """Return the value, and the function from its cotangent, in its structure, to gradients."""
+        name = f"custom_gradient({self.__name__})"  # type: ignore[attr-defined]
+        result = (self._rules[0] if self._rules else self._call)(*args, **words)
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            what = "(value, residuals)" if self._rules else "(value, pull_back)"
+            raise ArgumentError(f"{name}: the function must return a pair {what}, got {type(result).__name__}")
+        value, second = result
+        if self._rules:
+            backward = self._rules[1]
+            return value, lambda g: backward(second, g)
+        check_function(f"{name}: the pull-back", second)
+        return value, lambda g: second(*g) if isinstance(value, (tuple, list)) else second(g)
+
+    def __call__(self, *args: Any, **words: Any) -> Any:
+        """Call the function; gradients go the way that was defined."""
+        name = f"custom_gradient({self.__name__})"  # type: ignore[attr-defined]
+        arguments = [_Argument(arg, f"{name}: argument {number}") for number, arg in enumerate(args)]
+        value, pull_back = self._run([argument.value for argument in arguments], words)
+        leaves, structure = tree.flatten(value)
+        paths = tree.paths(value)
+        values = [node_of(v, f"{name}: the value{path}") for v, path in zip(leaves, paths, strict=True)]
+        smooth = [node for argument in arguments for node in argument.nodes if dtypes.is_differentiable(node.dtype)]
+        if not context.mask & TRACKED or not any(node.is_tracked for node in smooth):
+            return tree.unflatten(structure, [Tensor(stop_gradient(node)) for node in values])
+        seeds = [symbol(node.tensor_type) for node in values]
+        start = min(seed.serial for seed in seeds) if seeds else 0
+        handles = [Tensor(s) if dtypes.is_differentiable(s.dtype) else None for s in seeds]
+        targets: list[Node] = []
+        gradients: list[Node] = []
+        for argument, given in zip(arguments, _one_each(name, pull_back(tree.unflatten(structure, handles)), len(args)), strict=True):
+            for node, g in argument.match(given):
+                targets.append(node)
+                gradients.append(g)
+        seeds = [seed for seed in seeds if dtypes.is_differentiable(seed.dtype)]
+        graph, residuals = close(gradients, seeds, start, f"pull-back of {name}")
+        places = tuple(range(len(values), len(values) + len(targets)))
+        node = record(ops_custom.custom_gradient, (*values, *targets, *residuals), (graph, len(values), places))
+        return tree.unflatten(structure, [Tensor(part) for part in items(node)])
 
 
-def _gradient(g: Any, y: Any, *inputs: Node, pull_back: PullBack) -> list[Node | None]:
-    cotangents = g if isinstance(g, tuple) else (g,)
-    found = pull_back.call(*[Tensor(part) for part in cotangents])
-    found = found if isinstance(found, (tuple, list)) else (found,)
-    arguments = inputs[pull_back.count :]
-    if len(found) != len(arguments):
-        raise GradientError(
-            f"custom_gradient: the pull-back returned {len(found)} gradients for {len(arguments)} arguments"
-        )
-    result: list[Node | None] = [None] * pull_back.count
-    for position, (part, argument) in enumerate(zip(found, arguments, strict=True)):
-        node = None if part is None else as_node(part.node if isinstance(part, Tensor) else part, argument.dtype)
-        if node is not None and node.shape != argument.shape:
-            raise ShapeError(
-                f"custom_gradient: gradient {position} has shape {node.shape}, its argument {argument.shape}"
+def _one_each(name: str, found: Any, count: int) -> list[Any]:
+    """Return what a pull-back gave as one gradient for each argument."""
+    if count == 1 and not (isinstance(found, (tuple, list)) and len(found) == 1):
+        return [found]
+    if not isinstance(found, (tuple, list)) or len(found) != count:
+        given = len(found) if isinstance(found, (tuple, list)) else 1
+        raise ArgumentError(f"{name}: the pull-back returned {given} gradients for {count} arguments")
+    return list(found)
+
+
+class _Argument:
+    """One argument: its tensors, and what else it holds."""
+
+    def __init__(self, value: Any, name: str) -> None:
+        self.name = name
+        leaves, self.structure = tree.flatten(value)
+        is_tensor = [isinstance(x, Tensor) or hasattr(x, "__array__") or dtypes.is_scalar(x) for x in leaves]
+        self.slots = [node_of(x, name) if mark else None for x, mark in zip(leaves, is_tensor, strict=True)]
+        handles = [x if node is None else Tensor(node) for x, node in zip(leaves, self.slots, strict=True)]
+        self.value = tree.unflatten(self.structure, handles)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes of the tensors."""
+        return [node for node in self.slots if node is not None]
+
+    def match(self, gradient: Any) -> list[tuple[Node, Node]]:
+        """Return pairs (node, gradient) for what a pull-back gave for this argument."""
+        if gradient is None:
+            return []
+        leaves, structure = tree.flatten(gradient)
+        if structure != self.structure:
+            raise ArgumentError(
+                f"{self.name} is nested like {self.structure!r}, its gradient like {structure!r}",
+                hint="None stands for the gradient of a whole argument that has none",
             )
-        result.append(node)
-    return result
+        pairs = []
+        for node, leaf in zip(self.slots, leaves, strict=True):
+            if node is None or not dtypes.is_differentiable(node.dtype):
+                continue
+            g = node_of(leaf, f"the gradient of {self.name}")
+            if g.dtype != node.dtype:
+                g = cast(g, dtype=node.dtype)
+            if g.ndim != node.ndim or any(
+                a is not None and b is not None and a != b for a, b in zip(g.shape, node.shape, strict=True)
+            ):
+                raise ShapeError(
+                    f"{self.name} has shape {shape_text(node.shape)}, its gradient {shape_text(g.shape)}",
+                    hint="sum over the axes along which the argument was broadcast",
+                )
+            pairs.append((node, g))
+        return pairs
 
 
-def _types(*types: Any, pull_back: PullBack) -> Any:
-    values = types[: pull_back.count]
-    return values[0] if pull_back.count == 1 else tuple(values)
-
-
-def _halved(g: Any) -> Any:
-    return g * 0.5
-
-
-custom = card(
-    "custom_gradient", "*values_and_arguments", params={"pull_back": REQUIRED}, public=False,
-    param_docs={"pull_back": "The user's function from cotangents of the values to those of the arguments."},
-    summary="Return values as they are, with a gradient of the user's own with respect to arguments.",
-    shape=_types, dtype=lambda *given, pull_back: (given, _types(*given, pull_back=pull_back)),
-    reference=lambda *arrays, pull_back: arrays[0].view() if pull_back.count == 1 else arrays[: pull_back.count],
-    gradient=_gradient, no_batch="the user's gradient is a Python function of one example",
-    cases=[Case((3,), (3,), pull_back=PullBack(_halved, 1), gradient=False)],
-)  # fmt: skip
-
-
-def custom_gradient(call: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(call: Callable[..., Any]) -> CustomGradient:
     """Give a function a gradient of your own.
 
     Parameters
     ----------
     call : callable
-        Returns ``(value, pull_back)``: a tensor or tuple of tensors, and a function from its cotangents to one cotangent for
-        each argument (None for none).
+        Returns ``(value, pull_back)``: a tensor, or tuples, lists and dicts of them; and a function from one cotangent for each
+        part of the value to one gradient for each argument (None for none). Arguments by name carry no gradient. Without
+        the pull-back, `CustomGradient.defvjp` defines the gradient.
+
+    Returns
+    -------
+    CustomGradient
+        Called like the function.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        If the gradients do not fit the arguments; when the function is called, not when its gradient is asked for.
+
+    Gradient
+    --------
+    The one given. It can be differentiated again where it is made of differentiable functions; forward mode follows from it,
+    and so does batching. Tensors that the function takes from outside get no gradient.
 
     Examples
     --------
@@ -83,50 +174,72 @@ def custom_gradient(call: Callable[..., Any]) -> Callable[..., Any]:
     ...     return st.round(x), lambda g: g
     >>> st.grad(lambda x: straight_through(x) * 3)(1.4)
     tensor(3., dtype=float32)
+
+    >>> @st.custom_gradient
+    ... def clipped(x):
+    ...     return x * x
+    >>> clipped.defvjp(lambda x: (x * x, x), lambda x, g: st.clip(2 * x * g, -1, 1))
+    >>> st.grad(clipped)(5.0)
+    tensor(1., dtype=float32)
     """
-
-    @functools.wraps(call)
-    def function(*args: Any) -> Any:
-        nodes = [as_node(arg.node if isinstance(arg, Tensor) else arg) for arg in args]
-        with recording(False):
-            value, pull_back = call(*[Tensor(ops.stop_gradient(node)) for node in nodes])
-        values, structure = tree.flatten(value)
-        node = custom(*[v.node for v in values], *nodes, pull_back=PullBack(pull_back, len(values)))
-        if not isinstance(node.type, TensorType):
-            return tree.unflatten(structure, [Tensor(item(node, i)) for i in range(len(values))])
-        return tree.unflatten(structure, [Tensor(node)])
-
-    return function
+    check_function("custom_gradient", call)
+    return CustomGradient(call)
 
 
 def remat(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Compute a function's inside again for its gradient, instead of keeping it (Chen et al. 2016, "sublinear memory").
+    """Compute the inside of a function again for its gradient, instead of keeping it.
+
+    Only the arguments, the results, and what the function takes from outside (variables too, which get their gradients) live
+    until the gradient is computed. This saves memory and costs time: one more run of the function.
 
     Parameters
     ----------
     call : callable
-        Takes tensors, returns a tensor or a tuple of them. Variables that it reads get their gradients as usual if they are
-        passed as arguments.
+        Returns a tensor, or tuples, lists and dicts of them.
+
+    Returns
+    -------
+    callable
+        Called like the function.
+
+    Gradient
+    --------
+    yes, of any order
+
+    Source
+    ------
+    Chen et al. 2016, "Training deep nets with sublinear memory cost".
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.grad(lambda x: st.remat(lambda y: st.exp(st.exp(y)))(x))(0.0)
+    tensor(2.7182817, dtype=float32)
     """
+    check_function("remat", call)
 
     @functools.wraps(call)
-    def function(*args: Any) -> Any:
-        nodes = [as_node(arg.node if isinstance(arg, Tensor) else arg) for arg in args]
-        with recording(False):
-            value = call(*[Tensor(node) for node in nodes])
-        values, structure = tree.flatten(value)
-
-        def pull_back(*cotangents: Tensor) -> tuple[Any, ...]:
-            with recording(True):
-                probes = [ops.identity(node) for node in nodes]
-                for probe in probes:
-                    probe.flags |= TRACKED if dtypes.is_differentiable(probe.dtype) else 0
-                again, _ = tree.flatten(call(*[Tensor(probe) for probe in probes]))
-                found = vjp([t.node for t in again], [g.node for g in cotangents], probes)
-            return tuple(Tensor(zeros_like(n) if f is None else f) for f, n in zip(found, nodes, strict=True))
-
-        node = custom(*[v.node for v in values], *nodes, pull_back=PullBack(pull_back, len(values)))
-        parts = [node] if isinstance(node.type, TensorType) else [item(node, i) for i in range(len(values))]
-        return tree.unflatten(structure, [Tensor(part) for part in parts])
+    def function(*args: Any, **words: Any) -> Any:
+        name = getattr(call, "__name__", type(call).__name__)
+        leaves, structure = tree.flatten((args, words))
+        probes: list[Node] = []
+        handles = []
+        for leaf in leaves:
+            if isinstance(leaf, Tensor):
+                probe = record(identity, (leaf.node,))
+                probe.value = leaf.node.value
+                probes.append(probe)
+                leaf = Tensor(probe)
+            handles.append(leaf)
+        start = symbol(tensor_type(dtypes.bool_, ())).serial  # what is made from here on is the function's
+        given, named = tree.unflatten(structure, handles)
+        result = call(*given, **named)
+        found, shape = tree.flatten(result)
+        outputs = [node_of(v, f"remat({name}): the result{p}") for v, p in zip(found, tree.paths(result), strict=True)]
+        graph, operands = close(outputs, probes, start, name)
+        before = [probe.inputs[0] for probe in probes]
+        node = record(ops_custom.remat, (*before, *operands), (graph,))
+        return tree.unflatten(shape, [Tensor(part) for part in items(node)])
 
     return function
+

@@ -29,9 +29,9 @@ def basis(like: Node) -> Node:
     sizes = sizes_of(like)
     total: Any = count(like.shape)
     if total is None:
-        total = next(size for size in sizes if isinstance(size, Node))
+        total = count([size for size in like.shape if size is not None])
         for size in sizes:
-            total = total if size is total else ops.multiply(total, size)
+            total = ops.multiply(size, total) if isinstance(size, Node) else total
     is_open = isinstance(total, Node)
     given = (total, total) if is_open else ()
     shape = (None, None) if is_open else (total, total)
@@ -39,9 +39,9 @@ def basis(like: Node) -> Node:
     return reshape(cast(ops.equal(rows, columns), dtype=like.dtype), (total, *sizes))
 
 
-def _along_basis(found: Sequence[Node | None], seed: Node, like: Sequence[Node]) -> list[Node]:
-    """Evaluate nodes that are linear in a seed for every direction of the basis: stacked on a first axis."""
-    directions = basis(seed)
+def _along_basis(found: Sequence[Node | None], seed: Node, moved: Node, like: Sequence[Node]) -> list[Node]:
+    """Evaluate nodes that are linear in a seed, which stands for directions of `moved`, for all of them at once."""
+    directions = basis(moved)
     size = sizes_of(directions)[0]
     outputs, marks = batch_nodes([node for node in found if node is not None], {seed: directions})
     rest = iter(zip(outputs, marks, strict=True))
@@ -55,7 +55,7 @@ def _along_basis(found: Sequence[Node | None], seed: Node, like: Sequence[Node])
 def _reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
     """Return the derivatives of `y` with respect to some nodes, one row for each element of `y` at a time."""
     seed = symbol(y.tensor_type, "cotangent")
-    found = _along_basis(pull_nodes([y], [seed], xs), seed, xs)
+    found = _along_basis(pull_nodes([y], [seed], xs), seed, y, xs)
     results = []
     for node, x in zip(found, xs, strict=True):
         matrix = reshape(node, (*sizes_of(y), *sizes_of(x)))
@@ -67,7 +67,7 @@ def _reverse(y: Node, xs: Sequence[Node]) -> list[Node]:
 def _forward(ys: Sequence[Node], x: Node) -> list[Node]:
     """Return the derivatives of some nodes with respect to `x`, one column for each element of `x` at a time."""
     seed = symbol(x.tensor_type, "tangent")
-    found = _along_basis(push_nodes(ys, [x], [seed]), seed, ys)
+    found = _along_basis(push_nodes(ys, [x], [seed]), seed, x, ys)
     results = []
     for node, y in zip(found, ys, strict=True):
         last = transpose(node, axes=(*range(1, y.ndim + 1), 0))  # (*y, size of x)
@@ -231,7 +231,7 @@ def hvp(call: Callable[..., Any], args: Any, vectors: Any) -> Any:
     args : tensor, or sequence with one entry for each argument
         Where.
     vectors : tensor, or sequence
-        In which direction, like `args`.
+        In which direction, like `args`; None for an argument that is not differentiated.
 
     Returns
     -------
@@ -247,7 +247,12 @@ def hvp(call: Callable[..., Any], args: Any, vectors: Any) -> Any:
     >>> st.hvp(lambda x: (x ** 3).sum(), st.tensor([1.0, 2.0]), st.tensor([1.0, 1.0]))
     tensor([ 6., 12.], dtype=float32)
     """
-    is_single = not isinstance(args, (tuple, list))
-    places, directions = ((args,), (vectors,)) if is_single else (args, vectors)
-    found = jvp(grad(call, tuple(range(len(places)))), places, directions)[1]
-    return found[0] if is_single else found
+    if not isinstance(args, (tuple, list)):
+        return jvp(grad(call), (args,), (vectors,))[1]
+    if not isinstance(vectors, (tuple, list)) or len(vectors) != len(args):
+        raise ArgumentError(f"hvp: there are {len(args)} arguments; vectors has one entry for each, got {vectors!r}")
+    moving = tuple([index for index, vector in enumerate(vectors) if vector is not None])
+    if not moving:
+        raise ArgumentError("hvp: every vector is None")
+    found = iter(jvp(grad(call, moving), args, vectors)[1])
+    return tuple([next(found) if index in moving else None for index in range(len(args))])
