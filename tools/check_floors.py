@@ -53,6 +53,7 @@ FLOORS = {
 }
 # folder -> the folders of its own floor that it may import
 SIBLINGS = {name: {"nn"} for name in ("optim", "train", "metrics", "io", "parallel", "view")} | {"__main__": {"cli"}}
+SIBLINGS["train"] = {"nn", "optim", "metrics", "data", "io"}  # training brings the others together
 # who may write `import septet` or `from septet import Tensor`
 ROOT_IMPORTERS = {"dialects", "cli", "__main__"}
 # where imports inside functions may name septet's own modules: the public names and the commands load lazily

@@ -14,7 +14,8 @@ from septet.graph.op import items, ops
 from septet.graph.types import tensor_type
 from septet.ops.control import call, cond, record_scan, while_loop
 from septet.ops.io import callback
-from septet.transform.vjp import Transforms, vjp
+from septet.transform.transforms import TRANSFORMS
+from septet.transform.vjp import vjp
 
 RNG = np.random.default_rng(0)
 
@@ -191,11 +192,11 @@ def test_scan_forward_mode_agrees_with_reverse_mode():
     tangents = [const(RNG.normal(size=a.shape)) for a in (C, XS, W)]
     last, ys = record_scan([leaves[0]], [leaves[1]], [leaves[2]], step_graph(), None, True)
     node = ops.sum(last * last) + ops.sum(ys * ys)
-    (forward,) = Transforms.jvp([node], leaves, tangents)
+    (forward,) = TRANSFORMS.jvp([node], leaves, tangents)
     gradients = vjp([node], [const(1.0)], leaves)
     got = value(forward, *gradients)
     np.testing.assert_allclose(got[0], sum((g * t.value).sum() for g, t in zip(got[1:], tangents)), rtol=1e-12)
-    (partial,) = Transforms.jvp([node], leaves[2:], tangents[2:])
+    (partial,) = TRANSFORMS.jvp([node], leaves[2:], tangents[2:])
     np.testing.assert_allclose(value(partial)[0], (got[3] * tangents[2].value).sum(), rtol=1e-12)
 
 
@@ -204,7 +205,7 @@ def test_scan_batched(marks):
     arrays = [RNG.normal(size=(2, *a.shape)) if mark else a for a, mark in zip((C, XS, W), marks)]
     inputs = [sym(a.shape) for a in (C, XS, W)]
     graph = Graph(inputs, record_scan([inputs[0]], [inputs[1]], [inputs[2]], step_graph(), None, False))
-    batched, out = Transforms.vmap(graph, [bool(mark) for mark in marks])
+    batched, out = TRANSFORMS.vmap(graph, [bool(mark) for mark in marks])
     found = value(*batched(*[const(a) for a in arrays]))
     for example in range(2):
         expected = loop(*[a[example] if mark else a for a, mark in zip(arrays, marks)])
@@ -257,7 +258,7 @@ def test_cond_forward_mode():
         leaves = [tracked(C), tracked(1.5)]
         y, z = items(cond(const(predicate, "bool"), *leaves, **branches()))
         node = ops.sum(y) + z
-        (forward,) = Transforms.jvp([node], leaves, [const(W), const(2.0)])
+        (forward,) = TRANSFORMS.jvp([node], leaves, [const(W), const(2.0)])
         got = value(forward, *vjp([node], [const(1.0)], leaves))
         np.testing.assert_allclose(got[0], (got[1] * W).sum() + got[2] * 2, rtol=1e-12)
 
@@ -270,7 +271,7 @@ def test_cond_batched(marks):
     ]
     inputs = [sym((), "bool"), sym((3,)), sym(())]
     graph = Graph(inputs, items(cond(*inputs, **branches())))
-    batched, out = Transforms.vmap(graph, [bool(mark) for mark in marks])
+    batched, out = TRANSFORMS.vmap(graph, [bool(mark) for mark in marks])
     found = value(*batched(*[constant(a) for a in arrays]))
     for example in range(2):
         p, x, c = [a[example] if mark else a for a, mark in zip(arrays, marks)]
@@ -337,7 +338,7 @@ def test_while_forward_mode(which):
     leaves = [tracked(C), tracked(W)]
     directions = [RNG.normal(size=3), RNG.normal(size=3)]
     _, x = power_loop(const(3, "int64"), *leaves)
-    (forward,) = Transforms.jvp([x], [leaves[i] for i in which], [const(directions[i]) for i in which])
+    (forward,) = TRANSFORMS.jvp([x], [leaves[i] for i in which], [const(directions[i]) for i in which])
     moved = [a + (d * 1e-6 if i in which else 0) for i, (a, d) in enumerate(zip((C, W), directions))]
     back = [a - (d * 1e-6 if i in which else 0) for i, (a, d) in enumerate(zip((C, W), directions))]
     np.testing.assert_allclose(value(forward)[0], (power(3, *moved) - power(3, *back)) / 2e-6, rtol=1e-6, atol=1e-9)
@@ -348,7 +349,7 @@ def test_while_batched(marks):
     arrays = [np.array([1, 4]) if marks[0] else np.array(3)]
     arrays += [RNG.normal(size=(2, 3)) if mark else RNG.normal(size=3) for mark in marks[1:]]
     inputs = [sym((), "int64"), sym((3,)), sym((3,))]
-    batched, out = Transforms.vmap(Graph(inputs, power_loop(*inputs)), [bool(mark) for mark in marks])
+    batched, out = TRANSFORMS.vmap(Graph(inputs, power_loop(*inputs)), [bool(mark) for mark in marks])
     found = value(*batched(*[constant(a) for a in arrays]))
     for example in range(2):
         own = [a[example] if mark else a for a, mark in zip(arrays, marks)]
@@ -378,7 +379,7 @@ def test_call_gradients_and_forward_mode():
     y, z = items(call(*leaves, graph=graph))
     node = ops.sum(y * y) + z * z
     found = vjp([node], [const(1.0)], leaves)
-    (forward,) = Transforms.jvp([node], leaves, [const(W), const(C)])
+    (forward,) = TRANSFORMS.jvp([node], leaves, [const(W), const(C)])
     got = value(node, *found, forward)
 
     def cost(c, v):

@@ -16,7 +16,8 @@ from septet.graph.node import Node, constant, symbol
 from septet.graph.op import as_node, ops
 from septet.graph.types import tensor_type
 from septet.ops import gamma as gammas
-from septet.transform.vjp import Transforms, vjp
+from septet.transform.transforms import TRANSFORMS
+from septet.transform.vjp import vjp
 
 N = 10_000
 ONE = np.array(1.0)
@@ -71,7 +72,7 @@ def test_batches():
     graph = Graph([s, a], [gammas.log_gamma(s, a), gammas.poisson(s, a)])
     alpha = np.array([[0.5, 1.0, 20.0], [2.0, 3.0, 4.0]])
     for marks in ((True, True), (True, False), (False, True)):
-        batched, _ = Transforms.vmap(graph, list(marks))
+        batched, _ = TRANSFORMS.vmap(graph, list(marks))
         given = [states if marks[0] else states[0], alpha if marks[1] else alpha[0]]
         found = batched(*map(constant, map(np.array, given)))
         for index in range(2):
@@ -121,7 +122,7 @@ def test_gradient_of_the_mean(alpha):
     scale = 6 * np.sqrt(alpha + 1) / np.sqrt(N)
     assert value(first) / N == pytest.approx(1, abs=scale)
     assert value(second) / N == pytest.approx(2 * alpha + 1, abs=20 * scale * (alpha + 1))
-    (forward,) = Transforms.jvp([ops.sum(x)], [a], [as_node(ONE)])
+    (forward,) = TRANSFORMS.jvp([ops.sum(x)], [a], [as_node(ONE)])
     assert value(forward) == pytest.approx(value(first))
 
 

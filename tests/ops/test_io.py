@@ -12,7 +12,7 @@ from septet.graph.node import Node, constant, symbol
 from septet.graph.op import items
 from septet.graph.types import tensor_type
 from septet.ops import io
-from septet.transform.vjp import Transforms
+from septet.transform.transforms import TRANSFORMS
 
 FLOAT = np.dtype("float64")
 ROWS = np.arange(6.0).reshape(3, 2)
@@ -40,7 +40,7 @@ def test_fill():
 def test_print_shows_a_whole_batch(marks, capsys):
     a, b = sym((2,)), sym(())
     graph = Graph([a, b], [io.print_value(a, b, text="{}|{}\n")])
-    batched, out = Transforms.vmap(graph, list(marks))
+    batched, out = TRANSFORMS.vmap(graph, list(marks))
     given = [ROWS if marks[0] else ROWS[0], np.arange(3.0) if marks[1] else np.array(7.0)]
     (node,) = batched(*map(constant, map(np.array, given)))
     assert out == [True]
@@ -50,7 +50,7 @@ def test_print_shows_a_whole_batch(marks, capsys):
 
 def test_check_fails_if_one_example_does():
     a, c = sym((2,)), sym((), "bool")
-    batched, _ = Transforms.vmap(Graph([a, c], [io.check(a, c, message="no")]), [False, True])
+    batched, _ = TRANSFORMS.vmap(Graph([a, c], [io.check(a, c, message="no")]), [False, True])
     fine = constant(np.ones(3, bool))
     np.testing.assert_array_equal(value(batched(constant(ROWS[0]), fine)[0]), [ROWS[0]] * 3)
     with pytest.raises(UserFunctionError, match=r"first at index \(2,\)"):
@@ -70,7 +70,7 @@ def test_callback_in_a_batch(vectorized, marks):
     a, b = sym((2,)), sym(())
     types = (tensor_type(FLOAT, (2,)), tensor_type(FLOAT, ()))
     graph = Graph([a, b], items(io.callback(a, b, function=scale, results=types, vectorized=vectorized)))
-    batched, out = Transforms.vmap(graph, list(marks))
+    batched, out = TRANSFORMS.vmap(graph, list(marks))
     given = [ROWS if marks[0] else ROWS[0], np.arange(3.0) if marks[1] else np.array(7.0)]
     found = batched(*map(constant, map(np.array, given)))
     assert out == [True, True]

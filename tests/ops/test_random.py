@@ -16,7 +16,8 @@ from septet.graph.node import Node, constant, symbol
 from septet.graph.op import as_node, ops
 from septet.graph.types import tensor_type
 from septet.ops import random as draws
-from septet.transform.vjp import Transforms, vjp
+from septet.transform.transforms import TRANSFORMS
+from septet.transform.vjp import vjp
 
 N = 20_000
 
@@ -61,7 +62,7 @@ def test_batches_of_states_give_one_draw_each():
     states = philox.split(philox.make_state(9), 3)
     s = symbol(tensor_type(np.dtype("uint64"), (2,)))
     graph = Graph([s], [draws.normal(s, (4,)), draws.fold_in(s, np.arange(2, dtype=np.uint64))])
-    batched, _ = Transforms.vmap(graph, [True])
+    batched, _ = TRANSFORMS.vmap(graph, [True])
     normals, folded = batched(constant(states))
     for index, own in enumerate(states):
         np.testing.assert_array_equal(value(normals)[index], value(draws.normal(constant(own), (4,))))
@@ -70,7 +71,7 @@ def test_batches_of_states_give_one_draw_each():
 
 def test_a_batch_of_numbers_folded_into_one_state():
     d = symbol(tensor_type(np.dtype("int64"), ()))
-    batched, _ = Transforms.vmap(Graph([d], [draws.fold_in(state(), d)]), [True])
+    batched, _ = TRANSFORMS.vmap(Graph([d], [draws.fold_in(state(), d)]), [True])
     (found,) = batched(as_node(np.arange(3)))
     np.testing.assert_array_equal(value(found), philox.fold_in(philox.make_state(1), np.arange(3)))
 
