@@ -30,6 +30,7 @@ from septet.ops import (  # noqa: F401  (registration)
     reduce,
     resize,
     shaping,
+    slicing,
     solvers,
     sorting,
     special,

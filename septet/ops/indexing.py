@@ -1,8 +1,8 @@
-"""Selecting by position: slices, integer indices along an axis, and NumPy's general indexing as primitives."""
+"""Selecting and updating by integer indices: along one axis, element by element along an axis, or on several axes at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,21 +12,27 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, card, ops
+from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, as_node, card, ops, record
 from septet.graph.types import TensorType
-from septet.ops.shaping import sum_to, zeros_like
+from septet.ops.shaping import broadcast_to, full_like, reshape, sizes_of, split_sizes, sum_to, transpose, zeros_like
+from septet.ops.slicing import batch_rows, batch_size, lift_rank, repeated, update_dtype
 
-_FLOAT_INDEX = BadCase((3, 4), (2,), error=DTypeError, match="indices must be integers")
+# What all of them share.
+
+
+def check_indices(given: Sequence[DType], offset: int = 1) -> None:
+    """Refuse indices that are not integers."""
+    for position, dtype in enumerate(given):
+        if not dtypes.is_integer(dtype):
+            raise DTypeError(
+                f"indices must be integers, argument {position + offset} is {dtype.name}",
+                hint="a boolean mask selects in x[mask]; convert others with .astype(int)",
+            )
 
 
 def index_dtype(x: DType, *indices: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
     """The first input's dtype; all others are integers."""
-    for dtype in indices:
-        if not dtypes.is_integer(dtype):
-            raise DTypeError(
-                f"indices must be integers, got {dtype.name}",
-                hint="a boolean mask selects in x[mask]; convert with astype",
-            )
+    check_indices(indices)
     return (x, *indices), x
 
 
@@ -38,7 +44,10 @@ def check_range(indices: np.ndarray, size: int, axis: int) -> np.ndarray:
     IndexOutOfRangeError
         Naming the first offending index and where it stands.
     """
-    wrong = (indices < -size) | (indices >= size)
+    is_signed = indices.dtype in dtypes.SIGNED
+    wrong = indices >= size  # compared in the indices' own dtype: a uint64 may not fit int64
+    if is_signed:
+        wrong |= indices < -size
     if wrong.any():
         position = tuple(int(i) for i in np.argwhere(wrong)[0])
         at = f" at position {position if len(position) > 1 else position[0]}" if position else ""
@@ -47,88 +56,8 @@ def check_range(indices: np.ndarray, size: int, axis: int) -> np.ndarray:
             f"index {int(indices[position])}{at} is out of range for axis {axis} with size {size} (allowed: {allowed})",
             marks=[(0, axis)],
         )
-    return np.where(indices < 0, indices.astype(np.int64) + size, indices.astype(np.int64))
-
-
-# slice
-
-
-def _slice_canonical(types: tuple[TensorType, ...], slices: Any) -> dict[str, Any]:
-    shape = types[0].shape
-    if len(slices) != len(shape):
-        raise ArgumentError(f"slice takes one (start, stop, step) for each of the {len(shape)} axes, got {len(slices)}")
-    found: list[Any] = []
-    for (start, stop, step), size in zip(slices, shape, strict=True):
-        step = 1 if step is None else step
-        if step == 0:
-            raise ArgumentError("a slice's step cannot be 0")
-        if size is None:
-            found.append((start, stop, step))
-            continue
-        first, last, step = slice(start, stop, step).indices(size)
-        count = len(range(first, last, step))
-        if step < 0 and last < 0:
-            last = None  # beyond the first element
-        found.append((first, last, step) if count else (0, 0, 1))
-    return {"slices": tuple(found)}
-
-
-def _slice_shape(x: Shape, slices: Any) -> Shape:
-    return tuple(
-        None if size is None else len(range(*slice(*each).indices(size))) for size, each in zip(x, slices, strict=True)
-    )
-
-
-def _slice_gradient(g: Node, y: Node, x: Node, slices: Any) -> tuple[Node]:
-    return (slice_transpose(g, x, slices=slices),)
-
-
-def _one_further(slices: Any) -> Any:
-    return ((None, None, 1), *slices)
-
-
-def _slices(x: Shape, slices: Any) -> tuple[slice, ...]:
-    return tuple(slice(*each) for each in slices)
-
-
-slice_op = card(
-    "slice", "x", params={"slices": REQUIRED}, kind=MOVEMENT, public=False,
-    param_docs={"slices": "For each axis (start, stop, step), as Python's slices."}, summary="Select a slice on each axis.",
-    canonical=_slice_canonical, shape=_slice_shape, dtype=lambda x, slices: ((x,), x), linear="all",
-    reference=lambda x, slices: x[_slices(x.shape, slices)], gradient=_slice_gradient,
-    batch=lambda is_batched, x, slices: slice_op(x, slices=_one_further(slices)),
-    cases=[Case((5, 4), slices=((1, 4, 2), (None, None, None))), Case((5,), slices=((None, None, -1),)),
-           Case((5,), slices=((3, 0, -2),)), Case((4,), slices=((2, 2, 1),)), Case((), slices=())],
-    bad=[BadCase((5,), slices=((0, 2, 0),), error=ArgumentError, match="step cannot be 0"),
-         BadCase((5, 2), slices=((0, 2, 1),), error=ArgumentError, match="each of the 2 axes")],
-)  # fmt: skip
-
-
-def _slice_transpose_reference(g: np.ndarray, x: np.ndarray, slices: Any) -> np.ndarray:
-    result = np.zeros(x.shape, g.dtype)
-    result[_slices(x.shape, slices)] = g
-    return result
-
-
-def _batch_slice_transpose(is_batched: Sequence[bool], g: Node, x: Node, slices: Any) -> Node:
-    if not is_batched[1]:  # x gives nothing but its shape
-        x = ops.broadcast_to(ops.reshape(x, shape=(1, *x.shape)), shape=(g.shape[0], *x.shape))
-    if not is_batched[0]:
-        return ops.broadcast_to(slice_transpose(g, ops.take(x, np.int64(0), axis=0), slices=slices), shape=x.shape)
-    return slice_transpose(g, x, slices=_one_further(slices))
-
-
-slice_transpose = card(
-    "slice_transpose", "g x", params={"slices": REQUIRED}, kind=MOVEMENT, public=False,
-    param_docs={"slices": "For each axis (start, stop, step)."},
-    summary="Put a slice back into zeros of the shape of x: the transpose of `slice`.",
-    shape=lambda g, x, slices: x, dtype=lambda g, x, slices: ((g, x), g), reference=_slice_transpose_reference,
-    gradient=lambda g, y, s, x, slices: (slice_op(g, slices=slices), None),
-    tangent=lambda t, y, g, x, slices: None if t[0] is None else slice_transpose(t[0], x, slices=slices),
-    batch=_batch_slice_transpose,
-    cases=[Case((2, 4), (5, 4), slices=((1, 4, 2), (None, None, 1))), Case((5,), (5,), slices=((None, None, -1),))],
-    bad=[BadCase((2,), slices=(), error=ArgumentError, match="takes 2 inputs")],
-)  # fmt: skip
+    found = indices.astype(np.int64)
+    return np.where(found < 0, found + size, found) if is_signed else found
 
 
 # take: whole rows along one axis
@@ -143,7 +72,14 @@ def _take_reference(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray
 
 
 def _take_gradient(g: Node, y: Node, x: Node, indices: Node, axis: int) -> tuple[Node, None]:
-    return take_transpose(g, indices, x, axis=axis), None
+    rank = indices.ndim
+    order = (*range(axis, axis + rank), *range(axis), *range(axis + rank, g.ndim))
+    return scatter(zeros_like(x), moved(g, order), indices, axes=(axis,), mode="add"), None
+
+
+def moved(x: Node, order: Sequence[int]) -> Node:
+    """Permute the axes, where there is something to permute."""
+    return x if list(order) == sorted(order) else transpose(x, axes=tuple(order))
 
 
 def _batch_take(is_batched: Sequence[bool], x: Node, indices: Node, axis: int) -> Node:
@@ -151,14 +87,11 @@ def _batch_take(is_batched: Sequence[bool], x: Node, indices: Node, axis: int) -
         return take(x, indices, axis=axis + 1)
     if not is_batched[0]:
         y = take(x, indices, axis=axis)
-        return ops.transpose(y, axes=(axis, *[i for i in range(y.ndim) if i != axis]))
-    key = [ops.iota(shape=(x.shape[0],), axis=0, dtype=dtypes.int64), indices]
-    rest = indices.ndim - 1
-    rows = ops.reshape(key[0], shape=(x.shape[0], *[1] * rest))
-    moved = ops.transpose(x, axes=(0, axis + 1, *[i for i in range(1, x.ndim) if i != axis + 1]))
-    y = gather(moved, rows, indices, axes=(0, 1))  # (B, indices..., others)
-    front = list(range(rest + 1, rest + 1 + axis))
-    return ops.transpose(y, axes=(0, *front, *range(1, rest + 1), *range(rest + 1 + axis, y.ndim)))
+        return moved(y, (axis, *[i for i in range(y.ndim) if i != axis]))
+    rank = indices.ndim - 1
+    y = gather(x, batch_rows(sizes_of(x)[0], rank), indices, axes=(0, axis + 1))  # (B, indices..., others)
+    start = rank + 1
+    return moved(y, (0, *range(start, start + axis), *range(1, start), *range(start + axis, y.ndim)))
 
 
 take = card(
@@ -169,61 +102,136 @@ take = card(
     shape=lambda x, indices, axis: (*x[:axis], *indices, *x[axis + 1 :]), dtype=index_dtype,
     reference=_take_reference, gradient=_take_gradient, linear="first", batch=_batch_take,
     cases=[Case((5, 3), np.array([0, 2, -1, 2]), axis=0), Case((2, 4), np.array([[1, 0], [3, 3]]), axis=1),
-           Case((4,), np.array(2), axis=0), Case((4, 2), np.zeros((0,), np.int64), axis=0)],
+           Case((2, 3, 4), np.array([[1, 0], [2, 2]]), axis=1), Case((4,), np.array(2), axis=0),
+           Case((4, 2), np.zeros((0,), np.int64), axis=0), Case((4,), np.array([3], np.uint8), axis=-1)],
     bad=[BadCase((3, 4), np.array([0, 3]), axis=0, error=IndexOutOfRangeError, match="index 3 at position 1"),
+         BadCase((3, 4), np.array([[0, 1], [-5, 0]]), axis=1, error=IndexOutOfRangeError, match="allowed: -4 to 3"),
+         BadCase((0,), np.array(0), axis=0, error=IndexOutOfRangeError, match="the axis is empty"),
          BadCase((3, 4), (2,), axis=0, error=DTypeError, match="indices must be integers"),
          BadCase((3, 4), np.array([0]), axis=2, error=ArgumentError, match="out of range")],
 )  # fmt: skip
 
 
-def _take_transpose_reference(g: np.ndarray, indices: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
-    result = np.zeros(x.shape, dtypes.accumulator_of(g.dtype))
-    moved = np.moveaxis(result, axis, 0)
-    rows = check_range(indices, x.shape[axis], axis).reshape(-1)
-    count = indices.ndim
-    g = np.moveaxis(g, range(axis, axis + count), range(count)).reshape(rows.shape[0], *moved.shape[1:])
-    np.add.at(moved, rows, g)
+# How updates meet what is there.
+
+MODES = ("set", "add", "max", "min", "multiply")
+_UFUNCS: dict[str, Any] = {"add": np.add, "max": np.maximum, "min": np.minimum, "multiply": np.multiply}
+MODE_DOCS = "set, add, max, min or multiply: how a value meets what is there."
+MODE_NOTES = (
+    "Repeated positions: set keeps the last value, all other modes take every value. Gradients of max and min are shared "
+    "evenly at ties; a value that was overwritten has none."
+)
+
+
+def check_mode(mode: Any, dtype: DType) -> None:
+    """Refuse a way of combining that does not exist, or not for a dtype."""
+    if mode not in MODES:
+        raise ArgumentError(f"mode {mode!r} does not exist; the modes are {', '.join(MODES)}")
+    if mode in ("max", "min") and dtypes.is_complex(dtype):
+        raise DTypeError(f"mode {mode!r} needs an order, which {dtype.name} does not have")
+
+
+def combine(target: np.ndarray, key: Any, values: np.ndarray, mode: str) -> np.ndarray:
+    """Return a copy of an array with values put in at a key."""
+    wide = dtypes.accumulator_of(target.dtype)
+    result = target.astype(wide)
+    if mode == "set":
+        result[key] = values
+    else:
+        _UFUNCS[mode].at(result, key, values.astype(wide))
     return result
 
 
-def _batch_take_transpose(is_batched: Sequence[bool], g: Node, indices: Node, x: Node, axis: int) -> Node:
-    size = next(n.shape[0] for n, flag in zip((g, indices, x), is_batched, strict=True) if flag)
-
-    def full(node: Node, flag: bool) -> Node:
-        if flag:
-            return node
-        return ops.broadcast_to(ops.reshape(node, shape=(1, *node.shape)), shape=(size, *node.shape))
-
-    g, indices, x = (full(n, f) for n, f in zip((g, indices, x), is_batched, strict=True))
-    rest = indices.ndim - 1
-    rows = ops.reshape(ops.iota(shape=(size,), axis=0, dtype=dtypes.int64), shape=(size, *[1] * rest))
-    order = (0, axis + 1, *[i for i in range(1, x.ndim) if i != axis + 1])
-    moved = ops.transpose(x, axes=order)
-    inner = tuple(range(1 + axis, 1 + axis + rest))
-    g = ops.transpose(g, axes=(0, *inner, *[i for i in range(1, g.ndim) if i not in inner]))
-    y = scatter(zeros_like(moved), g, rows, indices, axes=(0, 1), mode="add")
-    return ops.transpose(y, axes=tuple(int(i) for i in np.argsort(order)))
+Select = Callable[[Node], Node]
+Put = Callable[[Node, Node, str], Node]
 
 
-take_transpose = card(
-    "take_transpose", "g indices x", params={"axis": REQUIRED}, kind=OTHER, public=False,
-    param_docs={"axis": "The axis that was indexed."},
-    summary="Add rows into zeros of the shape of x: the transpose of `take`.", canonical=lambda types, axis: {"axis": axis},
-    shape=lambda g, indices, x, axis: x, dtype=lambda g, indices, x, axis: ((g, indices, x), g),
-    reference=_take_transpose_reference, gradient=lambda t, y, g, indices, x, axis: (take(t, indices, axis=axis), None, None),
-    tangent=lambda t, y, g, indices, x, axis: None if t[0] is None else take_transpose(t[0], indices, x, axis=axis),
-    batch=_batch_take_transpose,
-    cases=[Case((4, 3), np.array([0, 2, -1, 2]), (5, 3), axis=0), Case((2, 2, 2), np.array([[1, 0], [3, 3]]), (2, 4), axis=1)],
-    bad=[BadCase((2, 2), np.array([0, 9]), (3, 2), axis=0, error=IndexOutOfRangeError, match="index 9 at position 1")],
-)  # fmt: skip
+class Shares:
+    """The derivative of an update: ``dy = dx * own + put(0, du * new, "add")``, with masks and factors for `own` and `new`.
+
+    Both modes of differentiation follow from it. A None says 1 everywhere.
+    """
+
+    def __init__(self, y: Node, x: Node, full: Node, mode: str, select: Select, put: Put, number: Node) -> None:
+        """`full` are the updates in the selected shape; `number` counts the indices, in a shape that broadcasts to it."""
+        self.own_mask: Node | None = None
+        self.new_mask: Node | None = None
+        self.own: Node | None = None
+        self.new: Node | None = None
+        if mode == "set":
+            nobody = full_like(x, -1, dtypes.int64)
+            last = put(nobody, broadcast_to(number, sizes_of(full)), "set")
+            self.own_mask = ops.equal(last, as_node(-1, dtypes.int64))
+            self.new_mask = ops.equal(select(last), number)
+        elif mode in ("max", "min"):
+            self.own_mask = ops.equal(x, y)
+            self.new_mask = ops.equal(full, select(y))
+            winners = put(ops.cast(self.own_mask, dtype=y.dtype), ops.cast(self.new_mask, dtype=y.dtype), "add")
+            one = as_node(1, y.dtype)
+            self.own = one / ops.maximum(winners, one)  # none where a value is NaN
+            self.new = select(self.own)
+        elif mode == "multiply":
+            self._multiply(x, full, select, put)
+
+    def _multiply(self, x: Node, full: Node, select: Select, put: Put) -> None:
+        """The factor of a value is the product of all others at its place, also where some are 0."""
+        zero, one = as_node(0, full.dtype), as_node(1, full.dtype)
+        is_zero = ops.equal(full, zero)
+        safe = ops.where(is_zero, one, full)
+        ones, nothing = full_like(x, 1), full_like(x, 0, dtypes.int64)
+        self.own = put(ones, full, "multiply")
+        rest = select(put(ones, safe, "multiply")) / safe
+        zeros = select(put(nothing, ops.cast(is_zero, dtype=dtypes.int64), "add"))
+        others = zeros - ops.cast(is_zero, dtype=dtypes.int64)
+        self.new = select(x) * ops.where(ops.equal(others, as_node(0, dtypes.int64)), rest, zero)
+
+    def of_own(self, t: Node, conjugate: bool) -> Node:
+        """Multiply by the share of what was there."""
+        return _weighted(t, self.own_mask, self.own, conjugate)
+
+    def of_new(self, t: Node, conjugate: bool) -> Node:
+        """Multiply by the share of the updates."""
+        return _weighted(t, self.new_mask, self.new, conjugate)
+
+
+def _weighted(t: Node, mask: Node | None, factor: Node | None, conjugate: bool) -> Node:
+    if factor is not None:
+        t = t * (ops.conj(factor) if conjugate and dtypes.is_complex(factor.dtype) else factor)
+    return t if mask is None else ops.where(mask, t, as_node(0, t.dtype))
+
+
+def _push(tangents: Sequence[Node | None], x: Node, full: Node, shares: Shares, put: Put) -> Node | None:
+    """Forward mode of an update; the tangent of the updates broadcasts to the selected shape."""
+    tx, tu = tangents
+    if tx is None and tu is None:
+        return None
+    own = zeros_like(x) if tx is None else shares.of_own(tx, False)
+    return own if tu is None else put(own, shares.of_new(widened(tu, full), False), "add")
+
+
+def widened(updates: Node, like: Node) -> Node:
+    """Broadcast updates to the selected shape."""
+    return broadcast_to(updates, sizes_of(like))
+
+
+def counted(sizes: Sequence[Any]) -> Node:
+    """Return the numbers 0, 1, 2 ... in row-major order in a shape given by sizes."""
+    total: Any = 1
+    for size in sizes:
+        total = size * total
+    static, dynamic = split_sizes((total,))
+    return reshape(record(ops.iota, dynamic, (static, 0, dtypes.int64)), tuple(sizes))
 
 
 # along an axis
 
 
-def _along_shape(x: Shape, indices: Shape, *_: Shape, axis: int, **__: Any) -> Shape:
+def _along_shape(x: Shape, indices: Shape, *, axis: int) -> Shape:
     if len(x) != len(indices):
-        raise ShapeError(f"indices need the rank of x: {len(indices)} against {len(x)}")
+        raise ShapeError(
+            f"indices need the rank of x: they have {len(indices)} axes, x has {len(x)}",
+            marks=[(1, i) for i in range(len(indices))], hint="st.take(x, indices, axis=axis) selects whole rows",
+        )  # fmt: skip
     result = []
     for i, (size, own) in enumerate(zip(x, indices, strict=True)):
         if i != axis and size != own and 1 not in (size, own) and None not in (size, own):
@@ -233,11 +241,7 @@ def _along_shape(x: Shape, indices: Shape, *_: Shape, axis: int, **__: Any) -> S
 
 
 def _along_key(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[Any, ...]:
-    shape = [max(a, b) if i != axis else b for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True))]
-    shape = [
-        0 if 0 in (a, b) and i != axis else s
-        for i, (s, a, b) in enumerate(zip(shape, x.shape, indices.shape, strict=True))
-    ]
+    shape = list(_along_shape(x.shape, indices.shape, axis=axis))
     grid: list[Any] = []
     for i, size in enumerate(x.shape):
         if i == axis:
@@ -249,13 +253,17 @@ def _along_key(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[Any, ...]
 
 
 def _batch_along(is_batched: Sequence[bool], x: Node, indices: Node, axis: int) -> Node:
-    x = x if is_batched[0] else ops.reshape(x, shape=(1, *x.shape))
-    indices = indices if is_batched[1] else ops.reshape(indices, shape=(1, *indices.shape))
+    x, indices = (v if mark else reshape(v, (1, *sizes_of(v))) for v, mark in zip((x, indices), is_batched, strict=True))
     return take_along_axis(x, indices, axis=axis + 1)
 
 
 def _along_gradient(g: Node, y: Node, x: Node, indices: Node, axis: int) -> tuple[Node, None]:
-    return scatter_along_axis(zeros_like(x), indices, g, axis=axis, mode="add"), None
+    wide = [
+        own if size == 1 and i != axis else size
+        for i, (size, own) in enumerate(zip(sizes_of(x), sizes_of(indices), strict=True))
+    ]  # x is repeated where the indices are more
+    into = zeros_like(x) if tuple(wide) == x.shape else broadcast_to(as_node(0, x.dtype), tuple(wide))
+    return sum_to(scatter_along_axis(into, indices, g, axis=axis, mode="add"), x), None
 
 
 take_along_axis = card(
@@ -263,108 +271,112 @@ take_along_axis = card(
     param_docs={"axis": "The axis that is indexed."},
     summary="Select one element for each index along an axis; other axes are matched and broadcast.",
     notes="Negative indices count from the end; an index out of range is an error.", canonical=_take_canonical,
-    shape=_along_shape, dtype=index_dtype, linear="first", gradient=_along_gradient, batch=_batch_along,
+    shape=_along_shape, dtype=index_dtype, linear="first", batch=_batch_along,
+    gradient=_along_gradient,
     reference=lambda x, indices, axis: x[_along_key(x, indices, axis)],
     cases=[Case((3, 4), np.array([[0], [3], [-1]]), axis=1), Case((3, 4), np.array([[2, 0, 1, 1]]), axis=0),
-           Case((4,), np.array([1, 1, 0]))],
+           Case((4,), np.array([1, 1, 0])), Case((1, 4), np.array([[0, 1], [2, 3]]), axis=1),
+           Case((3, 0), np.zeros((3, 0), np.int64), axis=0)],
     bad=[BadCase((3, 4), np.array([[4]]), axis=1, error=IndexOutOfRangeError, match="index 4 at position (0, 0)"),
-         BadCase((3, 4), np.array([0]), axis=1, error=ShapeError, match="need the rank of x")],
+         BadCase((3, 4), np.array([0]), axis=1, error=ShapeError, match="need the rank of x"),
+         BadCase((3, 4), np.zeros((2, 1), int), axis=1, error=ShapeError, match="axis 0 of x has size 3"),
+         BadCase((3,), (3,), error=DTypeError, match="indices must be integers")],
 )  # fmt: skip
 
-MODES = ("set", "add", "max", "min")
-_UFUNCS: dict[str, Any] = {"add": np.add, "max": np.maximum, "min": np.minimum}
 
-
-def check_mode(mode: Any) -> None:
-    """Refuse a way of combining that does not exist."""
-    if mode not in MODES:
-        raise ArgumentError(f"mode {mode!r} does not exist; the modes are {', '.join(MODES)}")
-
-
-def combine(target: np.ndarray, key: Any, values: np.ndarray, mode: str) -> np.ndarray:
-    """Return a copy of `target` with values put in at `key`."""
-    wide = dtypes.accumulator_of(target.dtype) if mode == "add" else target.dtype
-    result = target.astype(wide)
-    if mode == "set":
-        result[key] = values
-    else:
-        _UFUNCS[mode].at(result, key, values)
-    return result
-
-
-def _scatter_along_dtype(x: DType, indices: DType, updates: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
-    index_dtype(x, indices)
+def _scatter_along_dtype(x: DType, indices: DType, updates: DType, axis: int, mode: str) -> Any:
+    check_indices((indices,))
+    check_mode(mode, x)
     return (x, indices, x), x
+
+
+def _check_updates(updates: Shape, selected: Shape, position: int) -> None:
+    """Refuse updates that do not broadcast to what they meet."""
+    offset = len(selected) - len(updates)
+    bad = [
+        (position, axis)
+        for axis, size in enumerate(updates)
+        if offset >= 0 and size not in (1, None, selected[offset + axis]) and selected[offset + axis] is not None
+    ]
+    if offset < 0 or bad:
+        marks = bad or [(position, axis) for axis in range(-offset)]
+        raise ShapeError(f"updates of shape {updates} do not broadcast to the selected shape {selected}", marks=marks)
 
 
 def _scatter_along_shape(x: Shape, indices: Shape, updates: Shape, axis: int, mode: str) -> Shape:
     selected = _along_shape(x, indices, axis=axis)
-    if broadcast(selected, updates) != selected and None not in (*selected, *updates):
-        raise ShapeError(
-            f"updates {updates} do not broadcast to the selected {selected}", marks=[(2, 0)] if updates else []
-        )
+    for i, (size, own) in enumerate(zip(x, indices, strict=True)):
+        if i != axis and size == 1 and own not in (1, None):
+            raise ShapeError(f"axis {i} of x has size 1, of the indices {own}", marks=[(0, i), (1, i)])
+    _check_updates(updates, selected, 2)
     return x
 
 
-def _scatter_along_canonical(types: tuple[TensorType, ...], axis: Any, mode: str) -> dict[str, Any]:
-    check_mode(mode)
-    return {"axis": check_axis(axis, types[0].ndim), "mode": mode}
+def _scatter_along_reference(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, axis: int, mode: str) -> np.ndarray:
+    _scatter_along_shape(x.shape, indices.shape, updates.shape, axis, mode)
+    return combine(x, _along_key(x, indices, axis), updates, mode)
 
 
-def scatter_pull(g: Node, y: Node, x: Node, updates: Node, select: Any, put_zero: Any, mode: str) -> tuple[Node, Node]:
-    """The gradients of a scatter with respect to the target and the updates, the latter before summing broadcasts."""
-    if mode == "add":
-        return g, select(g)
-    if mode == "set":
-        return put_zero(g), select(g)
-    zero = g * 0
-    from_x = ops.where(ops.equal(x, y), g, zero)
-    chosen = select(g)
-    return from_x, ops.where(ops.equal(select(y), updates), chosen, chosen * 0)
+def _along_shares(y: Node, x: Node, indices: Node, updates: Node, axis: int, mode: str) -> tuple[Any, ...]:
+    def select(t: Node) -> Node:
+        return take_along_axis(t, indices, axis=axis)
+
+    def put(t: Node, u: Node, how: str) -> Node:
+        return scatter_along_axis(t, indices, u, axis=axis, mode=how)
+
+    like = select(x)
+    full = widened(updates, like)
+    number = counted([size if i == axis else 1 for i, size in enumerate(sizes_of(indices))])
+    return select, put, full, Shares(y, x, full, mode, select, put, number)
 
 
 def _scatter_along_gradient(g: Node, y: Node, x: Node, indices: Node, updates: Node, axis: int, mode: str) -> Any:
-    gx, gu = scatter_pull(
-        g, y, x, updates, lambda t: take_along_axis(t, indices, axis=axis),
-        lambda t: scatter_along_axis(t, indices, updates * 0, axis=axis, mode="set"), mode,
-    )  # fmt: skip
-    return gx, None, sum_to(gu, updates)
+    select, _, _, shares = _along_shares(y, x, indices, updates, axis, mode)
+    return shares.of_own(g, True), None, sum_to(shares.of_new(select(g), True), updates)
+
+
+def _scatter_along_tangent(t: Any, y: Node, x: Node, indices: Node, updates: Node, axis: int, mode: str) -> Node | None:
+    _, put, full, shares = _along_shares(y, x, indices, updates, axis, mode)
+    return _push((t[0], t[2]), x, full, shares, put)
 
 
 def _batch_scatter_along(
     is_batched: Sequence[bool], x: Node, indices: Node, updates: Node, axis: int, mode: str
 ) -> Node:
-    size = next(n.shape[0] for n, flag in zip((x, indices, updates), is_batched, strict=True) if flag)
-    if not is_batched[0]:
-        x = ops.broadcast_to(ops.reshape(x, shape=(1, *x.shape)), shape=(size, *x.shape))
-    indices = indices if is_batched[1] else ops.reshape(indices, shape=(1, *indices.shape))
-    missing = x.ndim - updates.ndim - (0 if is_batched[2] else 1)
-    if is_batched[2]:
-        updates = ops.reshape(updates, shape=(size, *[1] * missing, *updates.shape[1:]))
+    size = batch_size(is_batched, (x, indices, updates))
+    rank = x.ndim - is_batched[0]
+    x = x if is_batched[0] else repeated(x, size)
+    indices = indices if is_batched[1] else reshape(indices, (1, *sizes_of(indices)))
+    updates = lift_rank(updates, rank) if is_batched[2] else updates
     return scatter_along_axis(x, indices, updates, axis=axis + 1, mode=mode)
 
 
 scatter_along_axis = card(
-    "scatter_along_axis", "x indices updates", params={"axis": -1, "mode": "set"}, kind=OTHER, aliases=["put_along_axis"],
-    param_docs={"axis": "The axis that is indexed.", "mode": "set, add, max or min: how a value meets what is there."},
-    summary="Put values in at one index each along an axis.",
-    notes="Repeated indices: add, max and min take all of them, set the last one.",
-    canonical=_scatter_along_canonical, shape=_scatter_along_shape, dtype=_scatter_along_dtype,
-    reference=lambda x, indices, updates, axis, mode: combine(x, _along_key(x, indices, axis), updates, mode),
-    gradient=_scatter_along_gradient, batch=_batch_scatter_along,
-    cases=[Case((3, 4), np.array([[0], [3], [-1]]), (3, 1), axis=1), Case((3, 4), np.array([[2, 0, 1, 1]]), (1, 4), axis=0, mode="add"),
-           Case((4,), np.array([1, 3, 1]), (3,), mode="add"), Case((4,), np.array([1, 3]), (2,), mode="max")],
+    "scatter_along_axis", "x indices updates", params={"axis": -1, "mode": "set"}, kind=OTHER,
+    aliases=["put_along_axis"], param_docs={"axis": "The axis that is indexed.", "mode": MODE_DOCS},
+    summary="Put values in at one index each along an axis.", notes=MODE_NOTES, canonical=lambda types, axis, mode: {
+        "axis": check_axis(axis, types[0].ndim), "mode": mode},
+    shape=_scatter_along_shape, dtype=_scatter_along_dtype, reference=_scatter_along_reference,
+    gradient=_scatter_along_gradient, tangent=_scatter_along_tangent, batch=_batch_scatter_along,
+    cases=[Case((3, 4), np.array([[0], [3], [-1]]), (3, 1), axis=1),
+           Case((3, 4), np.array([[2, 0, 1, 1]]), (1, 4), axis=0, mode="add"),
+           Case((4,), np.array([1, 3, 1]), (3,), mode="add"), Case((4,), np.array([1, 3, 1]), (3,)),
+           Case((4,), np.array([1, 3]), (2,), mode="max"), Case((3, 2), np.array([[1], [0], [1]]), (), axis=1, mode="min"),
+           Case((4,), np.array([1, 3, 1]), (3,), mode="multiply"), Case((2, 3), np.zeros((2, 0), int), (2, 0), axis=1)],
     bad=[BadCase((4,), np.array([4]), (1,), error=IndexOutOfRangeError, match="index 4"),
-         BadCase((4,), np.array([1]), (1,), mode="mean", error=ArgumentError, match="mode 'mean' does not exist")],
+         BadCase((4,), np.array([1]), (1,), mode="mean", error=ArgumentError, match="mode 'mean' does not exist"),
+         BadCase((4,), np.array([1]), (2,), error=ShapeError, match="do not broadcast to the selected shape (1,)"),
+         BadCase((1, 4), np.array([[1], [1]]), (), axis=1, error=ShapeError, match="axis 0 of x has size 1"),
+         BadCase(np.ones(2, np.complex64), np.array([1]), (1,), mode="max", error=DTypeError, match="needs an order")],
 )  # fmt: skip
 
 
-# several index arrays at once
+# several index tensors at once
 
 
-def _check_axes_param(types: tuple[TensorType, ...], axes: Any, extra: int) -> tuple[int, ...]:
+def _check_axes(types: tuple[TensorType, ...], axes: Any, extra: int) -> tuple[int, ...]:
     found = tuple(check_axis(axis, types[0].ndim, "axes") for axis in axes)
-    if len(set(found)) != len(found) or len(found) != len(types) - extra:
+    if not found or len(set(found)) != len(found) or len(found) != len(types) - extra:
         raise ArgumentError(f"axes {axes} must name one axis for each of the {len(types) - extra} index tensors")
     return found
 
@@ -376,101 +388,119 @@ def _gather_shape(x: Shape, *indices: Shape, axes: tuple[int, ...]) -> Shape:
 def _gather_key(
     x: np.ndarray, indices: Sequence[np.ndarray], axes: tuple[int, ...]
 ) -> tuple[np.ndarray, tuple[Any, ...]]:
-    moved = np.moveaxis(x, axes, range(len(axes)))
-    return moved, tuple(check_range(i, x.shape[a], a) for i, a in zip(indices, axes, strict=True))
+    front = np.moveaxis(x, axes, range(len(axes)))
+    return front, tuple(check_range(i, x.shape[a], a) for i, a in zip(indices, axes, strict=True))
 
 
 def _gather_reference(x: np.ndarray, *indices: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    moved, key = _gather_key(x, indices, axes)
-    return moved[key]
+    front, key = _gather_key(x, indices, axes)
+    return front[key]
 
 
 def _batch_gather(is_batched: Sequence[bool], x: Node, *indices: Node, axes: tuple[int, ...]) -> Node:
-    rank = max(i.ndim - flag for i, flag in zip(indices, is_batched[1:], strict=True))
-    sizes = [i.shape[0] for i, flag in zip((x, *indices), is_batched, strict=True) if flag]
-    aligned = [
-        ops.reshape(i, shape=(i.shape[0], *[1] * (rank + 1 - i.ndim), *i.shape[1:])) if flag else i
-        for i, flag in zip(indices, is_batched[1:], strict=True)
-    ]
+    marks = is_batched[1:]
+    rank = max(i.ndim - mark for i, mark in zip(indices, marks, strict=True))
+    if not any(marks):
+        y = gather(x, *indices, axes=tuple(a + 1 for a in axes))  # (indices..., B, others)
+        return moved(y, (rank, *range(rank), *range(rank + 1, y.ndim)))
+    aligned = [lift_rank(i, rank) if mark else i for i, mark in zip(indices, marks, strict=True)]
     if not is_batched[0]:
         return gather(x, *aligned, axes=axes)
-    rows = ops.reshape(ops.iota(shape=(sizes[0],), axis=0, dtype=dtypes.int64), shape=(sizes[0], *[1] * rank))
-    return gather(x, rows, *aligned, axes=(0, *[a + 1 for a in axes]))
+    return gather(x, batch_rows(sizes_of(x)[0], rank), *aligned, axes=(0, *[a + 1 for a in axes]))
 
 
 gather = card(
     "gather", "x *indices", params={"axes": REQUIRED}, kind=OTHER, public=False,
     param_docs={"axes": "The axis of x that each index tensor selects from."},
     summary="Select by several integer tensors, broadcast together; their axes come first in the result.",
-    canonical=lambda types, axes: {"axes": _check_axes_param(types, axes, 1)}, shape=_gather_shape, dtype=index_dtype,
+    notes="Negative indices count from the end; an index out of range is an error.",
+    canonical=lambda types, axes: {"axes": _check_axes(types, axes, 1)}, shape=_gather_shape, dtype=index_dtype,
     reference=_gather_reference, linear="first", batch=_batch_gather,
     gradient=lambda g, y, x, *indices, axes: (
         scatter(zeros_like(x), g, *indices, axes=axes, mode="add"), *[None] * len(indices)),
-    cases=[Case((3, 4), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)), Case((3, 4, 2), np.array([[0], [1]]), np.array([1, 2]), axes=(2, 0))],
+    cases=[Case((3, 4), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)),
+           Case((3, 4, 2), np.array([[0], [1]]), np.array([1, 2]), axes=(2, 0)),
+           Case((3, 4), np.array(1), axes=(1,)), Case((3, 0), np.zeros((0, 2), int), axes=(0,))],
     bad=[BadCase((3, 4), np.array([3]), axes=(0,), error=IndexOutOfRangeError, match="index 3"),
+         BadCase((3, 4), np.array([0, 1]), np.array([0, 1, 2]), axes=(0, 1), error=ShapeError, match="do not broadcast"),
          BadCase((3, 4), np.array([0]), axes=(0, 0), error=ArgumentError, match="one axis for each")],
 )  # fmt: skip
 
 
 def _scatter_canonical(types: tuple[TensorType, ...], axes: Any, mode: str) -> dict[str, Any]:
-    check_mode(mode)
-    return {"axes": _check_axes_param(types, axes, 2), "mode": mode}
+    return {"axes": _check_axes(types, axes, 2), "mode": mode}
 
 
 def _scatter_shape(x: Shape, updates: Shape, *indices: Shape, axes: tuple[int, ...], mode: str) -> Shape:
-    selected = _gather_shape(x, *indices, axes=axes)
-    if len(updates) > len(selected) or broadcast(selected, updates) != selected and None not in (*selected, *updates):
-        raise ShapeError(
-            f"updates {updates} do not broadcast to the selected {selected}", marks=[(1, 0)] if updates else []
-        )
+    _check_updates(updates, _gather_shape(x, *indices, axes=axes), 1)
     return x
 
 
-def _scatter_rule(x: DType, updates: DType, *indices: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
-    index_dtype(x, *indices)
-    return (x, x, *indices), x
+def _scatter_dtype(x: DType, updates: DType, *indices: DType, axes: Any, mode: str) -> Any:
+    check_indices(indices, 2)
+    check_mode(mode, x)
+    return update_dtype(x, updates, *indices)
 
 
 def _scatter_reference(
     x: np.ndarray, updates: np.ndarray, *indices: np.ndarray, axes: tuple[int, ...], mode: str
 ) -> np.ndarray:
-    moved, key = _gather_key(x, indices, axes)
-    return np.moveaxis(combine(moved, key, updates, mode), range(len(axes)), axes)
+    front, key = _gather_key(x, indices, axes)
+    _check_updates(updates.shape, _gather_shape(x.shape, *[i.shape for i in indices], axes=axes), 1)
+    return np.moveaxis(combine(front, key, updates, mode), range(len(axes)), axes)
+
+
+def _scatter_shares(
+    y: Node, x: Node, updates: Node, indices: Sequence[Node], axes: tuple[int, ...], mode: str
+) -> tuple[Any, ...]:
+    def select(t: Node) -> Node:
+        return gather(t, *indices, axes=axes)
+
+    def put(t: Node, u: Node, how: str) -> Node:
+        return scatter(t, u, *indices, axes=axes, mode=how)
+
+    like = select(x)
+    full = widened(updates, like)
+    others = x.ndim - len(axes)
+    number = counted([*sizes_of(like)[: like.ndim - others], *[1] * others])
+    return select, put, full, Shares(y, x, full, mode, select, put, number)
 
 
 def _scatter_gradient(g: Node, y: Node, x: Node, updates: Node, *indices: Node, axes: Any, mode: str) -> Any:
-    gx, gu = scatter_pull(
-        g, y, x, updates, lambda t: gather(t, *indices, axes=axes),
-        lambda t: scatter(t, updates * 0, *indices, axes=axes, mode="set"), mode,
-    )  # fmt: skip
-    return gx, sum_to(gu, updates), *[None] * len(indices)
+    if mode == "add":
+        return g, sum_to(gather(g, *indices, axes=axes), updates), *[None] * len(indices)
+    select, _, _, shares = _scatter_shares(y, x, updates, indices, axes, mode)
+    return shares.of_own(g, True), sum_to(shares.of_new(select(g), True), updates), *[None] * len(indices)
+
+
+def _scatter_tangent(t: Any, y: Node, x: Node, updates: Node, *indices: Node, axes: Any, mode: str) -> Node | None:
+    _, put, full, shares = _scatter_shares(y, x, updates, indices, axes, mode)
+    return _push(t[:2], x, full, shares, put)
 
 
 def _batch_scatter(is_batched: Sequence[bool], x: Node, updates: Node, *indices: Node, axes: Any, mode: str) -> Node:
-    size = next(n.shape[0] for n, flag in zip((x, updates, *indices), is_batched, strict=True) if flag)
-    if not is_batched[0]:
-        x = ops.broadcast_to(ops.reshape(x, shape=(1, *x.shape)), shape=(size, *x.shape))
-    rank = max(i.ndim - flag for i, flag in zip(indices, is_batched[2:], strict=True))
-    rows = ops.reshape(ops.iota(shape=(size,), axis=0, dtype=dtypes.int64), shape=(size, *[1] * rank))
-    aligned = [
-        ops.reshape(i, shape=(i.shape[0], *[1] * (rank + 1 - i.ndim), *i.shape[1:])) if flag else i
-        for i, flag in zip(indices, is_batched[2:], strict=True)
-    ]
+    size = batch_size(is_batched, (x, updates, *indices))
+    marks = is_batched[2:]
+    x = x if is_batched[0] else repeated(x, size)
+    rank = max(i.ndim - mark for i, mark in zip(indices, marks, strict=True))
+    aligned = [lift_rank(i, rank) if mark else i for i, mark in zip(indices, marks, strict=True)]
     if is_batched[1]:
-        full = rank + x.ndim - 1 - len(axes)
-        updates = ops.reshape(updates, shape=(size, *[1] * (full + 1 - updates.ndim), *updates.shape[1:]))
-    return scatter(x, updates, rows, *aligned, axes=(0, *[a + 1 for a in axes]), mode=mode)
+        updates = lift_rank(updates, rank + x.ndim - 1 - len(axes))
+    return scatter(x, updates, batch_rows(size, rank), *aligned, axes=(0, *[a + 1 for a in axes]), mode=mode)
 
 
 scatter = card(
     "scatter", "x updates *indices", params={"axes": REQUIRED, "mode": "set"}, kind=OTHER, public=False,
-    param_docs={"axes": "The axis of x that each index tensor selects.", "mode": "set, add, max or min."},
-    summary="Put values in at positions given by several integer tensors, broadcast together.",
-    notes="Repeated positions: add, max and min take all of them, set the last one.", canonical=_scatter_canonical,
-    shape=_scatter_shape, dtype=_scatter_rule, reference=_scatter_reference, gradient=_scatter_gradient,
-    batch=_batch_scatter,
-    cases=[Case((3, 4), (2,), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)), Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,), mode="add"),
-           Case((3, 4), (), np.array([1]), axes=(1,), mode="max")],
+    param_docs={"axes": "The axis of x that each index tensor selects.", "mode": MODE_DOCS},
+    summary="Put values in at positions given by several integer tensors, broadcast together.", notes=MODE_NOTES,
+    canonical=_scatter_canonical, shape=_scatter_shape, dtype=_scatter_dtype, reference=_scatter_reference,
+    gradient=_scatter_gradient, tangent=_scatter_tangent, batch=_batch_scatter,
+    cases=[Case((3, 4), (2,), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)),
+           Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,), mode="add"), Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,)),
+           Case((3, 4), (), np.array([1]), axes=(1,), mode="max"), Case((4,), (3,), np.array([1, 1, 0]), axes=(0,), mode="min"),
+           Case((2, 3), (2, 1, 2), np.array([[0], [0]]), axes=(1,), mode="multiply"), Case((2,), (0,), np.zeros(0, int), axes=(0,))],
     bad=[BadCase((3, 4), (4,), np.array([3]), axes=(0,), error=IndexOutOfRangeError, match="index 3"),
-         BadCase((3, 4), (5,), np.array([1]), axes=(0,), error=ShapeError, match="do not broadcast")],
+         BadCase((3, 4), (5,), np.array([1]), axes=(0,), error=ShapeError, match="do not broadcast"),
+         BadCase((3, 4), (1, 1, 4), np.array([1]), axes=(0,), error=ShapeError, match="selected shape (1, 4)"),
+         BadCase((3, 4), (4,), np.array([1]), axes=(0,), mode="mean", error=ArgumentError, match="does not exist")],
 )  # fmt: skip
