@@ -18,7 +18,7 @@ nodes plus the number of replacements, which is bounded.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,19 +107,22 @@ class Rule:
         Why the replacement is equal, and better.
     condition : callable, optional
         ``condition(match) -> bool``.
+    of_constants : bool
+        Whether all inputs of the root must be constants.
     """
 
-    __slots__ = ("build", "condition", "name", "pattern", "reason")
+    __slots__ = ("build", "condition", "name", "of_constants", "pattern", "reason")
 
     def __init__(
         self, name: str, pattern: P, build: Callable[[Match], Node | None], reason: str,
-        condition: Callable[[Match], bool] | None = None,
+        condition: Callable[[Match], bool] | None = None, of_constants: bool = False,
     ) -> None:  # fmt: skip
         self.name = name
         self.pattern = pattern
         self.build = build
         self.reason = reason
         self.condition = condition
+        self.of_constants = of_constants
 
     def __repr__(self) -> str:
         return f"<Rule {self.name}: {self.pattern!r}>"
@@ -156,10 +159,13 @@ def _match(pattern: Any, node: Node, found: Match) -> bool:
     return value is not None and bool(value == pattern)
 
 
+_FILLABLE = frozenset({"constant", "broadcast_to", "reshape"})
+
+
 def fill_value(node: Node) -> Any:
     """Return the number that a constant (or a constant that is broadcast or reshaped) is filled with, or None."""
     while node.op is not CONSTANT:
-        if node.op.name not in ("broadcast_to", "reshape"):
+        if node.op.name not in _FILLABLE:
             return None
         node = node.inputs[0]
     value = node.value
@@ -171,8 +177,24 @@ def fill_value(node: Node) -> Any:
     return first
 
 
+FILLED = "#"
+
+
+def _needs(pattern: P) -> tuple[str | None, ...]:
+    """Say what the inputs of a pattern's root must be: an op, a constant that is filled with a number, or anything."""
+    needs: list[str | None] = []
+    for arg in pattern.args:
+        if isinstance(arg, P):
+            needs.append(arg.ops[0] if arg.ops[0] != "*" else None)
+        elif isinstance(arg, C):
+            needs.append(CONSTANT.name)
+        else:
+            needs.append(None if isinstance(arg, str) else FILLED)
+    return tuple(needs)
+
+
 class RuleSet:
-    """Rules made ready for the driver: variants of their patterns by the op of the root.
+    """Rules made ready for the driver.
 
     Parameters
     ----------
@@ -180,28 +202,43 @@ class RuleSet:
         The order is the priority.
     """
 
-    __slots__ = ("_always", "_by_op", "rules")
+    __slots__ = ("_by_op", "_candidates", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._by_op: dict[str, list[tuple[P, Rule]]] | None = None
-        self._always: list[tuple[P, Rule]] = []
+        self._candidates: dict[tuple[str, ...], tuple[tuple[P, Rule], ...]] = {}
         names = [rule.name for rule in self.rules]
         doubled = {name for name in names if names.count(name) > 1}
         if doubled:
             raise ValueError(f"two rules have the same name: {', '.join(sorted(doubled))}")
 
-    def index(self) -> tuple[dict[str, list[tuple[P, Rule]]], list[tuple[P, Rule]]]:
-        """Return the rules by the op of the root, and those for any op; worked out when first asked for."""
+    def candidates(self, names: tuple[str, ...]) -> tuple[tuple[P, Rule], ...]:
+        """Return the variants of patterns that may match, given the name of a node's op and those of its inputs."""
+        found = self._candidates.get(names)
+        if found is None:
+            if len(self._candidates) >= 8192:
+                self._candidates.clear()
+            found = self._candidates[names] = tuple(self._select(names[0], names[1:]))
+        return found
+
+    def _select(self, op: str, inputs: tuple[str, ...]) -> Iterator[tuple[P, Rule]]:
         if self._by_op is None:
-            by_op: dict[str, list[tuple[P, Rule]]] = {}
-            always: list[tuple[P, Rule]] = []
+            self._by_op = {}
             for rule in self.rules:
                 for variant in rule.pattern.variants():
-                    op = variant.ops[0]
-                    (always if op == "*" else by_op.setdefault(op, [])).append((variant, rule))
-            self._always, self._by_op = always, by_op
-        return self._by_op, self._always
+                    self._by_op.setdefault(variant.ops[0], []).append((variant, rule))
+        for pattern, rule in (*self._by_op.get(op, ()), *self._by_op.get("*", ())):
+            needs = _needs(pattern)
+            if needs and len(needs) != len(inputs):
+                continue
+            if rule.of_constants and any(own != CONSTANT.name for own in inputs):
+                continue
+            if all(
+                need is None or own == need or (need == FILLED and own in _FILLABLE)
+                for need, own in zip(needs, inputs, strict=False)
+            ):
+                yield pattern, rule
 
 
 class Outcome:
@@ -264,7 +301,7 @@ class _Driver:
     """The state of one rewriting."""
 
     def __init__(self, rules: RuleSet, size: int) -> None:
-        self.by_op, self.always = rules.index()
+        self.rules = rules
         self.final: dict[Node, Node] = {}  # node -> what stands for it in the result
         self.made: dict[Any, Node] = {}  # what is computed -> the one node that does
         self.fired: dict[str, int] = {}
@@ -339,34 +376,29 @@ class _Driver:
 
     def apply(self, node: Node) -> Node | None:
         """Return what the first rule that matches builds, or None."""
-        op = node.op
-        if not isinstance(op, Op):
+        if not isinstance(node.op, Op) or self.budget <= 0:
             return None
-        rows = self.by_op.get(op.name)
-        if rows is not None:
-            found = self.first(rows, node)
-            if found is not None:
-                return found
-        return self.first(self.always, node) if self.always else None
-
-    def first(self, rows: list[tuple[P, Rule]], node: Node) -> Node | None:
-        """Return what the first of some rules builds."""
-        if self.budget <= 0:
-            return None
-        for pattern, rule in rows:
+        for pattern, rule in self.rules.candidates((node.op.name, *[source.op.name for source in node.inputs])):
             found = match(pattern, node)
-            if found is None or (rule.condition is not None and not rule.condition(found)):
-                continue
-            result = rule.build(found)
-            if result is None or result is node:
-                continue
-            if result.type != node.type:
-                raise GraphError(f"the rule {rule.name} replaces {node!r} by {result!r}, which has another type")
-            self.adopt(result, node)
-            self.fired[rule.name] = self.fired.get(rule.name, 0) + 1
-            self.budget -= 1
-            return result
+            if found is not None:
+                result = self.build(rule, found, node)
+                if result is not None:
+                    return result
         return None
+
+    def build(self, rule: Rule, found: Match, node: Node) -> Node | None:
+        """Return what a rule builds for a match, checked, or None if it declines."""
+        if rule.condition is not None and not rule.condition(found):
+            return None
+        result = rule.build(found)
+        if result is None or result is node:
+            return None
+        if result.type != node.type:
+            raise GraphError(f"the rule {rule.name} replaces {node!r} by {result!r}, which has another type")
+        self.adopt(result, node)
+        self.fired[rule.name] = self.fired.get(rule.name, 0) + 1
+        self.budget -= 1
+        return result
 
     def adopt(self, result: Node, root: Node) -> None:
         """Give what a rule has built the source and the layer path of what it replaces."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from septet.base.errors import SeptetError
 from septet.graph.graph import Graph
-from septet.graph.node import CONSTANT, Node, constant
+from septet.graph.node import Node, constant
 from septet.graph.reference import compute
 from septet.graph.rewrite import Match, Outcome, P, Rule, RuleSet, rewrite
 from septet.graph.types import TensorType
@@ -24,9 +24,6 @@ def _fold(m: Match) -> Node | None:
     inputs = node.inputs
     if not inputs:
         return None
-    for source in inputs:
-        if source.op is not CONSTANT:
-            return None
     if op.has_effect or op.is_immediate or op.is_higher_order or op.name in ("callback", *_REPEATS):
         return None
     if not isinstance(node.type, TensorType) or not node.type.is_known:
@@ -44,7 +41,7 @@ def _fold(m: Match) -> Node | None:
     return constant(value.copy() if value.base is not None else value, source=node.source)
 
 
-FOLD = Rule("fold_constants", P("*"), _fold, "it depends on constants only, so it is a constant")
+FOLD = Rule("fold_constants", P("*"), _fold, "it depends on constants only, so it is a constant", of_constants=True)
 
 _SET = RuleSet([FOLD])
 
