@@ -256,6 +256,8 @@ def evaluate(node: Node) -> None:
 def record(op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...] = ()) -> Node:
     """Make the node of an op: check the types, convert the inputs where the dtype rule says so, note the source."""
     flags = 0
+    slot: Any
+    keys: Any
     if len(inputs) == 2:
         a, b = inputs
         slot = (params, a.type, b.type)
@@ -330,7 +332,7 @@ def cast_to(node: Node, dtype: DType) -> Node:
     """Convert a node to a dtype; a scalar constant is converted at once."""
     if node.dtype == dtype:
         return node
-    if node.value is not None and node.type.shape == () and not node.inputs and node.flags == 0:
+    if node.value is not None and node.tensor_type.shape == () and not node.inputs and node.flags == 0:
         return constant(node.value.astype(dtype))
     return record(_registry["cast"], (node,), (dtype,))
 

@@ -12,7 +12,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape, check_axes, check_axis
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, as_node, as_nodes, card, explain_call, function, ops
+from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, as_nodes, card, explain_call, function, ops
 from septet.graph.types import TensorType
 from septet.ops.rules import promoting
 from septet.ops.shaping import broadcast_to, reshape, sizes_of, transpose
@@ -71,7 +71,7 @@ def _concat_dtype(*given: DType, **_: Any) -> Any:
     return promoting()(*given)
 
 
-concatenate_op = card(
+concatenate_op: Op = card(
     "concatenate", "*tensors", params={"axis": 0}, kind=MOVEMENT, public=False, summary="Join tensors along an axis.",
     param_docs={"axis": "The axis along which they are joined."}, canonical=_concat_canonical, shape=_concat_shape,
     dtype=_concat_dtype, reference=lambda *x, axis: np.concatenate(x, axis=axis), gradient=_concat_gradient, linear="all",
@@ -133,7 +133,7 @@ def stack(tensors: Sequence[Any], /, axis: int = 0) -> Node:
     if not nodes:
         raise ArgumentError("stack needs at least one tensor")
     shapes = {n.shape for n in nodes}
-    if len(shapes) > 1 and all(n.type.is_known for n in nodes):
+    if len(shapes) > 1 and all(n.tensor_type.is_known for n in nodes):
         raise explain_call(ShapeError(f"shapes differ: {sorted(map(str, shapes))}"), "stack", ("*tensors",), nodes)
     place = check_axis(axis, nodes[0].ndim + 1)
     return concatenate([expand_dims(n, place) for n in nodes], axis=place)
@@ -203,7 +203,7 @@ def _pad_reference(x: np.ndarray, widths: Any, value: Any) -> np.ndarray:
     return np.pad(x, [(max(low, 0), max(high, 0)) for low, high in widths], constant_values=value)
 
 
-pad_op = card(
+pad_op: Op = card(
     "pad", "x", params={"widths": REQUIRED, "value": 0}, kind=MOVEMENT, public=False,
     param_docs={"widths": "(low, high) for each axis; negative widths crop.", "value": "What is put there."},
     summary="Put a constant around a tensor.", canonical=_pad_canonical, shape=_pad_shape,

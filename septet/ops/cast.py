@@ -9,7 +9,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, REQUIRED, Case, card
+from septet.graph.op import ELEMENTWISE, REQUIRED, Case, Op, card
 from septet.graph.types import TensorType
 from septet.ops.rules import same_shape
 
@@ -31,7 +31,7 @@ def _gradient(g: Node, y: Node, x: Node, dtype: DType) -> tuple[Node | None]:
     return (cast(g, dtype=x.dtype),)
 
 
-cast = card(
+cast: Op = card(
     "cast", "x", params={"dtype": REQUIRED}, kind=ELEMENTWISE,
     param_docs={"dtype": "The dtype to convert to."},
     summary="Convert to another dtype.",

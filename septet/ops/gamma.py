@@ -48,7 +48,8 @@ def _attempt(seed: Array, elements: Array, attempt: int) -> list[Array]:
     draw = [int(own[1]) & 0xFFFFFFFF, int(own[1]) >> 32]
     blocks = (2 * elements.astype(np.uint64))[:, None] + np.arange(2, dtype=np.uint64)  # (N, 2)
     counter = np.empty((*blocks.shape, 4), np.uint32)
-    counter[..., 0], counter[..., 1] = blocks & np.uint64(0xFFFFFFFF), blocks >> np.uint64(32)
+    low: Any = blocks
+    counter[..., 0], counter[..., 1] = low & np.uint64(0xFFFFFFFF), low >> np.uint64(32)
     counter[..., 2], counter[..., 3] = draw
     words = philox.philox4x32(counter, key).astype(np.uint64)  # (N, 2, 4)
     longs = (words[..., 0::2] | (words[..., 1::2] << np.uint64(32))).reshape(-1, 4)

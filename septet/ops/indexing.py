@@ -12,7 +12,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, as_node, card, ops, record
+from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, Op, as_node, card, ops, record
 from septet.graph.types import TensorType
 from septet.ops.shaping import broadcast_to, full_like, reshape, sizes_of, split_sizes, sum_to, transpose, zeros_like
 from septet.ops.slicing import batch_rows, batch_size, lift_rank, repeated, update_dtype
@@ -94,7 +94,7 @@ def _batch_take(is_batched: Sequence[bool], x: Node, indices: Node, axis: int) -
     return moved(y, (0, *range(start, start + axis), *range(1, start), *range(start + axis, y.ndim)))
 
 
-take = card(
+take: Op = card(
     "take", "x indices", params={"axis": REQUIRED}, kind=MOVEMENT, public=False,
     param_docs={"axis": "The axis that is indexed."},
     summary="Select rows along an axis by integer indices of any shape.",
@@ -241,7 +241,7 @@ def _along_shape(x: Shape, indices: Shape, *, axis: int) -> Shape:
 
 
 def _along_key(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[Any, ...]:
-    shape = list(_along_shape(x.shape, indices.shape, axis=axis))
+    shape: Any = _along_shape(x.shape, indices.shape, axis=axis)
     grid: list[Any] = []
     for i, size in enumerate(x.shape):
         if i == axis:
@@ -266,7 +266,7 @@ def _along_gradient(g: Node, y: Node, x: Node, indices: Node, axis: int) -> tupl
     return sum_to(scatter_along_axis(into, indices, g, axis=axis, mode="add"), x), None
 
 
-take_along_axis = card(
+take_along_axis: Op = card(
     "take_along_axis", "x indices", params={"axis": -1}, kind=OTHER,
     param_docs={"axis": "The axis that is indexed."},
     summary="Select one element for each index along an axis; other axes are matched and broadcast.",
@@ -351,7 +351,7 @@ def _batch_scatter_along(
     return scatter_along_axis(x, indices, updates, axis=axis + 1, mode=mode)
 
 
-scatter_along_axis = card(
+scatter_along_axis: Op = card(
     "scatter_along_axis", "x indices updates", params={"axis": -1, "mode": "set"}, kind=OTHER,
     aliases=["put_along_axis"], param_docs={"axis": "The axis that is indexed.", "mode": MODE_DOCS},
     summary="Put values in at one index each along an axis.", notes=MODE_NOTES, canonical=lambda types, axis, mode: {
@@ -409,7 +409,7 @@ def _batch_gather(is_batched: Sequence[bool], x: Node, *indices: Node, axes: tup
     return gather(x, batch_rows(sizes_of(x)[0], rank), *aligned, axes=(0, *[a + 1 for a in axes]))
 
 
-gather = card(
+gather: Op = card(
     "gather", "x *indices", params={"axes": REQUIRED}, kind=OTHER, public=False,
     param_docs={"axes": "The axis of x that each index tensor selects from."},
     summary="Select by several integer tensors, broadcast together; their axes come first in the result.",
@@ -489,7 +489,7 @@ def _batch_scatter(is_batched: Sequence[bool], x: Node, updates: Node, *indices:
     return scatter(x, updates, batch_rows(size, rank), *aligned, axes=(0, *[a + 1 for a in axes]), mode=mode)
 
 
-scatter = card(
+scatter: Op = card(
     "scatter", "x updates *indices", params={"axes": REQUIRED, "mode": "set"}, kind=OTHER, public=False,
     param_docs={"axes": "The axis of x that each index tensor selects.", "mode": MODE_DOCS},
     summary="Put values in at positions given by several integer tensors, broadcast together.", notes=MODE_NOTES,

@@ -208,15 +208,15 @@ def select(x: Node, p: Plan) -> Node:
     if order != sorted(order):
         y = transpose(y, axes=tuple(order))
     if p.dropped or ("new",) in p.layout:
-        sizes = iter(sizes_of(y))
+        rest = iter(sizes_of(y))
         final: list[Any] = []
         for entry in layout:
             if entry == ("new",):
                 final.append(1)
             elif entry == ("tensors",):
-                final.extend(next(sizes) for _ in range(rank))
+                final.extend(next(rest) for _ in range(rank))
             else:
-                final.append(next(sizes))
+                final.append(next(rest))
         y = reshape(y, tuple(final))
     return y
 
@@ -263,15 +263,15 @@ def _met(x: Node, value: Node, mode: str) -> Node:
 
 def _scatter(x: Node, p: Plan, value: Node, mode: str) -> Node:
     """Put a value in at a key: every selected element has one place in the flattened tensor."""
-    if not x.type.is_known:
+    if not x.tensor_type.is_known:
         raise ShapeError("an update needs known sizes", marks=[(0, i) for i, s in enumerate(x.shape) if s is None])
     if all(t.value is not None for t in p.tensors.values()):
-        places = select(as_node(np.arange(x.type.size or 0).reshape(x.shape)), p)
+        places = select(as_node(np.arange(x.tensor_type.size or 0).reshape(x.shape)), p)
         if places.value is None:
             evaluate(places)
         index = as_node(places.value)
     else:
-        index = select(ops.reshape(ops.iota(shape=(x.type.size,)), shape=x.shape), p)
+        index = select(ops.reshape(ops.iota(shape=(x.tensor_type.size,)), shape=x.shape), p)
     if value.ndim > index.ndim:
         extra = value.ndim - index.ndim
         if any(size != 1 for size in value.shape[:extra]):

@@ -127,7 +127,7 @@ def in_dtype(op: Op, x: Any, dtype: Any, **params: Any) -> Node:
     return cast_to(op(cast_to(x, dtype), **params), dtype)
 
 
-sum = card(
+sum: Op = card(
     "sum", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, public=False,
     summary="Sum over axes.", notes="Booleans and integers are summed in 64 bits; the short floats in float32.",
     canonical=canonical_axes, shape=reduced_shape, dtype=sum_dtype, reference=accumulating(np.sum), linear="all",
@@ -181,7 +181,7 @@ def _prod_gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdims: b
     return (g,)
 
 
-prod = card(
+prod: Op = card(
     "prod", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, public=False,
     summary="Multiply over axes.",
     notes="Booleans and integers are multiplied in 64 bits; the short floats in float32.",
@@ -237,7 +237,7 @@ def _mean_gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdims: b
     return (expand(mean_of_count(g, count_of(x, axis)), x, axis, keepdims),)
 
 
-mean = card(
+mean: Op = card(
     "mean", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["mean"],
     summary="Average over axes.",
     notes="Integers become the default float; the short floats are summed in float32. The mean of no elements is NaN.",
@@ -285,7 +285,7 @@ EXTREMUM_BAD = [
 ]  # fmt: skip
 EXTREMUM_NOTES = "NaN if an element is NaN. Equal elements share the gradient."
 
-max = card(
+max: Op = card(
     "max", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["max", "amax"], aliases=["amax"],
     summary="Return the largest element over axes.", notes=EXTREMUM_NOTES,
     canonical=canonical_axes, shape=extremum_shape, dtype=keeping(BOOL, INTEGER, FLOAT), reference=_extremum(np.max),
@@ -293,7 +293,7 @@ max = card(
     cases=REDUCTION_CASES, bad=EXTREMUM_BAD,
 )  # fmt: skip
 
-min = card(
+min: Op = card(
     "min", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["min", "amin"], aliases=["amin"],
     summary="Return the smallest element over axes.", notes=EXTREMUM_NOTES,
     canonical=canonical_axes, shape=extremum_shape, dtype=keeping(BOOL, INTEGER, FLOAT), reference=_extremum(np.min),
@@ -320,7 +320,7 @@ def _logsumexp_gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdi
     return (ops.multiply(keep(g, x, axis, keepdims), weights),)
 
 
-logsumexp = card(
+logsumexp: Op = card(
     "logsumexp", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["logsumexp"],
     summary="Return log(sum(exp(x))) over axes, without overflow.",
     notes="Elements and whole rows of minus infinity stand for zeros: they give minus infinity, and no gradient.",
@@ -339,7 +339,7 @@ def _truth_dtype(x: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
     return (x,), dtypes.bool_
 
 
-any = card(
+any: Op = card(
     "any", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["any"],
     summary="Tell whether any element over axes is true (not zero).", notes="NaN is true; False for no elements.",
     canonical=canonical_axes, shape=reduced_shape, dtype=_truth_dtype, no_gradient="the result is a truth value",
@@ -347,7 +347,7 @@ any = card(
     batch=same_axes("any"), cases=[*REDUCTION_CASES, *EMPTY_CASES], bad=REDUCTION_BAD,
 )  # fmt: skip
 
-all = card(
+all: Op = card(
     "all", "x", params=PARAMS, param_docs=PARAM_DOCS, kind=REDUCTION, methods=["all"],
     summary="Tell whether all elements over axes are true (not zero).", notes="NaN is true; True for no elements.",
     canonical=canonical_axes, shape=reduced_shape, dtype=_truth_dtype, no_gradient="the result is a truth value",
@@ -421,12 +421,12 @@ _POSITION: dict[str, Any] = {
             BadCase(np.array([1j]), error=DTypeError, match="not defined for dtype complex128")],
 }  # fmt: skip
 
-argmax = card(
+argmax: Op = card(
     "argmax", "x", summary="Return the position of the largest element.", methods=["argmax"],
     reference=_position(np.argmax), batch=_batch_position("argmax"), **_POSITION,
 )  # fmt: skip
 
-argmin = card(
+argmin: Op = card(
     "argmin", "x", summary="Return the position of the smallest element.", methods=["argmin"],
     reference=_position(np.argmin), batch=_batch_position("argmin"), **_POSITION,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape, as_shape, check_axis, count
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, as_node, card, function, ops, record
+from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
 from septet.graph.types import TensorType
 
 
@@ -33,7 +33,7 @@ def split_sizes(sizes: Any, name: str = "shape") -> tuple[Shape, tuple[Node, ...
     dynamic: list[Node] = []
     for size in sizes:
         if isinstance(size, Node):
-            if size.type.shape != () or not dtypes.is_integer(size.dtype):
+            if size.tensor_type.shape != () or not dtypes.is_integer(size.dtype):
                 raise ArgumentError(f"{name}: a size is an integer scalar, got {size.type!r}")
             if size.value is not None:
                 static.append(int(size.value))
@@ -56,7 +56,7 @@ def sized_dtype(x: DType, *sizes: DType, **_: Any) -> tuple[tuple[DType, ...], D
     return (x, *sizes), x
 
 
-size_of = card(
+size_of: Op = card(
     "size_of", "x", params={"axis": REQUIRED}, param_docs={"axis": "The axis."}, summary="Return the size of one axis as an int64 scalar.",
     canonical=lambda types, axis: {"axis": check_axis(axis, types[0].ndim)},
     shape=lambda x, axis: (), dtype=lambda x, axis: ((x,), dtypes.int64), public=False,
@@ -107,7 +107,7 @@ def _reshape_reference(x: np.ndarray, *sizes: Any, shape: Shape) -> np.ndarray:
 def _batch_reshape(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Shape) -> Node:
     if any(is_batched[1:]):
         raise ArgumentError("reshape: sizes cannot differ within a batch")
-    if -1 in shape and x.type.is_known:
+    if -1 in shape and x.tensor_type.is_known:
         rest = count([size for size in shape if size != -1])
         own = count(x.shape[1:])
         if own is not None and rest:
@@ -118,14 +118,18 @@ def _batch_reshape(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Sha
     return reshape_op(x, *sizes, shape=(batch, *shape))
 
 
-reshape_op = card(
+def _reshape_gradient(g: Node, y: Node, x: Node, *sizes: Node, shape: Shape) -> tuple[Any, ...]:
+    return reshape(g, sizes_of(x)), *[None] * len(sizes)
+
+
+reshape_op: Op = card(
     "reshape", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False,
     param_docs={"shape": "The new sizes; one may be -1, which is worked out from the others; None takes a size input."},
     summary="Give the elements, in row-major order, another shape.",
     canonical=_reshape_canonical,
     shape=lambda x, *sizes, shape: tuple(None if size == -1 else size for size in shape),
     dtype=sized_dtype, reference=_reshape_reference, linear="first",
-    gradient=lambda g, y, x, *sizes, shape: (reshape(g, sizes_of(x)), *[None] * len(sizes)),
+    gradient=_reshape_gradient,
     tangent=lambda t, y, x, *sizes, shape: reshape_op(t[0], *sizes, shape=shape),
     batch=_batch_reshape,
     cases=[Case((3, 4), shape=(2, 6)), Case((3, 4), shape=(-1,)), Case((0, 3), shape=(3, 0)), Case((), shape=(1, 1))],
@@ -193,7 +197,7 @@ def _batch_broadcast(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: S
     return broadcast_op(aligned, *sizes, shape=(own[0], *shape))
 
 
-broadcast_op = card(
+broadcast_op: Op = card(
     "broadcast_to", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False,
     param_docs={"shape": "The shape to repeat to; None takes a size input."},
     summary="Repeat along new axes and axes of size 1.",
@@ -246,7 +250,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(int(axis) for axis in np.argsort(axes))
 
 
-transpose = card(
+transpose: Op = card(
     "transpose", "x", params={"axes": None}, kind=MOVEMENT, methods=["transpose"], aliases=["permute"],
     param_docs={"axes": "The old axis for each new one; None reverses the axes."},
     summary="Permute the axes.", canonical=_transpose_canonical,

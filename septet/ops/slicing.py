@@ -12,7 +12,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, as_node, card, function, ops, record
+from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, as_node, card, function, ops, record, Op
 from septet.graph.types import TensorType
 from septet.ops.shaping import broadcast_to, fill_sizes, reshape, sizes_of, split_sizes, zeros_like
 
@@ -84,7 +84,7 @@ def _one_further(slices: Slices) -> Slices:
     return ((None, None, 1), *slices)
 
 
-slice_op = card(
+slice_op: Op = card(
     "slice", "x", params={"slices": REQUIRED}, kind=MOVEMENT, public=False,
     param_docs={"slices": "For each axis (start, stop, step), with the meaning of Python's slices."},
     summary="Select a slice on each axis.", canonical=_slice_canonical, shape=_slice_shape,
@@ -122,7 +122,8 @@ def _update_shape(x: Shape, update: Shape, slices: Slices) -> Shape:
 
 def _update_reference(x: np.ndarray, update: np.ndarray, slices: Slices) -> np.ndarray:
     result = x.copy()
-    part = result[(*_key(slices), ...)]  # the dots: a view, for scalars too
+    key: Any = (*_key(slices), ...)
+    part = result[key]  # the dots: a view, for scalars too
     _check_fits(update.shape, part.shape)
     part[...] = update
     return result
@@ -139,7 +140,7 @@ def update_dtype(x: DType, update: DType, *others: DType, **_: Any) -> tuple[tup
     return (x, x, *others), x
 
 
-update_slice = card(
+update_slice: Op = card(
     "update_slice", "x update", params={"slices": REQUIRED}, kind=MOVEMENT, public=False,
     param_docs={"slices": "For each axis (start, stop, step), with the meaning of Python's slices."},
     summary="Replace a slice on each axis.", canonical=_slice_canonical, shape=_update_shape, dtype=update_dtype,
@@ -258,7 +259,7 @@ def _batch_dynamic(is_batched: Sequence[bool], x: Node, *scalars: Node, sizes: S
     return ops.gather(x, batch_rows(sizes_of(x)[0], rank), *grid, axes=tuple(range(rank + 1)))
 
 
-dynamic_slice = card(
+dynamic_slice: Op = card(
     "dynamic_slice", "x *scalars", params={"sizes": REQUIRED}, kind=OTHER, public=False,
     param_docs={"sizes": "The size on each axis; None takes a size input after the starts."},
     summary="Select a block of fixed size at starts that are tensors.",
@@ -324,7 +325,7 @@ def _batch_dynamic_update(is_batched: Sequence[bool], x: Node, update: Node, *st
     return ops.scatter(x, update, batch_rows(size, rank), *grid, axes=tuple(range(rank + 1)))
 
 
-dynamic_update_slice = card(
+dynamic_update_slice: Op = card(
     "dynamic_update_slice", "x update *starts", kind=OTHER, public=False,
     summary="Replace a block at starts that are tensors.",
     notes="A negative start counts from the end. A block that leaves the tensor is an error: it is never moved.",

@@ -123,7 +123,7 @@ class Generator:
         """Return the state of the next draw and move on by one."""
         if context.trace is not None:
             node = self.state.node
-            self.state.assign(Tensor(node + constant(np.array([0, 1], np.uint64))))  # type: ignore[operator]
+            self.state.assign(Tensor(node + constant(np.array([0, 1], np.uint64))))
             return node
         with self._lock:
             state = self.state.current()

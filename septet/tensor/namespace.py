@@ -236,8 +236,8 @@ def install() -> dict[str, dict[str, Any]]:
     _install_comparison("__ne__", "not_equal")
     functions = all_functions()
     _GET, _SET = functions["get_item"].call, functions["set_item"].call
-    Tensor.__getitem__ = _get_item  # type: ignore[attr-defined]
-    Tensor.__setitem__ = _set_item  # type: ignore[attr-defined]
+    setattr(Tensor, "__getitem__", _get_item)  # noqa: B010  (the class declares no such method)
+    setattr(Tensor, "__setitem__", _set_item)  # noqa: B010
     Tensor.T = property(lambda self: Tensor(record(get("transpose"), (self.node,), (None,))))  # type: ignore[attr-defined]
     Tensor.mT = property(lambda self: spaces[""]["matrix_transpose"](self))  # type: ignore[attr-defined]
     Tensor.real = property(lambda self: Tensor(get("real")(self.node)))  # type: ignore[attr-defined]

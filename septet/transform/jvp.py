@@ -151,6 +151,7 @@ def _diagonal(node: Node, tangents: Sequence[Any]) -> Node | None:
         if t is None:
             continue
         is_complex = dtypes.is_complex(t.dtype)
+        assert node.op.gradient is not None
         pulled = node.op.gradient(ops.conj(t) if is_complex else t, node, *node.inputs, **words)[position]
         if pulled is not None:
             pulled = ops.conj(pulled) if is_complex else pulled

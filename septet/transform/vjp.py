@@ -130,7 +130,7 @@ def grad(cost: Node, wrt: Sequence[Node], *, allow_unused: bool = False) -> list
     GradientError
         If the cost is not a real scalar, or does not depend on a node.
     """
-    if (cost.type.is_known and cost.type.size != 1) or cost.ndim > 0:
+    if (cost.tensor_type.is_known and cost.tensor_type.size != 1) or cost.ndim > 0:
         raise GradientError(
             f"a gradient needs a scalar cost, this one is {cost.type!r} ({cost.op.name})",
             hint="reduce it with .sum() or .mean(), or use st.vjp or st.jacobian",
