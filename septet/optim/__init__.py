@@ -1,30 +1,40 @@
 """F7: optimizers."""
 
+from __future__ import annotations
+
 from septet.base.errors import ArgumentError
-from septet.base.text import nearest
-from septet.optim.adaptive import Adadelta, Adagrad, Adam, AdamW, RMSprop
+from septet.base.text import did_you_mean
+from septet.optim.adadelta import Adadelta
+from septet.optim.adagrad import Adagrad
+from septet.optim.adam import Adam, AdamW
 from septet.optim.optimizer import Optimizer
+from septet.optim.rmsprop import RMSprop
 from septet.optim.sgd import SGD
 
-BY_NAME = {
-    "sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "adagrad": Adagrad, "adadelta": Adadelta,
-}  # fmt: skip
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+}
 
 
 def by_name(name: str) -> type[Optimizer]:
-    """Return the optimizer class with a name such as "adam".
+    """Return the class of an optimizer's name, such as "adam".
 
     Raises
     ------
     ArgumentError
-        If there is none; the message names the nearest.
+        When there is no optimizer of that name.
     """
-    if name.lower() not in BY_NAME:
-        near = nearest(name.lower(), BY_NAME)
+    if not isinstance(name, str) or name.lower() not in OPTIMIZERS:
         raise ArgumentError(
-            f"there is no optimizer {name!r}; there are {', '.join(BY_NAME)}", hint=f"did you mean {near!r}?" if near else None
+            f"optimizer {name!r} does not exist.{did_you_mean(str(name), OPTIMIZERS)} "
+            f"The optimizers are {', '.join(OPTIMIZERS)}"
         )
-    return BY_NAME[name.lower()]
+    return OPTIMIZERS[name.lower()]
 
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "by_name"]
+__all__ = ["OPTIMIZERS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "by_name"]

@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 from septet.base.errors import ArgumentError
-from septet.graph.node import Node
-from septet.nn.module import Module
-from septet.optim.optimizer import Optimizer
-from septet.tensor.variable import Variable
+from septet.optim.optimizer import Optimizer, State
+from septet.tensor.tensor import Tensor
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum and Nesterov's variant.
+    """Subtract the gradient times the learning rate, with momentum where asked.
+
+    With momentum, ``v = momentum * v + g`` and ``p -= learning_rate * v``; with Nesterov's,
+    ``p -= learning_rate * (g + momentum * v)``.
 
     Parameters
     ----------
-    parameters : Module or iterable of Variable
+    parameters : iterable of Variable, or Module
     learning_rate : float
     momentum : float
-        ``v = momentum * v + g; p = p - rate * v`` (Polyak 1964).
+        At least 0 and below 1.
     nesterov : bool
-        ``p = p - rate * (g + momentum * v)`` (Sutskever et al. 2013).
     weight_decay : float
-        Added to the gradient, times the parameter.
+
+    Source
+    ------
+    I. Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013, with the learning
+    rate outside the velocity, as in torch.optim.SGD.
     """
 
     def __init__(
-        self, parameters: Module | Iterable[Variable], learning_rate: float = 0.01, momentum: float = 0.0,
-        nesterov: bool = False, weight_decay: float = 0.0,
+        self, parameters: Any, learning_rate: float = 0.01, momentum: float = 0.0, *, nesterov: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(parameters, learning_rate)
-        if not 0 <= momentum < 1:
-            raise ArgumentError(f"SGD: momentum must be in [0, 1), got {momentum}")
-        if nesterov and not momentum:
-            raise ArgumentError("SGD: nesterov needs a momentum")
-        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
-        self.slots = ("velocity",) if momentum else ()
+        self.momentum = self.number("momentum", momentum, 1)
+        self.nesterov = nesterov
+        if nesterov and not self.momentum:
+            raise ArgumentError("SGD: nesterov=True needs a momentum above 0")
+        self.slots = ("velocity",) if self.momentum else ()
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
 
-    def rule(self, p: Node, g: Node, state: dict[str, Node], rate: Node, step: Node) -> tuple[Node, dict[str, Node]]:
-        """Move against the gradient or the velocity."""
-        if self.weight_decay:
-            g = g + p * self.weight_decay
+    def update(
+        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: dict[str, Tensor]
+    ) -> tuple[Tensor, State]:
         if not self.momentum:
-            return p - rate * g, {}
-        velocity = state["velocity"] * self.momentum + g
-        direction = g + velocity * self.momentum if self.nesterov else velocity
-        return p - rate * direction, {"velocity": velocity}
+            return parameter - gradient * learning_rate, {}
+        velocity = state["velocity"] * self.momentum + gradient
+        direction = gradient + velocity * self.momentum if self.nesterov else velocity
+        return parameter - direction * learning_rate, {"velocity": velocity}
