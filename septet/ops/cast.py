@@ -8,8 +8,9 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import DType
+from septet.base.errors import DTypeError
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, REQUIRED, Case, Op, card
+from septet.graph.op import ELEMENTWISE, REQUIRED, BadCase, Case, Op, card
 from septet.graph.types import TensorType
 from septet.ops.rules import same_shape
 
@@ -40,4 +41,5 @@ cast: Op = card(
     reference=_reference, gradient=_gradient, linear="all",
     cases=[Case((3, 4), dtype="float32", gradient=False), Case((3,), dtype="float64"), Case((2, 0), dtype="float64"),
            Case((3,), dtype="int32", gradient=False), Case((3,), dtype="bool", gradient=False)],
+    bad=[BadCase((3,), dtype="float31", error=DTypeError, match="there is no dtype 'float31'")],
 )  # fmt: skip
