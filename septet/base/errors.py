@@ -1,7 +1,8 @@
 """The exceptions that users meet. Each class's docstring is its page: cause, example, fix.
 
-A rule (shape, dtype, argument) raises one of these with a short message. The recorder adds, once, the whole story: the op,
-every argument with its dtype, shape and origin, a marker under the axis at fault, the layer path and the user's line.
+A rule (shape, dtype, argument) raises one of these with a short message. The recorder adds, once, the whole story: the
+op, every argument with its dtype, shape and origin, a marker under the axis at fault, the layer path and the user's
+line.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ class ShapeError(SeptetError, ValueError):
     """Shapes do not fit together.
 
     Cause
-        An op was given tensors whose sizes break its shape rule: two sizes that neither agree nor are 1, a matrix product
-        whose inner sizes differ, a reshape that changes the number of elements.
+        An op was given tensors whose sizes break its shape rule: two sizes that neither agree nor are 1, a matrix
+        product whose inner sizes differ, a reshape that changes the number of elements.
 
     Example
         ``st.zeros((3, 4)) + st.zeros((5,))``: size 4 against size 5 on the last axis.
 
     Fix
-        Read the marked axes in the message. ``reshape``, ``expand_dims`` or ``transpose`` bring an axis where it belongs;
-        sizes are never guessed and losses never broadcast.
+        Read the marked axes in the message. ``reshape``, ``expand_dims`` or ``transpose`` bring an axis where it
+        belongs; sizes are never guessed and losses never broadcast.
     """
 
     code = "S101"
@@ -68,8 +69,8 @@ class DTypeError(SeptetError, TypeError):
     """Element types do not fit the op.
 
     Cause
-        The op is not defined for this dtype (a bit operation on floats, a square root of booleans), or two dtypes have no
-        common type.
+        The op is not defined for this dtype (a bit operation on floats, a square root of booleans), or two dtypes have
+        no common type.
 
     Example
         ``st.bitwise_and(st.ones(3), 1)``: a float has no bit operations.
@@ -101,8 +102,8 @@ class IndexOutOfRangeError(SeptetError, IndexError):
     """An index lies outside the axis that it selects from.
 
     Cause
-        An integer index (alone, in an array of indices, in ``take``, ``gather``, an embedding or a label of a loss) is at
-        least the size of the axis, or below minus the size. Septet never clamps and never wraps silently.
+        An integer index (alone, in an array of indices, in ``take``, ``gather``, an embedding or a label of a loss) is
+        at least the size of the axis, or below minus the size. Septet never clamps and never wraps silently.
 
     Example
         ``nn.Embedding(10, 4)(st.tensor([10]))``: rows 0 to 9 exist.
@@ -137,8 +138,8 @@ class GraphError(SeptetError, ValueError):
     """A graph is not what the caller says it is.
 
     Cause
-        An input of ``st.function`` is missing or not used, an update has another type than its variable, a graph text or
-        file is damaged, or a pass made an illegal graph (which is a defect of Septet).
+        An input of ``st.function`` is missing or not used, an update has another type than its variable, a graph text
+        or file is damaged, or a pass made an illegal graph (which is a defect of Septet).
 
     Fix
         The message names the node and where it was made.
@@ -155,8 +156,8 @@ class GradientError(SeptetError, ValueError):
         derivative (``argmax``, integer casts), or nothing on the path is tracked (``no_grad``, ``detach``, plain data).
 
     Fix
-        Reduce the cost (``.sum()``, ``.mean()``); make the leaf a ``st.Variable``; use ``allow_unused=True`` where a zero
-        gradient is meant; use ``st.custom_gradient`` to give an op the derivative that you want.
+        Reduce the cost (``.sum()``, ``.mean()``); make the leaf a ``st.Variable``; use ``allow_unused=True`` where a
+        zero gradient is meant; use ``st.custom_gradient`` to give an op the derivative that you want.
     """
 
     code = "S301"

@@ -67,9 +67,7 @@ def broadcast(*shapes: Shape) -> Shape:
             known = result[offset + axis]
             if size == known or size == 1:
                 continue
-            if known == 1:
-                result[offset + axis], origin[offset + axis] = size, position
-            elif known is None:
+            if known == 1 or known is None:
                 result[offset + axis], origin[offset + axis] = size, position
             elif size is not None:
                 other = origin[offset + axis]

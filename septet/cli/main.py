@@ -27,9 +27,15 @@ def septet() -> None:
 
 @septet.command()
 @click.argument("dataset", type=click.Choice(recipes.SETS))
-@click.option("--style", type=click.Choice(recipes.STYLES), default="fit", show_default=True, help="How to write the training.")
-@click.option("--epochs", type=click.IntRange(1), default=None, help="Passes over the data (digits: 15, fashion-mnist: 3).")
-@click.option("--batch-size", type=click.IntRange(1), default=None, help="Images in a batch (digits: 32, fashion-mnist: 128).")
+@click.option(
+    "--style", type=click.Choice(recipes.STYLES), default="fit", show_default=True, help="How to write the training."
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=None, help="Passes over the data (digits: 15, fashion-mnist: 3)."
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=None, help="Images in a batch (digits: 32, fashion-mnist: 128)."
+)
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights and the order of the data.")
 @click.option("--data", "folder", type=click.Path(), default=None, help="Folder with the data set's files.")
@@ -70,7 +76,9 @@ def train(
     _draw(out, log, model, held_out, names, dataset)
 
 
-def _draw(out: Path, log: list[dict[str, float]], model: nn.Module, held_out: Any, names: list[str], title: str) -> None:
+def _draw(
+    out: Path, log: list[dict[str, float]], model: nn.Module, held_out: Any, names: list[str], title: str
+) -> None:
     """Draw the learning curve and a page of predictions."""
     if log:
         st.view.plot_curves(log, out / "curves.png", title=f"{title}: learning curve")

@@ -38,7 +38,9 @@ def network(name: str) -> nn.Module:
     )
 
 
-def load(name: str, folder: str | None) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], list[str]]:
+def load(
+    name: str, folder: str | None
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], list[str]]:
     """Return training data, held-out data and the names of the classes."""
     if name == "digits":
         return st.data.load_digits(split="train"), st.data.load_digits(split="test"), [str(i) for i in range(10)]

@@ -1,1 +1,1 @@
-"""F1: nodes, the op card and its registry, graphs, rewriting, verification, printing, serialization. No concrete ops."""
+"""F1: nodes, the op card and its registry, graphs, rewriting, verification, printing, serialization. No concrete op."""

@@ -1,4 +1,4 @@
-"""The graph: a function from inputs to outputs, with updates of variables, as a set of nodes that nobody else changes."""
+"""The graph: a function from inputs to outputs, with updates of variables, as a set of nodes that no one changes."""
 
 from __future__ import annotations
 
@@ -166,7 +166,9 @@ class Graph:
                 elif node.op is SYMBOL:
                     data = (id(node),)
                 tracked = node.flags & TRACKED  # `no_grad` inside is part of what the graph means
-                rows.append((node.op.name, tuple(numbers[i] for i in node.inputs), node.params, node.type, tracked, data))
+                rows.append(
+                    (node.op.name, tuple(numbers[i] for i in node.inputs), node.params, node.type, tracked, data)
+                )
             rows.append(tuple(numbers[node] for node in self.roots))
             rows.append(tuple(id(v) for v, _ in self.updates))
             self._signature = tuple(rows)

@@ -1,7 +1,7 @@
 """The node: op, inputs, parameters, type. Everything in Septet is made of these.
 
-A node is immutable in what it means. One thing may happen to it once: it *settles*, that is, it becomes the constant that
-it is equal to, when its value has been computed and nobody needs to know how it was made.
+A node is immutable in what it means. One thing may happen to it once: it *settles*, that is, it becomes the constant
+that it is equal to, when its value has been computed and nobody needs to know how it was made.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ def by_name(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     if name not in BY_NAME:
         near = nearest(name, BY_NAME)
         raise ArgumentError(
-            f"there is no metric {name!r}; there are {', '.join(BY_NAME)}", hint=f"did you mean {near!r}?" if near else None
+            f"there is no metric {name!r}; there are {', '.join(BY_NAME)}",
+            hint=f"did you mean {near!r}?" if near else None,
         )
     return BY_NAME[name]

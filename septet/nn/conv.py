@@ -104,15 +104,21 @@ _PARAMETERS = """
 
 
 class Conv1D(_Conv):
-    __doc__ = "Correlate sequences with learned filters." + _PARAMETERS.format(axes=AXES[1])
+    """Correlate sequences with learned filters."""
+
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1])}"
     rank = 1
 
 
 class Conv2D(_Conv):
-    __doc__ = "Correlate images with learned filters." + _PARAMETERS.format(axes=AXES[2])
+    """Correlate images with learned filters."""
+
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2])}"
     rank = 2
 
 
 class Conv3D(_Conv):
-    __doc__ = "Correlate volumes with learned filters." + _PARAMETERS.format(axes=AXES[3])
+    """Correlate volumes with learned filters."""
+
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3])}"
     rank = 3

@@ -112,9 +112,7 @@ class LayerNorm(Module):
     J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", 2016, equation 4.
     """
 
-    def __init__(
-        self, axes: int = 1, epsilon: float = 1e-5, *, has_scale: bool = True, has_shift: bool = True
-    ) -> None:
+    def __init__(self, axes: int = 1, epsilon: float = 1e-5, *, has_scale: bool = True, has_shift: bool = True) -> None:
         self.axes = check_count("LayerNorm", "axes", axes)
         self.epsilon = float(epsilon)
         self.has_scale = has_scale

@@ -1,4 +1,4 @@
-"""`compile`: a Python function of tensors, traced once for each combination of argument types, then run as one program."""
+"""`compile`: a Python function of tensors, traced once for each combination of argument types, run as one program."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Compiled:
             else:
                 arrays.append(array)
                 slots.append(tensor_type(array.dtype, array.shape))
-        key = (structure, tuple(slots), context.mask, tuple((type(s) for s in slots)))
+        key = (structure, tuple(slots), context.mask, tuple(type(s) for s in slots))
         plan = self._plans.get(key)
         if plan is None:
             plan = self._trace(leaves, slots, structure, key)
@@ -186,9 +186,9 @@ def _describe(slots: list[Any]) -> str:
 def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = None) -> Any:
     """Compile a function of tensors as one graph: forward, backward and updates of variables together.
 
-    The function is run once, on symbols, for each new combination of dtypes and shapes of its tensor arguments and of values of
-    its other arguments. Assignments to variables (an optimizer's step, running statistics, random states) become part of the
-    compiled program.
+    The function is run once, on symbols, for each new combination of dtypes and shapes of its tensor arguments and of
+    values of its other arguments. Assignments to variables (an optimizer's step, running statistics, random states)
+    become part of the compiled program.
 
     Parameters
     ----------
@@ -203,8 +203,8 @@ def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = No
     Raises
     ------
     TracedValueError
-        If the function asks Python for the value of a tensor (``if``, ``float``, ``numpy``); the message names what to use
-        instead.
+        If the function asks Python for the value of a tensor (``if``, ``float``, ``numpy``); the message names what to
+        use instead.
 
     Examples
     --------
@@ -218,4 +218,3 @@ def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = No
     if call is None:
         return functools.partial(compile, optimize=optimize)
     return Compiled(call, optimize)
-

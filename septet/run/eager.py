@@ -22,7 +22,6 @@ from septet.tensor.tensor import Tensor, traced_error
 _lock = threading.RLock()
 
 
-
 def _is_known(node: Node) -> bool:
     return node.value is not None
 

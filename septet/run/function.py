@@ -153,7 +153,8 @@ def function(
         if not isinstance(given, Tensor) or given.node.op is not SYMBOL:
             raise GraphError(
                 f"{name}: input {position} is not a symbol but {given!r}",
-                hint='inputs are made by st.symbol("x", shape); an expression can be replaced by givens={expression: value}',
+                hint='inputs are made by st.symbol("x", shape); an expression can be replaced by '
+                "givens={expression: value}",
             )
     flat, structure = _flatten(outputs)
     update_pairs = _updates(updates, name)

@@ -64,7 +64,9 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     """
     check_device(device)
     if copy is False and not (isinstance(obj, Tensor) and (dtype is None or obj.dtype == dtypes.as_dtype(dtype))):
-        raise ValueError("asarray(copy=False): data is always copied into a tensor, so that it can never change behind it")
+        raise ValueError(
+            "asarray(copy=False): data is always copied into a tensor, so that it can never change behind it"
+        )
     return tensor(obj, dtype)
 
 

@@ -23,8 +23,8 @@ ROLES = ("parameter", "weight", "bias", "scale", "embedding", "statistic", "stat
 class Variable(Tensor):
     """A tensor that can be assigned to: parameters of models, running statistics, counters.
 
-    Reading a variable records the value that it has then: a later `assign` does not change what was recorded. In a symbolic
-    graph and inside `compile` a variable stands for the value that it has when the compiled function runs.
+    Reading a variable records the value that it has then: a later `assign` does not change what was recorded. In a
+    symbolic graph and inside `compile` a variable stands for the value that it has when the compiled function runs.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Variable(Tensor):
 
     @property
     def node(self) -> Node:  # type: ignore[override]
-        """The leaf that stands for the present value (inside a trace: for the value at run time, or the update so far)."""
+        """The leaf that stands for the present value (in a trace: for the value at run time, or the update so far)."""
         if context.trace is not None:
             return context.trace.read(self)
         leaf = self._leaf
@@ -140,7 +140,8 @@ class Variable(Tensor):
         """Take over an array of the right type without a copy; the caller gives it away."""
         if array.dtype != self.variable_type.dtype or array.shape != self.variable_type.shape:
             raise ShapeError(
-                f"variable {self.name!r} has type {self.variable_type!r}, the new value is {array.dtype.name}{array.shape}"
+                f"variable {self.name!r} has type {self.variable_type!r}, the new value is "
+                f"{array.dtype.name}{array.shape}"
             )
         array.flags.writeable = False
         self._value = array
@@ -173,4 +174,3 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         text = np.array2string(self.current(), separator=", ", threshold=20, edgeitems=2)
         return f"Variable({self.name!r}, {self.role}, {self.variable_type!r}, {text})"
-

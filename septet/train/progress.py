@@ -31,11 +31,13 @@ class Progress:
         if not self.stream.isatty():
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[values]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=Console(file=self.stream), transient=True,
+            TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=Console(file=self.stream), transient=True,
         )  # fmt: skip
         self._bar.start()
         self._task = self._bar.add_task("", total=self.steps, epoch=f"{epoch}/{self.epochs}", values="")
@@ -56,7 +58,9 @@ class Progress:
         self.stop()
         values = {k: v for k, v in row.items() if k not in ("epoch", "seconds")}
         seconds = seconds_text(row["seconds"])
-        print(f"epoch {int(row['epoch'])}/{self.epochs}  {values_text(values)}  {seconds}", file=self.stream, flush=True)
+        print(
+            f"epoch {int(row['epoch'])}/{self.epochs}  {values_text(values)}  {seconds}", file=self.stream, flush=True
+        )
 
 
 def values_text(values: dict[str, float]) -> str:

@@ -15,8 +15,8 @@ from septet.tensor.trace import Trace
 def close(outputs: Sequence[Node], arguments: Sequence[Node], start: int, name: str) -> tuple[Graph, list[Node]]:
     """Return the graph from arguments, and operands found on the way, to outputs; and the operands.
 
-    What was recorded before `start` is an operand, and so are variables, large constants and results of ops with effects,
-    which have happened already.
+    What was recorded before `start` is an operand, and so are variables, large constants and results of ops with
+    effects, which have happened already.
 
     Parameters
     ----------

@@ -76,7 +76,9 @@ class CustomGradient:
         handles = [Tensor(s) if dtypes.is_differentiable(s.dtype) else None for s in seeds]
         targets: list[Node] = []
         gradients: list[Node] = []
-        for argument, given in zip(arguments, _one_each(name, pull_back(tree.unflatten(structure, handles)), len(args)), strict=True):
+        for argument, given in zip(
+            arguments, _one_each(name, pull_back(tree.unflatten(structure, handles)), len(args)), strict=True
+        ):
             for node, g in argument.match(given):
                 targets.append(node)
                 gradients.append(g)
@@ -147,9 +149,9 @@ def custom_gradient(call: Callable[..., Any]) -> CustomGradient:
     Parameters
     ----------
     call : callable
-        Returns ``(value, pull_back)``: a tensor, or tuples, lists and dicts of them; and a function from one cotangent for each
-        part of the value to one gradient for each argument (None for none). Arguments by name carry no gradient. Without
-        the pull-back, `CustomGradient.defvjp` defines the gradient.
+        Returns ``(value, pull_back)``: a tensor, or tuples, lists and dicts of them; and a function from one cotangent
+        for each part of the value to one gradient for each argument (None for none). Arguments by name carry no
+        gradient. Without the pull-back, `CustomGradient.defvjp` defines the gradient.
 
     Returns
     -------
@@ -163,8 +165,8 @@ def custom_gradient(call: Callable[..., Any]) -> CustomGradient:
 
     Gradient
     --------
-    The one given. It can be differentiated again where it is made of differentiable functions; forward mode follows from it,
-    and so does batching. Tensors that the function takes from outside get no gradient.
+    The one given. It can be differentiated again where it is made of differentiable functions; forward mode follows
+    from it, and so does batching. Tensors that the function takes from outside get no gradient.
 
     Examples
     --------
@@ -189,8 +191,8 @@ def custom_gradient(call: Callable[..., Any]) -> CustomGradient:
 def remat(call: Callable[..., Any]) -> Callable[..., Any]:
     """Compute the inside of a function again for its gradient, instead of keeping it.
 
-    Only the arguments, the results, and what the function takes from outside (variables too, which get their gradients) live
-    until the gradient is computed. This saves memory and costs time: one more run of the function.
+    Only the arguments, the results, and what the function takes from outside (variables too, which get their gradients)
+    live until the gradient is computed. This saves memory and costs time: one more run of the function.
 
     Parameters
     ----------
@@ -242,4 +244,3 @@ def remat(call: Callable[..., Any]) -> Callable[..., Any]:
         return tree.unflatten(shape, [Tensor(part) for part in items(node)])
 
     return function
-

@@ -34,7 +34,9 @@ def check_argnums(name: str, argnums: int | Sequence[int], count: int) -> tuple[
         raise ArgumentError(f"{name}: argnums must be an int or several ints, got {argnums!r}")
     for argnum in wanted:
         if not -count <= argnum < count:
-            raise ArgumentError(f"{name}: argnums {argnum}, but the function was called with {count} positional arguments")
+            raise ArgumentError(
+                f"{name}: argnums {argnum}, but the function was called with {count} positional arguments"
+            )
     found = tuple([argnum % count for argnum in wanted])
     if len(set(found)) != len(found):
         raise ArgumentError(f"{name}: argnums {argnums!r} names an argument twice")
@@ -63,7 +65,9 @@ def sources(value: Any, roots: Iterable[Node], name: str) -> list[Node]:
         own = value.node
         return leaves if leaves and own.op is VARIABLE else [own, *[leaf for leaf in leaves if leaf is not own]]
     if not isinstance(value, Tensor):
-        raise ArgumentError(f"{name}: differentiate with respect to tensors that the cost was computed from, got {value!r}")
+        raise ArgumentError(
+            f"{name}: differentiate with respect to tensors that the cost was computed from, got {value!r}"
+        )
     return [value.node]
 
 
@@ -108,8 +112,8 @@ def value_and_grad(
     Returns
     -------
     callable
-        Returns ``(value, gradients)``: what `call` returns, and gradients in the structure of the argument (a tuple of them
-        for several `argnums`); zeros where the value does not depend on a tensor.
+        Returns ``(value, gradients)``: what `call` returns, and gradients in the structure of the argument (a tuple of
+        them for several `argnums`); zeros where the value does not depend on a tensor.
 
     Raises
     ------
@@ -152,10 +156,11 @@ def grad(
     target : callable or Tensor
         A function that returns a real scalar, or such a scalar itself.
     wrt : int, sequence of int; or tensor, or tuple, list or dict of tensors
-        For a function: the positional arguments to differentiate (0 by default; `argnums` is another name for it). For a
-        cost: variables, symbols or other tensors that it was computed from.
+        For a function: the positional arguments to differentiate (0 by default; `argnums` is another name for it). For
+        a cost: variables, symbols or other tensors that it was computed from.
     has_aux : bool
-        Whether the function returns a pair (scalar, anything); then the gradient function returns (gradients, anything).
+        Whether the function returns a pair (scalar, anything); then the gradient function returns (gradients,
+        anything).
     allow_unused : bool
         For a cost: zeros instead of an error where it does not depend on a tensor. (A function gives zeros always.)
 
@@ -201,7 +206,9 @@ def grad(
 
 def _grad_of_cost(cost: Tensor, wrt: Any, allow_unused: bool) -> Any:
     if wrt is None or isinstance(wrt, int):
-        raise ArgumentError("grad(cost, wrt) needs the tensors to differentiate with respect to", hint="st.grad(cost, [w, b])")
+        raise ArgumentError(
+            "grad(cost, wrt) needs the tensors to differentiate with respect to", hint="st.grad(cost, [w, b])"
+        )
     if not isinstance(wrt, (Tensor, tuple, list, dict)):
         wrt = list(wrt)
     tensors, structure = tree.flatten(wrt)
@@ -363,7 +370,9 @@ def _start_forward(
     check_function(name, call)
     for what, given in (("args", args), ("tangents", tangents)):
         if not isinstance(given, (tuple, list)):
-            raise ArgumentError(f"{name}: {what} is a tuple with one entry for each argument, got {type(given).__name__}")
+            raise ArgumentError(
+                f"{name}: {what} is a tuple with one entry for each argument, got {type(given).__name__}"
+            )
     if len(args) != len(tangents):
         raise ArgumentError(f"{name}: there are {len(args)} arguments and {len(tangents)} tangents")
     run = Run(name, call, args, range(len(args)), {}, is_strict=False)
@@ -375,7 +384,7 @@ def _start_forward(
 
 
 class PushForward:
-    """The function from tangents of arguments to tangents of results; it holds what was recorded. Made by `linearize`."""
+    """The function from tangents of arguments to tangents of results; it holds the record. Made by `linearize`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

@@ -114,8 +114,8 @@ def jacobian(target: Any, argnums: Any = 0, mode: str = "auto") -> Any:
     argnums : int or sequence of int; or tensor, or tuple, list or dict of tensors
         For a function the positional arguments to differentiate, for a tensor those that it was computed from.
     mode : str
-        "forward" (one pass for each element of the arguments), "reverse" (for each element of the results), or "auto": the one
-        with fewer passes. All passes run as one batch.
+        "forward" (one pass for each element of the arguments), "reverse" (for each element of the results), or "auto":
+        the one with fewer passes. All passes run as one batch.
 
     Returns
     -------

@@ -122,7 +122,8 @@ class Run:
                 return leaf
             raise GradientError(
                 f"{path} is {node.type!r}, which carries no gradient",
-                hint="gradients are for floats and complex numbers: write 2.0 for 2, or convert with .astype('float32')",
+                hint="gradients are for floats and complex numbers: write 2.0 for 2, or convert with "
+                ".astype('float32')",
             )
         probe = make_probe(node)
         self.probes.append(probe)

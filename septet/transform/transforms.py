@@ -34,9 +34,7 @@ class Transforms:
     def __init__(self, batch_size: int | None = None) -> None:
         self.batch_size = batch_size
 
-    def vjp(
-        self, outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]
-    ) -> list[Node | None]:
+    def vjp(self, outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
         """Return the cotangents of `wrt`, given those of the outputs; None is zero."""
         return _entered["vjp"](outputs, cotangents, wrt)
 

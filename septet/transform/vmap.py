@@ -22,7 +22,7 @@ from septet.transform.probe import node_of
 
 
 class _Examples(Trace):
-    """What happens while a function runs on symbols of one example: effects wait for the batch, variables do not vary."""
+    """What happens while a function runs on one example: effects wait for the batch, variables do not vary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,8 @@ def _check_sizes(batches: Iterable[tuple[str, Node, Any]]) -> None:
         size = node.shape[0]
         if size is not None and first is not None and size != first[1]:
             raise ShapeError(
-                f"vmap: {first[0]} is a batch of {first[1]}, {what} of {size} ({node.dtype.name}{shape_text(node.shape)} with "
+                f"vmap: {first[0]} is a batch of {first[1]}, {what} of {size} "
+                f"({node.dtype.name}{shape_text(node.shape)} with "
                 f"the batch in front)"
             )
         if size is not None and first is None:
@@ -106,16 +107,17 @@ def _check_sizes(batches: Iterable[tuple[str, Node, Any]]) -> None:
 def vmap(call: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
     """Return a function of batches, made of a function of one example.
 
-    The function is run once, on symbols of the type of one example; then each op that it recorded is replaced by one for the
-    whole batch. Python control flow on values of an example is therefore an error; `septet.where` and `septet.cond` are not.
+    The function is run once, on symbols of the type of one example; then each op that it recorded is replaced by one
+    for the whole batch. Python control flow on values of an example is therefore an error; `septet.where` and
+    `septet.cond` are not.
 
     Parameters
     ----------
     call : callable
         Takes and returns tensors, or tuples, lists and dicts of them; other arguments are passed on as they are.
     in_axes : int, None, or sequence of them with one for each positional argument
-        The batch axis; None for what all examples share. For a nested argument an entry may be nested alike. Arguments by name
-        have the batch on axis 0.
+        The batch axis; None for what all examples share. For a nested argument an entry may be nested alike. Arguments
+        by name have the batch on axis 0.
     out_axes : int, None, or nested like the result
         Where the batch axis goes; None for a result that is the same for all examples.
 
@@ -138,8 +140,8 @@ def vmap(call: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Calla
 
     Notes
     -----
-    Random numbers drawn inside come from one generator and are the same for all examples; map over keys, or draw them outside, to
-    have different ones.
+    Random numbers drawn inside come from one generator and are the same for all examples; map over keys, or draw them
+    outside, to have different ones.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Gradients from the cards, in float64: against central differences, in second order, and forward against reverse mode."""
+"""Gradients from the cards, in float64: against central differences, in second order, forward against reverse mode."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ def test_gradient_agrees_with_differences(pair: tuple[Op, Case]) -> None:
     for position, g in zip(problem.wrt, problem.pulled(), strict=True):
         expected = central_difference(problem.number, problem.arrays, position)
         if g is not None:
-            assert g.type.accepts(problem.nodes[position].type) or None in g.shape, (g.type, problem.nodes[position].type)
+            assert g.type.accepts(problem.nodes[position].type) or None in g.shape, (
+                g.type,
+                problem.nodes[position].type,
+            )
         close(np.zeros_like(expected) if g is None else value(g), expected)
 
 
@@ -107,7 +110,13 @@ def test_second_order(pair: tuple[Op, Case]) -> None:
 
     def number(arrays: list[Any]) -> float:
         other = Problem.__new__(Problem)
-        other.op, other.case, other.arrays, other.wrt, other.weights = problem.op, problem.case, arrays, problem.wrt, problem.weights
+        other.op, other.case, other.arrays, other.wrt, other.weights = (
+            problem.op,
+            problem.case,
+            arrays,
+            problem.wrt,
+            problem.weights,
+        )
         other.nodes = other.leaves(arrays)
         other.outputs = [o for o in other.record(other.nodes) if dtypes.is_differentiable(o.dtype)]
         node = projected(other)
@@ -126,9 +135,13 @@ def test_forward_agrees_with_reverse(pair: tuple[Op, Case]) -> None:
     tangents = [constant(generator.uniform(-1, 1, problem.arrays[i].shape)) for i in problem.wrt]
     pushed = jvp(problem.outputs, [problem.nodes[i] for i in problem.wrt], tangents)
     left = sum(
-        float(np.sum(np.real(np.conj(value(w)) * value(t)))) for w, t in zip(problem.weights, pushed, strict=True) if t is not None
+        float(np.sum(np.real(np.conj(value(w)) * value(t))))
+        for w, t in zip(problem.weights, pushed, strict=True)
+        if t is not None
     )
-    right = sum(float(np.sum(value(g) * value(t))) for g, t in zip(problem.pulled(), tangents, strict=True) if g is not None)
+    right = sum(
+        float(np.sum(value(g) * value(t))) for g, t in zip(problem.pulled(), tangents, strict=True) if g is not None
+    )
     if np.isnan(left):  # the mean of nothing
         assert all(problem.arrays[i].size == 0 for i in problem.wrt)
         return

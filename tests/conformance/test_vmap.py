@@ -20,7 +20,9 @@ def test_vmap_agrees_with_a_loop(pair: tuple[Op, Case]) -> None:
     """The batched graph gives, example by example, what the graph gives."""
     op, case = pair
     draws = [case.arrays(op, dtypes.float64, seed) for seed in range(SIZE)]
-    floats = [i for i, a in enumerate(draws[0]) if np.asarray(a).dtype == np.float64 and isinstance(case.args[i], tuple)]
+    floats = [
+        i for i, a in enumerate(draws[0]) if np.asarray(a).dtype == np.float64 and isinstance(case.args[i], tuple)
+    ]
     subsets = [floats] if len(floats) < 2 else [floats, *[[i] for i in floats]]
     for chosen in subsets:
         if not chosen:

@@ -1,1 +1,1 @@
-"""The reference backend: NumPy, op by op, from the cards. Slow, always right; every other backend is tested against it."""
+"""The reference backend: NumPy, op by op, from the cards. Slow, always right; other backends are tested against it."""

@@ -1,4 +1,4 @@
-"""Losses. None of them broadcasts: predictions and targets have the shapes that the docstring says, or it is an error."""
+"""Losses. None of them broadcasts: predictions and targets have the shapes that the docstring says; else an error."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def cross_entropy(
             a != b and None not in (a, b) for a, b in zip(labels.shape, expected, strict=True)
         ):
             error = ShapeError(
-                f"integer labels must have the shape of the logits without the class axis, {expected}, got {labels.shape}",
+                f"integer labels must have the shape of the logits without the class axis, {expected}, got "
+                f"{labels.shape}",
                 marks=[(0, i) for i in range(logits.ndim) if i != axis] + [(1, i) for i in range(labels.ndim)],
             )
             raise explain_call(error, "cross_entropy", ("logits", "labels"), (logits, labels))
@@ -154,7 +155,9 @@ def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, *, reduction:
     p, t = _pair("huber_loss", predictions, targets)
     size = ops.abs(p - t)
     near = ops.square(size) * 0.5
-    return reduce_loss(ops.where(ops.less(size, as_node(delta, size.dtype)), near, (size - 0.5 * delta) * delta), reduction)
+    return reduce_loss(
+        ops.where(ops.less(size, as_node(delta, size.dtype)), near, (size - 0.5 * delta) * delta), reduction
+    )
 
 
 @function()

@@ -27,9 +27,7 @@ def moments(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Node, Nod
 
 
 @function()
-def normalize(
-    x: Any, mean: Any, variance: Any, scale: Any = None, shift: Any = None, epsilon: float = 1e-5
-) -> Node:
+def normalize(x: Any, mean: Any, variance: Any, scale: Any = None, shift: Any = None, epsilon: float = 1e-5) -> Node:
     """Return (x - mean) / sqrt(variance + epsilon) * scale + shift; all broadcast (Ioffe & Szegedy 2015).
 
     Parameters
