@@ -17,6 +17,7 @@ from septet.ops import (  # noqa: F401  (registration)
     fft,
     gamma,
     gradient,
+    incomplete,
     indexing,
     io,
     keys,
@@ -36,4 +37,5 @@ from septet.ops import (  # noqa: F401  (registration)
     special,
     statistics,
     transcendental,
+    updates,
 )

@@ -1,74 +1,121 @@
-"""``x[key]`` and ``x[key] = value``: NumPy's indexing, taken apart into primitives."""
+"""``x[key]``: NumPy's indexing, taken apart into slices, integer tensors on some axes, and a last arrangement of axes.
+
+A key is first read into a `Plan`, which `select` records; `septet.ops.updates` uses the same plan to put values in.
+"""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
+from septet.base.shapes import Shape, broadcast, check_axis
 from septet.graph.node import Node
-from septet.graph.op import as_array, as_node, cast_to, evaluate, explain_call, function, ops
-from septet.ops.shaping import broadcast_to, reshape, sizes_of, transpose
+from septet.graph.op import as_array, as_node, cast_to, evaluate, explain_call, function, items, ops, record
+from septet.ops.indexing import gather, moved, take
+from septet.ops.shaping import broadcast_to, reshape, sizes_of, split_sizes
+from septet.ops.slicing import dynamic_slice, slice_op
+
+FULL = (None, None, 1)
+
+# Entries of a plan's layout: what an item of the key leaves in the result.
+AXIS, NEW, POINT, INDEX, DOTS = "axis", "new", "point", "index", "dots"
 
 
 class Plan:
-    """A key taken apart: first slices, then integer tensors on some axes, then new axes.
+    """A key taken apart for one tensor.
 
     Attributes
     ----------
+    x : Node
+        The tensor; with one more axis of size 1 for each plain boolean of the key.
     slices : list of (start, stop, step)
-        One for each axis of x; a plain integer is a slice of one element whose axis goes.
-    dropped : list of int
-        Axes that an integer removes.
+        One for each axis; a plain integer is a slice of one element, whose axis goes.
+    ranges : dict of int to slice
+        Axes with slices whose bounds are tensors without a value.
     tensors : dict of int to Node
         Axes that integer tensors select from.
-    layout : list
-        The result's axes in order: ("axis", i), ("new",), or ("tensors",) for the axes of the index tensors.
+    layout : list of (kind, axis)
+        What the items of the key leave in the result, in order.
     """
 
-    def __init__(self) -> None:
-        self.slices: list[Any] = []
-        self.dropped: list[int] = []
+    __slots__ = ("layout", "ranges", "slices", "tensors", "x")
+
+    def __init__(self, x: Node) -> None:
+        self.x = x
+        self.slices: list[tuple[int | None, int | None, int]] = []
+        self.ranges: dict[int, slice] = {}
         self.tensors: dict[int, Node] = {}
-        self.layout: list[tuple[Any, ...]] = []
+        self.layout: list[tuple[str, int]] = []
 
     @property
-    def is_basic(self) -> bool:
-        """Whether the key holds no tensor of indices."""
-        return not self.tensors
+    def points(self) -> list[int]:
+        """The axes that plain integers remove."""
+        return [axis for kind, axis in self.layout if kind == POINT]
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether any axis is cut."""
+        return any(each != FULL for each in self.slices)
+
+    def order(self) -> list[tuple[str, int]]:
+        """Return the axes of the result: (AXIS, axis of x), (NEW, ...), and one (INDEX, -1) for those of the index tensors.
+
+        They stand where the first index stands if all indices (tensors and integers) stand side by side, else in front.
+        """
+        rest = [entry for entry in self.layout if entry[0] in (AXIS, NEW)]
+        if not self.tensors:
+            return rest
+        places = [i for i, (kind, _) in enumerate(self.layout) if kind in (INDEX, POINT)]
+        if places != list(range(places[0], places[-1] + 1)):
+            return [(INDEX, -1), *rest]
+        at = sum(kind in (AXIS, NEW) for kind, _ in self.layout[: places[0]])
+        return [*rest[:at], (INDEX, -1), *rest[at:]]
 
 
-def _is_bool(item: Any) -> bool:
-    if isinstance(item, (bool, np.bool_)):
-        return True
+# Reading a key.
+
+
+def is_flag(item: Any) -> bool:
+    """Tell whether an item of a key is one boolean."""
+    return isinstance(item, (bool, np.bool_)) or (is_mask(item) and item.ndim == 0)
+
+
+def is_mask(item: Any) -> bool:
+    """Tell whether an item of a key is a tensor of booleans."""
     return isinstance(item, (Node, np.ndarray)) and item.dtype == np.bool_
+
+
+def key_items(key: Any) -> list[Any]:
+    """Return the items of a key; lists and other array-likes become arrays or nodes."""
+    found = []
+    for item in key if isinstance(key, tuple) else (key,):
+        if item is None or item is Ellipsis or isinstance(item, (int, slice, Node, np.generic)):
+            found.append(item)
+            continue
+        own = getattr(item, "node", None)  # a tensor handle
+        if isinstance(own, Node):
+            found.append(own)
+            continue
+        if not (isinstance(item, (list, tuple)) or hasattr(item, "__array__")):
+            found.append(item)  # an object with __index__, or an error later on
+            continue
+        array = item if isinstance(item, np.ndarray) else as_array(item)
+        if array.size == 0 and not hasattr(item, "dtype"):
+            array = array.astype(np.int64)  # an empty list selects nothing
+        found.append(array)
+    return found
 
 
 def _consumed(item: Any) -> int:
     """How many axes of x an item of a key takes."""
-    if item is None or isinstance(item, (bool, np.bool_)):
+    if item is None or item is Ellipsis or is_flag(item):
         return 0
-    if isinstance(item, (Node, np.ndarray)) and item.dtype == np.bool_:
-        return item.ndim
-    return 1
-
-
-def _bound(value: Any, what: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, Node):
-        if value.value is None:
-            raise ArgumentError(
-                f"the {what} of a slice depends on a symbol", hint="st.dynamic_slice(x, starts, sizes) takes starts that are tensors"
-            )
-        value = value.value.item()
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise DTypeError(f"the {what} of a slice must be an integer, got {value!r}") from None
+    return item.ndim if is_mask(item) else 1
 
 
 def plan(x: Node, key: Any) -> Plan:
@@ -83,142 +130,271 @@ def plan(x: Node, key: Any) -> Plan:
     ShapeError
         If a boolean mask does not have the sizes of the axes that it covers.
     """
-    items = list(key) if isinstance(key, tuple) else [key]
-    items = [as_array(item) if isinstance(item, list) else item for item in items]
-    items = [np.asarray(i, np.int64) if isinstance(i, np.ndarray) and i.size == 0 and i.dtype != bool else i for i in items]
-    count = sum(_consumed(item) for item in items if item is not Ellipsis)
-    if sum(item is Ellipsis for item in items) > 1:
+    given = key_items(key)
+    count = sum([_consumed(item) for item in given])
+    dots = [i for i, item in enumerate(given) if item is Ellipsis]
+    if len(dots) > 1:
         raise ArgumentError("a key can have only one ...")
     if count > x.ndim:
-        raise IndexOutOfRangeError(f"{count} indices for a tensor of rank {x.ndim}", marks=[(0, i) for i in range(x.ndim)])
-    place = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
-    fill = [slice(None)] * (x.ndim - count)
-    items = [*items[:place], *fill, *items[place + 1 :]]
-    found, axis = Plan(), 0
-    for item in items:
-        axis = _place(found, x, item, axis)
+        raise IndexOutOfRangeError(
+            f"{count} indices for a tensor of rank {x.ndim}", marks=[(0, i) for i in range(x.ndim)]
+        )
+    found, axis = Plan(x), 0
+    for item in given:
+        if item is Ellipsis:
+            found.layout.append((DOTS, -1))
+            axis = _fill(found, axis, x.ndim - count)
+        else:
+            axis = _place(found, item, axis)
+    if not dots:
+        _fill(found, axis, x.ndim - count)
     return found
 
 
-def _place(found: Plan, x: Node, item: Any, axis: int) -> int:
+def _fill(found: Plan, axis: int, count: int) -> int:
+    """Enter whole axes; return the next one."""
+    found.slices += [FULL] * count
+    found.layout += [(AXIS, axis + i) for i in range(count)]
+    return axis + count
+
+
+def _place(found: Plan, item: Any, axis: int) -> int:
     """Enter one item of a key; return the next axis of x."""
     if item is None:
-        found.layout.append(("new",))
+        found.layout.append((NEW, -1))
         return axis
-    if _is_bool(item):
-        mask = np.asarray(item) if not isinstance(item, Node) else _mask_value(item)
-        if mask.shape != tuple(x.shape[axis : axis + mask.ndim]):
-            raise ShapeError(
-                f"a boolean mask of shape {mask.shape} selects from axes {axis} to {axis + mask.ndim - 1} of shape "
-                f"{tuple(x.shape[axis : axis + mask.ndim])}", marks=[(0, axis + i) for i in range(mask.ndim) if axis + i < x.ndim],
-            )  # fmt: skip
-        if mask.ndim == 0:
-            raise ArgumentError("a single boolean is no index", hint="x[None] adds an axis; st.where chooses")
-        for offset, places in enumerate(np.nonzero(mask)):
-            found.slices.append((None, None, 1))
-            found.tensors[axis + offset] = as_node(places)
-            found.layout.append(("tensors",))
-        return axis + mask.ndim
+    if type(item) is int:
+        return _place_integer(found, item, axis)
     if isinstance(item, slice):
-        step = _bound(item.step, "step")
-        found.slices.append((_bound(item.start, "start"), _bound(item.stop, "stop"), 1 if step is None else step))
-        found.layout.append(("axis", axis))
-        return axis + 1
+        return _place_slice(found, item, axis)
+    if is_flag(item):
+        return _place_flag(found, item, axis)
+    if is_mask(item):
+        return _place_mask(found, item, axis)
     if isinstance(item, (Node, np.ndarray)):
-        node = as_node(item)
-        if not dtypes.is_integer(node.dtype):
-            raise DTypeError(f"indices must be integers or booleans, got {node.dtype.name}", hint="convert with .astype(int)")
-        if node.ndim == 0 and node.value is not None and not node.flags:
-            return _place(found, x, int(node.value), axis)
-        found.slices.append((None, None, 1))
-        found.tensors[axis] = node
-        found.layout.append(("tensors",))
-        return axis + 1
+        return _place_tensor(found, item, axis)
     try:
-        index = operator.index(item)
+        return _place_integer(found, operator.index(item), axis)
     except TypeError:
         raise DTypeError(f"indices must be integers, slices, ..., None or tensors, got {item!r}") from None
-    size = x.shape[axis]
-    if size is not None and not -size <= index < size:
+
+
+def _place_integer(found: Plan, index: int, axis: int) -> int:
+    size = found.x.shape[axis]
+    if size is None:
+        _enter_tensor(found, as_node(index, dtypes.int64), axis)
+        return axis + 1
+    if not -size <= index < size:
         allowed = f"-{size} to {size - 1}" if size else "none: the axis is empty"
         raise IndexOutOfRangeError(
             f"index {index} is out of range for axis {axis} with size {size} (allowed: {allowed})", marks=[(0, axis)]
         )
-    if size is None:
-        found.slices.append((None, None, 1))
-        found.tensors[axis] = as_node(index)
-        found.layout.append(("tensors",))
-        return axis + 1
-    found.slices.append((index % size, index % size + 1, 1))
-    found.dropped.append(axis)
+    index %= size
+    found.slices.append((index, index + 1, 1))
+    found.layout.append((POINT, axis))
     return axis + 1
 
 
-def _mask_value(mask: Node) -> np.ndarray:
-    if mask.value is None:
-        if mask.is_symbolic:
-            raise ArgumentError(
-                "the number of elements that a symbolic boolean mask selects is not known",
-                hint="st.where(mask, x, 0) keeps the shape; x[mask] = value works too",
-            )
-        evaluate(mask)
-    return mask.value
+def _enter_tensor(found: Plan, node: Node, axis: int) -> None:
+    found.slices.append(FULL)
+    found.tensors[axis] = node
+    found.layout.append((INDEX, axis))
 
 
-def _is_full(slices: list[Any]) -> bool:
-    return all(each == (None, None, 1) for each in slices)
+def _place_tensor(found: Plan, item: Node | np.ndarray, axis: int) -> int:
+    node = as_node(item)
+    if not dtypes.is_integer(node.dtype):
+        raise DTypeError(
+            f"indices must be integers or booleans, got {node.dtype.name}", hint="convert with .astype(int)"
+        )
+    if node.ndim == 0 and node.value is not None:
+        return _place_integer(found, int(node.value), axis)
+    _enter_tensor(found, node, axis)
+    return axis + 1
 
 
-def _order(p: Plan, rank: int) -> tuple[list[tuple[Any, ...]], bool]:
-    """Return the layout with the index tensors' axes as one entry, and whether they stay in the middle."""
-    places = [i for i, entry in enumerate(p.layout) if entry == ("tensors",)]
-    is_adjacent = bool(places) and places == list(range(places[0], places[-1] + 1))
-    rest = [entry for entry in p.layout if entry != ("tensors",)]
-    at = places[0] if is_adjacent else 0
-    return [*rest[:at], ("tensors",), *rest[at:]], is_adjacent
+def _bound(value: Any, what: str) -> int | Node | None:
+    """Return a bound of a slice: an int, or a node without a value."""
+    if value is None or type(value) is int:
+        return value
+    if isinstance(value, Node):
+        if value.ndim != 0 or not dtypes.is_integer(value.dtype):
+            raise DTypeError(f"the {what} of a slice must be an integer, got {value.type!r}")
+        if value.value is None and not value.is_symbolic:
+            evaluate(value)  # the shape of the result depends on it
+        return value if value.value is None else int(value.value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise DTypeError(f"the {what} of a slice must be an integer, got {value!r}") from None
 
 
-def select(x: Node, p: Plan) -> Node:
-    """Record the primitives of a key."""
-    y = x if _is_full(p.slices) else ops.slice(x, slices=tuple(p.slices))
-    if p.is_basic:
-        if p.dropped or ("new",) in p.layout:
-            sizes = sizes_of(y)
-            y = reshape(y, tuple(1 if entry == ("new",) else sizes[entry[1]] for entry in p.layout))
-        return y
-    axes = tuple(p.tensors)
-    tensors = list(p.tensors.values())
-    rank = max(t.ndim for t in tensors)
-    if len(axes) == 1:
-        y = ops.take(y, tensors[0], axis=axes[0])
-        if axes[0]:
-            moved = (*range(axes[0], axes[0] + rank), *range(axes[0]), *range(axes[0] + rank, y.ndim))
-            y = transpose(y, axes=moved)
+def _place_slice(found: Plan, item: slice, axis: int) -> int:
+    start, stop, step = _bound(item.start, "start"), _bound(item.stop, "stop"), _bound(item.step, "step")
+    if isinstance(step, Node):
+        raise ArgumentError("the step of a slice depends on a symbol", hint="st.take(x, start + step * st.arange(n))")
+    if step == 0:
+        raise ArgumentError("a slice's step cannot be 0")
+    step = 1 if step is None else step
+    if isinstance(start, Node) or isinstance(stop, Node):
+        found.slices.append(FULL)
+        found.ranges[axis] = slice(start, stop, step)
     else:
-        y = ops.gather(y, *tensors, axes=axes)
-    # y: (index axes, other axes of x in order); dropped ones have size 1
-    others = [i for i in range(x.ndim) if i not in axes]
-    layout, _ = _order(p, rank)
-    at = layout.index(("tensors",))
-    kept = [entry[1] for entry in layout if entry[0] == "axis"]
-    before = [entry[1] for entry in layout[:at] if entry[0] == "axis"]
-    position = {axis: rank + i for i, axis in enumerate(others)}
-    order = [*[position[a] for a in before], *range(rank), *[position[a] for a in kept if a not in before]]
-    order += [position[a] for a in others if a in p.dropped]
-    if order != sorted(order):
-        y = transpose(y, axes=tuple(order))
-    if p.dropped or ("new",) in p.layout:
-        rest = iter(sizes_of(y))
-        final: list[Any] = []
-        for entry in layout:
-            if entry == ("new",):
-                final.append(1)
-            elif entry == ("tensors",):
-                final.extend(next(rest) for _ in range(rank))
-            else:
-                final.append(next(rest))
-        y = reshape(y, tuple(final))
+        found.slices.append((start, stop, step))
+    found.layout.append((AXIS, axis))
+    return axis + 1
+
+
+def _place_flag(found: Plan, item: Any, axis: int) -> int:
+    """A single boolean adds an axis, of size 1 where it is true and 0 where it is false."""
+    if isinstance(item, Node):
+        item = _known(item)
+        if item is None:
+            raise ArgumentError(
+                "the shape of the result depends on a symbolic boolean", hint="st.where or st.cond choose by its value"
+            )
+    sizes = sizes_of(found.x)
+    found.x = reshape(found.x, (*sizes[:axis], 1, *sizes[axis:]))
+    _enter_tensor(found, as_node(np.zeros(int(bool(item)), np.int64)), axis)
+    return axis + 1
+
+
+def _known(node: Node) -> np.ndarray | None:
+    """Return the value of a node, computed now; None where it depends on a symbol."""
+    if node.value is None and not node.is_symbolic:
+        evaluate(node)
+    value: np.ndarray | None = node.value
+    return value
+
+
+def check_mask(mask: Shape, x: Shape, axis: int) -> None:
+    """Refuse a mask whose sizes differ from those of the axes that it covers."""
+    covered = x[axis : axis + len(mask)]
+    bad = [i for i, (a, b) in enumerate(zip(mask, covered, strict=True)) if a != b and None not in (a, b)]
+    if bad:
+        many = f"axes {axis} to {axis + len(mask) - 1}" if len(mask) > 1 else f"axis {axis}"
+        raise ShapeError(
+            f"a boolean mask of shape {mask} selects from {many} of shape {covered}",
+            marks=[(0, axis + i) for i in bad], hint="a mask has the sizes of the axes that it selects from",
+        )  # fmt: skip
+
+
+def fitted_mask(mask: Node, x: Node, axis: int) -> Node:
+    """Return the mask, checked when the graph runs where a size is not known before."""
+    check_mask(mask.shape, x.shape, axis)
+    if mask.type.is_known and x.shape[axis : axis + mask.ndim] == mask.shape:
+        return mask
+    sizes = sizes_of(x)[axis : axis + mask.ndim]
+    return broadcast_to(reshape(mask, sizes), sizes)  # one finds other counts, the other the same count in another shape
+
+
+def _place_mask(found: Plan, item: Node | np.ndarray, axis: int) -> int:
+    mask = fitted_mask(as_node(item), found.x, axis)
+    value = _known(mask)
+    if value is None:
+        places: Sequence[Node] = items(ops.nonzero(mask))
+    else:
+        places = [as_node(line) for line in np.nonzero(value)]
+    for offset, place in enumerate(places):
+        _enter_tensor(found, place, axis + offset)
+    return axis + mask.ndim
+
+
+# Recording a key.
+
+
+class Range:
+    """A slice whose bounds are known when the graph runs: where it starts, and how many elements it has."""
+
+    def __init__(self, size: int | Node, bounds: slice) -> None:
+        whole = as_node(size, dtypes.int64)
+        self.step: int = bounds.step
+        low, high = (0, 0) if self.step > 0 else (-1, -1)
+        ends = [
+            _clip(bound, whole, low, high) if bound is not None else None for bound in (bounds.start, bounds.stop)
+        ]
+        first = as_node(0, dtypes.int64) if self.step > 0 else whole - 1
+        last = whole if self.step > 0 else as_node(-1, dtypes.int64)
+        self.start: Node = first if ends[0] is None else ends[0]
+        stop = last if ends[1] is None else ends[1]
+        span = stop - self.start if self.step > 0 else self.start - stop
+        stride = abs(self.step)
+        self.count: Node = ops.maximum(ops.floor_divide(span + (stride - 1), stride), as_node(0, dtypes.int64))
+
+
+def _clip(bound: int | Node, whole: Node, low: int, high: int) -> Node:
+    """Count a bound from the front, and move one beyond an end to it, as Python's slices do."""
+    own = cast_to(as_node(bound, dtypes.int64), dtypes.int64)
+    own = ops.where(ops.less(own, as_node(0, dtypes.int64)), own + whole, own)
+    return ops.minimum(ops.maximum(own, as_node(low, dtypes.int64)), whole + high)
+
+
+def cut_range(x: Node, axis: int, found: Range) -> Node:
+    """Record a slice whose bounds are tensors."""
+    if found.step == 1:
+        sizes = list(sizes_of(x))
+        starts = [as_node(0, dtypes.int64)] * x.ndim
+        starts[axis], sizes[axis] = found.start, found.count
+        static, dynamic = split_sizes(sizes)
+        return dynamic_slice(x, *starts, *dynamic, sizes=static)
+    static, dynamic = split_sizes((found.count,))
+    line = record(ops.iota, dynamic, (static, 0, dtypes.int64))
+    return take(x, found.start + line * found.step, axis=axis)
+
+
+def cut(p: Plan) -> Node:
+    """Record the slices of a plan."""
+    y = slice_op(p.x, slices=tuple(p.slices)) if p.is_sliced else p.x
+    for axis, bounds in p.ranges.items():
+        y = cut_range(y, axis, Range(sizes_of(y)[axis], bounds))
     return y
+
+
+def index_sizes(tensors: Sequence[Node]) -> tuple[Any, ...]:
+    """Return the sizes that index tensors broadcast to."""
+    sizes: list[Any] = list(broadcast(*[t.shape for t in tensors]))
+    for i, size in enumerate(sizes):
+        if size is None:
+            place = i - len(sizes)
+            own = next(t for t in tensors if t.ndim >= -place and t.shape[place] is None)
+            sizes[i] = sizes_of(own)[place]
+    return tuple(sizes)
+
+
+def select(p: Plan) -> Node:
+    """Record the primitives of a plan."""
+    y = cut(p)
+    rank = max([t.ndim for t in p.tensors.values()], default=0)
+    labels: list[Any] = list(range(y.ndim))  # what each axis of y is: an axis of x, or ("index", i)
+    if p.tensors:
+        axes, tensors = tuple(p.tensors), tuple(p.tensors.values())
+        line = [(INDEX, i) for i in range(rank)]
+        if len(axes) == 1:
+            y = take(y, tensors[0], axis=axes[0])
+            labels[axes[0] : axes[0] + 1] = line
+        else:
+            y = gather(y, *tensors, axes=axes)
+            labels = [*line, *[label for label in labels if label not in axes]]
+    return _arrange(y, p, labels, rank)
+
+
+def _arrange(y: Node, p: Plan, labels: list[Any], rank: int) -> Node:
+    """Bring the axes into the order of the key, drop those of integers, and add new ones."""
+    order = p.order()
+    wanted: list[Any] = []
+    for kind, axis in order:
+        wanted += [(INDEX, i) for i in range(rank)] if kind == INDEX else [axis] if kind == AXIS else []
+    points = p.points
+    if [label for label in labels if label not in points] != wanted:
+        y = moved(y, [labels.index(label) for label in [*wanted, *points]])
+        labels = [*wanted, *points]
+    if not points and all(kind != NEW for kind, _ in order):
+        return y
+    own = dict(zip(labels, sizes_of(y), strict=True))
+    sizes: list[Any] = []
+    for kind, axis in order:
+        sizes += [own[INDEX, i] for i in range(rank)] if kind == INDEX else [1 if kind == NEW else own[axis]]
+    return reshape(y, tuple(sizes))
 
 
 @function(name="get_item")
@@ -229,90 +405,32 @@ def get_item(x: Any, key: Any) -> Node:
     ----------
     x : tensor
     key : int, slice, None, Ellipsis, tensor of int or bool, or a tuple of them
+        Bounds of slices may be integer scalar tensors. A boolean mask that depends on a symbol gives a size that is not
+        known before the graph runs.
+
+    Raises
+    ------
+    IndexOutOfRangeError
+        If an index is out of range, or there are more than x has axes.
+    DTypeError
+        If an index is no integer, slice, None, Ellipsis or tensor of integers or booleans.
+    ShapeError
+        If a mask does not have the sizes of the axes that it covers, or index tensors do not broadcast together.
+
+    Gradient
+    --------
+    Goes to the selected elements, and adds up for those that are selected more than once.
     """
     x = as_node(x)
     try:
-        p = plan(x, key)
-    except SeptetError as error:
-        raise explain_call(error, "x[key]", ("x",), (x,)) from None
-    return select(x, p)
-
-
-def _update(x: Any, key: Any, value: Any, mode: str) -> Node:
-    x = as_node(x)
-    value = cast_to(as_node(value, x.dtype), x.dtype)
-    mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
-    if _is_bool(mask) and isinstance(mask, (Node, np.ndarray)) and mask.shape == x.shape and value.ndim == 0:
-        return ops.where(as_node(mask), _met(x, value, mode), x)
-    try:
-        p = plan(x, key)
-        if p.is_basic and _is_full(p.slices) and not p.dropped and ("new",) not in p.layout and mode == "set":
-            return broadcast_to(value, sizes_of(x))
-        return _scatter(x, p, value, mode)
+        return select(plan(x, key))
     except SeptetError as error:
         if error.is_located:
             raise
-        raise explain_call(error, "x[key] = value", ("x", "value"), (x, value)) from None
+        raise explain_call(error, "x[key]", ("x",), (x,)) from None
 
 
-def _met(x: Node, value: Node, mode: str) -> Node:
-    if mode == "set":
-        return value
-    return {"add": ops.add, "max": ops.maximum, "min": ops.minimum}[mode](x, value)
-
-
-def _scatter(x: Node, p: Plan, value: Node, mode: str) -> Node:
-    """Put a value in at a key: every selected element has one place in the flattened tensor."""
-    if not x.tensor_type.is_known:
-        raise ShapeError("an update needs known sizes", marks=[(0, i) for i, s in enumerate(x.shape) if s is None])
-    if all(t.value is not None for t in p.tensors.values()):
-        places = select(as_node(np.arange(x.tensor_type.size or 0).reshape(x.shape)), p)
-        if places.value is None:
-            evaluate(places)
-        index = as_node(places.value)
-    else:
-        index = select(ops.reshape(ops.iota(shape=(x.tensor_type.size,)), shape=x.shape), p)
-    if value.ndim > index.ndim:
-        extra = value.ndim - index.ndim
-        if any(size != 1 for size in value.shape[:extra]):
-            raise ShapeError(f"a value of shape {value.shape} does not fit the selected shape {index.shape}")
-        value = reshape(value, value.shape[extra:])
-    try:
-        value = broadcast_to(value, sizes_of(index))
-    except ShapeError:
-        raise ShapeError(f"a value of shape {value.shape} does not fit the selected shape {index.shape}") from None
-    flat = ops.scatter(reshape(x, (-1,)), reshape(value, (-1,)), reshape(index, (-1,)), axes=(0,), mode=mode)
-    return reshape(flat, x.shape)
-
-
-@function(name="set_item")
-def set_item(x: Any, key: Any, value: Any) -> Node:
-    """Return `x` with ``x[key]`` replaced by a value, which is broadcast and converted to x's dtype."""
-    return _update(x, key, value, "set")
-
-
-index_set = function(name="index_set")(set_item)
-
-
-@function()
-def index_add(x: Any, key: Any, value: Any) -> Node:
-    """Return `x` with a value added at ``x[key]``; repeated indices add up."""
-    return _update(x, key, value, "add")
-
-
-@function()
-def index_max(x: Any, key: Any, value: Any) -> Node:
-    """Return `x` with the maximum of a value and what is at ``x[key]``."""
-    return _update(x, key, value, "max")
-
-
-@function()
-def index_min(x: Any, key: Any, value: Any) -> Node:
-    """Return `x` with the minimum of a value and what is at ``x[key]``."""
-    return _update(x, key, value, "min")
-
-
-@function(name="take")
+@function(name="take", methods=["take"])
 def take_rows(x: Any, indices: Any, /, *, axis: int | None = None) -> Node:
     """Select along an axis by integer indices of any shape; an index out of range is an error.
 
@@ -320,36 +438,54 @@ def take_rows(x: Any, indices: Any, /, *, axis: int | None = None) -> Node:
     ----------
     x : tensor
     indices : tensor of int
+        Negative ones count from the end.
     axis : int, optional
         May be left out for a tensor of rank 1.
+
+    Raises
+    ------
+    IndexOutOfRangeError
+        Naming the first offending index and its position.
     """
     x = as_node(x)
     if axis is None:
         if x.ndim != 1:
-            raise ArgumentError(f"take needs an axis for a tensor of rank {x.ndim}")
+            error = ArgumentError(f"needs an axis for a tensor of rank {x.ndim}")
+            raise explain_call(error, "take", ("x",), (x,))
         axis = 0
-    return ops.take(x, indices, axis=axis)
+    return take(x, as_indices(indices), axis=axis)
+
+
+def as_indices(indices: Any) -> Node:
+    """Return indices as a node; an empty list is one of integers."""
+    if isinstance(indices, (list, tuple)) and np.size(indices) == 0:
+        return as_node(np.asarray(indices, np.int64))
+    return as_node(indices)
 
 
 @function()
-def one_hot(indices: Any, size: int, *, axis: int = -1, dtype: Any = None) -> Node:
+def one_hot(indices: Any, size: Any, /, *, axis: int = -1, dtype: Any = None) -> Node:
     """Return 1 at each index and 0 elsewhere, along a new axis.
 
     Parameters
     ----------
     indices : tensor of int
         An index outside 0 to size - 1 gives zeros only.
-    size : int
+    size : int or integer scalar tensor
     axis : int
         Where the new axis goes.
     dtype : dtype, optional
         By default the default float.
     """
-    node = as_node(indices)
+    node = as_indices(indices)
     if not dtypes.is_integer(node.dtype):
-        raise DTypeError(f"one_hot: indices must be integers, got {node.dtype.name}")
-    place = axis % (node.ndim + 1)
+        error = DTypeError(f"indices must be integers, got {node.dtype.name}", hint="convert with .astype(int)")
+        raise explain_call(error, "one_hot", ("indices",), (node,))
+    place = check_axis(axis, node.ndim + 1)
     sizes = sizes_of(node)
     wide = reshape(node, (*sizes[:place], 1, *sizes[place:]))
-    line = reshape(as_node(np.arange(size)), tuple(size if i == place else 1 for i in range(node.ndim + 1)))
-    return ops.cast(ops.equal(ops.cast(wide, dtype=dtypes.int64), line), dtype=dtypes.as_dtype(float if dtype is None else dtype))
+    static, dynamic = split_sizes((size,))
+    line = record(ops.iota, dynamic, (static, 0, dtypes.int64))
+    line = reshape(line, tuple(size if i == place else 1 for i in range(node.ndim + 1)))
+    is_hot = ops.equal(cast_to(wide, dtypes.int64), line)
+    return cast_to(is_hot, dtypes.as_dtype(float if dtype is None else dtype))
