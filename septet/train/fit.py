@@ -11,7 +11,6 @@ import numpy as np
 import septet.metrics as metric_functions
 import septet.optim as optim
 from septet.base.errors import ArgumentError, NonFiniteError
-from septet.base.text import nearest
 from septet.data.stream import Batches
 from septet.nn import losses
 from septet.nn.module import Module
@@ -23,17 +22,6 @@ from septet.train.progress import Progress
 
 class History(list[dict[str, float]]):
     """One row for each epoch: epoch, loss, metrics, their values on held-out data (``val_...``), seconds."""
-
-
-def _loss(loss: Any) -> Callable[..., Tensor]:
-    if callable(loss):
-        return loss
-    if loss not in losses.BY_NAME:
-        near = nearest(str(loss), losses.BY_NAME)
-        raise ArgumentError(
-            f"there is no loss {loss!r}; there are {', '.join(losses.BY_NAME)}", hint=f"did you mean {near!r}?" if near else None
-        )
-    return losses.BY_NAME[loss]
 
 
 def _metrics(names: Sequence[Any]) -> dict[str, Callable[..., Tensor]]:
@@ -80,7 +68,7 @@ class Trainer:
             words = {} if learning_rate is None else {"learning_rate": learning_rate}
             optimizer = optim.by_name(optimizer)(model, **words)
         self.optimizer: optim.Optimizer = optimizer
-        self.loss = _loss(loss)
+        self.loss = losses.get(loss)
         self.metrics = _metrics(metrics)
         self.train_step = compile(self._train_step)
         self.test_step = compile(self._test_step)
@@ -247,7 +235,7 @@ def evaluate(
     mode = model.is_training
     model.eval()
     wanted = _metrics(metrics)
-    criterion = _loss(loss)
+    criterion = losses.get(loss)
 
     def step(inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         predictions = model(inputs)

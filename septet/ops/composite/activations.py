@@ -13,10 +13,10 @@ from septet.ops.gradient import stop_gradient
 
 @function(methods=["relu"])
 def relu(x: Any) -> Node:
-    """Return max(x, 0); the gradient at 0 is 0."""
+    """Return max(x, 0); NaN stays NaN, and the gradient at 0 is 0."""
     x = as_node(x)
     zero = as_node(0, x.dtype)
-    return ops.where(ops.greater(x, zero), x, zero)
+    return ops.where(ops.less_equal(x, zero), zero, x)
 
 
 @function()

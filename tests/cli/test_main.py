@@ -1,0 +1,113 @@
+"""The command, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from septet.base.errors import MissingDataError
+from septet.cli import recipes
+from septet.cli.main import main, septet
+from septet.data import load_digits
+from septet.data.sets import load_fashion_mnist
+
+
+def run(*args: str) -> str:
+    """The output of a command that succeeds."""
+    result = CliRunner().invoke(septet, list(args), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a trained digits model."""
+    out = tmp_path_factory.mktemp("digits")
+    text = run("train", "digits", "--out", str(out))
+    assert "held-out accuracy" in text
+    return out
+
+
+def test_digits_are_learned_and_everything_is_saved(trained: Path) -> None:
+    """Above 97 % on held-out digits; model, log and pictures are there."""
+    rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["val_accuracy"] > 0.97
+    for name in ("model.safetensors", "curves.png", "predictions.png"):
+        assert (trained / name).stat().st_size > 1000
+    assert Image.open(trained / "predictions.png").size[0] > 300
+
+
+def test_predict_reads_a_picture(trained: Path, tmp_path: Path) -> None:
+    """Most digits, saved as pictures, are recognized."""
+    images, labels = load_digits(split="test")
+    hits = 0
+    for index in range(10):
+        path = tmp_path / f"{index}.png"
+        Image.fromarray((255 - 255 * images[index, 0]).astype(np.uint8)).resize((64, 64)).save(path)
+        first = [
+            line for line in run("predict", str(trained / "model.safetensors"), str(path)).splitlines() if "%" in line
+        ][0]
+        hits += first.split()[0] == str(labels[index])
+    assert hits >= 8
+
+
+def test_predict_refuses_a_foreign_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short message instead of a traceback."""
+    path = tmp_path / "picture.png"
+    Image.new("L", (8, 8)).save(path)
+    monkeypatch.setattr("sys.argv", ["septet", "predict", str(path), str(path)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "safetensors" in capsys.readouterr().err
+
+
+def test_three_styles_have_the_same_losses() -> None:
+    """Define-by-run, symbolic and fit agree to 1e-5."""
+    import septet as st
+
+    images, labels = load_digits(split="train")
+    data, held_out = (images[:300], labels[:300]), load_digits(split="test")
+    logs = {}
+    for style in recipes.STYLES:
+        st.random.seed(3)
+        model = recipes.network("digits")
+        logs[style] = recipes.train(style, model, data, held_out, epochs=3, batch_size=32, seed=3, verbose=False)
+    for style in recipes.STYLES[1:]:
+        for ours, first in zip(logs[style], logs[recipes.STYLES[0]], strict=True):
+            assert ours["loss"] == pytest.approx(first["loss"], rel=1e-5)
+            assert ours["val_loss"] == pytest.approx(first["val_loss"], rel=1e-5)
+
+
+def test_missing_data_says_how_to_get_it(tmp_path: Path) -> None:
+    """Which files, where, and from where."""
+    result = CliRunner().invoke(
+        septet, ["train", "fashion-mnist", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    )
+    assert isinstance(result.exception, MissingDataError)
+    assert "dataset-fashion-mnist" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_fashion_mnist_learns(tmp_path: Path) -> None:
+    """A short training on the real images."""
+    try:
+        load_fashion_mnist(split="test")
+    except MissingDataError as error:
+        pytest.skip(f"the data set is not here: {str(error).splitlines()[0]}")
+    run("train", "fashion-mnist", "--limit", "3000", "--epochs", "1", "--out", str(tmp_path))
+    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert row["val_accuracy"] > 0.6
+
+
+def test_doctor_tells_versions_and_threads() -> None:
+    """Something to paste into a bug report."""
+    text = run("doctor")
+    assert "numpy" in text and "record_limit" in text
