@@ -26,6 +26,9 @@ def _custom_dtype(
     check_graph(pullback, "pullback")
     if not 0 < values <= len(given):
         raise ArgumentError(f"there are {values} values among {len(given)} operands")
+    for target, node in zip(targets, pullback.outputs, strict=False):
+        if target < len(given) and node.dtype != given[target]:
+            raise DTypeError(f"the gradient of operand {target} is {node.dtype.name}, the operand {given[target].name}")
     seeds = [dtype for dtype in given[:values] if dtypes.is_differentiable(dtype)]
     rest = len(pullback.inputs) - len(seeds)
     if rest < 0 or values + len(targets) + rest > len(given) or len(pullback.outputs) != len(targets):
@@ -33,9 +36,6 @@ def _custom_dtype(
             f"the pull-back has {len(pullback.inputs)} inputs and {len(pullback.outputs)} results for {len(seeds)} "
             f"cotangents and {len(targets)} arguments"
         )
-    for target, node in zip(targets, pullback.outputs, strict=True):
-        if node.dtype != given[target]:
-            raise DTypeError(f"the gradient of operand {target} is {node.dtype.name}, the operand {given[target].name}")
     return given, given[:values]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from septet.backends.reference.program import run_graph
 from septet.base import dtypes
 from septet.base.dtypes import KIND, DType
 from septet.base.errors import DTypeError
@@ -14,18 +15,19 @@ from septet.graph.node import Node
 from septet.graph.op import Case, Op
 from septet.graph.reference import compute
 from septet.graph.types import TensorType
-from septet.backends.reference.program import run_graph
 from tests.conformance.support import CASES, call, case_id, draw, floats_of, leaf, outputs_of, scaled_difference, value
 
 # What a short float loses when its inputs are rounded and its results are: a few units in its last place.
 PRECISION = {dtypes.float32: 0.0, dtypes.complex64: 0.0, dtypes.float16: 4e-3, dtypes.bfloat16: 3e-2}
 # Results that depend on the dtype itself, so that there is no value in float64 to compare with.
-OF_THE_DTYPE = {"nextafter", "uniform_float", "normal_float"}
+OF_THE_DTYPE = {"nextafter"}
 LOSSY = {"cast", "real"}  # what drops the imaginary part on purpose
 
 
 def accepted(op: Op, case: Case, dtype: DType) -> Node | None:
     """The node of a case with its random floats in a dtype, or None where the card does not take it."""
+    if "results" in case.params and dtype != dtypes.float64:
+        return None  # a callback's function declares its types
     try:
         return op(*[leaf(a) for a in draw(op, case, dtype)], **case.params)
     except DTypeError:
