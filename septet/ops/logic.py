@@ -17,7 +17,10 @@ from septet.ops.elementwise import BAD_PAIRS, PAIRS, SINGLES
 from septet.ops.rules import bitwise, broadcasting, logical, promoting, same_shape
 
 _INTS: Any = (0, 7, "int")
-_BITS = [Case((3, 4), (3, 4), domain=_INTS), Case((3, 1), (4,), domain=_INTS), Case((), (0, 3), domain=_INTS)]
+_BITS = [
+    Case((3, 4), (3, 4), domain=_INTS), Case((3, 1), (4,), domain=_INTS), Case((), (0, 3), domain=_INTS),
+    Case(np.array([-5, 3], np.int8), np.array([2, 9], np.int8)),
+]  # fmt: skip
 
 
 def _logical(name: str, summary: str, reference: Callable[..., Any], *properties: str) -> Op:
@@ -34,7 +37,9 @@ logical_and: Op = _logical(
 logical_or: Op = _logical(
     "logical_or", "Tell where one or both are true.", np.logical_or, "commutative", "associative", "idempotent"
 )
-logical_xor: Op = _logical("logical_xor", "Tell where exactly one is true.", np.logical_xor, "commutative", "associative")
+logical_xor: Op = _logical(
+    "logical_xor", "Tell where exactly one is true.", np.logical_xor, "commutative", "associative"
+)
 logical_not: Op = card(
     "logical_not", "x", kind=ELEMENTWISE, summary="Tell where the element is false.", shape=same_shape, dtype=logical,
     reference=np.logical_not, no_gradient="the result is boolean", cases=SINGLES,
@@ -49,12 +54,14 @@ def _bit_op(
     alias: str,
     *properties: str,
     rule: Any = bitwise,
+    **fields: Any,
 ) -> Op:
     return card(
         name, "a b", kind=ELEMENTWISE, summary=summary, shape=broadcasting, dtype=rule, reference=reference,
         no_gradient="the result is an integer", operators=[f"__{operator}__", f"__r{operator}__"], aliases=[alias],
         properties=properties, cases=_BITS,
         bad=[BadCase((2,), (2,), error=DTypeError, match="is not defined for dtype float64"), *_bad_ints],
+        **fields,
     )  # fmt: skip
 
 
@@ -70,20 +77,16 @@ bitwise_or: Op = _bit_op(
     "commutative", "associative", "idempotent",
 )  # fmt: skip
 bitwise_xor: Op = _bit_op(
-    "bitwise_xor",
-    "Return the bits that exactly one has.",
-    np.bitwise_xor,
-    "xor",
-    "bit_xor",
-    "commutative",
+    "bitwise_xor", "Return the bits that exactly one has.", np.bitwise_xor, "xor", "bit_xor", "commutative",
     "associative",
-)
+)  # fmt: skip
 bitwise_left_shift: Op = _bit_op(
-    "bitwise_left_shift", "Shift bits to the left.", np.left_shift, "lshift", "left_shift", rule=_shifting
-)
+    "bitwise_left_shift", "Shift bits to the left.", np.left_shift, "lshift", "left_shift", rule=_shifting,
+    notes="A shift by the width of the integer or more gives 0.",
+)  # fmt: skip
 bitwise_right_shift: Op = _bit_op(
     "bitwise_right_shift", "Shift bits to the right; the sign stays.", np.right_shift, "rshift", "right_shift",
-    rule=_shifting,
+    rule=_shifting, notes="A shift by the width of the integer or more gives 0, or -1 for a negative number.",
 )  # fmt: skip
 bitwise_invert: Op = card(
     "bitwise_invert", "x", kind=ELEMENTWISE, summary="Invert every bit; the logical not of booleans.",
@@ -110,8 +113,7 @@ def _where_gradient(g: Node, y: Node, condition: Node, a: Node, b: Node) -> tupl
 
 def _where_tangent(t: Any, y: Node, condition: Node, a: Node, b: Node) -> Node:
     zero = as_node(0, y.dtype)
-    chosen = where(condition, zero if t[1] is None else t[1], zero if t[2] is None else t[2])
-    return ops.add(chosen, y * 0) if chosen.shape != y.shape else chosen
+    return where(condition, zero if t[1] is None else t[1], zero if t[2] is None else t[2])
 
 
 where: Op = card(
@@ -152,20 +154,24 @@ def where_of(condition: Any, a: Any, b: Any) -> Node:
 
 @function()
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Node:
-    """Replace NaN and infinities by finite numbers.
+    """Replace NaN and infinities by finite numbers; in complex numbers, in both parts.
 
     Parameters
     ----------
     x : tensor
     nan, posinf, neginf : float
         The replacements; by default 0 and the largest and smallest number of the dtype.
+
+    Gradient
+    --------
+    0 where an element was replaced.
     """
     x = as_node(x)
+    if dtypes.is_complex(x.dtype):
+        return ops.complex(*[nan_to_num(part, nan, posinf, neginf) for part in (ops.real(x), ops.imag(x))])
     if not dtypes.is_float(x.dtype):
         return x
     info = ml_dtypes.finfo(x.dtype)
-    x = where(ops.isnan(x), as_node(nan, x.dtype), x)
-    high = as_node(float(info.max) if posinf is None else posinf, x.dtype)
-    low = as_node(float(info.min) if neginf is None else neginf, x.dtype)
-    x = where(ops.equal(x, as_node(float("inf"), x.dtype)), high, x)
-    return where(ops.equal(x, as_node(float("-inf"), x.dtype)), low, x)
+    high, low = [float(info.max) if posinf is None else posinf, float(info.min) if neginf is None else neginf]
+    x = where_of(ops.isnan(x), nan, x)
+    return where_of(ops.isinf(x), where_of(x > 0, as_node(high, x.dtype), as_node(low, x.dtype)), x)
