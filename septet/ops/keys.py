@@ -17,7 +17,7 @@ from septet.base.shapes import Shape, broadcast, check_axis
 from septet.graph.node import Node
 from septet.graph.op import as_array, as_node, cast_to, evaluate, explain_call, function, items, ops, record
 from septet.ops.indexing import gather, moved, take
-from septet.ops.shaping import broadcast_to, reshape, sizes_of, split_sizes
+from septet.ops.shaping import broadcast_to, reshape, reshape_op, sizes_of, split_sizes
 from septet.ops.slicing import dynamic_slice, slice_op
 
 FULL = (None, None, 1)
@@ -397,6 +397,44 @@ def _arrange(y: Node, p: Plan, labels: list[Any], rank: int) -> Node:
     return reshape(y, tuple(sizes))
 
 
+_BOUNDS = (int, type(None))
+
+
+def _quick(x: Node, key: Any) -> Node | None:
+    """Record a key of integers and slices with the least work; None for any other key, and for one that is an error."""
+    given = key if type(key) is tuple else (key,)
+    shape = x.tensor_type.shape
+    if len(given) > len(shape):
+        return None
+    slices: list[Any] = []
+    kept: list[int] = []
+    for axis, item in enumerate(given):
+        if type(item) is int:
+            size = shape[axis]
+            if size is None or not -size <= item < size:
+                return None
+            item %= size
+            slices.append((item, item + 1, 1))
+        elif type(item) is slice:
+            start, stop, step = item.start, item.stop, item.step
+            if type(start) not in _BOUNDS or type(stop) not in _BOUNDS or type(step) not in _BOUNDS or step == 0:
+                return None
+            slices.append((start, stop, 1 if step is None else step))
+            kept.append(axis)
+        else:
+            return None
+    rest = len(shape) - len(slices)
+    y = record(slice_op, (x,), ((*slices, *[FULL] * rest),))
+    if len(kept) + rest == len(shape):
+        return y
+    kept += range(len(slices), len(shape))
+    sizes = y.tensor_type.shape
+    if None not in sizes:
+        return record(reshape_op, (y,), (tuple([sizes[axis] for axis in kept]),))
+    own = sizes_of(y)
+    return reshape(y, tuple([own[axis] for axis in kept]))
+
+
 @function(name="get_item")
 def get_item(x: Any, key: Any) -> Node:
     """Return ``x[key]`` with NumPy's rules; the result is a copy, never a view.
@@ -422,6 +460,9 @@ def get_item(x: Any, key: Any) -> Node:
     Goes to the selected elements, and adds up for those that are selected more than once.
     """
     x = as_node(x)
+    found = _quick(x, key)
+    if found is not None:
+        return found
     try:
         return select(plan(x, key))
     except SeptetError as error:
