@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 import septet.metrics as metric_functions
 import septet.optim as optim
-from septet.base.errors import ArgumentError, NonFiniteError
+from septet.base.errors import ArgumentError
 from septet.data.stream import Batches
 from septet.nn import losses
 from septet.nn.module import Module
 from septet.run.compile import compile
+from septet.run.gradients import no_grad
 from septet.tensor.creation import owned
 from septet.tensor.tensor import Tensor
-from septet.train.progress import Progress
-
-
-class History(list[dict[str, float]]):
-    """One row for each epoch: epoch, loss, metrics, their values on held-out data (``val_...``), seconds."""
-
-
-def _metrics(names: Sequence[Any]) -> dict[str, Callable[..., Tensor]]:
-    found: dict[str, Callable[..., Tensor]] = {}
-    for each in names:
-        found[each if isinstance(each, str) else each.__name__] = metric_functions.by_name(each) if isinstance(each, str) else each
-    return found
+from septet.train.callbacks import OnEpoch, as_callbacks
+from septet.train.loop import History, Means, pair, run_epochs
+from septet.train.progress import Progress, Quiet
 
 
 def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Batches:
@@ -38,12 +30,25 @@ def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Batches:
     return Batches(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
 
-def _pairs(batches: Batches) -> Iterator[tuple[Tensor, Tensor]]:
-    for batch in batches:
-        values = tuple(batch.values()) if isinstance(batch, dict) else batch
-        if len(values) != 2:
-            raise ArgumentError(f"training needs batches of (inputs, targets), got {len(values)} arrays")
-        yield owned(values[0]), owned(values[1])
+def as_metrics(metrics: Sequence[Any]) -> dict[str, Callable[..., Tensor]]:
+    """Return metrics, given by name or as functions of (predictions, targets), by their names."""
+    found: dict[str, Callable[..., Tensor]] = {}
+    for each in [metrics] if isinstance(metrics, str) else metrics:
+        name = each if isinstance(each, str) else each.__name__
+        found[name] = metric_functions.by_name(each) if isinstance(each, str) else each
+    return found
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Switch a model to evaluation, and every module of it back to its mode afterwards."""
+    modes = [(module, module.is_training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.is_training = mode
 
 
 class Trainer:
@@ -57,6 +62,11 @@ class Trainer:
     metrics : sequence of str or callable
     learning_rate : float, optional
         For an optimizer given by name.
+
+    Attributes
+    ----------
+    train_step, test_step : Compiled
+        Functions of (inputs, targets) that return loss and metrics of the batch.
     """
 
     def __init__(
@@ -64,12 +74,14 @@ class Trainer:
         learning_rate: float | None = None,
     ) -> None:  # fmt: skip
         self.model = model
-        if isinstance(optimizer, str):
+        if not isinstance(optimizer, optim.Optimizer):
             words = {} if learning_rate is None else {"learning_rate": learning_rate}
             optimizer = optim.by_name(optimizer)(model, **words)
+        elif learning_rate is not None:
+            raise ArgumentError("learning_rate is for an optimizer given by name; this one has its own")
         self.optimizer: optim.Optimizer = optimizer
         self.loss = losses.get(loss)
-        self.metrics = _metrics(metrics)
+        self.metrics = as_metrics(metrics)
         self.train_step = compile(self._train_step)
         self.test_step = compile(self._test_step)
 
@@ -87,49 +99,18 @@ class Trainer:
         return values
 
     def _test_step(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        return self._values(inputs, targets)
-
-    def train_epoch(self, batches: Batches, progress: Progress) -> dict[str, float]:
-        """Train on every batch once; return the means over the examples."""
-        self.model.train()
-        means = Means()
-        for number, (inputs, targets) in enumerate(_pairs(batches)):
-            means.add({k: float(v) for k, v in self.train_step(inputs, targets).items()}, inputs.shape[0])
-            if not np.isfinite(means.last["loss"]):
-                raise NonFiniteError(
-                    f"the loss became {means.last['loss']} at batch {number}",
-                    hint="a smaller learning rate, scaled inputs; data.ArrayDataset.check_finite() finds bad samples",
-                )
-            progress.step(means.values())
-        return means.values()
+        with no_grad():
+            return self._values(inputs, targets)
 
     def test(self, batches: Batches) -> dict[str, float]:
         """Return loss and metrics on data, in evaluation mode."""
-        self.model.eval()
         means = Means()
-        for inputs, targets in _pairs(batches):
-            means.add({k: float(v) for k, v in self.test_step(inputs, targets).items()}, inputs.shape[0])
+        with evaluating(self.model):
+            for batch in batches:
+                inputs, targets = pair(batch)
+                values = self.test_step(owned(inputs), owned(targets))
+                means.add({name: float(value) for name, value in values.items()}, len(inputs))
         return means.values()
-
-
-class Means:
-    """Means over examples of values that come batch by batch."""
-
-    def __init__(self) -> None:
-        self.totals: dict[str, float] = {}
-        self.count = 0
-        self.last: dict[str, float] = {}
-
-    def add(self, values: dict[str, float], count: int) -> None:
-        """Take in the means over one batch of `count` examples."""
-        self.last = values
-        self.count += count
-        for name, value in values.items():
-            self.totals[name] = self.totals.get(name, 0.0) + value * count
-
-    def values(self) -> dict[str, float]:
-        """Return the means so far."""
-        return {name: total / max(self.count, 1) for name, total in self.totals.items()}
 
 
 def fit(
@@ -146,6 +127,7 @@ def fit(
     shuffle: bool = True,
     seed: int = 0,
     verbose: bool = True,
+    callbacks: Any = (),
     on_epoch: Callable[[dict[str, float]], Any] | None = None,
 ) -> History:
     """Train a model.
@@ -170,59 +152,40 @@ def fit(
         Of the order of the data.
     verbose : bool
         Show progress.
+    callbacks : sequence of Callback or callable
+        A plain function is called with the row of each epoch.
     on_epoch : callable, optional
-        Called with the row of each finished epoch.
+        One more such function.
 
     Returns
     -------
     History
+
+    Raises
+    ------
+    NonFiniteError
+        If the loss becomes NaN or infinite.
     """
-    if epochs < 1:
-        raise ArgumentError(f"fit: epochs must be at least 1, got {epochs}")
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ArgumentError(f"fit: epochs must be at least 1, got {epochs!r}")
     batches = as_batches(data, batch_size, shuffle, seed)
     held_out = None if validation is None else as_batches(validation, max(batch_size, 256), False, seed)
     trainer = Trainer(model, optimizer, loss, metrics, learning_rate)
-    progress = Progress(epochs, len(batches)) if verbose else Progress(0, 0, _Nowhere())
-    history = History()
-    try:
-        for epoch in range(1, epochs + 1):
-            started = time.perf_counter()
-            progress.start(epoch)
-            row: dict[str, float] = {"epoch": epoch, **trainer.train_epoch(batches, progress)}
-            if held_out is not None:
-                row |= {f"val_{name}": value for name, value in trainer.test(held_out).items()}
-            row["seconds"] = time.perf_counter() - started
-            history.append(row)
-            progress.end(row)
-            if on_epoch is not None:
-                on_epoch(row)
-    except KeyboardInterrupt:
-        progress.stop()
-        if verbose:
-            print(f"stopped by hand after {len(history)} whole epochs; the model keeps what it learned", flush=True)
-    finally:
-        progress.stop()
-        model.eval()
-    return history
-
-
-class _Nowhere:
-    """A stream that swallows."""
-
-    def isatty(self) -> bool:
-        return False
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        return None
+    return run_epochs(
+        model,
+        lambda inputs, targets: trainer.train_step(owned(inputs), owned(targets)),
+        batches,
+        epochs,
+        test=None if held_out is None else lambda: trainer.test(held_out),
+        progress=Progress(epochs, len(batches)) if verbose else Quiet(),
+        callbacks=[*as_callbacks(callbacks), *([] if on_epoch is None else [OnEpoch(on_epoch)])],
+    )
 
 
 def evaluate(
     model: Module, data: Any, *, loss: Any = "cross_entropy", metrics: Sequence[Any] = ("accuracy",), batch_size: int = 256
 ) -> dict[str, float]:
-    """Return loss and metrics of a model on data.
+    """Return loss and metrics of a model on data, in evaluation mode.
 
     Parameters
     ----------
@@ -231,20 +194,26 @@ def evaluate(
     loss, metrics
         As for `fit`.
     batch_size : int
+
+    Returns
+    -------
+    dict of str to float
+        Means over the examples.
     """
-    mode = model.is_training
-    model.eval()
-    wanted = _metrics(metrics)
-    criterion = losses.get(loss)
+    criterion, wanted = losses.get(loss), as_metrics(metrics)
 
+    @compile
     def step(inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        predictions = model(inputs)
-        return {"loss": criterion(predictions, targets), **{n: m(predictions, targets) for n, m in wanted.items()}}
+        with no_grad():
+            predictions = model(inputs)
+            return {"loss": criterion(predictions, targets), **{n: m(predictions, targets) for n, m in wanted.items()}}
 
-    compiled, means = compile(step), Means()
-    for inputs, targets in _pairs(as_batches(data, batch_size, False, 0)):
-        means.add({k: float(v) for k, v in compiled(inputs, targets).items()}, inputs.shape[0])
-    model.train(mode)
+    means = Means()
+    with evaluating(model):
+        for batch in as_batches(data, batch_size, False, 0):
+            inputs, targets = pair(batch)
+            values = step(owned(inputs), owned(targets))
+            means.add({name: float(value) for name, value in values.items()}, len(inputs))
     return means.values()
 
 
@@ -264,9 +233,12 @@ def predict(model: Module, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
     array = np.asarray(inputs)
     if array.ndim == 0 or not len(array):
         raise ArgumentError(f"predict needs at least one example, got shape {array.shape}")
-    mode = model.is_training
-    model.eval()
-    compiled = compile(model.__call__)
-    parts = [compiled(array[i : i + batch_size]).numpy() for i in range(0, len(array), batch_size)]
-    model.train(mode)
+
+    @compile
+    def apply(batch: Tensor) -> Tensor:
+        with no_grad():
+            return model(batch)
+
+    with evaluating(model):
+        parts = [apply(array[i : i + batch_size]).numpy() for i in range(0, len(array), batch_size)]
     return np.concatenate(parts)

@@ -62,7 +62,27 @@ class Progress:
             f"epoch {int(row['epoch'])}/{self.epochs}  {values_text(values)}  {seconds}", file=self.stream, flush=True
         )
 
+    def note(self, text: str) -> None:
+        """Write a line."""
+        print(text, file=self.stream, flush=True)
+
 
 def values_text(values: dict[str, float]) -> str:
     """Return ``loss 0.1234  accuracy 0.9876``."""
     return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+class Quiet(Progress):
+    """Progress that shows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+
+    def start(self, epoch: int) -> None:
+        """Show nothing."""
+
+    def end(self, row: dict[str, float]) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
