@@ -23,7 +23,7 @@ from septet.base.text import nearest
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import Node, constant, scalar
 from septet.graph.report import report
-from septet.graph.types import NodeType, TensorType, tensor_type
+from septet.graph.types import NodeType, tensor_type
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 
@@ -111,7 +111,9 @@ class Resolution:
 
     __slots__ = ("casts", "params", "params_key", "type")
 
-    def __init__(self, type: NodeType, params: tuple[Any, ...], casts: tuple[DType | None, ...] | None, name: str) -> None:
+    def __init__(
+        self, type: NodeType, params: tuple[Any, ...], casts: tuple[DType | None, ...] | None, name: str
+    ) -> None:
         self.type = type
         self.params = params
         self.casts = casts  # the dtype to convert each input to before, None where it stays; None: no input changes
@@ -228,7 +230,11 @@ class Op:
 
 
 def explain_call(
-    error: SeptetError, name: str, input_names: Sequence[str], inputs: Sequence[Node], params: dict[str, Any] | None = None
+    error: SeptetError,
+    name: str,
+    input_names: Sequence[str],
+    inputs: Sequence[Node],
+    params: dict[str, Any] | None = None,
 ) -> SeptetError:
     """Give an error of a function made of ops the whole report, under the name that the user called."""
     return error.locate(report(error, name, input_names, inputs, params or {}, context.layers, here(2)))
@@ -239,8 +245,8 @@ _evaluate: list[Callable[[Node], None]] = []  # set by the evaluator: computes a
 
 
 wanted: weakref.WeakSet[Node] = weakref.WeakSet()
-"""Pending nodes that somebody will most likely ask for (losses that were differentiated, new values of variables): they are
-computed along with the next request."""
+"""Pending nodes that somebody will most likely ask for (losses that were differentiated, new values of variables):
+they are computed along with the next request."""
 
 
 def set_evaluator(evaluate: Callable[[Node], None]) -> None:
@@ -395,9 +401,7 @@ def as_nodes(args: Sequence[Any]) -> tuple[Node, ...]:
     beside = dtypes.promote(*strong) if strong else None
     if beside is None:  # numbers only: the highest kind among them decides
         beside = dtypes.promote(*[dtypes.scalar_dtype(a) for a in args]) if args else None
-    return tuple(
-        [as_node(arg, beside) if node is None else node for arg, node in zip(args, nodes, strict=True)]
-    )
+    return tuple([as_node(arg, beside) if node is None else node for arg, node in zip(args, nodes, strict=True)])
 
 
 def item(node: Node, index: int) -> Node:
@@ -405,9 +409,7 @@ def item(node: Node, index: int) -> Node:
     assert isinstance(node.type, tuple)
     flags = node.flags if dtypes.is_differentiable(node.type[index].dtype) else node.flags & ~TRACKED
     value = None if node.value is None else node.value[index]
-    return Node(
-        ITEM, (node,), (index,), node.type[index], hash(("item", index, node.key)), flags, value, node.source
-    )
+    return Node(ITEM, (node,), (index,), node.type[index], hash(("item", index, node.key)), flags, value, node.source)
 
 
 def items(node: Node) -> tuple[Node, ...]:
@@ -463,32 +465,34 @@ def card(
     shape : callable
         ``shape(*input_shapes, **params) -> shape`` (a tuple of shapes for several results); raises ShapeError.
     dtype : callable
-        ``dtype(*input_dtypes, **params) -> (operand dtypes, result dtype or tuple of them)``; inputs are converted to the
-        operand dtypes; raises DTypeError. `ops.rules` has the common ones.
+        ``dtype(*input_dtypes, **params) -> (operand dtypes, result dtype or tuple of them)``; inputs are converted to
+        the operand dtypes; raises DTypeError. `ops.rules` has the common ones.
     reference : callable
         ``reference(*arrays, **params) -> array`` in NumPy: slow is fine, wrong is not.
     params : dict, optional
         Name and default of each parameter; REQUIRED where there is none. Values are hashable.
     canonical : callable, optional
-        ``canonical(types, **params) -> params``: one spelling of equal parameters (axes counted from the front, sorted).
+        ``canonical(types, **params) -> params``: one spelling of equal parameters (axes counted from the front,
+        sorted).
     gradient : callable, optional
-        ``gradient(g, y, *inputs, **params) -> tuple`` of the cotangents of the inputs (None: no gradient), as nodes. `g` and
-        `y` are tuples for an op with several results. For an elementwise op, sums over broadcast axes are added by
-        itself. Complex cotangents are conjugate gradients: for holomorphic ``f`` the cotangent is ``g * conj(f')``.
+        ``gradient(g, y, *inputs, **params) -> tuple`` of the cotangents of the inputs (None: no gradient), as nodes.
+        `g` and `y` are tuples for an op with several results. For an elementwise op, sums over broadcast axes are added
+        by itself. Complex cotangents are conjugate gradients: for holomorphic ``f`` the cotangent is ``g * conj(f')``.
     tangent : callable, optional
-        ``tangent(tangents, y, *inputs, **params)``: forward mode; tangents are None where zero. Without it, forward mode
-        follows from `gradient` (elementwise: the same rule; `linear`: the op itself; else by transposing twice).
+        ``tangent(tangents, y, *inputs, **params)``: forward mode; tangents are None where zero. Without it, forward
+        mode follows from `gradient` (elementwise: the same rule; `linear`: the op itself; else by transposing twice).
     no_gradient : str
         Why there is no gradient; one of the two is given.
     batch : callable, optional
-        ``batch(is_batched, *inputs, **params) -> node(s)``: vectorised map. Batched inputs have the batch on axis 0, the
-        result too. Elementwise ops need none.
+        ``batch(is_batched, *inputs, **params) -> node(s)``: vectorised map. Batched inputs have the batch on axis 0,
+        the result too. Elementwise ops need none.
     no_batch : str
         Why there is no batching rule.
     linear : str
         "all": linear in all inputs together; "each": linear in every input separately; "first": linear in the first.
     properties : iterable of str
-        Algebra that passes ask for: commutative, associative, idempotent, involution, monotone, odd, even, positive, ...
+        Algebra that passes ask for: commutative, associative, idempotent, involution, monotone, odd, even, positive,
+        ...
     identity : float, optional
         The neutral element on the right.
     immediate : bool
@@ -556,7 +560,7 @@ def get(name: str) -> Op:
 
 
 class _Ops:
-    """The cards as attributes: ``ops.sum(x, axis=0)``. Rules use it for ops of other families, so no imports go in circles."""
+    """The cards as attributes: ``ops.sum(x, axis=0)``. Rules use it for ops of other families: no import cycles."""
 
     def __getattr__(self, name: str) -> Op:
         return get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,8 @@ def _concat_dtype(*given: DType, **_: Any) -> Any:
 concatenate_op: Op = card(
     "concatenate", "*tensors", params={"axis": 0}, kind=MOVEMENT, public=False, summary="Join tensors along an axis.",
     param_docs={"axis": "The axis along which they are joined."}, canonical=_concat_canonical, shape=_concat_shape,
-    dtype=_concat_dtype, reference=lambda *x, axis: np.concatenate(x, axis=axis), gradient=_concat_gradient, linear="all",
+    dtype=_concat_dtype, reference=lambda *x, axis: np.concatenate(x, axis=axis), gradient=_concat_gradient,
+    linear="all",
     batch=_batch_concat,
     cases=[Case((2, 3), (1, 3)), Case((2, 3), (2, 2), (2, 0), axis=1), Case((4,))],
     bad=[BadCase((2, 3), (2, 4), error=ShapeError, match="sizes differ on axis 1"),
@@ -164,7 +166,7 @@ def split(x: Any, sections: Any, axis: int = 0) -> tuple[Node, ...]:
         if sum(sizes) != size:
             raise ShapeError(f"split: the parts {sizes} add up to {sum(sizes)}, axis {axis} has size {size}")
     ends = np.cumsum([0, *sizes]).tolist()
-    return tuple(_piece(x, axis, a, b) for a, b in zip(ends, ends[1:], strict=False))
+    return tuple(_piece(x, axis, a, b) for a, b in pairwise(ends))
 
 
 def _piece(x: Node, axis: int, start: int, stop: int) -> Node:
@@ -211,7 +213,8 @@ pad_op: Op = card(
     gradient=lambda g, y, x, widths, value: (pad_op(g, widths=tuple((-a, -b) for a, b in widths)),),
     tangent=lambda t, y, x, widths, value: pad_op(t[0], widths=widths),
     batch=lambda is_batched, x, widths, value: pad_op(x, widths=((0, 0), *widths), value=value),
-    cases=[Case((2, 3), widths=((1, 0), (2, 1))), Case((4,), widths=((-1, 2),), value=5.0), Case((3,), widths=((0, 0),))],
+    cases=[Case((2, 3), widths=((1, 0), (2, 1))), Case((4,), widths=((-1, 2),), value=5.0),
+           Case((3,), widths=((0, 0),))],
     bad=[BadCase((2,), widths=((-2, -2),), error=ShapeError, match="less than nothing"),
          BadCase((2, 2), widths=((1, 1),), error=ArgumentError, match="each of the 2 axes")],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Selecting and updating by integer indices: along one axis, element by element along an axis, or on several axes at once."""
+"""Selecting and updating by integer indices: along one axis, element by element along an axis, or on several axes."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ MODES = ("set", "add", "max", "min", "multiply")
 _UFUNCS: dict[str, Any] = {"add": np.add, "max": np.maximum, "min": np.minimum, "multiply": np.multiply}
 MODE_DOCS = "set, add, max, min or multiply: how a value meets what is there."
 MODE_NOTES = (
-    "Repeated positions: set keeps the last value, all other modes take every value. Gradients of max and min are shared "
-    "evenly at ties; a value that was overwritten has none."
+    "Repeated positions: set keeps the last value, all other modes take every value. Gradients of max and min "
+    "are shared evenly at ties; a value that was overwritten has none."
 )
 
 
@@ -147,13 +147,13 @@ Put = Callable[[Node, Node, str], Node]
 
 
 class Shares:
-    """The derivative of an update: ``dy = dx * own + put(0, du * new, "add")``, with masks and factors for `own` and `new`.
+    """The derivative of an update: ``dy = dx * own + put(0, du * new, "add")`` (`own`, `new`: masks and factors).
 
     Both modes of differentiation follow from it. A None says 1 everywhere.
     """
 
     def __init__(self, y: Node, x: Node, full: Node, mode: str, select: Select, put: Put, number: Node) -> None:
-        """`full` are the updates in the selected shape; `number` counts the indices, in a shape that broadcasts to it."""
+        """`full`: the updates in the selected shape; `number` counts the indices, in a shape that broadcasts to it."""
         self.own_mask: Node | None = None
         self.new_mask: Node | None = None
         self.own: Node | None = None
@@ -253,7 +253,9 @@ def _along_key(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[Any, ...]
 
 
 def _batch_along(is_batched: Sequence[bool], x: Node, indices: Node, axis: int) -> Node:
-    x, indices = (v if mark else reshape(v, (1, *sizes_of(v))) for v, mark in zip((x, indices), is_batched, strict=True))
+    x, indices = (
+        v if mark else reshape(v, (1, *sizes_of(v))) for v, mark in zip((x, indices), is_batched, strict=True)
+    )
     return take_along_axis(x, indices, axis=axis + 1)
 
 
@@ -312,7 +314,9 @@ def _scatter_along_shape(x: Shape, indices: Shape, updates: Shape, axis: int, mo
     return x
 
 
-def _scatter_along_reference(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, axis: int, mode: str) -> np.ndarray:
+def _scatter_along_reference(
+    x: np.ndarray, indices: np.ndarray, updates: np.ndarray, axis: int, mode: str
+) -> np.ndarray:
     _scatter_along_shape(x.shape, indices.shape, updates.shape, axis, mode)
     return combine(x, _along_key(x, indices, axis), updates, mode)
 
@@ -361,7 +365,8 @@ scatter_along_axis: Op = card(
     cases=[Case((3, 4), np.array([[0], [3], [-1]]), (3, 1), axis=1),
            Case((3, 4), np.array([[2, 0, 1, 1]]), (1, 4), axis=0, mode="add"),
            Case((4,), np.array([1, 3, 1]), (3,), mode="add"), Case((4,), np.array([1, 3, 1]), (3,)),
-           Case((4,), np.array([1, 3]), (2,), mode="max"), Case((3, 2), np.array([[1], [0], [1]]), (), axis=1, mode="min"),
+           Case((4,), np.array([1, 3]), (2,), mode="max"),
+           Case((3, 2), np.array([[1], [0], [1]]), (), axis=1, mode="min"),
            Case((4,), np.array([1, 3, 1]), (3,), mode="multiply"), Case((2, 3), np.zeros((2, 0), int), (2, 0), axis=1)],
     bad=[BadCase((4,), np.array([4]), (1,), error=IndexOutOfRangeError, match="index 4"),
          BadCase((4,), np.array([1]), (1,), mode="mean", error=ArgumentError, match="mode 'mean' does not exist"),
@@ -422,7 +427,8 @@ gather: Op = card(
            Case((3, 4, 2), np.array([[0], [1]]), np.array([1, 2]), axes=(2, 0)),
            Case((3, 4), np.array(1), axes=(1,)), Case((3, 0), np.zeros((0, 2), int), axes=(0,))],
     bad=[BadCase((3, 4), np.array([3]), axes=(0,), error=IndexOutOfRangeError, match="index 3"),
-         BadCase((3, 4), np.array([0, 1]), np.array([0, 1, 2]), axes=(0, 1), error=ShapeError, match="do not broadcast"),
+         BadCase((3, 4), np.array([0, 1]), np.array([0, 1, 2]), axes=(0, 1), error=ShapeError,
+                 match="do not broadcast"),
          BadCase((3, 4), np.array([0]), axes=(0, 0), error=ArgumentError, match="one axis for each")],
 )  # fmt: skip
 
@@ -496,9 +502,12 @@ scatter: Op = card(
     canonical=_scatter_canonical, shape=_scatter_shape, dtype=_scatter_dtype, reference=_scatter_reference,
     gradient=_scatter_gradient, tangent=_scatter_tangent, batch=_batch_scatter,
     cases=[Case((3, 4), (2,), np.array([0, 2]), np.array([1, -1]), axes=(0, 1)),
-           Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,), mode="add"), Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,)),
-           Case((3, 4), (), np.array([1]), axes=(1,), mode="max"), Case((4,), (3,), np.array([1, 1, 0]), axes=(0,), mode="min"),
-           Case((2, 3), (2, 1, 2), np.array([[0], [0]]), axes=(1,), mode="multiply"), Case((2,), (0,), np.zeros(0, int), axes=(0,))],
+           Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,), mode="add"),
+           Case((3, 4), (2, 4), np.array([0, 0]), axes=(0,)),
+           Case((3, 4), (), np.array([1]), axes=(1,), mode="max"),
+           Case((4,), (3,), np.array([1, 1, 0]), axes=(0,), mode="min"),
+           Case((2, 3), (2, 1, 2), np.array([[0], [0]]), axes=(1,), mode="multiply"),
+           Case((2,), (0,), np.zeros(0, int), axes=(0,))],
     bad=[BadCase((3, 4), (4,), np.array([3]), axes=(0,), error=IndexOutOfRangeError, match="index 3"),
          BadCase((3, 4), (5,), np.array([1]), axes=(0,), error=ShapeError, match="do not broadcast"),
          BadCase((3, 4), (1, 1, 4), np.array([1]), axes=(0,), error=ShapeError, match="selected shape (1, 4)"),

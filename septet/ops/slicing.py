@@ -12,7 +12,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, as_node, card, function, ops, record, Op
+from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
 from septet.graph.types import TensorType
 from septet.ops.shaping import broadcast_to, fill_sizes, reshape, sizes_of, split_sizes, zeros_like
 
@@ -39,7 +39,7 @@ def batch_rows(size: int | Node, rank: int) -> Node:
 
 
 def lift_rank(x: Node, rank: int) -> Node:
-    """Give a batched tensor axes of size 1 behind the batch, up to a rank without the batch, so that it broadcasts as before."""
+    """Give a batched tensor axes of size 1 behind the batch, up to a rank without it: it broadcasts as before."""
     sizes = sizes_of(x)
     return x if x.ndim == rank + 1 else reshape(x, (sizes[0], *[1] * (rank + 1 - x.ndim), *sizes[1:]))
 
@@ -162,7 +162,8 @@ def _check_scalars(names: str, given: Sequence[DType], offset: int) -> None:
     for position, dtype in enumerate(given):
         if not dtypes.is_integer(dtype):
             raise DTypeError(
-                f"{names} must be integers, argument {position + offset} is {dtype.name}", hint="convert with .astype(int)"
+                f"{names} must be integers, argument {position + offset} is {dtype.name}",
+                hint="convert with .astype(int)",
             )
 
 
@@ -171,7 +172,9 @@ def _check_starts(starts: Sequence[Shape], rank: int, offset: int) -> None:
         raise ArgumentError(f"takes one start for each of the {rank} axes, got {len(starts)}")
     for position, start in enumerate(starts):
         if start != ():
-            raise ShapeError(f"a start is a scalar, that of axis {position} has shape {start}", marks=[(position + offset, 0)])
+            raise ShapeError(
+                f"a start is a scalar, that of axis {position} has shape {start}", marks=[(position + offset, 0)]
+            )
 
 
 def _dynamic_canonical(types: tuple[TensorType, ...], sizes: Any) -> dict[str, Any]:
@@ -225,8 +228,10 @@ def _dynamic_gradient(g: Node, y: Node, x: Node, *scalars: Node, sizes: Shape) -
     return dynamic_update_slice(zeros_like(x), g, *scalars[: x.ndim]), *[None] * len(scalars)
 
 
-def _grid(starts: Sequence[Node], is_batched: Sequence[bool], x_sizes: Sequence[Any], sizes: Sequence[Any]) -> list[Node]:
-    """Return, for each axis, the indices of slices that begin at starts which differ within a batch: (B, 1, .., size, .., 1)."""
+def _grid(
+    starts: Sequence[Node], is_batched: Sequence[bool], x_sizes: Sequence[Any], sizes: Sequence[Any]
+) -> list[Node]:
+    """Return the indices, for each axis, of slices whose starts differ within a batch: (B, 1, .., size, .., 1)."""
     rank, found = len(sizes), []
     for axis, (start, mark, whole, size) in enumerate(zip(starts, is_batched, x_sizes, sizes, strict=True)):
         start = ops.cast(start, dtype=dtypes.int64)
@@ -268,7 +273,8 @@ dynamic_slice: Op = card(
     gradient=_dynamic_gradient, linear="first", batch=_batch_dynamic,
     tangent=lambda t, y, x, *scalars, sizes: None if t[0] is None else dynamic_slice(t[0], *scalars, sizes=sizes),
     cases=[Case((5, 4), np.array(2), np.array(0), sizes=(3, 2)), Case((5,), np.array(-3), sizes=(2,)),
-           Case((5,), np.array(5), sizes=(0,)), Case((), sizes=()), Case((5,), np.array(1), np.array(2), sizes=(None,))],
+           Case((5,), np.array(5), sizes=(0,)), Case((), sizes=()),
+           Case((5,), np.array(1), np.array(2), sizes=(None,))],
     bad=[BadCase((5,), np.array(4), sizes=(2,), error=IndexOutOfRangeError, match="a slice of 2 from 4 leaves axis 0"),
          BadCase((5,), np.array(-6), sizes=(2,), error=IndexOutOfRangeError, match="starts allowed: -5 to 3"),
          BadCase((5,), np.array(0), sizes=(6,), error=ShapeError, match="size 6 is more than axis 0 has"),
@@ -331,7 +337,8 @@ dynamic_update_slice: Op = card(
     notes="A negative start counts from the end. A block that leaves the tensor is an error: it is never moved.",
     shape=_dynamic_update_shape, dtype=_dynamic_update_dtype, reference=_dynamic_update_reference,
     gradient=_dynamic_update_gradient, tangent=_dynamic_update_tangent, batch=_batch_dynamic_update,
-    cases=[Case((5, 4), (3, 2), np.array(2), np.array(0)), Case((5,), (2,), np.array(-3)), Case((5,), (0,), np.array(5)),
+    cases=[Case((5, 4), (3, 2), np.array(2), np.array(0)), Case((5,), (2,), np.array(-3)),
+           Case((5,), (0,), np.array(5)),
            Case((), ())],
     bad=[BadCase((5,), (2,), np.array(4), error=IndexOutOfRangeError, match="a slice of 2 from 4 leaves axis 0"),
          BadCase((5,), (6,), np.array(0), error=ShapeError, match="size 6 is more than axis 0 has"),

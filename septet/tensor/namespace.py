@@ -1,4 +1,4 @@
-"""From cards and functions of nodes to what users call: functions of the namespaces, methods and operators of Tensor."""
+"""From cards and functions of nodes to what users call: functions of namespaces, methods and operators of Tensor."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ def _install_operator(name: str, op: Op) -> None:
 
 _IN_PLACE = frozenset(
     f"__i{name}__"
-    for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul".split()
+    for name in (
+        *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
+        *("and", "or", "xor", "lshift", "rshift", "matmul"),
+    )
 )
 
 
@@ -104,7 +107,8 @@ def _in_place(op: Op | None, name: str) -> Callable[[Tensor, Any], Tensor]:
         before, after = self.node.type, result.node.type
         if before is not after:
             raise ShapeError(
-                f"in-place {name.strip('_')}: the result is {after!r}, the tensor is {before!r}; dtype and shape must stay",
+                f"in-place {name.strip('_')}: the result is {after!r}, the tensor is {before!r}; dtype and shape "
+                "must stay",
                 hint="write x = x + y to let the type change",
             )
         return rebind(self, result)

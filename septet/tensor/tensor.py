@@ -11,9 +11,9 @@ from septet.base.dtypes import DType
 from septet.base.errors import TracedValueError
 from septet.base.source import source_text
 from septet.graph.context import TRACKED
+from septet.graph.graph import order
 from septet.graph.node import SYMBOL, Node
 from septet.graph.op import evaluate, get
-from septet.graph.graph import order
 from septet.graph.types import TensorType
 
 

@@ -160,7 +160,7 @@ def _diagonal(node: Node, tangents: Sequence[Any]) -> Node | None:
 
 
 def _transposed_twice(node: Node, tangents: Sequence[Any]) -> Any:
-    """Forward mode from reverse mode: the pull-back is linear in its cotangent, and its transpose is the push-forward."""
+    """Forward mode from reverse mode: the pull-back is linear in its cotangent; its transpose is the push-forward."""
     is_tuple = isinstance(node.type, tuple)
     results = items(node) if is_tuple else (node,)
     seeds = [symbol(y.tensor_type, "cotangent") for y in results]

@@ -74,7 +74,7 @@ def draw(op: Op, case: Case, dtype: DType, seed: int = 0) -> list[Any]:
 
 
 def scaled_difference(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference, in units of the largest finite element of `b` (at least 1); infinities and NaN must agree."""
+    """The largest difference, in units of the largest finite element of `b` (at least 1); inf and NaN must agree."""
     wide = np.complex128 if np.iscomplexobj(b) else np.float64
     a, b = np.asarray(a).astype(wide), np.asarray(b).astype(wide)
     assert a.shape == b.shape
