@@ -46,6 +46,9 @@ from septet.tensor import random
 from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
 from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
 from septet.tensor.io import callback, check_finite, check_that, print
+from septet.tensor.standard import API_VERSION as __array_api_version__
+from septet.tensor.standard import astype, can_cast, finfo, iinfo, isdtype, result_type
+from septet.tensor.standard import namespace_info as __array_namespace_info__
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.transform.custom import custom_gradient, remat
@@ -54,6 +57,19 @@ from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from septet.transform.vmap import vmap
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Tensor", "Variable", "Graph", "config", "errors", "random", "tensor", "asarray", "from_dlpack", "owned", "symbol",
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+    "compile", "function", "evaluate", "call", "cond", "fori_loop", "map", "scan", "while_loop",
+    "enable_grad", "is_grad_enabled", "no_grad", "custom_gradient", "remat",
+    "grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp",
+    "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "vmap", "callback", "check_finite", "check_that", "print",
+    "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type",
+    "__array_api_version__", "__array_namespace_info__",
+    "pi", "e", "inf", "nan", "newaxis",
+]  # fmt: skip
 
 Tensor.backward = _gradients.backward  # type: ignore[attr-defined]
 Tensor.eval = _eval  # type: ignore[attr-defined]
@@ -66,6 +82,7 @@ for _space, _functions in _spaces.items():
         _module = _types.ModuleType(f"{__name__}.{_space}", f"The functions of ``st.{_space}``.")
         _module.__dict__.update(_functions)
         globals()[_space] = _module
+__all__ += [_name for _name in (*_spaces[""], *_spaces) if _name and _name not in __all__]
 
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 

@@ -151,3 +151,41 @@ def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = N
 def tri(n: int, m: int | None = None, k: int = 0, *, dtype: Any = None) -> Node:
     """Make a matrix with ones at and below a diagonal."""
     return constant(np.tri(n, m, k).astype(dtypes.as_dtype(float if dtype is None else dtype)))
+
+
+@function()
+def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Node]:
+    """Make the coordinates of a grid from the coordinates along each axis.
+
+    Parameters
+    ----------
+    *arrays : tensor with one axis
+    indexing : str
+        "xy": the first two axes of the results are those of the second and the first tensor; "ij": axes in order.
+
+    Returns
+    -------
+    list of tensor
+        One per input, all of the shape of the grid.
+
+    Raises
+    ------
+    ArgumentError
+        If `indexing` is neither, an input has not one axis, or the dtypes differ.
+    """
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"meshgrid: indexing is 'xy' or 'ij', got {indexing!r}")
+    lines = [as_node(array) for array in arrays]
+    for line in lines:
+        if line.ndim != 1:
+            raise ArgumentError(f"meshgrid takes tensors with one axis, got the shape {line.shape}")
+        if line.dtype != lines[0].dtype:
+            raise ArgumentError(f"meshgrid takes tensors of one dtype, got {lines[0].dtype.name} and {line.dtype.name}")
+    order = list(range(len(lines)))
+    if indexing == "xy" and len(lines) > 1:
+        order[:2] = [1, 0]
+    sizes = [shaping.sizes_of(lines[i])[0] for i in order]
+    return [
+        broadcast_to(shaping.reshape(line, [-1 if axis == position else 1 for axis in order]), sizes)
+        for position, line in enumerate(lines)
+    ]

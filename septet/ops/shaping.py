@@ -1,6 +1,7 @@
 """Shapes: reshape, broadcast, transpose, and asking for a size.
 
-A size that is not known before the graph runs is None in the parameter `shape`, and comes as one more scalar input, in order.
+A size that is not known before the graph runs is None in the parameter `shape`, and comes as one more scalar input, in
+order.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, ShapeError
-from septet.base.shapes import Shape, as_shape, check_axis, count
+from septet.base.shapes import Shape, as_shape, broadcast, check_axis, count
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
 from septet.graph.types import TensorType
@@ -57,7 +58,8 @@ def sized_dtype(x: DType, *sizes: DType, **_: Any) -> tuple[tuple[DType, ...], D
 
 
 size_of: Op = card(
-    "size_of", "x", params={"axis": REQUIRED}, param_docs={"axis": "The axis."}, summary="Return the size of one axis as an int64 scalar.",
+    "size_of", "x", params={"axis": REQUIRED}, param_docs={"axis": "The axis."},
+    summary="Return the size of one axis as an int64 scalar.",
     canonical=lambda types, axis: {"axis": check_axis(axis, types[0].ndim)},
     shape=lambda x, axis: (), dtype=lambda x, axis: ((x,), dtypes.int64), public=False,
     reference=lambda x, axis: np.asarray(x.shape[axis], np.int64), no_gradient="a size is an integer",
@@ -175,7 +177,9 @@ def _broadcast_shape(x: Shape, *sizes: Shape, shape: Shape) -> Shape:
         if offset >= 0 and size not in (1, None, shape[offset + axis]) and shape[offset + axis] is not None
     ]
     if offset < 0 or bad:
-        raise ShapeError(f"shape {x} does not broadcast to {shape}", marks=bad or [(0, axis) for axis in range(-offset)])
+        raise ShapeError(
+            f"shape {x} does not broadcast to {shape}", marks=bad or [(0, axis) for axis in range(-offset)]
+        )
     return shape
 
 
@@ -233,6 +237,32 @@ def broadcast_to(x: Any, shape: Any) -> Node:
     return record(broadcast_op, (x, *dynamic), (static,))
 
 
+@function()
+def broadcast_arrays(*arrays: Any) -> list[Node]:
+    """Broadcast tensors to the one shape that NumPy's rule gives for all of them.
+
+    Parameters
+    ----------
+    *arrays : tensor
+
+    Returns
+    -------
+    list of tensor
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not broadcast.
+    """
+    given = [as_node(array) for array in arrays]
+    target: list[int | Node | None] = list(broadcast(*[x.shape for x in given]))
+    for x in given:
+        for axis, size in enumerate(sizes_of(x), len(target) - x.ndim):
+            if target[axis] is None and isinstance(size, Node):
+                target[axis] = size
+    return [broadcast_to(x, target) for x in given]
+
+
 # transpose
 
 
@@ -283,7 +313,7 @@ def ones_like(x: Node) -> Node:
 
 
 def sum_to(g: Node, like: Node) -> Node:
-    """Sum over the axes along which a tensor of `like`'s shape was repeated to get `g`'s: the transpose of broadcasting."""
+    """Sum over the axes along which `like`'s shape was repeated to get `g`'s: the transpose of broadcasting."""
     if g.shape == like.shape:
         return g
     extra = g.ndim - like.ndim
@@ -294,4 +324,3 @@ def sum_to(g: Node, like: Node) -> Node:
     if extra:
         g = reshape(g, sizes_of(g)[extra:])
     return g
-

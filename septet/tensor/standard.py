@@ -1,0 +1,349 @@
+"""The rest of the Python Array API standard: questions about dtypes, devices and the namespace itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from septet.base import dtypes
+from septet.base.config import config
+from septet.base.dtypes import DType
+from septet.base.errors import ArgumentError, DTypeError
+from septet.graph.op import get
+from septet.tensor.creation import check_device
+from septet.tensor.tensor import Tensor
+
+API_VERSION = "2025.12"
+"""The newest version of the standard that the namespace follows."""
+
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+
+_KINDS: Mapping[str, tuple[DType, ...]] = MappingProxyType({
+    "bool": (dtypes.bool_,),
+    "signed integer": dtypes.SIGNED,
+    "unsigned integer": dtypes.UNSIGNED,
+    "integral": dtypes.INTEGERS,
+    "real floating": dtypes.FLOATS,
+    "complex floating": dtypes.COMPLEXES,
+    "numeric": dtypes.INTEGERS + dtypes.FLOATS + dtypes.COMPLEXES,
+})
+
+_NOT_IN_THE_STANDARD = (dtypes.float16, dtypes.bfloat16)
+
+
+@dataclass(frozen=True, slots=True)
+class FloatInfo:
+    """What a float type can hold; of a complex type, its parts.
+
+    Attributes
+    ----------
+    bits : int
+        Bits of one number.
+    eps : float
+        The distance from 1 to the next larger number.
+    max, min : float
+        The largest and the smallest finite number.
+    smallest_normal : float
+        The smallest positive number with full precision.
+    dtype : dtype
+        The real type described.
+    """
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerInfo:
+    """What an integer type can hold.
+
+    Attributes
+    ----------
+    bits : int
+    max, min : int
+    dtype : dtype
+    """
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+def _dtype_of(value: Any) -> DType:
+    return value.dtype if isinstance(value, Tensor) else dtypes.as_dtype(value)
+
+
+def finfo(type: Any, /) -> FloatInfo:
+    """Describe a float or complex type.
+
+    Parameters
+    ----------
+    type : dtype or Tensor
+
+    Returns
+    -------
+    FloatInfo
+
+    Raises
+    ------
+    DTypeError
+        If the type is not a float or complex type.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.finfo(st.float32).eps
+    1.1920928955078125e-07
+    """
+    dtype = dtypes.real_of(_dtype_of(type))
+    if not dtypes.is_float(dtype):
+        raise DTypeError(f"finfo describes float and complex types, got {dtype.name}", hint="st.iinfo describes integers")
+    # ml_dtypes knows the types that NumPy does not
+    found: Any = ml_dtypes.finfo(dtype) if dtype == dtypes.bfloat16 else np.finfo(dtype)
+    return FloatInfo(
+        int(found.bits), float(found.eps), float(found.max), float(found.min), float(found.smallest_normal), dtype
+    )
+
+
+def iinfo(type: Any, /) -> IntegerInfo:
+    """Describe an integer type.
+
+    Parameters
+    ----------
+    type : dtype or Tensor
+
+    Returns
+    -------
+    IntegerInfo
+
+    Raises
+    ------
+    DTypeError
+        If the type is not an integer type.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.iinfo(st.int8).max
+    127
+    """
+    dtype = _dtype_of(type)
+    if not dtypes.is_integer(dtype):
+        raise DTypeError(f"iinfo describes integer types, got {dtype.name}", hint="st.finfo describes floats")
+    found = np.iinfo(dtype)
+    return IntegerInfo(int(found.bits), int(found.max), int(found.min), dtype)
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Tell whether a dtype is another one, or is of a kind.
+
+    Parameters
+    ----------
+    dtype : dtype
+    kind : dtype, str or tuple of these
+        "bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating" or "numeric".
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.isdtype(st.float32, ("integral", "real floating"))
+    True
+    """
+    dtype = dtypes.as_dtype(dtype)
+    if isinstance(kind, tuple):
+        return any(isdtype(dtype, one) for one in kind)
+    if isinstance(kind, str):
+        return dtype in _of_kind(kind)
+    return bool(dtype == dtypes.as_dtype(kind))
+
+
+def _of_kind(kind: str) -> tuple[DType, ...]:
+    try:
+        return _KINDS[kind]
+    except KeyError:
+        raise ArgumentError(f"there is no kind of dtypes {kind!r}; the kinds are {', '.join(_KINDS)}") from None
+
+
+def result_type(*arrays_and_dtypes: Any) -> DType:
+    """Return the dtype that an operation between some tensors, dtypes and Python numbers gives.
+
+    Parameters
+    ----------
+    *arrays_and_dtypes : Tensor, dtype or Python number
+        Python numbers are weak: they count only where their kind is higher than all others.
+
+    Returns
+    -------
+    dtype
+
+    Raises
+    ------
+    ArgumentError
+        If nothing is given.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.result_type(st.int8, st.float32, 2.0)
+    dtype('float32')
+    """
+    numbers = [value for value in arrays_and_dtypes if dtypes.is_scalar(value)]
+    strong = [_dtype_of(value) for value in arrays_and_dtypes if not dtypes.is_scalar(value)]
+    if not strong:
+        if not numbers:
+            raise ArgumentError("result_type needs at least one tensor, dtype or number")
+        return dtypes.promote(*[dtypes.scalar_dtype(number) for number in numbers])
+    common = dtypes.promote(*strong)
+    return dtypes.promote(common, *[dtypes.scalar_dtype(number, common) for number in numbers])
+
+
+def can_cast(from_: Any, to: Any, /) -> bool:
+    """Tell whether promotion can turn one dtype into another.
+
+    Parameters
+    ----------
+    from_ : dtype or Tensor
+    to : dtype
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.can_cast(st.int8, st.int32), st.can_cast(st.float64, st.float32)
+    (True, False)
+    """
+    return result_type(from_, dtypes.as_dtype(to)) == dtypes.as_dtype(to)
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
+    """Convert a tensor to another dtype.
+
+    Parameters
+    ----------
+    x : Tensor
+    dtype : dtype
+    copy : bool
+        Accepted for the standard; a tensor's data never changes, so that it makes no difference.
+    device : str, optional
+        "cpu".
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    DTypeError
+        If a complex tensor should become a real one, which would silently lose half of it: use ``st.real``.
+    """
+    check_device(device)
+    wanted = dtypes.as_dtype(dtype)
+    if dtypes.is_complex(_dtype_of(x)) and wanted in dtypes.INTEGERS + dtypes.FLOATS:
+        raise DTypeError(f"astype: {x.dtype.name} does not fit into {wanted.name}", hint="st.real(x) or st.abs(x)")
+    return Tensor(get("cast")(x.node, dtype=wanted))
+
+
+def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """Return the tensor on a device.
+
+    Parameters
+    ----------
+    device : str
+        "cpu".
+    stream : None
+        The CPU has no streams.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such device or a stream is given.
+    """
+    check_device(device)
+    if stream is not None:
+        raise ArgumentError(f"to_device: the device 'cpu' has no streams, got {stream!r}")
+    return self
+
+
+class NamespaceInfo:
+    """What the namespace can do, in the words of the standard."""
+
+    def capabilities(self) -> dict[str, Any]:
+        """Return what the standard leaves open: boolean indexing, shapes that depend on data, the most axes."""
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
+
+    def default_device(self) -> str:
+        """Return the device on which tensors are made."""
+        return "cpu"
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the devices."""
+        return ("cpu",)
+
+    def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
+        """Return the dtypes of tensors made without saying a dtype, which follow ``st.config``."""
+        check_device(device)
+        return {
+            "real floating": dtypes.default_of_kind(dtypes.FLOAT),
+            "complex floating": dtypes.default_of_kind(dtypes.COMPLEX),
+            "integral": dtypes.BY_NAME[config.default_int],
+            "indexing": dtypes.int64,
+        }
+
+    def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, DType]:
+        """Return the dtypes of the standard by name, all or those of some kinds (float16 and bfloat16 are extra).
+
+        Parameters
+        ----------
+        device : str, optional
+        kind : str or tuple of str, optional
+            As in `isdtype`.
+        """
+        check_device(device)
+        kinds = ("bool", "numeric") if kind is None else kind if isinstance(kind, tuple) else (kind,)
+        found = [dtype for one in kinds for dtype in _of_kind(one) if dtype not in _NOT_IN_THE_STANDARD]
+        return {dtype.name: dtype for dtype in found}
+
+
+def namespace_info() -> NamespaceInfo:
+    """Return what the namespace can do (``st.__array_namespace_info__()``)."""
+    return NamespaceInfo()
+
+
+def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> ModuleType:
+    """Return the module whose functions take the tensor: ``septet``.
+
+    Raises
+    ------
+    ArgumentError
+        If a version of the standard is asked for that does not exist.
+    """
+    if api_version not in (None, *VERSIONS):
+        raise ArgumentError(f"version {api_version!r} of the array standard; the versions here are {', '.join(VERSIONS)}")
+    return sys.modules[__name__.partition(".")[0]]
+
+
+Tensor.__array_namespace__ = array_namespace  # type: ignore[attr-defined]
+Tensor.to_device = to_device  # type: ignore[attr-defined]
