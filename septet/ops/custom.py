@@ -15,7 +15,17 @@ from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops
 from septet.graph.types import tensor_type
 from septet.ops import control
 from septet.ops.elementwise import multiply
-from septet.ops.subgraph import batch_size, batched, check_graph, is_smooth, pullback, pushforward, repeat, spread, wanted_inputs
+from septet.ops.subgraph import (
+    batch_size,
+    batched,
+    check_graph,
+    is_smooth,
+    pullback,
+    pushforward,
+    repeat,
+    spread,
+    wanted_inputs,
+)
 
 # custom_gradient: operands are values, arguments, and what the pull-back takes besides cotangents.
 
@@ -39,9 +49,7 @@ def _custom_dtype(
     return given, given[:values]
 
 
-def _custom_shape(
-    *given: Shape, pullback: Graph, values: int, targets: tuple[int, ...]
-) -> tuple[Shape, ...]:
+def _custom_shape(*given: Shape, pullback: Graph, values: int, targets: tuple[int, ...]) -> tuple[Shape, ...]:
     for target, node in zip(targets, pullback.outputs, strict=True):
         if len(node.shape) != len(given[target]):
             raise ShapeError(f"the gradient of operand {target} has shape {node.shape}, the operand {given[target]}")
@@ -89,10 +97,12 @@ def _scaled() -> Graph:
 _SCALED = _scaled()
 
 custom_gradient = card(
-    "custom_gradient", "*operands", params={"pullback": REQUIRED, "values": REQUIRED, "targets": REQUIRED}, public=False,
+    "custom_gradient", "*operands", params={"pullback": REQUIRED, "values": REQUIRED, "targets": REQUIRED},
+    public=False,
     higher_order=True, summary="Return the first operands as they are, with a gradient of the user's own.",
     param_docs={
-        "pullback": "The graph from cotangents of the float values, and the last operands, to gradients of the targets.",
+        "pullback": "The graph from cotangents of the float values, and the last operands, to gradients of "
+        "the targets.",
         "values": "How many operands, from the first, are returned.",
         "targets": "The positions of the operands that receive the gradients.",
     },

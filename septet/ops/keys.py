@@ -63,7 +63,7 @@ class Plan:
         return any(each != FULL for each in self.slices)
 
     def order(self) -> list[tuple[str, int]]:
-        """Return the axes of the result: (AXIS, axis of x), (NEW, ...), and one (INDEX, -1) for those of the index tensors.
+        """Return the axes of the result: (AXIS, axis of x), (NEW, ...), one (INDEX, -1) for those of the index tensors.
 
         They stand where the first index stands if all indices (tensors and integers) stand side by side, else in front.
         """
@@ -285,7 +285,8 @@ def fitted_mask(mask: Node, x: Node, axis: int) -> Node:
     if mask.type.is_known and x.shape[axis : axis + mask.ndim] == mask.shape:
         return mask
     sizes = sizes_of(x)[axis : axis + mask.ndim]
-    return broadcast_to(reshape(mask, sizes), sizes)  # one finds other counts, the other the same count in another shape
+    # One finds other counts, the other the same count in another shape.
+    return broadcast_to(reshape(mask, sizes), sizes)
 
 
 def _place_mask(found: Plan, item: Node | np.ndarray, axis: int) -> int:
@@ -310,9 +311,7 @@ class Range:
         whole = as_node(size, dtypes.int64)
         self.step: int = bounds.step
         low, high = (0, 0) if self.step > 0 else (-1, -1)
-        ends = [
-            _clip(bound, whole, low, high) if bound is not None else None for bound in (bounds.start, bounds.stop)
-        ]
+        ends = [_clip(bound, whole, low, high) if bound is not None else None for bound in (bounds.start, bounds.stop)]
         first = as_node(0, dtypes.int64) if self.step > 0 else whole - 1
         last = whole if self.step > 0 else as_node(-1, dtypes.int64)
         self.start: Node = first if ends[0] is None else ends[0]

@@ -9,7 +9,19 @@ from septet.base.errors import ArgumentError, DTypeError, SeptetError, ShapeErro
 from septet.graph.node import Node
 from septet.graph.op import as_node, cast_to, explain_call, function, ops
 from septet.ops.indexing import scatter
-from septet.ops.keys import INDEX, NEW, Plan, Range, cut_range, fitted_mask, index_sizes, is_flag, is_mask, key_items, plan
+from septet.ops.keys import (
+    INDEX,
+    NEW,
+    Plan,
+    Range,
+    cut_range,
+    fitted_mask,
+    index_sizes,
+    is_flag,
+    is_mask,
+    key_items,
+    plan,
+)
 from septet.ops.shaping import broadcast_to, reshape, sizes_of, transpose
 from septet.ops.slicing import dynamic_update_slice, slice_op, update_slice
 

@@ -21,7 +21,7 @@ def bad_id(pair: tuple[Op, BadCase]) -> str:
 
 
 def check_report(text: str, op: Op, case: BadCase, nodes: list[Any]) -> None:
-    """The message, the op's name first, every argument's dtype and shape, the user's file and line, the code and the page."""
+    """The message, the op's name first, each argument's dtype and shape, the user's file and line, code and page."""
     assert case.match in text.split("\n")[0]
     assert text.startswith(f"{op.name}: ")
     for node in nodes:

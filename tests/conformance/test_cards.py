@@ -7,7 +7,6 @@ import pytest
 from septet.graph.op import ELEMENTWISE, LEAF, Op, all_functions
 from tests.conformance.support import CARDS
 
-
 NO_WRONG_CALL = {
     "array_equal": "any two tensors can be compared",
     "unique": "it takes one tensor of any type, and no parameters",
@@ -15,7 +14,7 @@ NO_WRONG_CALL = {
 
 
 def takes_anything(op: Op) -> bool:
-    """Tell whether no call can be wrong but for the number of inputs: one input of any shape and dtype, no parameters."""
+    """Tell whether only the number of inputs can be wrong: one input of any shape and dtype, no parameters."""
     is_unary = op.kind == ELEMENTWISE and len(op.input_names) == 1 and not op.is_variadic and not op.param_names
     return is_unary or op.name in NO_WRONG_CALL
 
