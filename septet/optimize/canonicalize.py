@@ -159,6 +159,8 @@ RULES = [
          lambda m: m.x.dtype == m.root.dtype and m.x.dtype != dtypes.bool_),
     Rule("divide_minus_one", P("divide", "x", -1), lambda m: fit(ops.negative(m.x), m.root), "x / -1 is -x",
          lambda m: m.x.dtype == m.root.dtype),
+    Rule("multiply_self", P("multiply", "x", "x"), lambda m: ops.square(m.x), "one input is read instead of two",
+         lambda m: m.x.dtype != dtypes.bool_),
     Rule("conj_of_real", P(("conj", "real"), "x"), _first_of_same_type,
          "a real number is its own conjugate and real part", lambda m: not dtypes.is_complex(m.x.dtype)),
     Rule("cast_to_own", P("cast", "x"), _first_of_same_type, "the dtype is what it was"),

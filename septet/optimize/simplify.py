@@ -16,7 +16,7 @@ from septet.graph.node import Node
 from septet.graph.op import as_node, ops
 from septet.graph.rewrite import C, Match, Outcome, P, Rule, RuleSet, rewrite
 from septet.ops.shaping import broadcast_to
-from septet.optimize import canonicalize
+from septet.optimize import canonicalize, stabilize
 from septet.optimize.build import again, drops_no_check, filled, fit, same_type, squeeze
 from septet.optimize.constants import FOLD
 from septet.optimize.facts import (
@@ -204,8 +204,6 @@ RULES = [
     Rule("power_half", P("power", "x", 0.5), lambda m: fit(ops.sqrt(m.x), m.root),
          "a root is cheaper than a power; they differ at -0.0 and minus infinity, which x cannot be",
          lambda m: is_real_float(m.root) and is_positive(m.x)),
-    Rule("multiply_self", P("multiply", "x", "x"), lambda m: ops.square(m.x), "one input is read instead of two",
-         lambda m: m.x.dtype != dtypes.bool_),
     Rule("multiply_zero", P("multiply", "x", 0), _multiply_zero,
          "x * 0 is 0, unless x may be infinite, NaN, or (for the sign of the zero) negative"),
     Rule("divide_by_power_of_two", P("divide", "x", C("c")), _divide_by_power_of_two,
@@ -243,9 +241,9 @@ RULES = [
          lambda m: all(pair == (0, 0) for pair in m.root.param("widths"))),
 ]  # fmt: skip
 
-_SET = RuleSet([FOLD, *canonicalize.RULES, *RULES])
+_SET = RuleSet([FOLD, *canonicalize.RULES, *RULES, *stabilize.RULES])
 
 
 def simplify(graph: Graph) -> Outcome:
-    """Apply the algebra of this file, together with the canonical spelling."""
+    """Apply the algebra of this file, together with all other rules, to what that leaves for them."""
     return rewrite(graph, _SET)

@@ -7,11 +7,12 @@ numbers: the complex logarithm has branches.
 
 from __future__ import annotations
 
+from septet.base.dtypes import DType
 from septet.graph.graph import Graph
 from septet.graph.node import Node
-from septet.graph.op import ops
+from septet.graph.op import as_node, ops
 from septet.graph.rewrite import Match, Outcome, P, Rule, RuleSet, rewrite
-from septet.optimize import canonicalize, simplify
+from septet.optimize import canonicalize
 from septet.optimize.build import fit
 from septet.optimize.constants import FOLD
 from septet.optimize.facts import MOVES, is_positive, is_real_float, is_shifted
@@ -63,63 +64,81 @@ def _aligned(node: Node) -> tuple[int | None, ...]:
     return node.inputs[0].shape if node.op.name == "broadcast_to" else node.shape
 
 
-def _factors(root: Node) -> tuple[list[Node], bool]:
-    """Split a product into its factors and its sign."""
-    found: list[Node] = []
-    pending = [root]
-    is_negative = False
-    while pending:
-        node = pending.pop()
-        if node.op.name == "negative":
-            is_negative = not is_negative
-            pending.append(node.inputs[0])
-        elif node.op.name == "multiply" and len(found) + len(pending) < LONGEST:
-            pending.extend(node.inputs)
-        else:
-            found.append(node)
-    return found, is_negative
+class _Fraction:
+    """A product taken apart: factors above and below the line, and the sign."""
+
+    def __init__(self, root: Node) -> None:
+        self.above: list[Node] = []
+        self.below: list[Node] = []
+        self.is_negative = False
+        pending = [(root, True)]
+        while pending:
+            node, is_above = pending.pop()
+            name = node.op.name
+            room = len(self.above) + len(self.below) + len(pending) < LONGEST
+            if name == "negative":
+                self.is_negative = not self.is_negative
+                pending.append((node.inputs[0], is_above))
+            elif name == "multiply" and room:
+                pending += [(source, is_above) for source in reversed(node.inputs)]
+            elif name == "divide" and room and is_above:  # a quotient below the line stays one
+                pending += [(node.inputs[1], False), (node.inputs[0], True)]
+            elif is_above:
+                self.above.append(node)
+            else:
+                self.below.append(node)
+
+    def cancel(self) -> bool:
+        """Strike out what is above and below the line, and above zero in exact arithmetic."""
+        before = len(self.below)
+        for node in list(self.below):
+            if not is_positive(node):
+                continue
+            if node in self.above:
+                self.above.remove(node)
+                self.below.remove(node)
+            elif node.op.name == "divide" and node.inputs[0] in self.above:  # e / (e / s) is s
+                self.above.remove(node.inputs[0])
+                self.below.remove(node)
+                self.above.append(node.inputs[1])
+        if len(self.below) == before:
+            return False
+        self.cancel()
+        return True
+
+    def node(self, dtype: DType) -> Node:
+        """Put the product together again."""
+        result = self.above[0] if self.above else as_node(1.0, dtype)
+        for factor in self.above[1:]:
+            result = ops.multiply(result, factor)
+        for factor in self.below:
+            result = ops.divide(result, factor)
+        return ops.negative(result) if self.is_negative else result
 
 
 def _cancel(m: Match) -> Node | None:
     """(g / p) * p, where p is above zero in exact arithmetic and may underflow in floats."""
     if not is_real_float(m.root):
         return None
-    factors, is_negative = _factors(m.root)
-    for quotient in factors:
-        if quotient.op.name != "divide":
-            continue
-        g, p = quotient.inputs
-        if p not in factors or not is_positive(p) or g.shape != quotient.shape:
-            continue
-        rest = list(factors)
-        rest.remove(quotient)
-        rest.remove(p)
-        result = g
-        for factor in rest:
-            result = ops.multiply(result, factor)
-        result = ops.negative(result) if is_negative else result
-        return fit(result, m.root)
-    return None
+    product = _Fraction(m.root)
+    if not product.below or not product.cancel():
+        return None
+    return fit(product.node(m.root.dtype), m.root)
 
 
 def _cancel_in_sum(m: Match) -> Node | None:
-    """(g / (e / s) / s + b) * e, the gradient of log(e / s) with respect to log(e): g + b * e."""
-    for total, e in (m.root.inputs, m.root.inputs[::-1]):
-        if total.op.name not in ("add", "subtract") or not is_real_float(m.root) or not is_positive(e):
+    """(g / p + h) * p and its like: multiply term by term, where that cancels."""
+    if not is_real_float(m.root):
+        return None
+    for total in m.root.inputs:
+        if total.op.name not in ("add", "subtract"):
             continue
-        for own, other in (total.inputs, total.inputs[::-1]):
-            if own.op.name != "divide" or own.shape != m.root.shape or other.type != total.type:
-                continue
-            inner, s = own.inputs
-            if inner.op.name != "divide" or inner.inputs[0].type is not m.root.type:
-                continue
-            g, p = inner.inputs
-            if p.op.name != "divide" or p.inputs[0] is not e or p.inputs[1] is not s:
-                continue
-            rest = ops.multiply(other, e)
-            if total.op.name == "add":
-                return fit(ops.add(g, rest), m.root)
-            return fit(ops.subtract(g, rest) if own is total.inputs[0] else ops.subtract(rest, g), m.root)
+        other = m.root.inputs[0] if total is m.root.inputs[1] else m.root.inputs[1]
+        products = [_Fraction(ops.multiply(term, other)) for term in total.inputs]
+        if not any([product.below and product.cancel() for product in products]):
+            continue
+        a, b = [product.node(m.root.dtype) for product in products]
+        return fit(ops.add(a, b) if total.op.name == "add" else ops.subtract(a, b), m.root)
     return None
 
 
@@ -164,10 +183,12 @@ RULES = [
     Rule("log_of_exp", P("log", P("exp", "x")), lambda m: fit(m.x, m.root),
          "exp(x) overflows and underflows", _is_real),
     # what gradients of the above leave behind
+    Rule("multiply_reciprocal", P("multiply", "x", P("reciprocal", "y")), lambda m: fit(ops.divide(m.x, m.y), m.root),
+         "a quotient is rounded once; the reciprocal may overflow", _is_real),
     Rule("cancel_quotient", P("multiply"), _cancel,
          "(g / p) * p is g, where p is above zero in exact arithmetic; in floats p may underflow, and give NaN"),
     Rule("cancel_quotient_in_sum", P("multiply"), _cancel_in_sum,
-         "the gradient of log(e / s): the quotient may underflow, and give NaN"),
+         "(g / p + h) * p is g + h * p, where p is above zero in exact arithmetic; so the gradient of log(softmax(x))"),
     # near one, near zero
     Rule("log_of_one_plus", P("log", P("add", "x", 1)), lambda m: fit(ops.log1p(m.x), m.root),
          "1 + x loses the digits of a small x", _is_real),
@@ -185,7 +206,7 @@ RULES = [
          "the quotient in between rounds and overflows", _is_real),
 ]  # fmt: skip
 
-_SET = RuleSet([FOLD, *canonicalize.RULES, *RULES, *[rule for rule in simplify.RULES if rule.name == "multiply_self"]])
+_SET = RuleSet([FOLD, *canonicalize.RULES, *RULES])
 
 
 def stabilize(graph: Graph) -> Outcome:
