@@ -219,8 +219,9 @@ TABLE: dict[str, tuple[list[Node], list[Node]]] = {
          of(lambda: ops.sigmoid(X()), lambda p: p * -(Y() / p) * 3.0)],
         [of(X, lambda p: (Y() / p) * p), of(lambda: ops.exp(X()), lambda p: (p / Y()) * Y())],
     ),
+    "multiply_reciprocal": ([X() * ops.reciprocal(Y())], [X() * ops.negative(Y()), Z() * ops.reciprocal(Z())]),
     "cancel_quotient_in_sum": (
-        [of(lambda: (ops.exp(X()), sym(2, 1, name="s")), lambda es: (Y() / (es[0] / es[1]) / es[1] + Y()) * es[0])],
+        [of(lambda: (ops.exp(X()), ops.exp(sym(2, 1))), lambda es: (Y() / (es[0] / es[1]) / es[1] + Y()) * es[0])],
         [of(lambda: (X(), sym(2, 1, name="s")), lambda es: (Y() / (es[0] / es[1]) / es[1] + Y()) * es[0])],
     ),
     "log_of_one_plus": ([ops.log(1 + X())], [ops.log(2 + X()), ops.log2(1 + X())]),
@@ -253,8 +254,6 @@ def everything(name: str):
     else:
         return [constants.FOLD]
     extra = [constants.FOLD, *canonicalize.RULES] if own is not canonicalize.RULES else [constants.FOLD]
-    if own is stabilize.RULES:
-        extra.append(RULES["multiply_self"])
     return [*extra, *own]
 
 
