@@ -24,15 +24,17 @@ API_VERSION = "2025.12"
 
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
-_KINDS: Mapping[str, tuple[DType, ...]] = MappingProxyType({
-    "bool": (dtypes.bool_,),
-    "signed integer": dtypes.SIGNED,
-    "unsigned integer": dtypes.UNSIGNED,
-    "integral": dtypes.INTEGERS,
-    "real floating": dtypes.FLOATS,
-    "complex floating": dtypes.COMPLEXES,
-    "numeric": dtypes.INTEGERS + dtypes.FLOATS + dtypes.COMPLEXES,
-})
+_KINDS: Mapping[str, tuple[DType, ...]] = MappingProxyType(
+    {
+        "bool": (dtypes.bool_,),
+        "signed integer": dtypes.SIGNED,
+        "unsigned integer": dtypes.UNSIGNED,
+        "integral": dtypes.INTEGERS,
+        "real floating": dtypes.FLOATS,
+        "complex floating": dtypes.COMPLEXES,
+        "numeric": dtypes.INTEGERS + dtypes.FLOATS + dtypes.COMPLEXES,
+    }
+)
 
 _NOT_IN_THE_STANDARD = (dtypes.float16, dtypes.bfloat16)
 
@@ -108,7 +110,9 @@ def finfo(type: Any, /) -> FloatInfo:
     """
     dtype = dtypes.real_of(_dtype_of(type))
     if not dtypes.is_float(dtype):
-        raise DTypeError(f"finfo describes float and complex types, got {dtype.name}", hint="st.iinfo describes integers")
+        raise DTypeError(
+            f"finfo describes float and complex types, got {dtype.name}", hint="st.iinfo describes integers"
+        )
     # ml_dtypes knows the types that NumPy does not
     found: Any = ml_dtypes.finfo(dtype) if dtype == dtypes.bfloat16 else np.finfo(dtype)
     return FloatInfo(
@@ -341,7 +345,9 @@ def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Modul
         If a version of the standard is asked for that does not exist.
     """
     if api_version not in (None, *VERSIONS):
-        raise ArgumentError(f"version {api_version!r} of the array standard; the versions here are {', '.join(VERSIONS)}")
+        raise ArgumentError(
+            f"version {api_version!r} of the array standard; the versions here are {', '.join(VERSIONS)}"
+        )
     return sys.modules[__name__.partition(".")[0]]
 
 
