@@ -70,8 +70,8 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Module, optimizer: Any = "adam", loss: Any = "cross_entropy", metrics: Sequence[Any] = ("accuracy",),
-        learning_rate: float | None = None,
+        self, model: Module, optimizer: Any = "adam", loss: Any = "cross_entropy",
+        metrics: Sequence[Any] = ("accuracy",), learning_rate: float | None = None,
     ) -> None:  # fmt: skip
         self.model = model
         if not isinstance(optimizer, optim.Optimizer):
@@ -183,7 +183,12 @@ def fit(
 
 
 def evaluate(
-    model: Module, data: Any, *, loss: Any = "cross_entropy", metrics: Sequence[Any] = ("accuracy",), batch_size: int = 256
+    model: Module,
+    data: Any,
+    *,
+    loss: Any = "cross_entropy",
+    metrics: Sequence[Any] = ("accuracy",),
+    batch_size: int = 256,
 ) -> dict[str, float]:
     """Return loss and metrics of a model on data, in evaluation mode.
 

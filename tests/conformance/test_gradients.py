@@ -12,7 +12,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import DTypeError
 from septet.graph.node import Node, constant
-from septet.graph.op import Case, Op, ops
+from septet.graph.op import Case, Op
 from septet.transform.jvp import jvp
 from septet.transform.vjp import vjp
 from tests.conformance.support import CASES, case_id, floats_of, leaf, outputs_of, value
