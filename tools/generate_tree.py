@@ -58,7 +58,9 @@ def page() -> str:
     unknown = sorted(p.name for p in folders if p.name not in rank)
     if unknown:
         raise SystemExit(f"tools/generate_tree.py does not know the floor of septet/{', septet/'.join(unknown)}")
-    parts = [HEAD]
+    top = ["__init__.py", *sorted(p.name for p in package.glob("*.py") if p.name != "__init__.py")]
+    table = [f"| [`{name}`](../septet/{name}) | {escape(subject(package / name))} |" for name in top]
+    parts = [HEAD, "## septet/\n\n| module | subject |\n|---|---|\n" + "\n".join(table) + "\n"]
     for folder in sorted(folders, key=lambda p: rank[p.name]):
         table = rows(folder)
         parts.append(f"## septet/{folder.name}/\n\n{subject(folder / '__init__.py')}\n")

@@ -35,6 +35,17 @@ class SeptetError(Exception):
         self.hint = hint
         self.is_located = False
 
+    def __str__(self) -> str:
+        text = str(self.args[0]) if self.args else ""
+        if self.is_located or not text:
+            return text
+        lines = [text]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        if f"[{self.code}]" not in text:
+            lines.append(f"  [{self.code}] {self.page()}")
+        return "\n".join(lines)
+
     def locate(self, report: str) -> SeptetError:
         """Replace the short message by the whole report and return the exception itself."""
         self.args = (report,)
@@ -214,9 +225,6 @@ class MissingDataError(SeptetError, FileNotFoundError):
     """
 
     code = "S602"
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 class FileFormatError(SeptetError, ValueError):
