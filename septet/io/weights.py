@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 
 from septet.base import dtypes
-from septet.base.errors import FileFormatError, SeptetError
+from septet.base.errors import FileFormatError, NotSupportedError, SeptetError
 from septet.base.files import open_atomic
 from septet.nn.module import Module
 
 FORMAT = "septet-weights"
 VERSION = 1
+
+CODES = {
+    "BOOL": dtypes.bool_, "I8": dtypes.int8, "I16": dtypes.int16, "I32": dtypes.int32, "I64": dtypes.int64,
+    "U8": dtypes.uint8, "U16": dtypes.uint16, "U32": dtypes.uint32, "U64": dtypes.uint64, "F16": dtypes.float16,
+    "BF16": dtypes.bfloat16, "F32": dtypes.float32, "F64": dtypes.float64,
+}  # fmt: skip
+"""The dtypes by the names that the format has for them."""
 
 
 def save_weights(model: Module, path: str | os.PathLike[str], metadata: dict[str, Any] | None = None) -> None:
@@ -26,18 +33,20 @@ def save_weights(model: Module, path: str | os.PathLike[str], metadata: dict[str
     path : str or path
     metadata : dict, optional
         Anything that JSON can hold, kept in the file's header.
-    """
-    from safetensors.numpy import save
 
+    Raises
+    ------
+    NotSupportedError
+        If a variable is complex, which the format has no name for.
+    """
+    import safetensors.numpy
+
+    arrays = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in model.state_dict().items()}
+    strange = sorted({v.dtype.name for v in arrays.values()} - {dtype.name for dtype in CODES.values()})
+    if strange:
+        raise NotSupportedError(f"save_weights: safetensors files hold no {', '.join(strange)}")
     header = {"format": FORMAT, "version": str(VERSION), "metadata": json.dumps(metadata or {})}
-    arrays, shorts = {}, []
-    for name, value in model.state_dict().items():
-        if value.dtype == dtypes.bfloat16:
-            shorts.append(name)
-            value = np.atleast_1d(value).view(np.uint16).reshape(value.shape)
-        arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
-    header["bfloat16"] = json.dumps(shorts)
-    data = save(arrays, header)
+    data = safetensors.numpy.save(arrays, header)
     with open_atomic(path) as file:
         file.write(data)
 
@@ -48,29 +57,34 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
     Raises
     ------
     FileFormatError
-        If the file is truncated or is no safetensors file.
+        If there is no such file, it is truncated, or no safetensors file.
     """
-    from safetensors import SafetensorError, safe_open
+    import safetensors
 
+    name = os.fspath(path)
     if not os.path.isfile(path):
-        raise FileFormatError(f"{os.fspath(path)}: there is no such file")
+        raise FileFormatError(f"{name}: there is no such file")
+    with open(path, "rb") as file:
+        data = file.read()
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
-            header = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        tensors = safetensors.deserialize(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
         metadata = json.loads(header.get("metadata", "{}"))
-        shorts = json.loads(header.get("bfloat16", "[]"))
-        version = int(header.get("version", VERSION))
-    except (SafetensorError, ValueError, OSError, TypeError) as error:
-        size = os.path.getsize(path)
+        version = int(header.get("version", VERSION)) if header.get("format") == FORMAT else VERSION
+    except (safetensors.SafetensorError, ValueError, TypeError) as error:
         raise FileFormatError(
-            f"{os.fspath(path)} ({size} bytes) is not a whole safetensors file: {error}", hint="it may be truncated"
+            f"{name} ({len(data)} bytes) is not a whole safetensors file: {error}", hint="it may be truncated"
         ) from None
     if version > VERSION:
-        raise FileFormatError(f"{os.fspath(path)} has format version {version}; this release reads up to {VERSION}")
-    for name in shorts:
-        arrays[name] = arrays[name].view(dtypes.bfloat16)
-    return arrays, metadata
+        raise FileFormatError(f"{name} has format version {version}; this release reads up to {VERSION}")
+    strange = sorted({entry["dtype"] for _, entry in tensors} - set(CODES))
+    if strange:
+        raise FileFormatError(f"{name} holds tensors of the types {', '.join(strange)}, which Septet does not have")
+    arrays = {
+        key: np.frombuffer(bytes(entry["data"]), CODES[entry["dtype"]]).reshape(entry["shape"])
+        for key, entry in tensors
+    }
+    return arrays, metadata if isinstance(metadata, dict) else {}
 
 
 def load_weights(model: Module, path: str | os.PathLike[str], strict: bool = True) -> dict[str, Any]:

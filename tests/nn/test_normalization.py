@@ -76,9 +76,7 @@ def test_layer_norm(axes):
     y = layer(X).numpy()
     over = tuple(range(4 - axes, 4))
     assert layer.scale.shape == X.shape[-axes:]
-    assert np.allclose(
-        y, (X - X.mean(over, keepdims=True)) / np.sqrt(X.var(over, keepdims=True) + 1e-5), atol=1e-5
-    )
+    assert np.allclose(y, (X - X.mean(over, keepdims=True)) / np.sqrt(X.var(over, keepdims=True) + 1e-5), atol=1e-5)
 
 
 def test_dropout():
