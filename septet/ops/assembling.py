@@ -9,14 +9,30 @@ from typing import Any
 
 import numpy as np
 
+from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape, check_axes, check_axis
 from septet.graph.node import Node
-from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, as_nodes, card, explain_call, function, ops
+from septet.graph.op import (
+    MOVEMENT,
+    REQUIRED,
+    BadCase,
+    Case,
+    Op,
+    as_node,
+    as_nodes,
+    card,
+    evaluate,
+    explain_call,
+    function,
+    ops,
+    record,
+)
 from septet.graph.types import TensorType
 from septet.ops.rules import promoting
-from septet.ops.shaping import broadcast_to, reshape, sizes_of, transpose
+from septet.ops.shaping import broadcast_to, reshape, sizes_of, split_sizes, transpose
+from septet.ops.slicing import batch_size, repeated
 
 
 def _concat_shape(*shapes: Shape, axis: int) -> Shape:
@@ -43,22 +59,25 @@ def _concat_shape(*shapes: Shape, axis: int) -> Shape:
 
 def _concat_gradient(g: Node, y: Node, *parts: Node, axis: int) -> list[Node]:
     found, start = [], 0
+    if all(part.shape[axis] is not None for part in parts):
+        for part in parts:
+            stop = start + (part.shape[axis] or 0)
+            found.append(_piece(g, axis, start, stop))
+            start = stop
+        return found
+    first: Any = as_node(0, dtypes.int64)  # where a part starts is not known before the graph runs
     for part in parts:
-        size = part.shape[axis]
-        if size is None:
-            raise ArgumentError("concatenate: the gradient needs known sizes on the concatenated axis")
-        slices = tuple((start, start + size, 1) if i == axis else (None, None, 1) for i in range(g.ndim))
-        found.append(ops.slice(g, slices=slices))
-        start += size
+        starts = [as_node(0, dtypes.int64)] * g.ndim
+        starts[axis] = first
+        static, dynamic = split_sizes(sizes_of(part))
+        found.append(ops.dynamic_slice(g, *starts, *dynamic, sizes=static))
+        first = first + sizes_of(part)[axis]
     return found
 
 
 def _batch_concat(is_batched: Sequence[bool], *parts: Node, axis: int) -> Node:
-    size = next(p.shape[0] for p, flag in zip(parts, is_batched, strict=True) if flag)
-    full = [
-        p if flag else broadcast_to(reshape(p, (1, *p.shape)), (size, *p.shape))
-        for p, flag in zip(parts, is_batched, strict=True)
-    ]
+    size = batch_size(is_batched, parts)
+    full = [part if mark else repeated(part, size) for part, mark in zip(parts, is_batched, strict=True)]
     return concatenate_op(*full, axis=axis + 1)
 
 
@@ -130,13 +149,34 @@ def squeeze(x: Any, /, axis: Any = None) -> Node:
 
 @function()
 def stack(tensors: Sequence[Any], /, axis: int = 0) -> Node:
-    """Join tensors of one shape along a new axis."""
+    """Join tensors of one shape along a new axis.
+
+    Parameters
+    ----------
+    tensors : sequence of tensor
+    axis : int
+        Where the new axis goes in the result.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ; they are not broadcast.
+    """
     nodes = as_nodes(list(tensors))
     if not nodes:
         raise ArgumentError("stack needs at least one tensor")
-    shapes = {n.shape for n in nodes}
-    if len(shapes) > 1 and all(n.tensor_type.is_known for n in nodes):
-        raise explain_call(ShapeError(f"shapes differ: {sorted(map(str, shapes))}"), "stack", ("*tensors",), nodes)
+    for position, node in enumerate(nodes):
+        first = nodes[0].shape
+        if node.ndim != len(first):
+            message = f"ranks differ: argument 0 has {len(first)} axes, argument {position} has {node.ndim}"
+            raise explain_call(ShapeError(message), "stack", ("*tensors",), nodes)
+        for i, (a, b) in enumerate(zip(first, node.shape, strict=True)):
+            if a != b and None not in (a, b):
+                error = ShapeError(
+                    f"sizes differ on axis {i}: {a} in argument 0, {b} in argument {position}",
+                    marks=[(0, i), (position, i)],
+                )
+                raise explain_call(error, "stack", ("*tensors",), nodes)
     place = check_axis(axis, nodes[0].ndim + 1)
     return concatenate([expand_dims(n, place) for n in nodes], axis=place)
 
@@ -151,37 +191,71 @@ def split(x: Any, sections: Any, axis: int = 0) -> tuple[Node, ...]:
     sections : int or sequence of int
         The number of equal parts, or the sizes of the parts.
     axis : int
+
+    Returns
+    -------
+    tuple of tensor
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not divide into equal parts, or the sizes do not add up to that of the axis.
+    """
+    x = as_node(x)
+    axis = check_axis(axis, x.ndim)
+    size = x.shape[axis]
+    is_count = not isinstance(sections, (tuple, list, np.ndarray))
+    if is_count and size is None:
+        return _split_unknown(x, operator.index(sections), axis)
+    if is_count:
+        count = operator.index(sections)
+        if count < 1 or size % count:
+            raise _split_error(x, axis, f"size {size} on axis {axis} does not divide into {count} equal parts")
+        sizes = [size // count] * count
+    else:
+        sizes = [operator.index(s) for s in sections]
+        if size is None:
+            raise _split_error(x, axis, "parts of given sizes need a known size of the axis")
+        if sum(sizes) != size or min(sizes, default=0) < 0:
+            raise _split_error(x, axis, f"the parts {sizes} add up to {sum(sizes)}, axis {axis} has size {size}")
+    ends = np.cumsum([0, *sizes]).tolist()
+    return tuple(_piece(x, axis, a, b) for a, b in pairwise(ends))
+
+
+def _split_error(x: Node, axis: int, message: str) -> Exception:
+    return explain_call(ShapeError(message, marks=[(0, axis)]), "split", ("x",), (x,))
+
+
+def _split_unknown(x: Node, count: int, axis: int) -> tuple[Node, ...]:
+    """Cut an axis of unknown size into equal parts; the graph checks when it runs that it divides."""
+    if count < 1:
+        raise _split_error(x, axis, f"an axis does not divide into {count} equal parts")
+    sizes = sizes_of(x)
+    part = ops.floor_divide(sizes[axis], count)
+    apart = reshape(x, (*sizes[:axis], count, part, *sizes[axis + 1 :]))
+    return tuple(squeeze(_piece(apart, axis, i, i + 1), axis) for i in range(count))
+
+
+@function()
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Node, ...]:
+    """Take a tensor apart along an axis, which goes.
+
+    Raises
+    ------
+    ShapeError
+        If the size of the axis is not known: it is the number of results.
     """
     x = as_node(x)
     axis = check_axis(axis, x.ndim)
     size = x.shape[axis]
     if size is None:
-        raise ShapeError("split: the size of the axis must be known", marks=[(0, axis)])
-    if isinstance(sections, int):
-        if sections < 1 or size % sections:
-            raise ShapeError(f"split: size {size} on axis {axis} does not divide into {sections} equal parts")
-        sizes = [size // sections] * sections
-    else:
-        sizes = [operator.index(s) for s in sections]
-        if sum(sizes) != size:
-            raise ShapeError(f"split: the parts {sizes} add up to {sum(sizes)}, axis {axis} has size {size}")
-    ends = np.cumsum([0, *sizes]).tolist()
-    return tuple(_piece(x, axis, a, b) for a, b in pairwise(ends))
+        error = ShapeError("the size of the axis must be known", marks=[(0, axis)])
+        raise explain_call(error, "unstack", ("x",), (x,))
+    return tuple(squeeze(_piece(x, axis, i, i + 1), axis) for i in range(size))
 
 
 def _piece(x: Node, axis: int, start: int, stop: int) -> Node:
     return ops.slice(x, slices=tuple((start, stop, 1) if i == axis else (None, None, 1) for i in range(x.ndim)))
-
-
-@function()
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Node, ...]:
-    """Take a tensor apart along an axis, which goes."""
-    x = as_node(x)
-    axis = check_axis(axis, x.ndim)
-    size = x.shape[axis]
-    if size is None:
-        raise ShapeError("unstack: the size of the axis must be known")
-    return tuple(squeeze(_piece(x, axis, i, i + 1), axis) for i in range(size))
 
 
 def _pad_canonical(types: tuple[TensorType, ...], widths: Any, value: Any) -> dict[str, Any]:
@@ -201,8 +275,13 @@ def _pad_shape(x: Shape, widths: Any, value: Any) -> Shape:
 
 
 def _pad_reference(x: np.ndarray, widths: Any, value: Any) -> np.ndarray:
-    x = x[tuple(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in zip(x.shape, widths, strict=True))]
-    return np.pad(x, [(max(low, 0), max(high, 0)) for low, high in widths], constant_values=value)
+    _pad_shape(x.shape, widths, value)
+    if not widths:
+        return x
+    wide = np.pad(x, [(max(low, 0), max(high, 0)) for low, high in widths], constant_values=value)
+    return wide[
+        tuple(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in zip(wide.shape, widths, strict=True))
+    ]
 
 
 pad_op: Op = card(
@@ -214,13 +293,14 @@ pad_op: Op = card(
     tangent=lambda t, y, x, widths, value: pad_op(t[0], widths=widths),
     batch=lambda is_batched, x, widths, value: pad_op(x, widths=((0, 0), *widths), value=value),
     cases=[Case((2, 3), widths=((1, 0), (2, 1))), Case((4,), widths=((-1, 2),), value=5.0),
-           Case((3,), widths=((0, 0),))],
+           Case((3,), widths=((0, 0),)), Case((2,), widths=((-3, 2),)), Case((), widths=())],
     bad=[BadCase((2,), widths=((-2, -2),), error=ShapeError, match="less than nothing"),
          BadCase((2, 2), widths=((1, 1),), error=ArgumentError, match="each of the 2 axes")],
 )  # fmt: skip
 
 
 def _widths(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """Read what `pad` takes as widths."""
     if isinstance(width, int):
         return ((width, width),) * ndim
     if len(width) == 2 and all(isinstance(w, int) for w in width):
@@ -229,6 +309,16 @@ def _widths(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
 
 
 PAD_MODES = ("constant", "edge", "reflect", "wrap")
+
+
+def _pad_places(places: Any, size: Any, mode: str) -> Any:
+    """Return which element stands at places that are counted from the first one, for sizes that may be nodes."""
+    if mode == "edge":
+        return ops.minimum(ops.maximum(places, as_node(0, dtypes.int64)), size - 1)
+    if mode == "wrap":
+        return ops.remainder(places, size)
+    period = ops.maximum(as_node(size, dtypes.int64) * 2 - 2, as_node(1, dtypes.int64))
+    return ops.abs(ops.remainder(places + (size - 1), period) - (size - 1))
 
 
 @function(methods=["pad"])
@@ -244,28 +334,45 @@ def pad(x: Any, width: Any, mode: str = "constant", value: float = 0) -> Node:
         "constant", "edge" (the last element again), "reflect" (mirrored, without the edge), "wrap" (circular).
     value : number
         For "constant".
+
+    Raises
+    ------
+    ShapeError
+        If an axis is cropped to less than nothing, or a mode other than "constant" finds an empty axis.
     """
     x = as_node(x)
     widths = _widths(width, x.ndim)
     if mode == "constant":
         return pad_op(x, widths=widths, value=value)
     if mode not in PAD_MODES:
-        raise ArgumentError(f"pad: mode {mode!r} does not exist; the modes are {', '.join(PAD_MODES)}")
-    for axis, (low, high) in enumerate(widths):
-        size = x.shape[axis]
+        error = ArgumentError(f"mode {mode!r} does not exist; the modes are {', '.join(PAD_MODES)}")
+        raise explain_call(error, "pad", ("x",), (x,))
+    words = _pad_canonical((x.tensor_type,), widths, value)
+    try:
+        _pad_shape(x.shape, **words)
+    except ShapeError as error:
+        raise explain_call(error, "pad", ("x",), (x,)) from None
+    for axis, (low, high) in enumerate(words["widths"]):
+        size = sizes_of(x)[axis]
         if (low, high) == (0, 0):
             continue
-        if size is None or size == 0:
-            raise ShapeError(f"pad: mode {mode!r} needs a known size of at least 1 on axis {axis}")
-        places = np.arange(-low, size + high)
-        if mode == "edge":
-            places = places.clip(0, size - 1)
-        elif mode == "wrap":
-            places %= size
-        else:
-            places = np.abs((places + size - 1) % max(2 * size - 2, 1) - (size - 1))
-        x = ops.take(x, places, axis=axis)
+        if x.shape[axis] == 0:
+            error = ShapeError(f"mode {mode!r} has nothing to repeat on axis {axis}", marks=[(0, axis)])
+            raise explain_call(error, "pad", ("x",), (x,))
+        places = counting(size + (low + high)) - low
+        x = ops.take(x, _pad_places(places, size, mode), axis=axis)
     return x
+
+
+def counting(size: Any) -> Any:
+    """Return 0, 1, 2 ... up to a size that may be a node: a constant where it is known and small."""
+    static, dynamic = split_sizes((size,))
+    if not dynamic and (static[0] or 0) <= FOLDED:
+        return as_node(np.arange(static[0]))
+    return record(ops.iota, dynamic, (static, 0, dtypes.int64))
+
+
+FOLDED = 1 << 12  # elements up to which positions are stored in the graph instead of computed: 32 KiB
 
 
 @function(methods=["flip"])
@@ -278,19 +385,35 @@ def flip(x: Any, /, *, axis: Any = None) -> Node:
 
 @function(methods=["roll"])
 def roll(x: Any, /, shift: Any, *, axis: Any = None) -> Node:
-    """Shift elements along axes; what leaves at one end comes in at the other."""
+    """Shift elements along axes; what leaves at one end comes in at the other.
+
+    Parameters
+    ----------
+    x : tensor
+    shift : int, integer scalar tensor, or a sequence of them
+        One for each axis, or one for all.
+    axis : int or sequence of int, optional
+        None shifts the flattened tensor.
+    """
     x = as_node(x)
     if axis is None:
         return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes_of(x))
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
+    axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
+    shifts = list(shift) if isinstance(shift, (tuple, list)) else [shift]
+    axes, shifts = axes * (len(shifts) if len(axes) == 1 else 1), shifts * (len(axes) if len(shifts) == 1 else 1)
+    if len(axes) != len(shifts):
+        error = ArgumentError(f"{len(shifts)} shifts for {len(axes)} axes")
+        raise explain_call(error, "roll", ("x",), (x,))
     for one, by in zip(axes, shifts, strict=True):
         place = check_axis(one, x.ndim)
         size = x.shape[place]
-        if size is None:
-            raise ShapeError(f"roll: the size of axis {place} must be known")
-        if size and by % size:
-            cut = size - by % size
+        if isinstance(by, Node) and by.value is not None:
+            by = int(by.value)
+        if size is None or isinstance(by, Node):
+            whole = sizes_of(x)[place]
+            x = ops.take(x, ops.remainder(counting(whole) - by, whole), axis=place)
+        elif size and operator.index(by) % size:
+            cut = size - operator.index(by) % size
             x = concatenate([_piece(x, place, cut, size), _piece(x, place, 0, cut)], axis=place)
     return x
 
@@ -323,15 +446,36 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Node:
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = check_axis(axis, x.ndim)
-    size = x.shape[axis]
-    counts = repeats.value if isinstance(repeats, Node) else np.asarray(repeats)
-    if size is None or counts is None:
-        raise ShapeError("repeat: the size of the axis and the counts must be known")
-    if counts.ndim and counts.size not in (1, size):
-        raise ShapeError(f"repeat: {counts.size} counts for axis {axis} of size {size}")
-    if (counts < 0).any():
-        raise ArgumentError("repeat: counts must not be negative")
-    return ops.take(x, np.repeat(np.arange(size), counts), axis=axis)
+    node = as_node(repeats)
+    if not dtypes.is_integer(node.dtype) or node.ndim > 1:
+        error: Exception = ArgumentError(f"counts are an int or one int for each element, got {node.type!r}")
+        raise explain_call(error, "repeat", ("x",), (x,))  # type: ignore[arg-type]
+    if node.value is None and not node.is_symbolic:
+        evaluate(node)  # the shape of the result depends on it
+    counts, size = node.value, x.shape[axis]
+    message = ""
+    if counts is None:
+        message = "the counts depend on a symbol, so that the size of the result is not known"
+    elif (counts < 0).any():
+        message = f"counts must not be negative, got {int(counts.min())}"
+    elif counts.size != 1 and size is None:
+        message = f"one count for each element needs a known size of axis {axis}"
+    elif counts.size != 1 and counts.size != size:
+        message = f"{counts.size} counts for axis {axis} of size {size}"
+    if message:
+        raise explain_call(ShapeError(message, marks=[(0, axis)]), "repeat", ("x",), (x,))
+    assert counts is not None
+    if counts.size == 1:
+        return _repeat_each(x, int(counts.reshape(())), axis)
+    return ops.take(x, as_node(np.repeat(np.arange(size), counts)), axis=axis)
+
+
+def _repeat_each(x: Node, count: int, axis: int) -> Node:
+    """Repeat every element the same number of times: a broadcast, without indices."""
+    sizes = sizes_of(x)
+    apart = reshape(x, (*sizes[: axis + 1], 1, *sizes[axis + 1 :]))
+    wide = broadcast_to(apart, (*sizes[: axis + 1], count, *sizes[axis + 1 :]))
+    return reshape(wide, (*sizes[:axis], sizes[axis] * count, *sizes[axis + 1 :]))
 
 
 @function("movedim")
@@ -379,22 +523,13 @@ def flatten(x: Any) -> Node:
     return reshape(as_node(x), (-1,))
 
 
-def _triangle(x: Any, k: int, is_lower: bool) -> Node:
-    x = as_node(x)
-    rows, columns = x.shape[-2:]
-    if rows is None or columns is None:
-        raise ShapeError("tril and triu need known sizes of the last two axes")
-    mask = np.tri(rows, columns, k if is_lower else k - 1, dtype=bool)
-    return ops.where(mask if is_lower else ~mask, x, as_node(0 if x.dtype.kind != "b" else False, x.dtype))
-
-
 @function()
 def tril(x: Any, /, *, k: int = 0) -> Node:
     """Keep the lower triangle (at and below diagonal `k`) of matrices; zeros elsewhere."""
-    return _triangle(x, k, True)
+    return ops.band_part(as_node(x), upper=k)
 
 
 @function()
 def triu(x: Any, /, *, k: int = 0) -> Node:
     """Keep the upper triangle (at and above diagonal `k`) of matrices; zeros elsewhere."""
-    return _triangle(x, k, False)
+    return ops.band_part(as_node(x), lower=-k)
