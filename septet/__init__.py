@@ -47,7 +47,7 @@ from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
 from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
 from septet.tensor.io import callback, check_finite, check_that, print
 from septet.tensor.standard import API_VERSION as __array_api_version__
-from septet.tensor.standard import astype, can_cast, finfo, iinfo, isdtype, result_type
+from septet.tensor.standard import astype, broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
 from septet.tensor.standard import namespace_info as __array_namespace_info__
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
@@ -66,7 +66,7 @@ __all__ = [
     "enable_grad", "is_grad_enabled", "no_grad", "custom_gradient", "remat",
     "grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp",
     "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "vmap", "callback", "check_finite", "check_that", "print",
-    "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type",
+    "astype", "broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type",
     "__array_api_version__", "__array_namespace_info__",
     "pi", "e", "inf", "nan", "newaxis",
 ]  # fmt: skip

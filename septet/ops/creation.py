@@ -121,7 +121,9 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     numbers = [v.value.item() if isinstance(v, Node) else v for v in (start, stop, step)]
     if numbers[2] == 0:
         raise ArgumentError("arange: the step cannot be 0")
-    kind = dtypes.as_dtype(dtype) if dtype is not None else dtypes.promote(*[dtypes.scalar_dtype(v) for v in numbers])
+    kind = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_of_kind(
+        max(dtypes.KIND[dtypes.scalar_dtype(v)] for v in numbers)
+    )
     count = max(0, math.ceil((numbers[1] - numbers[0]) / numbers[2]))
     exact = np.arange(count, dtype=np.float64 if dtypes.KIND[kind] > dtypes.INTEGER else np.int64)
     return constant((numbers[0] + exact * numbers[2]).astype(kind))
@@ -154,7 +156,7 @@ def tri(n: int, m: int | None = None, k: int = 0, *, dtype: Any = None) -> Node:
 
 
 @function()
-def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Node]:
+def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Node, ...]:
     """Make the coordinates of a grid from the coordinates along each axis.
 
     Parameters
@@ -165,7 +167,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Node]:
 
     Returns
     -------
-    list of tensor
+    tuple of tensor
         One per input, all of the shape of the grid.
 
     Raises
@@ -185,7 +187,8 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Node]:
     if indexing == "xy" and len(lines) > 1:
         order[:2] = [1, 0]
     sizes = [shaping.sizes_of(lines[i])[0] for i in order]
-    return [
+    grids = [
         broadcast_to(shaping.reshape(line, [-1 if axis == position else 1 for axis in order]), sizes)
         for position, line in enumerate(lines)
     ]
+    return tuple(grids)

@@ -114,6 +114,15 @@ def _short_in_float32(reference: Any) -> Any:
     return compute
 
 
+def _floor_divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Round the quotient down; infinite operands give what the array standard says, where NumPy has NaN or -1."""
+    result = np.floor_divide(a, b)
+    if dtypes.KIND[result.dtype] != FLOAT:
+        return result
+    is_infinite = np.isinf(a) | np.isinf(b)
+    return np.where(is_infinite, np.floor(np.divide(a, b)), result) if is_infinite.any() else result
+
+
 def _remainder_gradient(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return g, -g * ops.round((a - y) / b)  # a - y is a whole multiple of b
 
@@ -122,8 +131,9 @@ _DIVISION: list[Any] = [(-9.0, 9.0), (0.7, 2.0)]
 
 floor_divide: Op = card(
     "floor_divide", "a b", kind=ELEMENTWISE, summary="Divide and round down to a whole number.",
-    notes="An integer divided by zero gives 0, as in NumPy. The gradient is 0.", shape=broadcasting, dtype=_reals,
-    reference=_short_in_float32(np.floor_divide), gradient=_zero_gradient,
+    notes="An integer divided by zero gives 0, as in NumPy. An infinite operand gives the floor of the quotient: "
+    "inf // 2 is inf, 1 // -inf is -0 (NumPy: nan, -1). The gradient is 0.", shape=broadcasting, dtype=_reals,
+    reference=_short_in_float32(_floor_divide), gradient=_zero_gradient,
     operators=["__floordiv__", "__rfloordiv__"], domain=_DIVISION, cases=PAIRS,
     bad=[*BAD_PAIRS, BAD_BOOLS, BAD_COMPLEXES],
 )  # fmt: skip

@@ -141,7 +141,7 @@ reshape_op: Op = card(
 
 
 @function(methods=["reshape"])
-def reshape(x: Any, shape: Any, *more: Any) -> Node:
+def reshape(x: Any, shape: Any, *more: Any, copy: bool | None = None) -> Node:
     """Give the elements, in row-major order, another shape.
 
     Parameters
@@ -149,6 +149,8 @@ def reshape(x: Any, shape: Any, *more: Any) -> Node:
     x : tensor
     shape : int or tuple of (int or integer scalar tensor)
         One size may be -1: it is worked out from the others. As a method, sizes may also be separate arguments.
+    copy : bool, optional
+        Accepted for the array standard; a tensor's data never changes, so that it makes no difference.
 
     Returns
     -------
@@ -238,7 +240,7 @@ def broadcast_to(x: Any, shape: Any) -> Node:
 
 
 @function()
-def broadcast_arrays(*arrays: Any) -> list[Node]:
+def broadcast_arrays(*arrays: Any) -> tuple[Node, ...]:
     """Broadcast tensors to the one shape that NumPy's rule gives for all of them.
 
     Parameters
@@ -247,7 +249,7 @@ def broadcast_arrays(*arrays: Any) -> list[Node]:
 
     Returns
     -------
-    list of tensor
+    tuple of tensor
 
     Raises
     ------
@@ -260,7 +262,7 @@ def broadcast_arrays(*arrays: Any) -> list[Node]:
         for axis, size in enumerate(sizes_of(x), len(target) - x.ndim):
             if target[axis] is None and isinstance(size, Node):
                 target[axis] = size
-    return [broadcast_to(x, target) for x in given]
+    return tuple([broadcast_to(x, target) for x in given])
 
 
 # transpose

@@ -76,9 +76,22 @@ def _expm1(x: np.ndarray) -> np.ndarray:
     if not dtypes.is_complex(x.dtype):
         return np.expm1(x)
     half = np.sin(x.imag / 2)
+    power = np.exp(x)
+    is_finite = np.isfinite(x)
     result = np.empty_like(x)
-    result.real = np.expm1(x.real) * np.cos(x.imag) - 2 * half * half
-    result.imag = np.exp(x.real) * np.sin(x.imag)
+    exact = np.expm1(x.real) * np.cos(x.imag) - 2 * half * half
+    result.real = np.where(is_finite, exact, power.real - 1)  # exp knows the special cases of infinity and NaN
+    result.imag = np.where(is_finite, np.exp(x.real) * np.sin(x.imag), power.imag)
+    return result
+
+
+def _tanh(x: np.ndarray) -> np.ndarray:
+    result = np.tanh(x)
+    if dtypes.is_complex(x.dtype):
+        is_limit = np.isinf(x.real) & np.isfinite(x.imag)
+        if is_limit.any():  # the array standard wants a zero of the sign of the imaginary part there
+            result = np.array(result)
+            result.imag = np.where(is_limit, np.copysign(np.zeros_like(x.imag), x.imag), result.imag)
     return result
 
 
@@ -164,7 +177,7 @@ atan2: Op = card(
 sinh: Op = smooth("sinh", "Return the hyperbolic sine.", np.sinh, lambda y, x: cosh(x), "odd", "monotone")
 cosh: Op = smooth("cosh", "Return the hyperbolic cosine.", np.cosh, lambda y, x: sinh(x), "even", "positive")
 tanh: Op = smooth(
-    "tanh", "Return the hyperbolic tangent.", np.tanh, lambda y, x: _one_minus_square(y), "odd", "monotone",
+    "tanh", "Return the hyperbolic tangent.", _tanh, lambda y, x: _one_minus_square(y), "odd", "monotone",
     methods=["tanh"],
 )  # fmt: skip
 asinh: Op = smooth(

@@ -60,14 +60,14 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     device : str, optional
         "cpu".
     copy : bool, optional
-        False asks for no copy, which only a tensor of the right dtype can give.
+        False asks for no copy, which only a tensor of the right dtype can give: the very same handle is returned.
     """
     check_device(device)
     if copy is False and not (isinstance(obj, Tensor) and (dtype is None or obj.dtype == dtypes.as_dtype(dtype))):
         raise ValueError(
             "asarray(copy=False): data is always copied into a tensor, so that it can never change behind it"
         )
-    return tensor(obj, dtype)
+    return obj if copy is False else tensor(obj, dtype)
 
 
 def check_device(device: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import Any
 
 import septet.ops  # noqa: F401  (registers the cards)
 from septet.base.errors import ArgumentError, ShapeError
-from septet.graph.op import Function, Op, all_functions, all_ops, get, record
+from septet.graph.op import REQUIRED, Function, Op, all_functions, all_ops, get, record
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.tensor.wrap import binary, binary_reversed, lift, unary, unwrap, wrap
@@ -27,6 +28,7 @@ def card_function(op: Op) -> Callable[..., Any]:
     function.__module__ = "septet"
     function.__doc__ = docstring(op)
     function.card = op  # type: ignore[attr-defined]
+    function.__signature__ = _inspected(op)  # type: ignore[attr-defined]
     return function
 
 
@@ -53,6 +55,22 @@ def signature(op: Op) -> str:
     """Return the call of a card as text."""
     from_defaults = [f"{name}={value!r}" for name, value in op.defaults.items()]
     return f"{op.name}({', '.join([*op.input_names, *from_defaults])})"
+
+
+def _inspected(op: Op) -> Signature:
+    """Return the call of a card as `inspect.signature` and editors see it."""
+    either = Parameter.POSITIONAL_OR_KEYWORD
+    if op.is_variadic:
+        inputs, kind = [Parameter("inputs", Parameter.VAR_POSITIONAL)], Parameter.KEYWORD_ONLY
+    else:
+        inputs, kind = [Parameter(name, either) for name in op.input_names], either
+    params = [
+        Parameter(name, Parameter.KEYWORD_ONLY)
+        if value is REQUIRED
+        else Parameter(name, kind, default=value)
+        for name, value in op.defaults.items()
+    ]
+    return Signature(sorted([*inputs, *params], key=lambda p: p.kind))
 
 
 def docstring(op: Op) -> str:

@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from septet.base import dtypes
+from septet.base import shapes as shapes_
 from septet.base.config import config
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError
@@ -216,7 +217,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     if not strong:
         if not numbers:
             raise ArgumentError("result_type needs at least one tensor, dtype or number")
-        return dtypes.promote(*[dtypes.scalar_dtype(number) for number in numbers])
+        return dtypes.default_of_kind(max(dtypes.KIND[dtypes.scalar_dtype(number)] for number in numbers))
     common = dtypes.promote(*strong)
     return dtypes.promote(common, *[dtypes.scalar_dtype(number, common) for number in numbers])
 
@@ -240,6 +241,32 @@ def can_cast(from_: Any, to: Any, /) -> bool:
     (True, False)
     """
     return result_type(from_, dtypes.as_dtype(to)) == dtypes.as_dtype(to)
+
+
+def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Return the shape to which some shapes broadcast.
+
+    Parameters
+    ----------
+    *shapes : tuple of (int or None)
+        None is a size that is not known; it is taken to equal the size that it meets.
+
+    Returns
+    -------
+    tuple of (int or None)
+
+    Raises
+    ------
+    ShapeError
+        If two sizes on one axis differ and neither is 1.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    return shapes_.broadcast(*[shapes_.as_shape(shape) for shape in shapes])
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
