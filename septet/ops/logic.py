@@ -12,7 +12,7 @@ from septet.base import dtypes
 from septet.base.dtypes import INTEGER, DType
 from septet.base.errors import DTypeError, ShapeError
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, card, function, ops
+from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, as_nodes, card, function, ops
 from septet.ops.elementwise import BAD_PAIRS, PAIRS, SINGLES
 from septet.ops.rules import bitwise, broadcasting, logical, promoting, same_shape
 
@@ -142,14 +142,7 @@ def where_of(condition: Any, a: Any, b: Any) -> Node:
     tensor
         Of the broadcast shape and the common dtype of `a` and `b`.
     """
-    from_a, from_b = (None if dtypes.is_scalar(v) else as_node(v) for v in (a, b))
-    if from_a is None and from_b is None:
-        from_a, from_b = as_node(a), as_node(b)
-    if from_a is None and from_b is not None:
-        from_a = as_node(a, from_b.dtype)
-    if from_b is None and from_a is not None:
-        from_b = as_node(b, from_a.dtype)
-    return where(as_node(condition), from_a, from_b)
+    return where(as_node(condition), *as_nodes((a, b)))
 
 
 @function()
