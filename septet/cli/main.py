@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ import numpy as np
 import septet as st
 from septet import nn
 from septet.base.config import config
-from septet.base.errors import FileFormatError, SeptetError
-from septet.base.files import open_atomic
+from septet.base.errors import SeptetError
 from septet.base.threads import explain
 from septet.cli import recipes
+from septet.train.callbacks import JsonLines
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,23 +56,16 @@ def train(
     st.random.seed(seed)
     model = recipes.network(dataset)
     click.echo(f"{dataset}: {len(data[0])} images to train on, {len(held_out[0])} held out; style {style}")
-    log: list[dict[str, float]] = []
-
-    def on_epoch(row: dict[str, float]) -> None:
-        log.append(row)
-        with open_atomic(out / "log.jsonl") as file:
-            file.write("".join(json.dumps(entry) + "\n" for entry in log).encode())
-
-    recipes.train(
+    history = recipes.train(
         style, model, data, held_out, epochs=epochs, batch_size=batch_size, seed=seed, learning_rate=learning_rate,
-        on_epoch=on_epoch,
+        callbacks=[JsonLines(out / "log.jsonl")],
     )  # fmt: skip
     result = model.evaluate(held_out)
-    metadata = {"recipe": dataset, "classes": names, "shape": list(data[0].shape[1:]), "accuracy": result["accuracy"]}
-    st.io.save_weights(model, out / "model.safetensors", metadata)
+    metadata = {"dataset": dataset, "classes": names, "accuracy": result["accuracy"]}
+    st.io.save_model(model, out / "model.safetensors", data[0][:1], metadata)
     click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
     click.echo(f"saved {out / 'model.safetensors'}")
-    _draw(out, log, model, held_out, names, dataset)
+    _draw(out, history, model, held_out, names, dataset)
 
 
 def _draw(
@@ -96,19 +88,14 @@ def _draw(
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
 def predict(model: Path, image: Path, top: int) -> None:
     """Say what an image (PNG, JPEG or .npy) shows, with a model that `septet train` saved."""
-    _, metadata = st.io.load_arrays(model)
-    if "recipe" not in metadata:
-        raise FileFormatError(f"{model} was not saved by `septet train`: it does not say which network it is")
-    shape = tuple(metadata["shape"])
-    network = recipes.network(metadata["recipe"])
-    network.eval()
-    network(np.zeros((1, *shape), np.float32))
-    st.io.load_weights(network, model)
-    loaded = st.view.load_image(image, shape, crop=metadata["recipe"] == "digits")
+    network, metadata = st.io.load_model(model)
+    shape = tuple(metadata["input_shape"])
+    loaded = st.view.load_image(image, shape, crop=metadata.get("dataset") == "digits")
     click.echo(loaded.note)
     probabilities = st.softmax(st.tensor(network.predict(loaded.pixels[None])))[0].numpy()
+    names = metadata.get("classes") or [str(index) for index in range(len(probabilities))]
     for index in np.argsort(-probabilities)[:top]:
-        click.echo(f"{metadata['classes'][index]:>12}  {100 * probabilities[index]:6.2f} %")
+        click.echo(f"{names[index]:>12}  {100 * probabilities[index]:6.2f} %")
 
 
 @septet.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,12 @@ import septet as st
 from septet import nn, optim
 from septet.base.errors import ArgumentError
 from septet.data.stream import Batches
-from septet.train.fit import History, Means, evaluate, fit
-from septet.train.progress import Progress
+from septet.train.callbacks import as_callbacks
+from septet.train.fit import evaluate, fit
+from septet.train.loop import History, run_epochs
+from septet.train.progress import Progress, Quiet
+
+Step = Callable[[Any, Any], dict[str, Any]]
 
 STYLES = ("define-by-run", "symbolic", "fit")
 SETS = ("digits", "fashion-mnist")
@@ -51,7 +54,7 @@ def load(
 
 def train(
     style: str, model: nn.Module, data: Any, held_out: Any, *, epochs: int, batch_size: int, seed: int,
-    learning_rate: float = 1e-3, verbose: bool = True, on_epoch: Callable[[dict[str, float]], Any] | None = None,
+    learning_rate: float = 1e-3, verbose: bool = True, callbacks: Any = (),
 ) -> History:  # fmt: skip
     """Train a model in one of the `STYLES`.
 
@@ -63,71 +66,52 @@ def train(
     epochs, batch_size, seed : int
     learning_rate : float
     verbose : bool
-    on_epoch : callable, optional
-        Called with the row of each finished epoch.
+    callbacks : sequence of Callback or callable
 
     Returns
     -------
     History
     """
-    model(data[0][:1])
+    if style not in STYLES:
+        raise ArgumentError(f"there is no style {style!r}; the styles are {', '.join(STYLES)}")
+    model.build_for(data[0][:1])
     if style == "fit":
         return fit(
             model, data, epochs, validation=held_out, batch_size=batch_size, seed=seed, learning_rate=learning_rate,
-            verbose=verbose, on_epoch=on_epoch,
+            verbose=verbose, callbacks=callbacks,
         )  # fmt: skip
-    if style not in STYLES:
-        raise ArgumentError(f"there is no style {style!r}; the styles are {', '.join(STYLES)}")
     optimizer = optim.Adam(model.parameters(), learning_rate)
-    step = symbolic_step(model, optimizer, data[0].shape[1:]) if style == "symbolic" else eager_step(model, optimizer)
+    make = {"define-by-run": eager_step, "symbolic": symbolic_step}[style]
     batches = Batches(data, batch_size=batch_size, shuffle=True, seed=seed)
-    progress = Progress(epochs, len(batches))
-    history = History()
-    try:
-        for epoch in range(1, epochs + 1):
-            started, means = time.perf_counter(), Means()
-            model.train()
-            if verbose:
-                progress.start(epoch)
-            for images, labels in batches:
-                loss, accuracy = step(images, labels)
-                means.add({"loss": float(loss), "accuracy": float(accuracy)}, len(images))
-                progress.step(means.values())
-            tested = evaluate(model, held_out)
-            row = {"epoch": epoch, **means.values(), **{f"val_{k}": v for k, v in tested.items()}}
-            row["seconds"] = time.perf_counter() - started
-            history.append(row)
-            if verbose:
-                progress.end(row)
-            if on_epoch is not None:
-                on_epoch(row)
-    except KeyboardInterrupt:
-        if verbose:
-            print(f"stopped by hand after {len(history)} whole epochs; the model keeps what it learned", flush=True)
-    finally:
-        progress.stop()
-        model.eval()
-    return history
+    return run_epochs(
+        model,
+        make(model, optimizer, data[0].shape[1:]),
+        batches,
+        epochs,
+        test=lambda: evaluate(model, held_out),
+        progress=Progress(epochs, len(batches)) if verbose else Quiet(),
+        callbacks=as_callbacks(callbacks),
+    )
 
 
-def eager_step(model: nn.Module, optimizer: optim.Optimizer) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """Return a training step in define-by-run style."""
+def eager_step(model: nn.Module, optimizer: optim.Optimizer, shape: tuple[int, ...]) -> Step:
+    """Return a training step in define-by-run style: any Python, gradients by tape."""
 
-    def step(images: Any, labels: Any) -> tuple[Any, Any]:
+    def step(images: Any, labels: Any) -> dict[str, Any]:
         logits = model(images)
         loss = nn.losses.cross_entropy(logits, labels)
         loss.backward()
         optimizer.step()
-        return loss, st.metrics.accuracy(logits, st.tensor(labels))
+        return {"loss": loss, "accuracy": st.metrics.accuracy(logits, st.tensor(labels))}
 
     return step
 
 
-def symbolic_step(model: nn.Module, optimizer: optim.Optimizer, shape: tuple[int, ...]) -> Callable[..., Any]:
-    """Return a training step as a symbolic function with updates."""
+def symbolic_step(model: nn.Module, optimizer: optim.Optimizer, shape: tuple[int, ...]) -> Step:
+    """Return a training step in symbolic style: a graph of symbols, made a function with updates."""
     images = st.symbol("images", (None, *shape))
     labels = st.symbol("labels", (None,), "int64")
-    logits = model(images)
+    logits = model.train()(images)
     loss = nn.losses.cross_entropy(logits, labels)
-    accuracy = st.metrics.accuracy(logits, labels)
-    return st.function([images, labels], [loss, accuracy], updates=optimizer.updates(loss), name="train_step")
+    values = {"loss": loss, "accuracy": st.metrics.accuracy(logits, labels)}
+    return st.function([images, labels], values, updates=optimizer.updates(loss), name="train_step")

@@ -400,7 +400,7 @@ def as_nodes(args: Sequence[Any]) -> tuple[Node, ...]:
     strong = [node.dtype for node in nodes if node is not None]
     beside = dtypes.promote(*strong) if strong else None
     if beside is None:  # numbers only: the highest kind among them decides
-        beside = dtypes.promote(*[dtypes.scalar_dtype(a) for a in args]) if args else None
+        beside = max([dtypes.scalar_dtype(a) for a in args], key=dtypes.KIND.__getitem__, default=None)
     return tuple([as_node(arg, beside) if node is None else node for arg, node in zip(args, nodes, strict=True)])
 
 

@@ -357,8 +357,8 @@ def pad(x: Any, width: Any, mode: str = "constant", value: float = 0) -> Node:
         if (low, high) == (0, 0):
             continue
         if x.shape[axis] == 0:
-            error = ShapeError(f"mode {mode!r} has nothing to repeat on axis {axis}", marks=[(0, axis)])
-            raise explain_call(error, "pad", ("x",), (x,))
+            empty = ShapeError(f"mode {mode!r} has nothing to repeat on axis {axis}", marks=[(0, axis)])
+            raise explain_call(empty, "pad", ("x",), (x,))
         places = counting(size + (low + high)) - low
         x = ops.take(x, _pad_places(places, size, mode), axis=axis)
     return x
@@ -368,7 +368,7 @@ def counting(size: Any) -> Any:
     """Return 0, 1, 2 ... up to a size that may be a node: a constant where it is known and small."""
     static, dynamic = split_sizes((size,))
     if not dynamic and (static[0] or 0) <= FOLDED:
-        return as_node(np.arange(static[0]))
+        return as_node(np.arange(static[0] or 0))
     return record(ops.iota, dynamic, (static, 0, dtypes.int64))
 
 

@@ -121,8 +121,10 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     numbers = [v.value.item() if isinstance(v, Node) else v for v in (start, stop, step)]
     if numbers[2] == 0:
         raise ArgumentError("arange: the step cannot be 0")
-    kind = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_of_kind(
-        max(dtypes.KIND[dtypes.scalar_dtype(v)] for v in numbers)
+    kind = (
+        dtypes.as_dtype(dtype)
+        if dtype is not None
+        else dtypes.default_of_kind(max(dtypes.KIND[dtypes.scalar_dtype(v)] for v in numbers))
     )
     count = max(0, math.ceil((numbers[1] - numbers[0]) / numbers[2]))
     exact = np.arange(count, dtype=np.float64 if dtypes.KIND[kind] > dtypes.INTEGER else np.int64)

@@ -104,7 +104,7 @@ def key_items(key: Any) -> list[Any]:
         if not (isinstance(item, (list, tuple)) or hasattr(item, "__array__")):
             found.append(item)  # an object with __index__, or an error later on
             continue
-        array = item if isinstance(item, np.ndarray) else as_array(item)
+        array: Any = item if isinstance(item, np.ndarray) else as_array(item)
         if array.size == 0 and not hasattr(item, "dtype"):
             array = array.astype(np.int64)  # an empty list selects nothing
         found.append(array)
@@ -282,7 +282,7 @@ def check_mask(mask: Shape, x: Shape, axis: int) -> None:
 def fitted_mask(mask: Node, x: Node, axis: int) -> Node:
     """Return the mask, checked when the graph runs where a size is not known before."""
     check_mask(mask.shape, x.shape, axis)
-    if mask.type.is_known and x.shape[axis : axis + mask.ndim] == mask.shape:
+    if mask.tensor_type.is_known and x.shape[axis : axis + mask.ndim] == mask.shape:
         return mask
     sizes = sizes_of(x)[axis : axis + mask.ndim]
     # One finds other counts, the other the same count in another shape.

@@ -60,14 +60,13 @@ def signature(op: Op) -> str:
 def _inspected(op: Op) -> Signature:
     """Return the call of a card as `inspect.signature` and editors see it."""
     either = Parameter.POSITIONAL_OR_KEYWORD
+    kind: Any
     if op.is_variadic:
         inputs, kind = [Parameter("inputs", Parameter.VAR_POSITIONAL)], Parameter.KEYWORD_ONLY
     else:
         inputs, kind = [Parameter(name, either) for name in op.input_names], either
     params = [
-        Parameter(name, Parameter.KEYWORD_ONLY)
-        if value is REQUIRED
-        else Parameter(name, kind, default=value)
+        Parameter(name, Parameter.KEYWORD_ONLY) if value is REQUIRED else Parameter(name, kind, default=value)
         for name, value in op.defaults.items()
     ]
     return Signature(sorted([*inputs, *params], key=lambda p: p.kind))

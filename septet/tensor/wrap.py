@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from septet.base import dtypes
+from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
 from septet.graph.node import Node, scalar
-from septet.graph.op import Op, items, record
+from septet.graph.op import Op, as_node, explain_call, items, record
 from septet.tensor.tensor import Tensor
 
 
@@ -47,9 +48,35 @@ def lift(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     def function(*args: Any, **words: Any) -> Any:
-        return wrap(call(*[unwrap(a) for a in args], **{k: unwrap(v) for k, v in words.items()}))
+        try:
+            return wrap(call(*[unwrap(a) for a in args], **{k: unwrap(v) for k, v in words.items()}))
+        except (ShapeError, DTypeError, ArgumentError, IndexOutOfRangeError) as error:
+            if not error.is_located:
+                _locate(error, call, args, words)
+            raise
 
     return function
+
+
+def _locate(error: SeptetError, call: Callable[..., Any], args: tuple[Any, ...], words: dict[str, Any]) -> None:
+    """Give an error that a function raised itself, not by an op inside, the whole report under the function's name."""
+    code = call.__code__
+    positional = code.co_varnames[: code.co_argcount]
+    rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :][:1]  # the name of *args
+    named = [*zip(positional, args, strict=False), *((rest[0] if rest else "", a) for a in args[len(positional) :])]
+    names: list[str] = []
+    nodes: list[Node] = []
+    params: dict[str, Any] = {}
+    for name, value in [*named, *words.items()]:
+        items_ = [(f"{name}[{i}]", v) for i, v in enumerate(value)] if isinstance(value, (list, tuple)) else [(name, value)]
+        if items_ and all(isinstance(v, Tensor) or hasattr(v, "__array__") for _, v in items_):
+            names += [n for n, _ in items_]
+            nodes += [as_node(unwrap(v)) for _, v in items_]
+        else:
+            params[name] = value
+    name = call.__name__
+    error.message = error.message.removeprefix(f"{name}: ")
+    explain_call(error, name, names, nodes, params)
 
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:

@@ -107,19 +107,14 @@ def run_epochs(
                 started, means = time.perf_counter(), Means()
                 progress.start(epoch)
                 model.train()
-                for number, batch in enumerate(batches):
-                    inputs, targets = pair(batch)
-                    means.add({name: float(value) for name, value in step(inputs, targets).items()}, len(inputs))
-                    if not math.isfinite(means.last["loss"]):
-                        raise NonFiniteError(
-                            f"the loss became {means.last['loss']} at batch {number} of epoch {epoch}",
-                            hint="a smaller learning rate, scaled inputs; data.ArrayDataset.check_finite() finds bad samples",
-                        )
+                for inputs, targets in map(pair, batches):
+                    values = {name: float(value) for name, value in step(inputs, targets).items()}
+                    means.add(check_loss(values, epoch, batches.position), len(inputs))
                     progress.step(means.values())
                     is_over = _tell(callbacks, "on_batch", model, means.values())
                     if is_over or interrupt.is_set:
                         break
-                is_whole = number + 1 == len(batches)
+                is_whole = batches.position in (0, len(batches))  # 0: the epoch has ended by itself
                 whole += is_whole
                 row: Row = {"epoch": epoch, **means.values()}
                 if test is not None and is_whole:
@@ -136,8 +131,20 @@ def run_epochs(
         model.eval()
         _tell(callbacks, "on_end", model)
     if history.was_interrupted:
-        progress.note(f"stopped by hand after {plural(whole, 'whole epoch')}; the model keeps what it learned")
+        progress.note(
+            f"stopped by hand after {plural(whole, 'whole epoch', 'whole epochs')}; the model keeps what it learned"
+        )
     return history
+
+
+def check_loss(values: Row, epoch: int, batch: int) -> Row:
+    """Return the values of a batch, whose loss must be finite."""
+    if not math.isfinite(values["loss"]):
+        raise NonFiniteError(
+            f"the loss became {values['loss']} in epoch {epoch}, batch {batch}",
+            hint="a smaller learning rate, scaled inputs; data.ArrayDataset.check_finite() finds bad samples",
+        )
+    return values
 
 
 def _tell(callbacks: Sequence[Callback], event: str, model: Module, *values: Row) -> bool:
