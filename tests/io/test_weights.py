@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
+import septet as st
 from septet import nn
-from septet.base.errors import FileFormatError
+from septet.base.errors import FileFormatError, NotSupportedError
 from septet.io import load_arrays, load_weights, save_weights
 
 
@@ -84,3 +86,43 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         save_weights(model(), path)
     assert path.read_bytes() == whole
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "int64", "uint8", "bool"])
+def test_every_dtype_comes_back(tmp_path: Path, dtype: str) -> None:
+    """Bit for bit, by the format's own types."""
+    first, second = nn.Module(), nn.Module()
+    for made, values in ((first, [[0, 1], [1, 3]]), (second, np.zeros((2, 2)))):
+        made.cell = st.Variable(values, dtype=dtype)
+        made.scalar = st.Variable(values[0][1], dtype=dtype)
+        made.empty = st.Variable(np.zeros((0, 3)), dtype=dtype)
+        made._is_built = True
+    path = tmp_path / "cells.safetensors"
+    save_weights(first, path)
+    load_weights(second, path)
+    for name, value in first.state_dict().items():
+        back = second.state_dict()[name]
+        assert back.dtype == value.dtype and back.shape == value.shape and back.tobytes() == value.tobytes()
+    assert (b'"BF16"' in path.read_bytes()) == (dtype == "bfloat16")
+
+
+def test_what_the_format_cannot_hold(tmp_path: Path) -> None:
+    """Complex values are refused, and no file appears."""
+    made = nn.Module()
+    made.cell = st.Variable(1j)
+    with pytest.raises(NotSupportedError, match="no complex64"):
+        save_weights(made, tmp_path / "cells.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_others_and_of_later_releases(tmp_path: Path) -> None:
+    """Plain safetensors files load; a later version and broken metadata are refused."""
+    path, made = tmp_path / "model.safetensors", model()
+    path.write_bytes(safetensors.numpy.save(dict(made.state_dict())))
+    assert load_weights(model(), path) == {}
+    path.write_bytes(safetensors.numpy.save({}, {"format": "septet-weights", "version": "9"}))
+    with pytest.raises(FileFormatError, match="format version 9; this release reads up to 1"):
+        load_arrays(path)
+    path.write_bytes(safetensors.numpy.save({}, {"metadata": "{"}))
+    with pytest.raises(FileFormatError, match="not a whole safetensors file"):
+        load_arrays(path)
