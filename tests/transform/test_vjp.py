@@ -1,0 +1,122 @@
+"""Reverse mode on recorded nodes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import septet as st
+from septet.base import dtypes
+from septet.base.errors import GradientError
+from septet.graph.node import symbol
+from septet.graph.op import items, ops
+from septet.graph.types import tensor_type
+from septet.ops.shaping import ones_like
+from septet.run import eager
+from septet.tensor.tensor import Tensor
+from septet.transform.vjp import grad, vjp
+
+VECTOR = tensor_type(dtypes.float64, (3,))
+
+
+def variable(*values: float) -> st.Variable:
+    """A float64 variable."""
+    return st.Variable(np.array(values), dtype="float64")
+
+
+def test_what_does_not_depend_gets_none() -> None:
+    """A node off the path has no gradient, and a None cotangent is zero."""
+    x, y = variable(1.0, 2.0).node, variable(3.0, 4.0).node
+    product = x * 2.0
+    assert vjp([product], [ones_like(product)], [y]) == [None]
+    assert vjp([product], [None], [x]) == [None]
+
+
+def test_contributions_add_up() -> None:
+    """A node that is used twice, and one that is an output itself."""
+    x = variable(2.0, 3.0).node
+    y = x * x
+    (g,) = vjp([y, x], [ones_like(y), ones_like(x)], [x])
+    eager.evaluate(g)
+    np.testing.assert_array_equal(g.value, [5.0, 7.0])
+
+
+def test_gradient_with_respect_to_what_is_on_the_way() -> None:
+    """An inner node gets its own gradient, and its inputs theirs."""
+    x = variable(2.0).node
+    y = x * x
+    z = y * y
+    gx, gy = vjp([z], [ones_like(z)], [x, y])
+    assert float(Tensor(gx)[0]) == 4 * 2.0**3
+    assert float(Tensor(gy)[0]) == 2 * 4.0
+
+
+def test_several_results() -> None:
+    """An op with several results gets the cotangents of those that were used, zeros for the others."""
+    x = st.Variable(np.eye(3) + 0.1, dtype="float64").node
+    q, r = items(ops.qr(x))
+    (g,) = vjp([r], [ones_like(r)], [x])
+    assert g is not None and g.shape == (3, 3)
+    (other,) = vjp([q], [ones_like(q)], [x])
+    assert other is not None and other.shape == (3, 3)
+
+
+def test_op_without_gradient_names_itself_and_its_line() -> None:
+    """The error says which op, why, and where it was recorded."""
+    x = symbol(VECTOR)
+    y = ops.while_loop(
+        x, condition=_graph_of(lambda v: ops.less(ops.sum(v), 10.0)), body=_graph_of(lambda v: v * 2.0), carries=1
+    )
+    out = items(y)[0]
+    with pytest.raises(GradientError, match="while_loop has no gradient: the number of steps") as caught:
+        vjp([out], [ones_like(out)], [x])
+    assert "test_vjp.py:" in str(caught.value)
+
+
+def _graph_of(call: object) -> st.Graph:
+    v = symbol(VECTOR)
+    return st.Graph([v], [call(v)])  # type: ignore[operator]
+
+
+def test_untracked_paths_carry_nothing() -> None:
+    """`no_grad` and `stop_gradient` cut a path; the other one stays."""
+    x = variable(2.0, 3.0)
+    with st.no_grad():
+        cut = x * x
+    y = (cut * x + st.stop_gradient(x) * x).sum()
+    (g,) = vjp([y.node], [ones_like(y.node)], [x.node])
+    np.testing.assert_array_equal(Tensor(g).numpy(), [4.0 + 2.0, 9.0 + 3.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda x: x * 2.0, r"needs a scalar cost, this one is float64\(2,\)"),
+        (lambda x: x.sum().astype("int64"), "needs a real floating-point cost, this one is int64"),
+        (lambda x: (x * 1j).sum(), "needs a real floating-point cost, this one is complex128"),
+    ],
+)
+def test_grad_needs_a_real_scalar(make: object, message: str) -> None:
+    """The error names the type and the op."""
+    x = variable(1.0, 2.0)
+    with pytest.raises(GradientError, match=message):
+        grad(make(x).node, [x.node])  # type: ignore[operator]
+
+
+def test_grad_of_what_is_not_used() -> None:
+    """An error, or zeros where that is asked for."""
+    x, y = variable(1.0, 2.0), variable(3.0)
+    cost = (x * x).sum().node
+    with pytest.raises(GradientError, match="does not depend on variable number 1"):
+        grad(cost, [x.node, y.node])
+    found = grad(cost, [x.node, y.node], allow_unused=True)
+    np.testing.assert_array_equal(Tensor(found[1]).numpy(), [0.0])
+
+
+def test_broadcast_and_cast_are_undone() -> None:
+    """A gradient has the shape and the dtype of its argument."""
+    x = st.Variable(np.ones((2, 1)), dtype="float32")
+    y = (x * np.ones((3, 2, 4)) * (1 + 2j)).real.sum()
+    (g,) = grad(y.node, [x.node])
+    assert g.dtype == dtypes.float32 and g.shape == (2, 1)
+    np.testing.assert_array_equal(Tensor(g).numpy(), [[12.0], [12.0]])
