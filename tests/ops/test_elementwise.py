@@ -62,6 +62,8 @@ def slope(call, *data) -> list[np.ndarray]:
 def test_edges_are_numpys(name):
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(*GRID)
+        if name == "floor_divide":  # NumPy has NaN for inf // 2, the array standard the floor of the quotient
+            expected = np.where(np.isinf(GRID[0]) | np.isinf(GRID[1]), np.floor(GRID[0] / GRID[1]), expected)
     found = value(ops.__getattr__(name)(*map(constant, GRID)))
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(np.signbit(found[expected == 0]), np.signbit(expected[expected == 0]))
