@@ -76,7 +76,11 @@ def test_unused_arguments_get_zeros() -> None:
     ("call", "error", "message"),
     [
         (lambda: st.grad(lambda x: x)(2), GradientError, r"argument 0 is int64\(\), which carries no gradient"),
-        (lambda: st.grad(lambda x: x)({"a": 1.0, "b": st.tensor([1, 2])}), GradientError, r"argument 0\['b'\] is int64"),
+        (
+            lambda: st.grad(lambda x: x)({"a": 1.0, "b": st.tensor([1, 2])}),
+            GradientError,
+            r"argument 0\['b'\] is int64",
+        ),
         (lambda: st.grad(lambda x: x)("text"), DTypeError, "argument 0 is no tensor"),
         (lambda: st.grad(lambda x: 3.0)(2.0), GradientError, "must return a scalar tensor, it returned float"),
         (lambda: st.grad(lambda x: x)(st.ones(2)), GradientError, "needs a scalar cost"),
@@ -191,7 +195,7 @@ def test_complex_gradient_points_uphill() -> None:
 def test_inner_perturbations_are_not_confused() -> None:
     """The derivative of x * d/dy (x + y) is 1: the inner derivative does not see the outer one."""
     assert float(st.grad(lambda x: x * st.grad(lambda y: x + y)(1.0))(1.0)) == 1.0
-    inner = lambda x: st.jvp(lambda y: x + y, (1.0,), (1.0,))[1]  # noqa: E731
+    inner = lambda x: st.jvp(lambda y: x + y, (1.0,), (1.0,))[1]
     assert float(st.jvp(lambda x: x * inner(x), (1.0,), (1.0,))[1]) == 1.0
 
 
