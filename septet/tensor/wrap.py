@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
 from septet.graph.node import Node, scalar
@@ -62,21 +64,22 @@ def _locate(error: SeptetError, call: Callable[..., Any], args: tuple[Any, ...],
     """Give an error that a function raised itself, not by an op inside, the whole report under the function's name."""
     code = call.__code__
     positional = code.co_varnames[: code.co_argcount]
-    rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :][:1]  # the name of *args
-    named = [*zip(positional, args, strict=False), *((rest[0] if rest else "", a) for a in args[len(positional) :])]
+    variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :][:1]  # the name of *args
+    named = list(zip(positional, args, strict=False))
+    named += [(f"{''.join(variadic)}[{n}]", value) for n, value in enumerate(args[len(positional) :])]
     names: list[str] = []
     nodes: list[Node] = []
     params: dict[str, Any] = {}
     for name, value in [*named, *words.items()]:
-        items_ = [(f"{name}[{i}]", v) for i, v in enumerate(value)] if isinstance(value, (list, tuple)) else [(name, value)]
-        if items_ and all(isinstance(v, Tensor) or hasattr(v, "__array__") for _, v in items_):
-            names += [n for n, _ in items_]
-            nodes += [as_node(unwrap(v)) for _, v in items_]
+        is_sequence = isinstance(value, (list, tuple))
+        parts = [(f"{name}[{n}]", part) for n, part in enumerate(value)] if is_sequence else [(name, value)]
+        if parts and all(isinstance(part, (Tensor, np.ndarray)) for _, part in parts):
+            names += [name for name, _ in parts]
+            nodes += [as_node(unwrap(part)) for _, part in parts]
         else:
             params[name] = value
-    name = call.__name__
-    error.message = error.message.removeprefix(f"{name}: ")
-    explain_call(error, name, names, nodes, params)
+    error.message = error.message.removeprefix(f"{call.__name__}: ")
+    explain_call(error, call.__name__, names, nodes, params)
 
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:
