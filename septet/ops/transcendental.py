@@ -80,6 +80,7 @@ def _expm1(x: np.ndarray) -> np.ndarray:
     is_finite = np.isfinite(x)
     result = np.empty_like(x)
     exact = np.expm1(x.real) * np.cos(x.imag) - 2 * half * half
+    exact += 0.0  # a real part of -0 gives +0
     result.real = np.where(is_finite, exact, power.real - 1)  # exp knows the special cases of infinity and NaN
     result.imag = np.where(is_finite, np.exp(x.real) * np.sin(x.imag), power.imag)
     return result
