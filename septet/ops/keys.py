@@ -268,9 +268,9 @@ def _known(node: Node) -> np.ndarray | None:
 
 
 def check_mask(mask: Shape, x: Shape, axis: int) -> None:
-    """Refuse a mask whose sizes differ from those of the axes that it covers."""
+    """Refuse a mask whose sizes differ from those of the axes that it covers; a size of 0 selects nothing."""
     covered = x[axis : axis + len(mask)]
-    bad = [i for i, (a, b) in enumerate(zip(mask, covered, strict=True)) if a != b and None not in (a, b)]
+    bad = [i for i, (a, b) in enumerate(zip(mask, covered, strict=True)) if a not in (b, 0, None) and b is not None]
     if bad:
         many = f"axes {axis} to {axis + len(mask) - 1}" if len(mask) > 1 else f"axis {axis}"
         raise ShapeError(
@@ -285,6 +285,8 @@ def fitted_mask(mask: Node, x: Node, axis: int) -> Node:
     if mask.tensor_type.is_known and x.shape[axis : axis + mask.ndim] == mask.shape:
         return mask
     sizes = sizes_of(x)[axis : axis + mask.ndim]
+    if 0 in mask.shape:
+        return broadcast_to(as_node(np.zeros((), np.bool_)), sizes)
     # One finds other counts, the other the same count in another shape.
     return broadcast_to(reshape(mask, sizes), sizes)
 

@@ -159,3 +159,17 @@ def test_asarray_without_a_copy_is_the_same_handle():
 
 def test_signatures_of_cards():
     assert str(inspect.signature(st.max)) == "(x, axis=None, keepdims=False)"
+
+
+@pytest.mark.parametrize("mask", [(0,), (0, 3), (2, 0), (0, 0)])
+def test_masks_of_size_zero_select_nothing(mask):
+    found = st.ones((2, 3))[st.zeros(mask, dtype=st.bool)]
+    assert found.shape == (0, 3)[: 3 - len(mask)]
+    x = st.ones((2, 3))
+    x[st.zeros(mask, dtype=st.bool)] = 7.0
+    assert x.tolist() == [[1.0] * 3] * 2
+
+
+def test_masks_of_other_sizes_are_refused():
+    with pytest.raises(ShapeError, match="a boolean mask of shape"):
+        st.ones((2, 3))[st.zeros((1, 3), dtype=st.bool)]
