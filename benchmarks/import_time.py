@@ -29,7 +29,7 @@ print(time.process_time() - start)
 
 
 def measure(name: str) -> float:
-    """Return the milliseconds of processor time (not of a busy machine) that importing a module takes in a fresh process."""
+    """Return the milliseconds of processor time that importing a module takes in a fresh process."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", CODE, name, str(ROOT)]  # as users run it: compiled modules are kept
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
