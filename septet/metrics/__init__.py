@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, ShapeError
+from septet.base.shapes import Shape
 from septet.base.text import nearest
 from septet.graph.op import ops
 from septet.tensor.tensor import Tensor
@@ -25,17 +26,23 @@ def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
         If the shapes do not fit; a metric never broadcasts.
     """
     p, y = predictions.node, labels.node
-    if p.shape[:-1] != y.shape and None not in (*p.shape, *y.shape):
-        raise ShapeError(f"accuracy: predictions have shape {p.shape}, so labels {p.shape[:-1]}, got {y.shape}")
+    if not p.ndim or not _agree(p.shape[:-1], y.shape):
+        expected = p.shape[:-1] if p.ndim else "an axis less"
+        raise ShapeError(f"accuracy: predictions have shape {p.shape}, so labels {expected}, got {y.shape}")
     hits = ops.equal(ops.argmax(p, axis=-1), ops.cast(y, dtype=dtypes.int64))
     return Tensor(ops.mean(ops.cast(hits, dtype=dtypes.float32)))
 
 
 def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of |prediction - target| for tensors of one shape."""
-    if predictions.type.shape != targets.type.shape:
+    if not _agree(predictions.type.shape, targets.type.shape):
         raise ShapeError(f"mean_absolute_error: shapes {predictions.type.shape} and {targets.type.shape} differ")
     return Tensor(ops.mean(ops.abs(predictions.node - targets.node)))
+
+
+def _agree(first: Shape, second: Shape) -> bool:
+    """Tell whether two shapes are the same, as far as their sizes are known."""
+    return len(first) == len(second) and all(a == b or None in (a, b) for a, b in zip(first, second, strict=True))
 
 
 BY_NAME: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -109,6 +109,9 @@ class EarlyStopping(Callback):
         self._best = _Best("EarlyStopping", monitor, is_higher_better)
         self._waited = 0
 
+    def on_start(self, model: Module) -> None:
+        self._best.value, self._waited = -math.inf, 0
+
     def on_epoch(self, model: Module, row: Row) -> bool:
         self._waited = 0 if self._best.improves(row) else self._waited + 1
         return self._waited > self.patience

@@ -158,7 +158,7 @@ def vmap(call: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Calla
             raise ArgumentError(f"vmap: in_axes has {len(in_axes)} entries, the call {len(args)} positional arguments")
         leaves, structure = tree.flatten((args, words))
         axes = _axes_of(in_axes if args else (), args, "in_axes") + [0] * len(tree.flatten(words)[0])
-        texts = [path.removeprefix("[0]").removeprefix("[1]") for path in tree.paths((args, words))]
+        texts = [path[len("[0]") :] for path in tree.paths((args, words))]
         batches: list[tuple[str, Node, Node]] = []
         trace = _Examples()
         handles = []
