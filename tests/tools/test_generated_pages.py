@@ -1,5 +1,7 @@
 """The generated pages of docs/ are up to date, and what they say is complete."""
 
+import re
+
 import pytest
 
 TOOLS = ["generate_tree", "generate_errors", "generate_ops"]
@@ -58,3 +60,20 @@ def test_the_map_names_every_module_and_each_has_a_subject(load_tool, repository
         if path.name != "__init__.py" and (path.parent / "__init__.py").exists():
             assert f"(../{path.relative_to(repository).as_posix()})" in text, path
     assert "|  |" not in text
+
+
+def test_the_examples_of_the_error_pages_raise_what_they_say():
+    import septet as st
+    from septet import nn
+    from septet.base import errors
+
+    examples = {}
+    for cls in errors.all_errors():
+        found = re.search(r"Example\n\s+``((?:st|nn)\..*?)``", cls.__doc__ or "")
+        if found and cls.__module__ == "septet.base.errors":
+            examples[cls] = found[1]
+    assert {cls.code for cls in examples} >= {"S101", "S102", "S103", "S104"}
+    for cls, text in examples.items():
+        with pytest.raises(cls) as caught:
+            eval(text, {"st": st, "nn": nn}).numpy()
+        assert type(caught.value) is cls, text
