@@ -12,6 +12,7 @@ from septet.ops import (  # noqa: F401  (registration)
     cumulative,
     custom,
     decompositions,
+    diagonals,
     einsum,
     elementwise,
     fft,

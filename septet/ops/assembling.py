@@ -533,3 +533,33 @@ def tril(x: Any, /, *, k: int = 0) -> Node:
 def triu(x: Any, /, *, k: int = 0) -> Node:
     """Keep the upper triangle (at and above diagonal `k`) of matrices; zeros elsewhere."""
     return ops.band_part(as_node(x), lower=-k)
+
+
+def _at_least(arrays: tuple[Any, ...], rank: int) -> Any:
+    """Add axes of size 1 as NumPy does: in front, but for the third axis, which goes behind."""
+    found = []
+    for array in arrays:
+        x = as_node(array)
+        sizes = sizes_of(x)
+        if x.ndim < min(rank, 2):
+            sizes = (*[1] * (min(rank, 2) - x.ndim), *sizes)
+        found.append(reshape(x, (*sizes, *[1] * (rank - len(sizes)))))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@function()
+def atleast_1d(*arrays: Any) -> Any:
+    """Return scalars as tensors of rank 1, and all others as they are; a tuple for several."""
+    return _at_least(arrays, 1)
+
+
+@function()
+def atleast_2d(*arrays: Any) -> Any:
+    """Return tensors of rank 2 or more: new axes come in front, so that a vector becomes a row."""
+    return _at_least(arrays, 2)
+
+
+@function()
+def atleast_3d(*arrays: Any) -> Any:
+    """Return tensors of rank 3 or more: a vector becomes (1, n, 1), a matrix (m, n, 1)."""
+    return _at_least(arrays, 3)
