@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from septet.base import dtypes
@@ -76,9 +76,8 @@ class CustomGradient:
         handles = [Tensor(s) if dtypes.is_differentiable(s.dtype) else None for s in seeds]
         targets: list[Node] = []
         gradients: list[Node] = []
-        for argument, given in zip(
-            arguments, _one_each(name, pull_back(tree.unflatten(structure, handles)), len(args)), strict=True
-        ):
+        found = _one_each(name, pull_back(tree.unflatten(structure, handles)), arguments)
+        for argument, given in zip(arguments, found, strict=True):
             for node, g in argument.match(given):
                 targets.append(node)
                 gradients.append(g)
@@ -89,12 +88,14 @@ class CustomGradient:
         return tree.unflatten(structure, [Tensor(part) for part in items(node)])
 
 
-def _one_each(name: str, found: Any, count: int) -> list[Any]:
-    """Return what a pull-back gave as one gradient for each argument."""
-    if count == 1 and not (isinstance(found, (tuple, list)) and len(found) == 1):
+def _one_each(name: str, found: Any, arguments: Sequence[_Argument]) -> list[Any]:
+    """Return what a pull-back gave as one gradient for each argument; for one argument it may stand alone."""
+    count = len(arguments)
+    is_row = isinstance(found, (tuple, list))
+    if count == 1 and (not is_row or tree.flatten(found)[1] == arguments[0].structure):
         return [found]
-    if not isinstance(found, (tuple, list)) or len(found) != count:
-        given = len(found) if isinstance(found, (tuple, list)) else 1
+    if not is_row or len(found) != count:
+        given = len(found) if is_row else 1
         raise ArgumentError(f"{name}: the pull-back returned {given} gradients for {count} arguments")
     return list(found)
 
