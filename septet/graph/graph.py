@@ -162,7 +162,8 @@ class Graph:
                 numbers[node] = len(numbers)
                 data: Any = None
                 if node.op is CONSTANT:
-                    data = (node.value.tobytes(),) if node.value.size <= 64 else (id(node.value),)
+                    is_small = isinstance(node.value, np.ndarray) and node.value.size <= 64  # not a tuple of results
+                    data = (node.value.tobytes(),) if is_small else (id(node.value),)
                 elif node.op is SYMBOL:
                     data = (id(node),)
                 tracked = node.flags & TRACKED  # `no_grad` inside is part of what the graph means

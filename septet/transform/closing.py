@@ -62,5 +62,5 @@ def _is_operand(node: Node, start: int) -> bool:
     if node.op is VARIABLE:
         return True
     if node.op is ITEM:
-        return node.inputs[0].op is not CONSTANT and _is_operand(node.inputs[0], start)
+        return node.inputs[0].op is CONSTANT or _is_operand(node.inputs[0], start)
     return node.serial < start or (isinstance(node.op, Op) and node.op.has_effect)

@@ -225,12 +225,14 @@ def remat(call: Callable[..., Any]) -> Callable[..., Any]:
     def function(*args: Any, **words: Any) -> Any:
         name = getattr(call, "__name__", type(call).__name__)
         leaves, structure = tree.flatten((args, words))
+        before: list[Node] = []
         probes: list[Node] = []
         handles = []
         for leaf in leaves:
             if isinstance(leaf, Tensor):
+                before.append(leaf.node)
                 probe = record(identity, (leaf.node,))
-                probe.value = leaf.node.value
+                probe.value = before[-1].value
                 probes.append(probe)
                 leaf = Tensor(probe)
             handles.append(leaf)
@@ -240,7 +242,6 @@ def remat(call: Callable[..., Any]) -> Callable[..., Any]:
         found, shape = tree.flatten(result)
         outputs = [node_of(v, f"remat({name}): the result{p}") for v, p in zip(found, tree.paths(result), strict=True)]
         graph, operands = close(outputs, probes, start, name)
-        before = [probe.inputs[0] for probe in probes]
         node = record(ops_custom.remat, (*before, *operands), (graph,))
         return tree.unflatten(shape, [Tensor(part) for part in items(node)])
 

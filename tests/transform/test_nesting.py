@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import septet as st
+from septet.graph.context import context
 
 X = np.array([0.3, -0.7, 1.1])
 V = np.array([1.0, 0.5, -2.0])
@@ -139,6 +140,25 @@ def test_compiled(name: str) -> None:
     np.testing.assert_allclose(st.compile(call)(st.asarray(X)), call(st.asarray(X)), rtol=1e-10)
     slope = st.grad(lambda x: (call(x) * V).sum())
     np.testing.assert_allclose(st.compile(slope)(st.asarray(X)), slope(st.asarray(X)), rtol=1e-10)
+
+
+@pytest.fixture
+def impatience() -> Iterator[None]:
+    """Evaluate what is pending after every few nodes, as it happens in long programs."""
+    before = context.limit
+    with st.config.override(record_limit=3):
+        context.limit = 1
+        yield
+    context.limit = before
+
+
+@pytest.mark.parametrize("f", [plain, looped, branched, called, again, own], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_evaluation_on_the_way_changes_nothing(name: str, f: Call, impatience: None) -> None:
+    """What is evaluated by itself while a transform records is neither lost nor differentiated twice."""
+    test_one(name, f)
+    if f is plain:
+        test_two((name, "grad"), f)
 
 
 def test_while_loop_in_forward_mode() -> None:
