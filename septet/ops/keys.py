@@ -287,8 +287,8 @@ def fitted_mask(mask: Node, x: Node, axis: int) -> Node:
     sizes = sizes_of(x)[axis : axis + mask.ndim]
     if 0 in mask.shape:
         return broadcast_to(as_node(np.zeros((), np.bool_)), sizes)
-    # One finds other counts, the other the same count in another shape.
-    return broadcast_to(reshape(mask, sizes), sizes)
+    # Broadcasting refuses sizes other than 1, reshaping other counts: what passes both has the same shape.
+    return ops.logical_and(broadcast_to(mask, sizes), reshape(mask, sizes))
 
 
 def _place_mask(found: Plan, item: Node | np.ndarray, axis: int) -> int:
