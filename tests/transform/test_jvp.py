@@ -115,9 +115,11 @@ def test_cost_is_linear_in_the_graph() -> None:
         y: Node = x
         for _ in range(length):
             y = st.cumulative_prod(Tensor(y)).node
-        start = time.perf_counter()
+        start = time.process_time()
         jvp([y], [x], [x])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
-    seconds(10)
-    assert seconds(320) < 24 * seconds(40)
+    def best(length: int) -> float:  # what a collection of garbage or a neighbour costs is in some runs only
+        return min(seconds(length) for _ in range(7))
+
+    assert best(320) < 24 * best(40)
