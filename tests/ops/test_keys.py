@@ -67,7 +67,8 @@ def keys(draw: Any, shape: tuple[int, ...] = SHAPE) -> tuple[Any, ...]:
         elif kind == "mask":
             items.append(np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size))))
         else:
-            flat = draw(st.lists(st.integers(-size, size - 1), min_size=int(np.prod(sizes)), max_size=int(np.prod(sizes))))
+            count = int(np.prod(sizes))
+            flat = draw(st.lists(st.integers(-size, size - 1), min_size=count, max_size=count))
             items.append(np.array(flat, np.int64).reshape(sizes))
     if is_end:
         items.insert(0, ...)

@@ -99,8 +99,10 @@ def test_gradients_of_every_key_and_mode(key: Any, mode: str) -> None:
 def test_a_value_that_was_overwritten_has_no_gradient() -> None:
     """Of repeated indices the last one counts; ties of max share evenly; add gives all of them theirs."""
     for mode, own, new in (
-        ("set", [1.0, 0.0, 1.0], [0.0, 1.0]), ("max", [1.0, 0.0, 1.0], [0.5, 0.5]), ("add", [1.0, 1.0, 1.0], [1.0, 1.0]),
-    ):  # fmt: skip
+        ("set", [1.0, 0.0, 1.0], [0.0, 1.0]),
+        ("max", [1.0, 0.0, 1.0], [0.5, 0.5]),
+        ("add", [1.0, 1.0, 1.0], [1.0, 1.0]),
+    ):
         x, v = constant(np.array([1.0, 2.0, 3.0])), constant(np.array([5.0, 5.0]))
         x.flags |= TRACKED
         v.flags |= TRACKED
