@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from septet.base.errors import ArgumentError
+from septet.base.text import type_text
 
 Words = npt.NDArray[np.uint32]
 Longs = npt.NDArray[np.uint64]
@@ -344,7 +345,7 @@ def _states(state: npt.ArrayLike, function: str) -> Longs:
     if states.dtype != np.uint64 or states.shape[-1:] != (2,):
         raise ArgumentError(
             f"{function}: a state is a pair of uint64, seed and draw number, on the last axis; "
-            f"received {states.dtype} of shape {states.shape}."
+            f"received {type_text(states)}."
         )
     return states
 

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 COUNT_UNITS = ("", " k", " M", " G", " T", " P", " E")
 SECOND_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+
+
+class HasType(Protocol):
+    """Whatever has a dtype and a shape."""
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype, which has a name."""
+
+    @property
+    def shape(self) -> Iterable[int | None]:
+        """The sizes; None where one is unknown."""
 
 
 def edit_distance(first: str, second: str) -> int:
@@ -117,6 +130,23 @@ def shape_text(shape: Iterable[object]) -> str:
     """
     sizes = ["?" if size is None else str(size) for size in shape]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def type_text(value: HasType) -> str:
+    """Write dtype and shape, as everywhere in errors, listings and files of graphs: ``float32[64, 10]``.
+
+    Parameters
+    ----------
+    value : anything with a dtype and a shape
+        A type, a node, an array. An unknown size is a question mark.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> type_text(np.zeros((3, 1), np.float32)), type_text(np.int64(7))
+    ('float32[3, 1]', 'int64[]')
+    """
+    return f"{value.dtype.name}[{', '.join(['?' if size is None else str(size) for size in value.shape])}]"
 
 
 def bytes_text(count: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy
 
 from septet.base.errors import ArgumentError, DataError, DTypeError, IndexOutOfRangeError, ShapeError
+from septet.base.text import type_text
 from septet.data.schemes import check_seed, random_order
 
 __all__ = ["ArrayDataset", "Sample", "split_indices"]
@@ -103,8 +104,7 @@ class ArrayDataset:
 
     def __repr__(self) -> str:
         columns = ", ".join(
-            f"{self._label(position)} {array.dtype}{list(array.shape[1:])}"
-            for position, array in enumerate(self._arrays)
+            f"{self._label(position)} {type_text(array[0, ...])}" for position, array in enumerate(self._arrays)
         )
         return f"ArrayDataset({len(self)} samples: {columns})"
 
@@ -224,8 +224,7 @@ class ArrayDataset:
             chosen = chosen.astype(numpy.int64)
         if chosen.ndim != 1 or chosen.dtype.kind not in "iub":
             raise ArgumentError(
-                "ArrayDataset: indices must be integers or booleans on one axis, "
-                f"received dtype {chosen.dtype} and shape {chosen.shape}"
+                f"ArrayDataset: indices must be integers or booleans on one axis, received {type_text(chosen)}"
             )
         if chosen.dtype.kind == "b":
             if len(chosen) != len(self):

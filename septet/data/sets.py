@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError
+from septet.base.text import type_text
 from septet.data.arrays import split_indices
 from septet.data.idx import read_idx
 
@@ -313,10 +314,9 @@ def _read_part(function: str, images_path: Path, labels_path: Path) -> Arrays:
     images, labels = read_idx(images_path), read_idx(labels_path)
     for path, array, shape in ((images_path, images, ("N", *_MNIST_SIZE)), (labels_path, labels, ("N",))):
         if array.dtype != numpy.uint8 or array.ndim != len(shape) or array.shape[1:] != shape[1:] or not len(array):
-            expected = f"({', '.join(map(str, shape))})".replace("(N)", "(N,)")
             raise DataError(
-                f"{function}: {str(path)!r}: expected uint8 of shape {expected} with N at least 1, "
-                f"found {array.dtype} of shape {array.shape}"
+                f"{function}: {str(path)!r}: expected uint8[{', '.join(map(str, shape))}] with N at least 1, "
+                f"found {type_text(array)}"
             )
     if len(images) != len(labels):
         raise DataError(

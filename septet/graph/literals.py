@@ -12,6 +12,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import GraphError, NotSupportedError
+from septet.base.text import type_text
 from septet.graph.types import NodeType, TensorType, tensor_type
 
 TOKEN = re.compile(
@@ -104,15 +105,15 @@ class Reader:
         return found
 
 
-def type_text(type_: NodeType) -> str:
+def node_type_text(type_: NodeType) -> str:
     """Return ``float32[3, ?]``, or several in parentheses."""
     if isinstance(type_, tuple):
-        return f"({', '.join(map(type_text, type_))})"
-    return f"{type_.dtype.name}[{', '.join('?' if size is None else str(size) for size in type_.shape)}]"
+        return f"({', '.join(map(node_type_text, type_))})"
+    return type_text(type_)
 
 
 def read_type(reader: Reader) -> NodeType:
-    """Read what `type_text` writes."""
+    """Read what `node_type_text` writes."""
     if reader.skip("("):
         return tuple(reader.sequence(")", lambda: read_type(reader)))
     token = reader.next
@@ -152,7 +153,7 @@ def literal(value: Any, graph_text: Callable[[Any], str]) -> str:
     if kind is slice:
         return f"slice({', '.join(literal(part, graph_text) for part in (value.start, value.stop, value.step))})"
     if isinstance(value, TensorType):
-        return f"type({type_text(value)})"
+        return f"type({node_type_text(value)})"
     if hasattr(value, "signature"):
         return graph_text(value)
     name = getattr(value, "__qualname__", kind.__name__)
@@ -230,7 +231,7 @@ def array_text(array: np.ndarray) -> str:
 def read_array(reader: Reader, type_: TensorType, values: list[Any], token: Token) -> np.ndarray:
     """Return the array of elements that were read."""
     if type_.size != len(values) or not type_.is_known:
-        raise reader.fail(f"the {type_.size} elements of {type_text(type_)}, not {len(values)}", token)
+        raise reader.fail(f"the {type_.size} elements of {node_type_text(type_)}, not {len(values)}", token)
     with np.errstate(all="ignore"):
         array = np.array(values, dtype=type_.dtype if values else None).astype(type_.dtype).reshape(type_.shape)  # type: ignore[arg-type]
     array.flags.writeable = False

@@ -19,7 +19,7 @@ from septet.base.config import config
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, SeptetError
 from septet.base.source import here
-from septet.base.text import nearest
+from septet.base.text import nearest, type_text
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import Node, constant, scalar
 from septet.graph.report import report
@@ -82,7 +82,7 @@ class Case:
         return result
 
     def __repr__(self) -> str:
-        args = ", ".join(repr(a) if not isinstance(a, np.ndarray) else f"{a.dtype}{a.shape}" for a in self.args)
+        args = ", ".join(repr(a) if not isinstance(a, np.ndarray) else type_text(a) for a in self.args)
         params = "".join(f", {name}={value!r}" for name, value in self.params.items())
         return f"Case({args}{params})"
 

@@ -24,7 +24,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.errors import GraphError, SeptetError
 from septet.base.source import place_text
-from septet.base.text import listing
+from septet.base.text import listing, type_text
 from septet.graph.assemble import apart, apply
 from septet.graph.context import SYMBOLIC, TRACKED
 from septet.graph.graph import Graph
@@ -33,10 +33,10 @@ from septet.graph.literals import (
     Token,
     array_text,
     literal,
+    node_type_text,
     read_array,
     read_literal,
     read_type,
-    type_text,
     unquote,
 )
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, constant, symbol
@@ -154,11 +154,11 @@ class _Writer:
         """Return one input with its name and type."""
         name = node.params[0]
         shown = f" {name if _PLAIN.match(name) else repr(name)}" if name else ""
-        return f"%{number}{shown}: {type_text(node.type)}{_flags(node)}"
+        return f"%{number}{shown}: {node_type_text(node.type)}{_flags(node)}"
 
     def node(self, node: Node, numbers: Mapping[Node, int], depth: int) -> str:
         """Return the right side of one line."""
-        end = f": {type_text(node.type)}{_flags(node)}"
+        end = f": {node_type_text(node.type)}{_flags(node)}"
         if node.op is CONSTANT:
             return f"constant {self.constant(node)}{end}"
         if node.op is VARIABLE:
@@ -382,9 +382,7 @@ class _Parser:
             raise reader.fail("one type", token)
         if isinstance(values, np.ndarray):
             if values.dtype != type_.dtype or values.shape != type_.shape:
-                raise reader.fail(
-                    f"a constant of type {type_text(type_)}, not {values.dtype.name}{values.shape}", token
-                )
+                raise reader.fail(f"a constant of type {node_type_text(type_)}, not {type_text(values)}", token)
             return constant(values)
         return constant(read_array(reader, type_, values, token))
 
@@ -429,4 +427,4 @@ class _Parser:
         at = self.reader.next
         type_ = read_type(self.reader)
         if type_ != own:
-            raise self.reader.fail(f"the type {type_text(own)} of {token.text}, not {type_text(type_)}", at)
+            raise self.reader.fail(f"the type {node_type_text(own)} of {token.text}, not {node_type_text(type_)}", at)

@@ -8,6 +8,7 @@ from typing import Any
 from septet.base.errors import SeptetError
 from septet.base.shapes import Shape
 from septet.base.source import Source, place_text, source_text
+from septet.base.text import type_text
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.types import TensorType
 
@@ -67,8 +68,7 @@ def report(
     for position, (name, node) in enumerate(zip(names, inputs, strict=True)):
         if isinstance(node.type, TensorType):
             dtype, shape = node.type.dtype.name, node.type.shape
-            sizes = ", ".join("?" if size is None else str(size) for size in shape)
-            lines.append(f"  {name:<{width}}: {dtype}[{sizes}]   {origin(node)}")
+            lines.append(f"  {name:<{width}}: {type_text(node.type)}   {origin(node)}")
             marker = _marker(dtype, shape, [axis % max(len(shape), 1) for axis in marks.get(position, ())])
             if marker:
                 lines.append(f"  {'':<{width}}  {marker}")

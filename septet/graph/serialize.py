@@ -26,7 +26,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, FileFormatError, GraphError, NotSupportedError, SeptetError
 from septet.base.files import open_atomic
-from septet.base.text import listing
+from septet.base.text import listing, type_text
 from septet.graph.assemble import apart, apply
 from septet.graph.context import SYMBOLIC, TRACKED
 from septet.graph.graph import Graph
@@ -328,7 +328,7 @@ class _Reader:
         """Compare an array with its type."""
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
         if array.dtype != type_.dtype or array.shape != type_.shape:
-            raise self.wrong(f"{name} holds {array.dtype.name}{array.shape}, the graph says {type_!r}")
+            raise self.wrong(f"{name} holds {type_text(array)}, the graph says {type_!r}")
         array.flags.writeable = False
         return array
 

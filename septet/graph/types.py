@@ -5,7 +5,7 @@ from __future__ import annotations
 from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.shapes import Shape, count
-from septet.base.text import shape_text
+from septet.base.text import type_text
 
 
 class TensorType:
@@ -51,7 +51,7 @@ class TensorType:
         )
 
     def __repr__(self) -> str:
-        return f"{self.dtype.name}{shape_text(self.shape)}"
+        return type_text(self)
 
     def __reduce__(self) -> tuple[object, ...]:
         return tensor_type, (self.dtype, self.shape)

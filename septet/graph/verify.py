@@ -15,6 +15,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.errors import GraphError, SeptetError
 from septet.base.source import source_text
+from septet.base.text import shape_text, type_text
 from septet.graph.assemble import exact, graphs_in, has_effect
 from septet.graph.context import SYMBOLIC
 from septet.graph.graph import Graph
@@ -112,7 +113,7 @@ class _Verifier:
             if type_.dtype not in dtypes.KIND:
                 self.fail(f"dtype {type_.dtype} is not one that tensors have", node, path)
             if any(size is not None and (type(size) is not int or size < 0) for size in type_.shape):
-                self.fail(f"shape {type_.shape} has a size that is none", node, path)
+                self.fail(f"shape {shape_text(type_.shape)} has a size that is none", node, path)
 
     def leaf(self, node: Node, path: tuple[str, ...]) -> None:
         """Check a constant, a symbol or a variable."""
@@ -124,7 +125,7 @@ class _Verifier:
                 if not isinstance(value, np.ndarray):
                     self.fail(f"the value of a constant is {type(value).__name__}, not an array", node, path)
                 if value.dtype != type_.dtype or not _fits_value(value, type_):
-                    self.fail(f"a constant of type {type_!r} holds {value.dtype.name}{value.shape}", node, path)
+                    self.fail(f"a constant of type {type_!r} holds {type_text(value)}", node, path)
         elif node.op is SYMBOL:
             if node.inputs or node.value is not None:
                 self.fail("a symbol has inputs or a value", node, path)
@@ -205,7 +206,7 @@ class _Verifier:
             values, types = (node.value, node.type) if isinstance(node.type, tuple) else ((node.value,), (node.type,))
             for value, type_ in zip(values, types, strict=True):
                 if value.dtype != type_.dtype or not _fits_value(value, type_):
-                    self.fail(f"the known value is {value.dtype.name}{value.shape}", node, path)
+                    self.fail(f"the known value is {type_text(value)}", node, path)
 
 
 def _fits(type_: TensorType, wanted: TensorType) -> bool:

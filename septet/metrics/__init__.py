@@ -7,7 +7,7 @@ from collections.abc import Callable
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape
-from septet.base.text import nearest
+from septet.base.text import nearest, shape_text
 from septet.graph.op import ops
 from septet.tensor.tensor import Tensor
 
@@ -27,16 +27,19 @@ def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
     """
     p, y = predictions.node, labels.node
     if not p.ndim or not _agree(p.shape[:-1], y.shape):
-        expected = p.shape[:-1] if p.ndim else "an axis less"
-        raise ShapeError(f"accuracy: predictions have shape {p.shape}, so labels {expected}, got {y.shape}")
+        expected = shape_text(p.shape[:-1]) if p.ndim else "an axis less"
+        raise ShapeError(
+            f"accuracy: predictions have shape {shape_text(p.shape)}, so labels {expected}, got {shape_text(y.shape)}"
+        )
     hits = ops.equal(ops.argmax(p, axis=-1), ops.cast(y, dtype=dtypes.int64))
     return Tensor(ops.mean(ops.cast(hits, dtype=dtypes.float32)))
 
 
 def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of |prediction - target| for tensors of one shape."""
-    if not _agree(predictions.type.shape, targets.type.shape):
-        raise ShapeError(f"mean_absolute_error: shapes {predictions.type.shape} and {targets.type.shape} differ")
+    a, b = predictions.type.shape, targets.type.shape
+    if not _agree(a, b):
+        raise ShapeError(f"mean_absolute_error: shapes {shape_text(a)} and {shape_text(b)} differ")
     return Tensor(ops.mean(ops.abs(predictions.node - targets.node)))
 
 

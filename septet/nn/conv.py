@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import shape_text
 from septet.nn import activation as activations
 from septet.nn.module import Module
 from septet.nn.sizes import check_count, check_rank, static_size
@@ -51,7 +52,8 @@ class _Conv(Module):
         channels = static_size(x, 1, self)
         if channels % self.groups:
             raise ShapeError(
-                f"{self.label}: groups={self.groups} does not divide the {channels} channels of {x.type.shape}"
+                f"{self.label}: groups={self.groups} does not divide the {channels} channels of "
+                f"{shape_text(x.type.shape)}"
             )
         self.variable("kernel", (self.filters, channels // self.groups, *self.kernel_size), self.kernel_initializer)
         if self.use_bias:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import shape_text
 from septet.nn.module import Module
 from septet.nn.sizes import check_count, static_size
 from septet.nn.updates import check_updates
@@ -78,8 +79,8 @@ class BatchNorm(Module):
         known = [size for axis, size in enumerate(x.type.shape) if axis != 1]
         if None not in known and math.prod(known) < 2:
             raise ShapeError(
-                f"{self.label}: a batch of shape {x.type.shape} has {math.prod(known)} values for each channel; "
-                "the variance needs at least 2",
+                f"{self.label}: a batch of shape {shape_text(x.type.shape)} has {math.prod(known)} values for each "
+                "channel; the variance needs at least 2",
                 hint="model.eval() uses the running statistics",
             )
         mean, variance = (Tensor(node) for node in moments(x.node, axes, keepdims=True))

@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import shape_text
 from septet.tensor.tensor import Tensor
 
 
@@ -37,11 +38,11 @@ def static_size(x: Tensor, axis: int, layer: Any) -> int:
     """
     shape = x.type.shape
     if not -len(shape) <= axis < len(shape):
-        raise ShapeError(f"{layer.label}: the input of shape {shape} has no axis {axis}")
+        raise ShapeError(f"{layer.label}: the input of shape {shape_text(shape)} has no axis {axis}")
     size = shape[axis]
     if size is None:
         raise ShapeError(
-            f"{layer.label}: the size of axis {axis} of the first input, of shape {shape}, is not known",
+            f"{layer.label}: the size of axis {axis} of the first input, of shape {shape_text(shape)}, is not known",
             hint="give the symbol that size, or build the layer first with build_for(example)",
         )
     return size
@@ -50,4 +51,4 @@ def static_size(x: Tensor, axis: int, layer: Any) -> int:
 def check_rank(x: Tensor, rank: int, layer: Any, axes: str) -> None:
     """Refuse an input of another rank than a layer takes."""
     if x.ndim != rank:
-        raise ShapeError(f"{layer.label}: takes {axes}, got shape {x.type.shape}")
+        raise ShapeError(f"{layer.label}: takes {axes}, got shape {shape_text(x.type.shape)}")

@@ -11,6 +11,7 @@ from septet.base import dtypes
 from septet.base.dtypes import BOOL, INTEGER, DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import OTHER, BadCase, Case, Op, as_node, card, explain_call, function, items, ops
 from septet.graph.types import TensorType
@@ -231,7 +232,7 @@ def _count(x: np.ndarray, *weights: np.ndarray, minlength: int, length: int | No
         raise IndexOutOfRangeError(f"value {x[place]} at position {place} is outside 0 to {size - 1}", marks=[(0, 0)])
     values = wide(weights[0]) if weights else np.ones(x.shape, np.int64)
     if weights and values.shape != x.shape:
-        raise ShapeError(f"weights have the shape of x, {x.shape}; got {values.shape}")
+        raise ShapeError(f"weights have the shape of x, {shape_text(x.shape)}; got {shape_text(values.shape)}")
     result = np.zeros(size, sum_dtype(values.dtype)[1])
     np.add.at(result, x, values)
     return result

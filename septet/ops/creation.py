@@ -12,6 +12,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError
 from septet.base.shapes import Shape, check_axis
+from septet.base.text import shape_text
 from septet.graph.node import Node, constant, scalar
 from septet.graph.op import (
     LEAF,
@@ -370,7 +371,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Node, ...]:
     lines = [as_node(array) for array in arrays]
     for line in lines:
         if line.ndim != 1:
-            raise ArgumentError(f"meshgrid takes tensors with one axis, got the shape {line.shape}")
+            raise ArgumentError(f"meshgrid takes tensors with one axis, got the shape {shape_text(line.shape)}")
         if line.dtype != lines[0].dtype:
             raise ArgumentError(f"meshgrid takes tensors of one dtype, got {lines[0].dtype.name} and {line.dtype.name}")
     order = list(range(len(lines)))

@@ -16,6 +16,7 @@ from septet.base import dtypes
 from septet.base.dtypes import BOOL, FLOAT, INTEGER, DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axis
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import OTHER, REQUIRED, BadCase, Case, Op, as_node, as_nodes, card, explain_call, function, ops
 from septet.graph.types import TensorType
@@ -54,13 +55,17 @@ def _recurrence_shape(a: Shape, b: Shape, axis: int, reverse: bool) -> Shape:
     known = [i for i in range(min(len(a), len(b))) if None not in (a[i], b[i]) and a[i] != b[i]]
     if len(a) != len(b) or known:
         marks = [(k, i) for i in known for k in (0, 1)]
-        raise ShapeError(f"coefficients and values must have one shape, got {a} and {b}", marks=marks)
+        raise ShapeError(
+            f"coefficients and values must have one shape, got {shape_text(a)} and {shape_text(b)}", marks=marks
+        )
     return tuple(size if size is not None else other for size, other in zip(a, b, strict=True))
 
 
 def _recurrence(a: np.ndarray, b: np.ndarray, axis: int, reverse: bool) -> np.ndarray:
     if a.shape != b.shape:
-        raise ShapeError(f"coefficients and values must have one shape, got {a.shape} and {b.shape}")
+        raise ShapeError(
+            f"coefficients and values must have one shape, got {shape_text(a.shape)} and {shape_text(b.shape)}"
+        )
     a, b = np.moveaxis(wide(a), axis, 0), np.moveaxis(wide(b), axis, 0)
     result = np.array(b)
     places = range(len(b))[::-1] if reverse else range(len(b))

@@ -9,6 +9,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape
+from septet.base.text import shape_text
 from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops
@@ -52,7 +53,10 @@ def _custom_dtype(
 def _custom_shape(*given: Shape, pullback: Graph, values: int, targets: tuple[int, ...]) -> tuple[Shape, ...]:
     for target, node in zip(targets, pullback.outputs, strict=True):
         if len(node.shape) != len(given[target]):
-            raise ShapeError(f"the gradient of operand {target} has shape {node.shape}, the operand {given[target]}")
+            raise ShapeError(
+                f"the gradient of operand {target} has shape {shape_text(node.shape)}, the operand "
+                f"{shape_text(given[target])}"
+            )
     return given[:values]
 
 

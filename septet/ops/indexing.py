@@ -11,6 +11,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, Op, as_node, card, ops, record
 from septet.graph.types import TensorType
@@ -302,7 +303,10 @@ def _check_updates(updates: Shape, selected: Shape, position: int) -> None:
     ]
     if offset < 0 or bad:
         marks = bad or [(position, axis) for axis in range(-offset)]
-        raise ShapeError(f"updates of shape {updates} do not broadcast to the selected shape {selected}", marks=marks)
+        raise ShapeError(
+            f"updates of shape {shape_text(updates)} do not broadcast to the selected shape {shape_text(selected)}",
+            marks=marks,
+        )
 
 
 def _scatter_along_shape(x: Shape, indices: Shape, updates: Shape, axis: int, mode: str) -> Shape:

@@ -12,7 +12,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, GradientError, NonFiniteError, ShapeError, UserFunctionError
 from septet.base.shapes import Shape, as_shape
-from septet.base.text import shape_text
+from septet.base.text import type_text
 from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, Op, card, items, record
@@ -224,10 +224,7 @@ def _as_declared(value: Any, type_: TensorType, index: int, name: str) -> Array:
         raise UserFunctionError(f"result {index} of the function {name} is no array: {error}") from error
     fits = len(array.shape) == type_.ndim and all(w in (None, s) for w, s in zip(type_.shape, array.shape, strict=True))
     if array.dtype != type_.dtype or not fits:
-        raise UserFunctionError(
-            f"result {index} of the function {name} is {array.dtype.name}{shape_text(array.shape)}, declared was "
-            f"{type_!r}"
-        )
+        raise UserFunctionError(f"result {index} of the function {name} is {type_text(array)}, declared was {type_!r}")
     return np.array(array)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import as_array, as_node, cast_to, evaluate, explain_call, function, items, ops, record
 from septet.ops.indexing import gather, moved, take
@@ -274,7 +275,7 @@ def check_mask(mask: Shape, x: Shape, axis: int) -> None:
     if bad:
         many = f"axes {axis} to {axis + len(mask) - 1}" if len(mask) > 1 else f"axis {axis}"
         raise ShapeError(
-            f"a boolean mask of shape {mask} selects from {many} of shape {covered}",
+            f"a boolean mask of shape {shape_text(mask)} selects from {many} of shape {shape_text(covered)}",
             marks=[(0, axis + i) for i in bad], hint="a mask has the sizes of the axes that it selects from",
         )  # fmt: skip
 

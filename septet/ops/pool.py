@@ -15,6 +15,7 @@ from septet.base import dtypes
 from septet.base.dtypes import FLOAT, INTEGER, DType
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape
+from septet.base.text import shape_text
 from septet.graph.node import Node, constant
 from septet.graph.op import OTHER, REDUCTION, REQUIRED, BadCase, Case, Op, as_node, card, function, ops
 from septet.graph.types import TensorType
@@ -109,7 +110,10 @@ def _check_windows(g: Shape, x: Shape, words: dict[str, Any], position: int = 0)
         raise ShapeError(f"has rank {len(g)}, the pooled input has rank {len(expected)}")
     bad = [a for a, (m, n) in enumerate(zip(g, expected, strict=True)) if None not in (m, n) and m != n]
     if bad:
-        raise ShapeError(f"has shape {g}, the pooled input has {expected}", marks=[(position, a) for a in bad])
+        raise ShapeError(
+            f"has shape {shape_text(g)}, the pooled input has {shape_text(expected)}",
+            marks=[(position, a) for a in bad],
+        )
 
 
 def _gradient_shape(g: Shape, x: Shape, **words: Any) -> Shape:
@@ -120,7 +124,7 @@ def _gradient_shape(g: Shape, x: Shape, **words: Any) -> Shape:
 def _gather_shape(t: Shape, x: Shape, **words: Any) -> Shape:
     bad = [a for a, (m, n) in enumerate(zip(t, x)) if None not in (m, n) and m != n]
     if bad or len(t) != len(x):
-        raise ShapeError(f"the shapes {t} and {x} differ", marks=[(0, a) for a in bad])
+        raise ShapeError(f"the shapes {shape_text(t)} and {shape_text(x)} differ", marks=[(0, a) for a in bad])
     return pooled_shape(x, **words)
 
 

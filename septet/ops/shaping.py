@@ -15,6 +15,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape, as_shape, broadcast, check_axis, count
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
 from septet.graph.types import TensorType
@@ -79,17 +80,20 @@ def sizes_of(x: Node) -> tuple[int | Node, ...]:
 def _reshape_canonical(types: tuple[TensorType, ...], shape: Any) -> dict[str, Any]:
     shape = tuple(shape)
     if shape.count(-1) > 1:
-        raise ArgumentError(f"shape {shape} leaves more than one size open (-1)")
+        raise ArgumentError(f"shape {shape_text(shape)} leaves more than one size open (-1)")
     total = types[0].size
     if -1 in shape:
         rest = count([size for size in shape if size != -1])
         if total is not None and rest is not None:
             if rest == 0 or total % rest:
-                raise ShapeError(f"{total} elements do not fill the shape {shape}", marks=_all_axes(types[0]))
+                raise ShapeError(
+                    f"{total} elements do not fill the shape {shape_text(shape)}", marks=_all_axes(types[0])
+                )
             shape = tuple(total // rest if size == -1 else size for size in shape)
     elif None not in shape and total is not None and count(shape) != total:
         raise ShapeError(
-            f"{total} elements do not fill the shape {shape}, which has {count(shape)}", marks=_all_axes(types[0])
+            f"{total} elements do not fill the shape {shape_text(shape)}, which has {count(shape)}",
+            marks=_all_axes(types[0]),
         )
     return {"shape": shape}
 
@@ -103,7 +107,9 @@ def _reshape_reference(x: np.ndarray, *sizes: Any, shape: Shape) -> np.ndarray:
     try:
         return x.reshape(target)
     except ValueError:
-        raise ShapeError(f"{x.size} elements (shape {x.shape}) do not fill the shape {target}") from None
+        raise ShapeError(
+            f"{x.size} elements (shape {shape_text(x.shape)}) do not fill the shape {shape_text(target)}"
+        ) from None
 
 
 def _batch_reshape(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Shape) -> Node:
@@ -180,7 +186,8 @@ def _broadcast_shape(x: Shape, *sizes: Shape, shape: Shape) -> Shape:
     ]
     if offset < 0 or bad:
         raise ShapeError(
-            f"shape {x} does not broadcast to {shape}", marks=bad or [(0, axis) for axis in range(-offset)]
+            f"shape {shape_text(x)} does not broadcast to {shape_text(shape)}",
+            marks=bad or [(0, axis) for axis in range(-offset)],
         )
     return shape
 
@@ -190,7 +197,7 @@ def _broadcast_reference(x: np.ndarray, *sizes: Any, shape: Shape) -> np.ndarray
     try:
         return np.broadcast_to(x, target)
     except ValueError:
-        raise ShapeError(f"shape {x.shape} does not broadcast to {target}") from None
+        raise ShapeError(f"shape {shape_text(x.shape)} does not broadcast to {shape_text(target)}") from None
 
 
 def _batch_broadcast(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Shape) -> Node:

@@ -11,6 +11,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
 from septet.graph.types import TensorType
@@ -105,14 +106,17 @@ slice_op: Op = card(
 def _check_fits(update: Shape, selected: Shape) -> None:
     """Refuse an update that does not have the shape of what it replaces."""
     if len(update) != len(selected):
-        raise ShapeError(f"an update of rank {len(update)} does not replace a slice of shape {selected}")
+        raise ShapeError(f"an update of rank {len(update)} does not replace a slice of shape {shape_text(selected)}")
     bad = [
         (1, axis)
         for axis, (a, b) in enumerate(zip(update, selected, strict=True))
         if a != b and None not in (a, b)
     ]  # fmt: skip
     if bad:
-        raise ShapeError(f"an update of shape {update} does not replace a slice of shape {selected}", marks=bad)
+        raise ShapeError(
+            f"an update of shape {shape_text(update)} does not replace a slice of shape {shape_text(selected)}",
+            marks=bad,
+        )
 
 
 def _update_shape(x: Shape, update: Shape, slices: Slices) -> Shape:
@@ -173,7 +177,8 @@ def _check_starts(starts: Sequence[Shape], rank: int, offset: int) -> None:
     for position, start in enumerate(starts):
         if start != ():
             raise ShapeError(
-                f"a start is a scalar, that of axis {position} has shape {start}", marks=[(position + offset, 0)]
+                f"a start is a scalar, that of axis {position} has shape {shape_text(start)}",
+                marks=[(position + offset, 0)],
             )
 
 

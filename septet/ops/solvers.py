@@ -11,6 +11,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import LinearAlgebraError, NotSupportedError, ShapeError
 from septet.base.shapes import Shape, broadcast
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import OTHER, BadCase, Case, Op, card, ops
 from septet.graph.types import TensorType
@@ -177,7 +178,7 @@ inv: Op = card(
 def _pinv_shape(x: Shape, *rtol: Shape) -> Shape:
     check_matrix(x)
     if rtol and broadcast(x[:-2], rtol[0]) != x[:-2]:
-        raise ShapeError(f"rtol of shape {rtol[0]} does not broadcast to the stack {x[:-2]}")
+        raise ShapeError(f"rtol of shape {shape_text(rtol[0])} does not broadcast to the stack {shape_text(x[:-2])}")
     return (*x[:-2], x[-1], x[-2])
 
 

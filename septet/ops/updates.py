@@ -6,6 +6,7 @@ from typing import Any
 
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, SeptetError, ShapeError
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import as_node, cast_to, explain_call, function, ops
 from septet.ops.indexing import scatter
@@ -46,7 +47,7 @@ def _trimmed(value: Node, rank: int, shape: Any) -> Node:
 def _misfit(value: Node, shape: Any) -> ShapeError:
     known = tuple(None if isinstance(size, Node) else size for size in shape)
     return ShapeError(
-        f"a value of shape {value.shape} does not broadcast to the selected shape {known}",
+        f"a value of shape {shape_text(value.shape)} does not broadcast to the selected shape {shape_text(known)}",
         marks=[(1, axis) for axis in range(value.ndim)],
     )
 

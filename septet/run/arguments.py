@@ -8,7 +8,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.errors import DTypeError, ShapeError
-from septet.base.text import shape_text
+from septet.base.text import type_text
 from septet.graph.op import as_array
 from septet.graph.types import TensorType
 from septet.tensor.tensor import Tensor
@@ -34,10 +34,7 @@ def as_argument(value: Any, type_: TensorType, function: str, name: str) -> np.n
     if array.dtype != type_.dtype:
         array = _convert(array, type_, function, name, is_weak=not hasattr(value, "dtype"))
     if array.ndim != type_.ndim or any(w is not None and w != s for w, s in zip(type_.shape, array.shape, strict=True)):
-        raise ShapeError(
-            f"{function}: input {name!r} must be {type_.dtype.name}{shape_text(type_.shape)}, "
-            f"got {array.dtype.name}{shape_text(array.shape)}"
-        )
+        raise ShapeError(f"{function}: input {name!r} must be {type_text(type_)}, got {type_text(array)}")
     return array
 
 
@@ -45,7 +42,7 @@ def _convert(array: np.ndarray, type_: TensorType, function: str, name: str, is_
     """Convert within a kind or to a higher one."""
     if array.dtype not in dtypes.KIND or dtypes.KIND[array.dtype] > dtypes.KIND[type_.dtype]:
         raise DTypeError(
-            f"{function}: input {name!r} must be {type_!r}, got {array.dtype.name}{shape_text(array.shape)}",
+            f"{function}: input {name!r} must be {type_!r}, got {type_text(array)}",
             hint=f"convert it with .astype({type_.dtype.name!r})",
         )
     return array.astype(type_.dtype)

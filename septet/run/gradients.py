@@ -8,6 +8,7 @@ from typing import Any
 from septet.base import dtypes
 from septet.base.errors import GradientError, ShapeError
 from septet.base.source import source_text
+from septet.base.text import shape_text
 from septet.graph.context import TRACKED, context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
@@ -45,7 +46,10 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
     else:
         cotangent = as_node(gradient.node if isinstance(gradient, Tensor) else gradient, node.dtype)
         if cotangent.shape != node.shape:
-            raise ShapeError(f"backward: the tensor has shape {node.shape}, the given gradient {cotangent.shape}")
+            raise ShapeError(
+                f"backward: the tensor has shape {shape_text(node.shape)}, the given gradient "
+                f"{shape_text(cotangent.shape)}"
+            )
     if not node.flags & TRACKED:
         raise GradientError(
             f"backward: {node.op.name} {node.type!r} does not depend on a trainable variable",

@@ -13,7 +13,7 @@ from typing import Any
 
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError
-from septet.base.text import shape_text
+from septet.base.text import type_text
 from septet.graph.context import SYMBOLIC
 from septet.graph.node import Node
 from septet.graph.op import as_node, cast_to
@@ -388,9 +388,9 @@ def _steps(sequences: Sequence[Node], paths: Sequence[str], length: Any) -> Any:
         size = node.shape[0]
         if size is not None and known is not None and size != known:
             raise ShapeError(
-                f"scan: {path} has {size} steps ({node.dtype.name}{shape_text(node.shape)}), {origin} has {known}"
+                f"scan: {path} has {size} steps ({type_text(node)}), {origin} has {known}"
                 if origin != "length"
-                else f"scan: {path} has {size} steps ({node.dtype.name}{shape_text(node.shape)}), length is {known}"
+                else f"scan: {path} has {size} steps ({type_text(node)}), length is {known}"
             )
         if size is not None and known is None:
             known, origin = size, path

@@ -9,6 +9,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.source import here
+from septet.base.text import type_text
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import VARIABLE, Node, constant
 from septet.graph.op import as_array, cast_to, wanted
@@ -140,8 +141,7 @@ class Variable(Tensor):
         """Take over an array of the right type without a copy; the caller gives it away."""
         if array.dtype != self.variable_type.dtype or array.shape != self.variable_type.shape:
             raise ShapeError(
-                f"variable {self.name!r} has type {self.variable_type!r}, the new value is "
-                f"{array.dtype.name}{array.shape}"
+                f"variable {self.name!r} has type {self.variable_type!r}, the new value is {type_text(array)}"
             )
         array.flags.writeable = False
         self._value = array

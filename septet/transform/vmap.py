@@ -7,7 +7,7 @@ from typing import Any
 
 from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.shapes import check_axis
-from septet.base.text import shape_text
+from septet.base.text import type_text
 from septet.graph.context import context
 from septet.graph.graph import order
 from septet.graph.node import Node, symbol
@@ -97,7 +97,7 @@ def _check_sizes(batches: Iterable[tuple[str, Node, Any]]) -> None:
         if size is not None and first is not None and size != first[1]:
             raise ShapeError(
                 f"vmap: {first[0]} is a batch of {first[1]}, {what} of {size} "
-                f"({node.dtype.name}{shape_text(node.shape)} with "
+                f"({type_text(node)} with "
                 f"the batch in front)"
             )
         if size is not None and first is None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import type_text
 from septet.view.canvas import GRAY, INK, LIGHT, RED, new_figure, save_figure
 
 __all__ = ["plot_predictions"]
@@ -186,8 +187,7 @@ def _read_classes(name: str, values: Any, count: int, classes: int) -> numpy.nda
     numbers = numpy.asarray(values)
     if numbers.shape != (count,) or numbers.dtype.kind not in "iu":
         raise ShapeError(
-            f"plot_predictions: {name} must be {count} integers, one per image, "
-            f"received dtype {numbers.dtype} and shape {numbers.shape}"
+            f"plot_predictions: {name} must be {count} integers, one per image, received {type_text(numbers)}"
         )
     is_outside = (numbers < 0) | (numbers >= classes)
     if is_outside.any():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import doctest
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from septet.base import text
+from septet.base import dtypes, text
 
 words = some.text("abcdef_", max_size=8)
 
@@ -98,6 +100,11 @@ def test_plural_forms() -> None:
     assert text.plural(2, "day") == "2 days"
     assert text.plural(-1, "step") == "-1 step"
     assert text.plural(3, "axis", "axes") == "3 axes"
+
+
+def test_a_type_is_written_in_one_way() -> None:
+    assert text.type_text(np.zeros((2, 0), np.float32)) == "float32[2, 0]"
+    assert text.type_text(SimpleNamespace(dtype=dtypes.bfloat16, shape=(None, 3))) == "bfloat16[?, 3]"
 
 
 def test_listing_of_nothing() -> None:

@@ -156,10 +156,10 @@ def test_files_that_do_not_fit_together(tmp_path):
 
     pictures, classes = numpy.zeros((3, 28, 28), numpy.uint8), numpy.zeros(3, numpy.uint8)
     expect(re.escape(str(images)) + r".* holds 3 images, .*labels-idx1-ubyte' 2 labels", pictures, classes[:2])
-    expect(r"expected uint8 of shape \(N, 28, 28\) .* found uint8 of shape \(3, 28, 27\)", pictures[..., 1:], classes)
-    expect(r"expected uint8 of shape \(N,\) .* found uint8 of shape \(3, 1\)", pictures, classes[:, None])
-    expect(r"found int8 of shape \(3, 28, 28\)", pictures.astype(numpy.int8), classes)
-    expect(r"with N at least 1, found uint8 of shape \(0, 28, 28\)", pictures[:0], classes[:0])
+    expect(r"expected uint8\[N, 28, 28\] .* found uint8\[3, 28, 27\]", pictures[..., 1:], classes)
+    expect(r"expected uint8\[N\] .* found uint8\[3, 1\]", pictures, classes[:, None])
+    expect(r"found int8\[3, 28, 28\]", pictures.astype(numpy.int8), classes)
+    expect(r"with N at least 1, found uint8\[0, 28, 28\]", pictures[:0], classes[:0])
     classes[2] = 10
     expect(r"byte 10 of the data: expected a label from 0 to 9, found 10 \(sample 2\)", pictures, classes)
 

@@ -41,7 +41,7 @@ def test_a_recorded_graph_is_legal_at_every_stage():
 def test_the_type_must_be_what_the_rules_say():
     x = sym(3)
     bad = assemble(ops.exp, (x,), (), tensor_type(F, (4,)), x.flags)
-    text = broken(bad, r"the rules of exp say float64\(3,\), the node float64\(4,\)", inputs=[x])
+    text = broken(bad, r"the rules of exp say float64\[3\], the node float64\[4\]", inputs=[x])
     assert "made at" in text
 
 

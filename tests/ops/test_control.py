@@ -298,7 +298,7 @@ def test_cond_refuses_branches_that_differ():
     with pytest.raises(DTypeError, match="result 0 is float64 in the true branch and float32"):
         cast = ops.cast(y, dtype="float32")
         cond(const(True, "bool"), const(C), then_graph=Graph([x], [x]), else_graph=Graph([y], [cast]))
-    with pytest.raises(ShapeError, match=r"result 0 is float64\(3,\) in the true branch and float64\(\)"):
+    with pytest.raises(ShapeError, match=r"result 0 is float64\[3\] in the true branch and float64\[\]"):
         cond(const(True, "bool"), const(C), then_graph=Graph([x], [x]), else_graph=Graph([y], [ops.sum(y)]))
 
 
@@ -360,10 +360,10 @@ def test_while_batched(marks):
 def test_while_refuses_a_body_that_changes_types():
     a, b = sym((3,)), sym((3,))
     condition = Graph([a], [ops.any(a > 0)])
-    with pytest.raises(DTypeError, match=r"carried value 0 from float64\(3,\) to float32\(3,\)"):
+    with pytest.raises(DTypeError, match=r"carried value 0 from float64\[3\] to float32\[3\]"):
         body = Graph([b], [ops.cast(b, dtype="float32")])
         while_loop(const(C), condition=condition, body=body, carries=1)
-    with pytest.raises(ShapeError, match=r"carried value 0 from float64\(3,\) to float64\(\)"):
+    with pytest.raises(ShapeError, match=r"carried value 0 from float64\[3\] to float64\[\]"):
         while_loop(const(C), condition=condition, body=Graph([b], [ops.sum(b)]), carries=1)
     with pytest.raises(ArgumentError, match="one scalar of dtype bool"):
         while_loop(const(C), condition=Graph([a], [a > 0]), body=Graph([b], [b]), carries=1)

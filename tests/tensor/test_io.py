@@ -150,9 +150,9 @@ def test_errors_of_the_function_are_chained():
     with pytest.raises(UserFunctionError, match="bad raised KeyError: 'lost'") as caught:
         st.callback(bad, X, X).numpy()
     assert isinstance(caught.value.__cause__, KeyError)
-    with pytest.raises(UserFunctionError, match=r"result 0 .* is float64\(2,\), declared was float32\(2,\)"):
+    with pytest.raises(UserFunctionError, match=r"result 0 .* is float64\[2\], declared was float32\[2\]"):
         st.callback(lambda x: x.astype("float64"), X, X).numpy()
-    with pytest.raises(UserFunctionError, match=r"result 0 .* is float32\(1,\), declared was float32\(2,\)"):
+    with pytest.raises(UserFunctionError, match=r"result 0 .* is float32\[1\], declared was float32\[2\]"):
         st.callback(lambda x: x[:1], X, X).numpy()
     with pytest.raises(UserFunctionError, match="returned 1 results, 2 were declared"):
         st.callback(lambda x: x, [X, X], X)[0].numpy()

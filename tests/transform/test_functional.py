@@ -75,7 +75,7 @@ def test_unused_arguments_get_zeros() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: st.grad(lambda x: x)(2), GradientError, r"argument 0 is int64\(\), which carries no gradient"),
+        (lambda: st.grad(lambda x: x)(2), GradientError, r"argument 0 is int64\[\], which carries no gradient"),
         (
             lambda: st.grad(lambda x: x)({"a": 1.0, "b": st.tensor([1, 2])}),
             GradientError,

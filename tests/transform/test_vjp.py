@@ -91,7 +91,7 @@ def test_untracked_paths_carry_nothing() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda x: x * 2.0, r"needs a scalar cost, this one is float64\(2,\)"),
+        (lambda x: x * 2.0, r"needs a scalar cost, this one is float64\[2\]"),
         (lambda x: x.sum().astype("int64"), "needs a real floating-point cost, this one is int64"),
         (lambda x: (x * 1j).sum(), "needs a real floating-point cost, this one is complex128"),
     ],

@@ -99,11 +99,11 @@ IMAGES = numpy.zeros((2, 4, 4))
         ((numpy.zeros((2, 2, 4, 4)), [0, 0], [0, 0], None), ShapeError, r"received \(2, 2, 4, 4\)"),
         ((numpy.zeros((4, 4)), [0, 0], [0, 0], None), ShapeError, r"received \(4, 4\)"),
         ((numpy.zeros((0, 4, 4)), [], [], None), ArgumentError, "no image to draw"),
-        ((IMAGES, [0], [0, 0], None), ShapeError, r"labels must be 2 integers, .* shape \(1,\)"),
+        ((IMAGES, [0], [0, 0], None), ShapeError, r"labels must be 2 integers, .* received int64\[1\]"),
         (
             (IMAGES, [0, 0], [0.0, 1.0], None),
             ShapeError,
-            "predictions must be 2 integers, one per image, received dtype float64",
+            "predictions must be 2 integers, one per image, received float64",
         ),
         ((IMAGES, [0, 3], [0, 0], None), ArgumentError, r"labels\[1\] is 3, but there are 3 class names"),
         ((IMAGES, [0, 0], [-1, 0], None), ArgumentError, r"predictions\[0\] is -1"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
+from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import as_node, explain_call, function, ops
 from septet.ops.composite.activations import log_softmax
@@ -31,7 +32,7 @@ def same_shapes(name: str, predictions: Node, targets: Node) -> None:
     if len(a) != len(b) or any(x != y and None not in (x, y) for x, y in zip(a, b, strict=True)):
         marks = [(0, i) for i in range(len(a))] + [(1, i) for i in range(len(b))]
         error = ShapeError(
-            f"predictions have shape {a}, targets {b}; a loss never broadcasts", marks=marks,
+            f"predictions have shape {shape_text(a)}, targets {shape_text(b)}; a loss never broadcasts", marks=marks,
             hint="reshape or squeeze one of them",
         )  # fmt: skip
         raise explain_call(error, name, ("predictions", "targets"), (predictions, targets))
@@ -81,8 +82,8 @@ def cross_entropy(
             a != b and None not in (a, b) for a, b in zip(labels.shape, expected, strict=True)
         ):
             error = ShapeError(
-                f"integer labels must have the shape of the logits without the class axis, {expected}, got "
-                f"{labels.shape}",
+                f"integer labels must have the shape of the logits without the class axis, {shape_text(expected)}, got "
+                f"{shape_text(labels.shape)}",
                 marks=[(0, i) for i in range(logits.ndim) if i != axis] + [(1, i) for i in range(labels.ndim)],
             )
             raise explain_call(error, "cross_entropy", ("logits", "labels"), (logits, labels))
@@ -116,7 +117,7 @@ def negative_log_likelihood(log_probabilities: Any, labels: Any, *, reduction: s
     """
     log_p, labels = as_node(log_probabilities), as_node(labels)
     if log_p.ndim != 2 or labels.ndim != 1:
-        error = ShapeError(f"takes (N, C) and (N,), got {log_p.shape} and {labels.shape}")
+        error = ShapeError(f"takes (N, C) and (N,), got {shape_text(log_p.shape)} and {shape_text(labels.shape)}")
         raise explain_call(error, "negative_log_likelihood", ("log_probabilities", "labels"), (log_p, labels))
     picked = ops.take_along_axis(log_p, reshape(labels, (*sizes_of(labels), 1)), axis=1)
     return reduce_loss(-reshape(picked, sizes_of(labels)), reduction)
