@@ -5,6 +5,7 @@ A key is first read into a `Plan`, which `select` records; `septet.ops.updates` 
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -353,13 +354,16 @@ def cut(p: Plan) -> Node:
 
 
 def index_sizes(tensors: Sequence[Node]) -> tuple[Any, ...]:
-    """Return the sizes that index tensors broadcast to."""
+    """Return the sizes that index tensors broadcast to; of several unknown ones, that which does not turn out to be 1.
+
+    The places that a mask selects are as many as it has true elements, and that may be one.
+    """
     sizes: list[Any] = list(broadcast(*[t.shape for t in tensors]))
     for i, size in enumerate(sizes):
         if size is None:
             place = i - len(sizes)
-            own = next(t for t in tensors if t.ndim >= -place and t.shape[place] is None)
-            sizes[i] = sizes_of(own)[place]
+            unknown = [sizes_of(t)[place] for t in tensors if t.ndim >= -place and t.shape[place] is None]
+            sizes[i] = functools.reduce(lambda a, b: ops.where(ops.equal(a, 1), b, a), unknown)
     return tuple(sizes)
 
 

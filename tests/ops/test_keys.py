@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 import septet  # noqa: F401  (registers everything)
 from septet.backends.reference.program import run_graph
@@ -22,8 +21,8 @@ from septet.graph.types import tensor_type
 from septet.ops.keys import get_item, one_hot, take_rows
 from septet.run import eager
 from septet.transform.vjp import vjp
+from tests.ops.random_keys import SHAPE, expected, keys
 
-SHAPE = (3, 4, 2)
 X = np.arange(24.0).reshape(SHAPE)
 INDEX = tensor_type(dtypes.int64, ())
 
@@ -39,53 +38,6 @@ def unknown(x: np.ndarray, key: Any) -> np.ndarray:
     """The same key on a tensor whose sizes are not known while it is recorded."""
     node = symbol(tensor_type(x.dtype, (None,) * x.ndim))
     return run_graph(Graph([node], [get_item(node, key)]), [x])[0]
-
-
-@st.composite
-def keys(draw: Any, shape: tuple[int, ...] = SHAPE) -> tuple[Any, ...]:
-    """A key that NumPy takes for a shape, with every kind of item, and index arrays that broadcast together."""
-    count = draw(st.integers(0, len(shape)))
-    is_end = draw(st.booleans())  # the items are for the last axes, after dots
-    axes = range(len(shape) - count, len(shape)) if is_end else range(count)
-    sizes = draw(st.sampled_from([(), (2,), (3, 1), (3, 2), (0,)]))
-    items: list[Any] = []
-    for axis in axes:
-        size = shape[axis]
-        kind = draw(st.sampled_from(["int", "slice", "all", "array", "scalar", "mask", "new"]))
-        if kind == "new":
-            items.append(None)
-            kind = "int"
-        if kind == "int":
-            items.append(draw(st.integers(-size, size - 1)))
-        elif kind == "all":
-            items.append(slice(None))
-        elif kind == "slice":
-            bound = st.none() | st.integers(-size - 2, size + 2)
-            items.append(slice(draw(bound), draw(bound), draw(st.sampled_from([None, 1, 2, -1, -3]))))
-        elif kind == "scalar":
-            items.append(np.array(draw(st.integers(-size, size - 1))))
-        elif kind == "mask":
-            items.append(np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size))))
-        else:
-            count = int(np.prod(sizes))
-            flat = draw(st.lists(st.integers(-size, size - 1), min_size=count, max_size=count))
-            items.append(np.array(flat, np.int64).reshape(sizes))
-    if is_end:
-        items.insert(0, ...)
-    elif draw(st.booleans()):
-        items.append(...)
-    if draw(st.integers(0, 5)) == 0:
-        items.insert(draw(st.integers(0, len(items))), draw(st.booleans()))
-    return tuple(items)
-
-
-def expected(x: np.ndarray, key: Any) -> np.ndarray:
-    """What NumPy gives; keys whose index arrays do not broadcast are not what a test is about."""
-    try:
-        return x[key]
-    except IndexError:
-        assume(False)
-        raise
 
 
 @given(keys())
