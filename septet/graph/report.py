@@ -12,6 +12,10 @@ from septet.base.text import type_text
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.types import TensorType
 
+CALLER = "caller"
+"""The parameter with the name of the function that recorded an op in order to have a value checked: the error is then
+that function's."""
+
 
 def origin(node: Node) -> str:
     """Say in a few words where a node came from."""
@@ -58,7 +62,8 @@ def report(
     layers: Sequence[str],
     source: Source | None,
 ) -> str:
-    """Return the whole text of an error raised by the op `op_name`."""
+    """Return the whole text of an error raised by the op `op_name`, or by the function that it checks a value for."""
+    op_name = params.get(CALLER) or op_name
     lines = [f"{op_name}: {error.message}"]
     names = argument_names(input_names, len(inputs))
     width = max(map(len, names), default=0)
@@ -74,7 +79,7 @@ def report(
                 lines.append(f"  {'':<{width}}  {marker}")
         else:
             lines.append(f"  {name:<{width}}: {node.type!r}   {origin(node)}")
-    shown = ", ".join(f"{name}={value!r}" for name, value in params.items())
+    shown = ", ".join(f"{name}={value!r}" for name, value in params.items() if name != CALLER)
     if shown:
         lines.append(f"  with {shown}" if len(shown) <= 200 else f"  with {shown[:197]}...")
     if layers:

@@ -3,6 +3,7 @@
 from septet.ops import (  # noqa: F401  (registration)
     assembling,
     cast,
+    checks,
     compare,
     composite,
     control,
