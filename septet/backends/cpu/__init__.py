@@ -1,0 +1,1 @@
+"""The native backend for CPUs: graphs become one native call, through LLVM, oneDNN and OpenBLAS."""
