@@ -280,6 +280,19 @@ class UserFunctionError(SeptetError, RuntimeError):
     code = "S703"
 
 
+class CompilerError(SeptetError, RuntimeError):
+    """The code generator refused what Septet gave it.
+
+    Cause
+        A defect of Septet: the text of a kernel that LLVM does not accept, or a processor for which it makes no code.
+
+    Fix
+        Please report it with the message. The setting ``backend`` with the value ``reference`` works around it.
+    """
+
+    code = "S801"
+
+
 def all_errors() -> list[type[SeptetError]]:
     """Return every public exception class, ordered by code."""
     found: list[type[SeptetError]] = []
