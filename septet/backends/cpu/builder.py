@@ -150,11 +150,14 @@ class Builder:
         target = Value("", kind, a.lanes)
         return self.pure(f"{op} {a.type} {a.name} to {target.type}", kind, a.lanes)
 
-    def intrinsic(self, name: str, *args: Value, kind: str | None = None, overload: Sequence[Value] | None = None) -> Value:
+    def intrinsic(
+        self, name: str, *args: Value, kind: str | None = None, overload: Sequence[Value] | None = None,
+        is_scalar: bool = False,
+    ) -> Value:  # fmt: skip
         """Call an LLVM intrinsic that is overloaded on the type of its first argument: ``fabs``, ``floor``, ``fmuladd``,
         ``maximum``, ``copysign``, ``sqrt``, ``rint`` ..."""
         first = args[0]
-        result = Value("", kind or first.kind, first.lanes)
+        result = Value("", kind or first.kind, 1 if is_scalar else first.lanes)
         suffix = ".".join(_mangled(v) for v in (overload or (first,)))
         types = ", ".join(v.type for v in args)
         self.declarations.add(f"declare {result.type} @llvm.{name}.{suffix}({types})")
@@ -178,6 +181,12 @@ class Builder:
         if a.lanes == 1:
             return a
         return self.pure(f"extractelement {a.type} {a.name}, i32 {lane}", a.kind, 1)
+
+    def shuffle(self, a: Value, lanes: Sequence[int]) -> Value:
+        """Return some lanes of a vector, in the given order."""
+        mask = ", ".join(f"i32 {lane}" for lane in lanes)
+        text = f"shufflevector {a.type} {a.name}, {a.type} poison, <{len(lanes)} x i32> <{mask}>"
+        return self.pure(text, a.kind, len(lanes))
 
     def offset(self, pointer: Value, index: Value, kind: str) -> Value:
         """Return the address of element `index` (an i64) behind a pointer."""
