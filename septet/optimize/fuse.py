@@ -40,10 +40,13 @@ class Role(NamedTuple):
         The inputs that may be computed in the same group: for each of their axes the axis of the node's domain.
     reduced : tuple of int or None
         The axes of the first input that are reduced; None for an op that keeps all points.
+    is_sum : bool
+        Whether the reduction may be taken in pieces, and the totals of pieces combined.
     """
 
     joined: Mapping[int, Axes]
     reduced: tuple[int, ...] | None = None
+    is_sum: bool = True
 
 
 class Group:
@@ -63,8 +66,14 @@ class Group:
         Whether values may be computed from totals along the inner axes in the same group.
     maps : dict of Node to tuple
         For each axis of a node the axis of the domain (None where it has size 1 and stands for none).
+    points : dict of Node to tuple
+        The axes of what a node is computed from: those of `maps`, and for a reduction those before it.
     accumulated : set of Node
         Reductions that are accumulated from row to row.
+    kept : set of int
+        The axes along which these have totals.
+    closed : set of Node
+        Reductions whose totals are known only when the group has run.
     """
 
     def __init__(self, number: int, domain: tuple[int, ...], order: tuple[int, ...], is_fused: bool) -> None:
@@ -76,9 +85,10 @@ class Group:
         self.inner: tuple[int, ...] | None = None
         self.is_row = True
         self.maps: dict[Node, Axes] = {}
+        self.points: dict[Node, Axes] = {}
         self.closed: set[Node] = set()
         self.accumulated: set[Node] = set()
-        self.needs: set[int] = set()
+        self.kept: set[int] = set()
 
     @property
     def size(self) -> int:
@@ -211,12 +221,7 @@ class _Fusion:
         numbers = {axis: index for index, axis in enumerate(big)}
         order = [axis for axis in self._wanted_order(node, role, shaped) if axis in numbers]
         group = self._new(tuple(shape[a] for a in big), tuple(numbers[a] for a in order), True)  # type: ignore[misc]
-        axes = tuple(numbers.get(axis) for axis in range(len(shape)))
-        if role.reduced is not None:
-            reduced = tuple(sorted(numbers[a] for a in role.reduced if a in numbers))
-            self._reduce(node, group, reduced)
-            axes = _reduced_axes(node, axes, role.reduced)
-        self._join(node, role, group, axes)
+        self._join(node, role, group, tuple(numbers.get(axis) for axis in range(len(shape))))
 
     def _wanted_order(self, node: Node, role: Role, shaped: Node) -> tuple[int, ...]:
         """The order in memory of the largest thing that a group starts with."""
@@ -261,7 +266,7 @@ class _Fusion:
         return node
 
     def _fit(self, node: Node, role: Role, group: Group) -> Axes | None:
-        """Return the axes of a node in a group's domain, or None where it does not belong there."""
+        """Return the axes in a group's domain of what a node is computed from, or None where it does not belong."""
         shape = node.shape if role.reduced is None else node.inputs[0].shape
         axes: list[int | None] = [None] * len(shape)
         for index, own in role.joined.items():
@@ -288,9 +293,9 @@ class _Fusion:
         if len(used) != len(group.domain):
             return None
         reduced = tuple(sorted(axes[a] for a in role.reduced if shape[a] != 1))  # type: ignore[type-var]
-        if not self._can_reduce(group, reduced):  # type: ignore[arg-type]
+        if not self._can_reduce(group, reduced, role.is_sum):  # type: ignore[arg-type]
             return None
-        return _reduced_axes(node, tuple(axes), role.reduced)
+        return tuple(axes)
 
     def _complete(self, axes: list[int | None], shape: tuple[int | None, ...], group: Group) -> bool:
         """Fill in the one axis that inputs from outside must lie along; tell whether all axes are known."""
@@ -322,19 +327,28 @@ class _Fusion:
             return True
         return group.is_row and group.inner is not None and used == everything - set(group.inner)
 
-    def _can_reduce(self, group: Group, reduced: tuple[int, ...]) -> bool:
-        if group.inner is None or group.inner == reduced:
+    def _can_reduce(self, group: Group, reduced: tuple[int, ...], is_sum: bool) -> bool:
+        if group.inner == reduced:
             return True
-        return self._is_accumulated(group, reduced)
+        if is_sum and self._is_accumulated(group, reduced):
+            return True
+        if group.inner is not None:
+            return False
+        return not group.accumulated or (set(reduced) == group.kept and self._are_rows(group, reduced))
 
     def _is_accumulated(self, group: Group, reduced: tuple[int, ...]) -> bool:
         """Tell whether totals along some axes can be taken row by row: the axes that are kept are the fastest."""
-        kept = [axis for axis in range(len(group.domain)) if axis not in reduced]
-        if not kept or not reduced or set(group.order[-len(kept) :]) != set(kept):
+        kept = {axis for axis in range(len(group.domain)) if axis not in reduced}
+        if not kept or not reduced or set(group.order[-len(kept) :]) != kept:
             return False
-        if group.inner is None:
-            return True
-        return set(group.inner) == set(kept) and group.is_row
+        if group.accumulated and group.kept != kept:
+            return False
+        return group.inner is None or (group.is_row and set(group.inner) == kept)
+
+    def _are_rows(self, group: Group, reduced: tuple[int, ...]) -> bool:
+        """Tell whether rows along some axes are short enough, and enough of them, to be computed one by one."""
+        length = _product([group.domain[a] for a in reduced])
+        return length <= LONGEST_ROW and (group.size >= ENOUGH_ROWS * length or group.size <= SMALL_DOMAIN)
 
     def _would_cycle(self, node: Node, role: Role, group: Group) -> bool:
         """Tell whether an input that a node takes from outside a group needs that group."""
@@ -350,16 +364,18 @@ class _Fusion:
                 return True
         return False
 
-    def _join(self, node: Node, role: Role, group: Group, axes: Axes) -> None:
+    def _join(self, node: Node, role: Role, group: Group, points: Axes) -> None:
         group.nodes.append(node)
+        group.points[node] = points
+        axes = points
+        if role.reduced is not None:
+            shape = node.inputs[0].shape
+            reduced = tuple(sorted(points[a] for a in role.reduced if shape[a] != 1))  # type: ignore[type-var]
+            self._reduce(node, group, reduced, role.is_sum)  # type: ignore[arg-type]
+            axes = _reduced_axes(node, points, role.reduced)
         group.maps[node] = axes
         self.home[node] = group
         self.seen_as[node] = group, axes
-        if role.reduced is not None and node not in group.closed:
-            shape = node.inputs[0].shape
-            kept = {axis for axis, size in zip(axes, node.shape, strict=True) if size != 1}
-            del shape
-            self._reduce(node, group, tuple(a for a in range(len(group.domain)) if a not in kept))
         self._depend(group, node.inputs)
         for source in node.inputs:
             root = _root(source)
@@ -368,21 +384,17 @@ class _Fusion:
                 if group not in readers:
                     readers.append(group)
 
-    def _reduce(self, node: Node, group: Group, reduced: tuple[int, ...]) -> None:
+    def _reduce(self, node: Node, group: Group, reduced: tuple[int, ...], is_sum: bool) -> None:
         """Note the form of a reduction that joins a group."""
-        kept = [axis for axis in range(len(group.domain)) if axis not in reduced]
-        is_fast = not reduced or set(group.order[-len(reduced) :]) == set(reduced)
-        if group.inner is not None and group.inner == reduced:
-            if not group.is_row:
+        if group.inner is None or group.inner != reduced:
+            is_fast = not reduced or set(group.order[-len(reduced) :]) == set(reduced)
+            if not is_fast and is_sum and self._is_accumulated(group, reduced):
+                group.accumulated.add(node)
+                group.kept = {axis for axis in range(len(group.domain)) if axis not in reduced}
                 group.closed.add(node)
-            return
-        if not is_fast and self._is_accumulated(group, reduced):
-            group.accumulated.add(node)
-            group.closed.add(node)
-            return
-        length, rows = _product([group.domain[a] for a in reduced]), _product([group.domain[a] for a in kept])
-        group.inner = reduced
-        group.is_row = length <= LONGEST_ROW and (rows >= ENOUGH_ROWS or group.size <= SMALL_DOMAIN)
+                return
+            group.inner = reduced
+            group.is_row = self._are_rows(group, reduced)
         if not group.is_row:
             group.closed.add(node)
 
@@ -392,7 +404,6 @@ class _Fusion:
         for source in sources:
             home = self.home.get(self._base(source))
             if home is not None and home is not group:
-                group.needs.add(home.number)
                 fresh |= self.reach[home.number]
         fresh &= ~self.reach[group.number]
         if not fresh:
@@ -446,26 +457,21 @@ class _Fusion:
             user_role = self.role(user)
             if user_role is None or index not in user_role.joined or user.inputs[index] is not node:
                 return
-            if user_role.reduced is not None:
-                shape = node.shape
-                matched = self._match_by_position(shape, target)
-                found = None if matched is None else tuple(matched)
-            else:
-                places = target.maps[user]
-                found = tuple(
-                    places[a] if size != 1 else None  # type: ignore[index]
-                    for a, size in zip(user_role.joined[index], node.shape, strict=True)
-                )
-            if found is None or (axes is not None and found != axes):
+            places = target.points[user]
+            found = tuple(
+                places[a] if size != 1 else None  # type: ignore[index]
+                for a, size in zip(user_role.joined[index], node.shape, strict=True)
+            )
+            if (axes is not None and found != axes):
                 return
             axes = found
         if axes is None or {a for a in axes if a is not None} != set(range(len(target.domain))):
             return
         group.nodes.remove(node)
-        del group.maps[node]
+        del group.maps[node], group.points[node]
         first = min(target.nodes.index(user) for user in user_places)
         target.nodes.insert(first, node)
-        target.maps[node] = axes
+        target.maps[node] = target.points[node] = axes
         self.home[node] = target
         self.seen_as[node] = target, axes
         for source in node.inputs:

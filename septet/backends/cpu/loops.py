@@ -91,6 +91,8 @@ class Kernel(NamedTuple):
     lane_is_inner : bool
     split : int
         The axis of which axis 0 counts pieces; -1 for none.
+    keeps_rows : bool
+        Whether rows are short enough to keep what is dear to compute from one pass to the next.
     buffers : tuple of Buffer
     terms : tuple of Term
         Arguments before users.
@@ -101,6 +103,7 @@ class Kernel(NamedTuple):
     inner: int
     lane_is_inner: bool
     split: int
+    keeps_rows: bool
     buffers: tuple[Buffer, ...]
     terms: tuple[Term, ...]
     stores: tuple[Store, ...]

@@ -289,7 +289,7 @@ class _Lowering:
         """Reserve memory for values that are dear to compute and needed in more than one pass."""
         kernel = self.kernel
         self.kept = {}
-        if kernel.lane_is_inner and kernel.inner == 1 and kernel.split != kernel.outer:
+        if kernel.lane_is_inner and kernel.inner == 1 and kernel.keeps_rows:
             self.kept = _rows_to_keep(kernel, self.facts)
         for number in self.kept:
             kind = element(self.kernel.terms[number].dtype)

@@ -1,0 +1,155 @@
+"""Where values lie while a program runs: pieces of memory, and tensors as strided views of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from septet.base.dtypes import DType
+
+ARENA, INPUT, READ, WRITTEN, OUTPUT, CONSTANT = "arena", "input", "read", "written", "output", "constant"
+ALIGNMENT = 64  # a cache line, and the widest vector
+
+
+class Memory:
+    """A piece of memory that a program reads or writes.
+
+    Attributes
+    ----------
+    kind : str
+        ARENA: the program's own, for values on the way. INPUT, READ, WRITTEN, OUTPUT: an argument, the present and the
+        new value of a variable, a result; their addresses differ from call to call. CONSTANT: the array of `value`.
+    size : int
+        Bytes.
+    number : int
+        Which input, variable or output.
+    value : ndarray or None
+    first, last : int
+        The steps that write it first and use it last.
+    offset : int
+        Where it lies in the arena, in bytes.
+    node : Node or None
+        What it holds, to tell users.
+    """
+
+    __slots__ = ("first", "kind", "last", "node", "number", "offset", "size", "value")
+
+    def __init__(self, kind: str, size: int, number: int = -1, value: Any = None, node: Any = None) -> None:
+        self.kind = kind
+        self.size = size
+        self.number = number
+        self.value = value
+        self.node = node
+        self.first = -1
+        self.last = -1
+        self.offset = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} memory, {self.size} bytes>"
+
+
+class Place(NamedTuple):
+    """An address inside a piece of memory."""
+
+    memory: Memory
+    offset: int
+
+
+class Strided(NamedTuple):
+    """A tensor in memory.
+
+    Attributes
+    ----------
+    memory : Memory
+    dtype : numpy.dtype
+    shape, strides : tuple of int
+        Strides in elements.
+    offset : int
+        Of the first element, in elements.
+    """
+
+    memory: Memory
+    dtype: DType
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    @property
+    def place(self) -> Place:
+        """The address of the first element."""
+        return Place(self.memory, self.offset * self.dtype.itemsize)
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie one after the other in the order of the axes."""
+        return all(n == 1 or s == own for n, s, own in zip(self.shape, self.strides, strides_of(self.shape)))
+
+    def transposed(self, axes: Sequence[int]) -> Strided:
+        """Return a view with the axes in another order."""
+        return self._replace(shape=tuple(self.shape[a] for a in axes), strides=tuple(self.strides[a] for a in axes))
+
+    def broadcast(self, shape: tuple[int, ...]) -> Strided:
+        """Return a view that repeats axes of size 1."""
+        more = len(shape) - len(self.shape)
+        strides = [0] * more
+        strides += [s if n == m else 0 for n, m, s in zip(self.shape, shape[more:], self.strides)]
+        return self._replace(shape=shape, strides=tuple(strides))
+
+    def sliced(self, slices: Sequence[slice]) -> Strided:
+        """Return a view of a part."""
+        shape, strides, offset = [], [], self.offset
+        for size, stride, cut in zip(self.shape, self.strides, slices):
+            start, stop, step = cut.indices(size)
+            shape.append(len(range(start, stop, step)))
+            strides.append(stride * step)
+            offset += start * stride if shape[-1] else 0
+        return self._replace(shape=tuple(shape), strides=tuple(strides), offset=offset)
+
+    def reshaped(self, shape: tuple[int, ...]) -> Strided | None:
+        """Return a view with other axes, or None where the elements would have to move."""
+        dummy = np.lib.stride_tricks.as_strided(_ANY, self.shape, self.strides)
+        try:
+            view = dummy.view()
+            view.shape = shape
+        except AttributeError:
+            return None
+        return self._replace(shape=shape, strides=view.strides)
+
+
+_ANY = np.empty(1, np.int8)  # never looked at: NumPy works out strides on it
+
+
+def strides_of(shape: Sequence[int], order: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Return the strides of a tensor without gaps, its axes from slow to fast in the given order."""
+    strides = [0] * len(shape)
+    step = 1
+    for axis in reversed(range(len(shape)) if order is None else order):
+        strides[axis] = step
+        step *= max(shape[axis], 1)
+    return tuple(strides)
+
+
+def arrange(memories: Sequence[Memory]) -> int:
+    """Give every piece of the arena its offset, so that pieces in use at the same time do not overlap.
+
+    Returns
+    -------
+    int
+        The size of the arena in bytes.
+    """
+    total = 0
+    placed: list[Memory] = []
+    for memory in sorted(memories, key=lambda m: (-m.size, m.first)):  # large ones first: first fit, decreasing
+        size = -(-memory.size // ALIGNMENT) * ALIGNMENT
+        start = 0
+        beside = [m for m in placed if m.first <= memory.last and memory.first <= m.last]
+        for other in sorted(beside, key=lambda m: m.offset):
+            if start + size <= other.offset:
+                break
+            start = max(start, other.offset + -(-other.size // ALIGNMENT) * ALIGNMENT)
+        memory.offset = start
+        placed.append(memory)
+        total = max(total, start + size)
+    return total

@@ -1,0 +1,566 @@
+"""From a fused group to kernels of the loop IR, and from these to steps of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from septet.backends.cpu import elements
+from septet.backends.cpu.loops import CHECK, DYNAMIC, ELEMENTS, LOAD, NUMBER, OP, POSITION, REDUCE
+from septet.backends.cpu.loops import Buffer, Kernel, Store, Term
+from septet.backends.cpu.memory import Strided
+from septet.graph.node import Node
+from septet.graph.op import ELEMENTWISE, Op
+from septet.graph.rewrite import fill_value
+from septet.optimize.fuse import LONGEST_ROW, Axes, Group, Role, default_role
+
+PIECE = 1 << 15
+"""Points of a piece of a split axis: enough to be worth waking a thread for."""
+MOST_PIECES = 64
+
+
+class Call(NamedTuple):
+    """A kernel and what it is called with.
+
+    Attributes
+    ----------
+    kernel : Kernel
+    buffers : list of Strided
+    sizes : tuple of int
+        Of the kernel's axes.
+    strides : list of tuple of int
+        Of each buffer along the kernel's axes.
+    index_strides : list of tuple of int
+        Of each buffer along its indices.
+    limits : list of int
+        Sizes that indices are checked against.
+    piece : int
+    nodes : tuple of Node
+        What it computes, to tell users.
+    """
+
+    kernel: Kernel
+    buffers: list[Strided]
+    sizes: tuple[int, ...]
+    strides: list[tuple[int, ...]]
+    index_strides: list[tuple[int, ...]]
+    limits: list[int]
+    piece: int
+    nodes: tuple[Node, ...]
+
+
+# Roles
+
+
+def role(node: Node) -> Role | None:
+    """Return how a node takes part in fused kernels, or None where it is computed by itself."""
+    if isinstance(node.type, tuple) or not isinstance(node.op, Op):
+        return None
+    names = [source.dtype.name for source in node.inputs if not isinstance(source.type, tuple)]
+    if node.dtype.name not in ELEMENTS or len(names) < len(node.inputs) or any(n not in ELEMENTS for n in names):
+        return None
+    if 0 in node.shape or any(0 in source.shape for source in node.inputs):
+        return None
+    special = ROLES.get(node.op.name)
+    if special is not None:
+        return special(node)
+    if node.op.kind == ELEMENTWISE:
+        if not elements.supports(node.op.name, names, node.dtype.name):
+            return None
+    elif node.op.name not in REDUCTIONS:
+        return None
+    own = default_role(node)
+    return own if own is None or own.reduced is None else own._replace(is_sum=REDUCTIONS[node.op.name][0] != "")
+
+
+def _along_role(node: Node) -> Role | None:
+    """Picking one element of each row: a reduction, since all but that one are passed over."""
+    x, indices = node.inputs
+    axis = node.param("axis")
+    fits = all(a == axis or n == m for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True)))
+    if indices.shape[axis] != 1 or x.shape[axis] == 1 or not fits:
+        return None
+    own = tuple(range(x.ndim))
+    return Role({0: own, 1: own}, (axis,), is_sum=False)
+
+
+def _scatter_along_role(node: Node) -> Role | None:
+    """Changing one element of each row: at every point, a choice."""
+    x, indices, updates = node.inputs
+    axis = node.param("axis")
+    if node.param("mode") not in ("add", "set") or indices.shape[axis] != 1 or x.shape[axis] == 1:
+        return None
+    if updates.ndim != x.ndim or updates.shape[axis] != 1:
+        return None
+    if any(a != axis and not (n == m == k) for a, (n, m, k) in enumerate(zip(x.shape, indices.shape, updates.shape))):
+        return None
+    own = tuple(range(x.ndim))
+    return Role({0: own, 1: own, 2: own})
+
+
+def _take_role(node: Node) -> Role | None:
+    """Rows of a table: the table is read from memory, the indices may be computed here."""
+    indices = node.inputs[1]
+    axis = node.param("axis")
+    return Role({1: tuple(range(axis, axis + indices.ndim))})
+
+
+def _iota_role(node: Node) -> Role | None:
+    return Role({}) if not node.inputs and node.dtype.name in ("int64", "int32", "float32", "float64") else None
+
+
+ROLES: dict[str, Callable[[Node], Role | None]] = {
+    "take_along_axis": _along_role, "scatter_along_axis": _scatter_along_role, "take": _take_role, "iota": _iota_role,
+}  # fmt: skip
+
+
+# Regions
+
+
+class Region:
+    """A kernel under construction: the values of a group over its domain.
+
+    Parameters
+    ----------
+    group : Group
+    look : callable
+        ``look(node) -> Strided``: where a value from outside the group lies.
+    constant : callable
+        ``constant(value, dtype) -> Strided``: a place that holds a number.
+    """
+
+    def __init__(
+        self, group: Group, look: Callable[[Node], Strided], constant: Callable[[Any, str], Strided]
+    ) -> None:
+        self.group = group
+        self.look = look
+        self.constant = constant
+        self.terms: list[Term] = []
+        self.known: dict[Term, int] = {}
+        self.buffers: list[tuple[Strided, tuple[int, ...], bool, tuple[int, ...]]] = []
+        self.numbers: dict[Any, int] = {}
+        self.values: dict[Node, int] = {}
+        self.limits: dict[int, int] = {}
+        self.posts: dict[Node, tuple[int, str]] = {}  # closed reduction -> value that is reduced, kind
+        self.stores: list[tuple[int, int, str]] = []
+
+    # Terms.
+
+    def add(self, form: str, args: tuple[int, ...], data: Any, dtype: str) -> int:
+        """Return the position of a term; equal ones are shared."""
+        term = Term(form, args, data, dtype)
+        slot = term if form != NUMBER else Term(form, args, repr(data), dtype)
+        found = self.known.get(slot)
+        if found is None:
+            found = self.known[slot] = len(self.terms)
+            self.terms.append(term)
+        return found
+
+    def op(self, name: str, *args: int, dtype: str | None = None, params: tuple[Any, ...] = ()) -> int:
+        """Return an elementwise op of terms."""
+        return self.add(OP, args, (name, params), dtype or self.terms[args[0]].dtype)
+
+    def number(self, value: Any, dtype: str) -> int:
+        """Return a number: a literal where it is a common one, otherwise an argument, so that kernels are shared."""
+        is_common = value == value and abs(value) in (0, 1, 2, 0.5, float("inf")) or not dtype.startswith("float")
+        if is_common:
+            return self.add(NUMBER, (), np.dtype(dtype).type(value).item(), dtype)
+        return self.load(self.constant(value, dtype), (0,) * len(self.group.domain))
+
+    def load(self, there: Strided, strides: tuple[int, ...], *indices: tuple[int, int]) -> int:
+        """Return an element of a tensor: strides along the domain, and indices with theirs."""
+        number = self.buffer(there, strides, False, tuple(stride for _, stride in indices))
+        return self.add(LOAD, tuple(term for term, _ in indices), number, there.dtype.name)
+
+    def buffer(self, there: Strided, strides: tuple[int, ...], is_written: bool, index_strides: Any = ()) -> int:
+        """Return the number of a buffer."""
+        row = (there._replace(shape=(), strides=()), strides, is_written, index_strides)
+        found = self.numbers.get(row)
+        if found is None:
+            found = self.numbers[row] = len(self.buffers)
+            self.buffers.append(row)
+        return found
+
+    def reduce(self, kind: str, value: int) -> int:
+        """Return a total along the inner axes."""
+        return self.add(REDUCE, (value,), kind, self.terms[value].dtype)
+
+    def position(self, axis: int) -> int:
+        """Return where the loop along an axis of the domain stands."""
+        return self.add(POSITION, (), axis, "int64")
+
+    def check(self, index: int, size: int) -> int:
+        """Return an index, brought into range."""
+        wide = index if self.terms[index].dtype == "int64" else self.op("cast", index, dtype="int64")
+        term = self.add(CHECK, (wide,), size, "int64")
+        self.limits[term] = size
+        return term
+
+    # Nodes.
+
+    def axes_of_input(self, node: Node, index: int) -> Axes:
+        """Return for each axis of an input the axis of the domain."""
+        own = role(node)
+        points = self.group.points[node]
+        if own is not None and index in own.joined:
+            return tuple(points[a] if a is not None else None for a in own.joined[index])
+        source = node.inputs[index]
+        return points[len(points) - source.ndim :]
+
+    def input(self, node: Node, index: int) -> int:
+        """Return an input of a node at the present point."""
+        source = node.inputs[index]
+        base = source
+        while base not in self.values and base.op.name in ("transpose", "broadcast_to", "reshape") and base.inputs:
+            base = base.inputs[0]
+        if base in self.values:
+            return self.values[base]
+        filled = fill_value(source)
+        if filled is not None:
+            return self.number(filled.item(), source.dtype.name)
+        there = self.look(source)
+        strides = [0] * len(self.group.domain)
+        for axis, size, stride in zip(self.axes_of_input(node, index), there.shape, there.strides, strict=True):
+            if size != 1 and axis is not None:
+                strides[axis] = stride
+        return self.load(there, tuple(strides))
+
+    def compute(self, node: Node) -> None:
+        """Add the terms of a node."""
+        name = node.op.name
+        if name in REDUCTIONS:
+            kind, before, after = REDUCTIONS[name]
+            if node in self.group.closed:
+                self.posts[node] = (before(self, node), kind)
+            elif kind == "":
+                self.values[node] = before(self, node)
+            else:
+                self.values[node] = after(self, node, self.reduce(kind, before(self, node)))
+        elif name in WRITERS:
+            self.values[node] = WRITERS[name](self, node)
+        else:
+            args = tuple(self.input(node, index) for index in range(len(node.inputs)))
+            self.values[node] = self.op(name, *args, dtype=node.dtype.name, params=_params(node))
+
+    def store(self, value: int, there: Strided, axes: Axes, how: str = "") -> None:
+        """Write a value."""
+        strides = [0] * len(self.group.domain)
+        for axis, size, stride in zip(axes, there.shape, there.strides, strict=True):
+            if size != 1 and axis is not None:
+                strides[axis] = stride
+        self.stores.append((self.buffer(there, tuple(strides), True), value, how))
+
+    # The kernel.
+
+    def call(self, nodes: tuple[Node, ...], split: tuple[int, int] | None, piece_strides: dict[int, int]) -> Call:
+        """Return the kernel and its arguments.
+
+        Parameters
+        ----------
+        nodes : tuple of Node
+        split : (int, int), optional
+            The axis of the domain that is cut into pieces, and their length.
+        piece_strides : dict of int to int
+            The strides of written buffers from piece to piece.
+        """
+        group = self.group
+        has_reduce = any(term.form == REDUCE for term in self.terms)
+        inner = set(group.inner or ()) if has_reduce else set()
+        outer_axes = [a for a in group.order if a not in inner]
+        inner_axes = [a for a in group.order if a in inner]
+        if split is not None:
+            side = inner_axes if split[0] in inner else outer_axes
+            side.remove(split[0])
+            side.insert(0, split[0])
+        keep = {term.data for term in self.terms if term.form == POSITION} | ({split[0]} if split else set())
+        outer = self._merged(outer_axes, keep)
+        merged_inner = self._merged(inner_axes, keep)
+        lane_is_inner = bool(inner_axes) and group.order[-1] in inner
+        if lane_is_inner and outer and not _is_long(merged_inner[-1][1]) and _is_long(outer[-1][1]) and split is None:
+            lane_is_inner = False
+        if not inner and not split and len(outer) > 2 and outer[0][1] < 4:
+            largest = max(range(len(outer) - 1), key=lambda i: outer[i][1])
+            outer.insert(0, outer.pop(largest))
+        rows = [*outer, *merged_inner]
+        numbers = {axis: index for index, (axis, _) in enumerate(rows)}
+        first = 0
+        if split is not None:
+            first = 1
+            numbers = {axis: index + 1 for axis, index in numbers.items()}
+        sizes = [size for _, size in rows]
+        piece = 0
+        if split is not None:
+            piece = split[1]
+            sizes.insert(0, -(-group.domain[split[0]] // piece))
+        buffers, strides, index_strides = [], [], []
+        for number, (there, own, is_written, indices) in enumerate(self.buffers):
+            along = [own[axis] for axis, _ in rows]
+            if split is not None:
+                along.insert(0, piece_strides.get(number, 0))
+            lane = len(rows) + first - 1 if lane_is_inner else len(outer) + first - 1
+            static = [_static(stride, axis == lane) for axis, stride in enumerate(along)]
+            buffers.append(Buffer(there.dtype.name, tuple(static), is_written, len(indices)))
+            strides.append(tuple(along))
+            index_strides.append(tuple(indices))
+        terms = []
+        for term in self.terms:
+            if term.form == POSITION:
+                terms.append(term._replace(data=numbers[term.data]))
+            elif term.form == CHECK:
+                terms.append(term._replace(data=None))
+            else:
+                terms.append(term)
+        is_short = bool(inner_axes) and merged_inner[-1][1] <= LONGEST_ROW
+        kernel = Kernel(
+            len(outer) + first, len(merged_inner), lane_is_inner, numbers[split[0]] if split else -1, is_short,
+            tuple(buffers), tuple(terms), tuple(Store(*row) for row in self.stores),
+        )  # fmt: skip
+        limits = [self.limits[number] for number, term in enumerate(terms) if term.form == CHECK]
+        places = [there for there, *_ in self.buffers]
+        return Call(kernel, places, tuple(sizes), strides, index_strides, limits, piece, nodes)
+
+    def _merged(self, axes: Sequence[int], keep: set[int]) -> list[tuple[int, int]]:
+        """Merge neighbouring axes along which every buffer runs on: rows of (axis that gives the stride, size)."""
+        rows: list[tuple[int, int]] = []
+        for axis in axes:
+            size = self.group.domain[axis]
+            if rows and axis not in keep and rows[-1][0] not in keep:
+                before, length = rows[-1]
+                if all(own[before] == own[axis] * size for _, own, _, _ in self.buffers):
+                    rows[-1] = (axis, length * size)
+                    continue
+            rows.append((axis, size))
+        return rows
+
+
+def _is_long(size: int) -> bool:
+    """Whether vectors can be filled along an axis."""
+    return size >= 16
+
+
+def _static(stride: int, is_lane: bool) -> int:
+    """Strides that kernels know: none; 1, where neighbours are loaded together."""
+    if stride == 0 or (stride == 1 and is_lane):
+        return stride
+    return DYNAMIC
+
+
+def _params(node: Node) -> tuple[Any, ...]:
+    """Parameters that the way of writing an op depends on (a dtype is in the term already)."""
+    return tuple(p for p in node.params if not isinstance(p, np.dtype))
+
+
+# Reductions: kind, the value that is reduced, and what becomes of the total.
+
+
+def _plain(kind: str) -> Any:
+    return kind, lambda region, node: region.input(node, 0), lambda region, node, total: total
+
+
+def _sum_input(region: Region, node: Node) -> int:
+    value = region.input(node, 0)
+    if region.terms[value].dtype != node.dtype.name:
+        value = region.op("cast", value, dtype=node.dtype.name)
+    return value
+
+
+def _mean_input(region: Region, node: Node) -> int:
+    value = region.input(node, 0)
+    return value if region.terms[value].dtype == node.dtype.name else region.op("cast", value, dtype=node.dtype.name)
+
+
+def count_of(node: Node) -> int:
+    """Return how many elements are reduced to one."""
+    total = 1
+    for axis in node.param("axis"):
+        total *= node.inputs[0].shape[axis]  # type: ignore[operator]
+    return total
+
+
+def _divided(region: Region, node: Node, total: int) -> int:
+    count = region.load(region.constant(count_of(node), node.dtype.name), (0,) * len(region.group.domain))
+    return region.op("divide", total, count)
+
+
+def _truth(region: Region, node: Node) -> int:
+    value = region.input(node, 0)
+    return value if region.terms[value].dtype == "bool" else region.op("cast", value, dtype="bool")
+
+
+def _logsumexp(region: Region, node: Node) -> int:
+    dtype = node.dtype.name
+    x = region.input(node, 0)
+    if region.terms[x].dtype != dtype:
+        x = region.op("cast", x, dtype=dtype)
+    top = region.reduce("max", x)
+    zero = region.number(0.0, dtype)
+    shift = region.op("where", region.op("isfinite", top, dtype="bool"), top, zero, dtype=dtype)
+    total = region.reduce("add", region.op("exp", region.op("subtract", x, shift)))
+    return region.op("add", region.op("log", total), shift)
+
+
+def _picked(region: Region, node: Node) -> int:
+    """The element of a row at an index, as bits of the only element that is not passed over."""
+    x, indices = region.input(node, 0), region.input(node, 1)
+    axis = region.group.points[node][node.param("axis")]
+    assert axis is not None
+    index = region.check(indices, region.group.domain[axis])
+    here = region.op("equal", region.position(axis), index, dtype="bool")
+    dtype = node.dtype.name
+    if dtype == "bool":
+        return region.reduce("or", region.op("logical_and", here, x, dtype="bool"))
+    return region.reduce("add", region.op("where", here, x, region.number(-0.0, dtype), dtype=dtype))
+
+
+REDUCTIONS: dict[str, tuple[str, Callable[..., int], Callable[..., int]]] = {
+    "sum": ("add", _sum_input, lambda region, node, total: total),
+    "prod": ("multiply", _sum_input, lambda region, node, total: total),
+    "max": _plain("max"),
+    "min": _plain("min"),
+    "mean": ("add", _mean_input, _divided),
+    "any": ("or", _truth, lambda region, node, total: total),
+    "all": ("and", _truth, lambda region, node, total: total),
+    "logsumexp": ("", _logsumexp, lambda region, node, total: total),
+    "take_along_axis": ("", _picked, lambda region, node, total: total),
+}
+
+
+# Other ops that are written in a way of their own
+
+
+def _scatter_along(region: Region, node: Node) -> int:
+    x, indices, updates = (region.input(node, index) for index in range(3))
+    axis = region.group.points[node][node.param("axis")]
+    assert axis is not None
+    index = region.check(indices, region.group.domain[axis])
+    here = region.op("equal", region.position(axis), index, dtype="bool")
+    dtype = node.dtype.name
+    changed = region.op("add", x, updates) if node.param("mode") == "add" else updates
+    return region.op("where", here, changed, x, dtype=dtype)
+
+
+def _take(region: Region, node: Node) -> int:
+    table, axis = node.inputs[0], node.param("axis")
+    there = region.look(table)
+    rank = node.inputs[1].ndim
+    points = region.group.points[node]
+    own = [*range(axis), None, *range(axis + rank, node.ndim)]  # for each axis of the table that of the result
+    strides = [0] * len(region.group.domain)
+    for place, size, stride in zip(own, there.shape, there.strides, strict=True):
+        if place is not None and size != 1 and points[place] is not None:
+            strides[points[place]] = stride  # type: ignore[index]
+    index = region.check(region.input(node, 1), there.shape[axis])
+    return region.load(there, tuple(strides), (index, there.strides[axis]))
+
+
+def _iota(region: Region, node: Node) -> int:
+    axis = region.group.points[node][node.param("axis")]
+    if axis is None:
+        return region.number(0, node.dtype.name)
+    position = region.position(axis)
+    return position if node.dtype.name == "int64" else region.op("cast", position, dtype=node.dtype.name)
+
+
+WRITERS: dict[str, Callable[[Region, Node], int]] = {
+    "scatter_along_axis": _scatter_along, "take": _take, "iota": _iota,
+}  # fmt: skip
+
+
+# From groups to calls
+
+
+def lower_group(
+    group: Group, stored: dict[Node, Strided], look: Callable[[Node], Strided],
+    constant: Callable[[Any, str], Strided], scratch: Callable[[tuple[int, ...], np.dtype[Any]], Strided],
+) -> list[Call]:  # fmt: skip
+    """Return the kernels that compute a group.
+
+    Parameters
+    ----------
+    group : Group
+    stored : dict of Node to Strided
+        The values that others need, and where they go.
+    look, constant : callable
+        See `Region`.
+    scratch : callable
+        ``scratch(shape, dtype) -> Strided``: memory for partial results.
+    """
+    region = Region(group, look, constant)
+    for node in group.nodes:
+        region.compute(node)
+    for node in group.nodes:
+        if node in stored and node not in region.posts:
+            region.store(region.values[node], stored[node], group.maps[node])
+    if not region.posts:
+        return [region.call(tuple(group.nodes), None, {})]
+    split = _split(group)
+    if split is None:  # short rows: the totals are taken in one go
+        for node, (value, kind) in region.posts.items():
+            total = value if kind == "" else REDUCTIONS[node.op.name][2](region, node, region.reduce(kind, value))
+            region.store(total, stored[node], group.maps[node])
+        return [region.call(tuple(group.nodes), None, {})]
+    axis, length = split
+    pieces = -(-group.domain[axis] // length)
+    partials: list[tuple[Node, str, Strided]] = []
+    piece_strides: dict[int, int] = {}
+    for node, (value, kind) in region.posts.items():
+        is_accumulated = node in group.accumulated
+        kept = tuple(a for a in group.order if a in _kept(group, node))
+        shape = tuple(group.domain[a] for a in kept)
+        partial = scratch((pieces, *shape), np.dtype(region.terms[value].dtype))
+        partials.append((node, kind, partial))
+        row = partial._replace(shape=shape, strides=partial.strides[1:])
+        if is_accumulated:
+            region.store(value, row, kept, kind)
+        else:
+            region.store(region.reduce(kind, value), row, kept)
+        piece_strides[region.stores[-1][0]] = partial.strides[0]
+    calls = [region.call(tuple(group.nodes), split, piece_strides)]
+    for node, kind, partial in partials:
+        calls.append(_combine(group, node, kind, partial, stored[node], constant))
+    return calls
+
+
+def _kept(group: Group, node: Node) -> set[int]:
+    """The axes of the domain along which a closed reduction has totals."""
+    return {axis for axis, size in zip(group.maps[node], node.shape, strict=True) if size != 1 and axis is not None}
+
+
+def _split(group: Group) -> tuple[int, int] | None:
+    """Return the axis that is cut into pieces, and their length; None where the group is computed in one go."""
+    if group.accumulated:
+        axis = next(a for a in group.order if a not in _kept(group, next(iter(group.accumulated))))
+    else:
+        if not group.inner or any(REDUCTIONS[node.op.name][0] == "" for node in group.closed):
+            return None
+        rows = 1
+        for a, size in enumerate(group.domain):
+            rows *= 1 if a in group.inner else size
+        if rows >= 4 * ENOUGH or group.size <= 2 * PIECE:
+            return None
+        axis = next(a for a in group.order if a in group.inner)
+    size = group.domain[axis]
+    pieces = max(1, min(MOST_PIECES, group.size // PIECE, size))
+    return axis, -(-size // pieces)
+
+
+ENOUGH = 8  # rows that keep all threads busy
+
+
+def _combine(
+    group: Group, node: Node, kind: str, partial: Strided, there: Strided, constant: Callable[[Any, str], Strided]
+) -> Call:
+    """Return the kernel that adds up partial results."""
+    kept = tuple(a for a in group.order if a in _kept(group, node))
+    domain = partial.shape
+    last = Group(-1, domain, tuple(range(len(domain))), True)
+    last.inner = (0,)
+    last.order = (*range(1, len(domain)), 0) if len(domain) == 1 else (0, *range(1, len(domain)))
+    region = Region(last, lambda n: there, constant)
+    value = region.load(partial, partial.strides)
+    total = REDUCTIONS[node.op.name][2](region, node, region.reduce(kind, value))
+    numbers = {axis: index + 1 for index, axis in enumerate(kept)}
+    region.store(total, there, tuple(None if a is None else numbers.get(a) for a in group.maps[node]))
+    return region.call((node,), None, {})
