@@ -128,7 +128,8 @@ class Kernel(NamedTuple):
 
 
 class Arguments:
-    """The order of a kernel's arguments: pointers, sizes of axes, dynamic strides, sizes for checks, piece, status."""
+    """The order of a kernel's arguments: pointers, sizes of axes, dynamic strides, strides of indices, sizes for checks,
+    piece, status."""
 
     def __init__(self, kernel: Kernel) -> None:
         position = len(kernel.buffers)
@@ -141,6 +142,7 @@ class Arguments:
                 if stride == DYNAMIC:
                     self.strides[number, axis] = position
                     position += 1
+        for number, buffer in enumerate(kernel.buffers):
             for index in range(buffer.indices):
                 self.index_strides[number, index] = position
                 position += 1

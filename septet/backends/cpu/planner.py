@@ -1,0 +1,412 @@
+"""From a graph whose sizes are all known to steps over memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from septet.backends.cpu import regions
+from septet.backends.cpu.loops import Kernel
+from septet.backends.cpu.memory import (
+    ARENA,
+    CONSTANT,
+    INPUT,
+    OUTPUT,
+    READ,
+    WRITTEN,
+    Memory,
+    Place,
+    Strided,
+    strides_of,
+)
+from septet.backends.cpu.ops import library
+from septet.base.errors import NotSupportedError
+from septet.base.threads import thread_count
+from septet.graph.graph import Graph
+from septet.graph.node import CONSTANT as CONSTANT_LEAF
+from septet.graph.node import SYMBOL, VARIABLE, Node
+from septet.graph.op import ITEM, Op
+from septet.graph.reference import compute
+from septet.optimize.fuse import Group, fuse, is_view
+
+GRAIN = 1 << 14
+"""Points that one thread takes at a time: some 5 microseconds of light work, against 1 for taking it."""
+LANES = 16
+
+
+class Step(NamedTuple):
+    """One entry of a plan.
+
+    Attributes
+    ----------
+    name : str
+        To tell users.
+    code : Kernel, str or callable
+        A kernel; the name of a native function (see `library`); or, for what runs in Python, ``code(views)``.
+    args : tuple
+        Numbers and places.
+    reads, writes : tuple of Memory
+    nodes : tuple of Node
+        What it computes.
+    call : Call or None
+        For a kernel: what it is called with.
+    """
+
+    name: str
+    code: Any
+    args: tuple[Any, ...]
+    reads: tuple[Memory, ...]
+    writes: tuple[Memory, ...]
+    nodes: tuple[Node, ...]
+    call: Any = None
+
+
+class Planner:
+    """Turns one graph into steps.
+
+    Attributes
+    ----------
+    graph : Graph
+    steps : list of Step
+    memories : list of Memory
+        Everything that steps refer to.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.threads = thread_count()
+        self.steps: list[Step] = []
+        self.memories: list[Memory] = []
+        self.places: dict[Node, Strided] = {}
+        self._numbers: dict[tuple[str, str], Strided] = {}
+        self._goals: dict[Node, Memory] = {}
+        self.inputs = [self._new(INPUT, node, number) for number, node in enumerate(graph.inputs)]
+        self.variables: list[Any] = []
+        self.reads: list[Memory] = []
+        self.outputs: list[Memory] = []
+        self.written: list[Memory] = []
+        for node, memory in zip(graph.inputs, self.inputs, strict=True):
+            self.places[node] = _natural(memory, node)
+        for node in graph.nodes:
+            if node.op is VARIABLE:
+                self._read(node)
+            elif isinstance(node.value, np.ndarray) and not node.inputs and node.op is CONSTANT_LEAF:
+                self._hold(node)
+        self._set_goals()
+        groups = fuse(graph, regions.role, library.order)
+        self._needed = self._stored_nodes(groups)
+        for group in self._updates_last(groups):
+            self._take(group)
+        self._reach_goals()
+        self._age()
+
+    # Memory.
+
+    def _new(self, kind: str, node: Node | None, number: int = -1, size: int | None = None, value: Any = None) -> Memory:
+        if size is None:
+            assert node is not None
+            size = (node.tensor_type.size or 0) * node.dtype.itemsize
+        memory = Memory(kind, size, number, value, node)
+        self.memories.append(memory)
+        return memory
+
+    def _read(self, node: Node) -> None:
+        variable = node.params[0]
+        if variable not in self.variables:
+            self.variables.append(variable)
+            self.reads.append(self._new(READ, node, len(self.reads)))
+        memory = self.reads[self.variables.index(variable)]
+        self.places[node] = _natural(memory, node)
+
+    def _hold(self, node: Node) -> None:
+        value = np.ascontiguousarray(node.value)
+        memory = self._new(CONSTANT, node, value=value)
+        self.places[node] = _natural(memory, node)
+
+    def constant(self, value: Any, dtype: str) -> Strided:
+        """Return a place that holds a number."""
+        slot = (repr(value), dtype)
+        if slot not in self._numbers:
+            array = np.array(value).astype(dtype)
+            self._numbers[slot] = Strided(self._new(CONSTANT, None, size=array.nbytes, value=array), array.dtype, (), ())
+        return self._numbers[slot]
+
+    def scratch(self, shape: tuple[int, ...], dtype: Any) -> Strided:
+        """Return fresh memory of the arena."""
+        own = np.dtype(dtype)
+        size = int(np.prod(shape, dtype=np.int64)) * own.itemsize
+        return Strided(self._new(ARENA, None, size=size), own, shape, strides_of(shape))
+
+    def allocate(self, node: Node, order: tuple[int, ...] | None = None) -> Strided:
+        """Return the place where a node's value goes: a result's or a variable's own, where it is one."""
+        goal = self._goals.get(node)
+        if goal is not None:
+            there = _natural(goal, node)
+        else:
+            shape: Any = node.shape
+            there = Strided(self._new(ARENA, node), node.dtype, shape, strides_of(shape, order))
+        self.places[node] = there
+        return there
+
+    def look(self, node: Node) -> Strided:
+        """Return where a value lies; a view that needs its elements moved is copied first."""
+        found = self.places.get(node)
+        if found is not None:
+            return found
+        assert is_view(node), f"{node!r} has not been computed"
+        source = self.look(node.inputs[0])
+        view = _view(node, source)
+        if view is None:
+            view = self.copied(source)
+            reshaped = view.reshaped(node.shape)  # type: ignore[arg-type]
+            assert reshaped is not None
+            view = reshaped
+        self.places[node] = view
+        return view
+
+    def copied(self, source: Strided, there: Strided | None = None) -> Strided:
+        """Copy a tensor, into memory without gaps where no place is given."""
+        if there is None:
+            there = self.scratch(source.shape, source.dtype)
+        call = copy_call(source, there)
+        if call is not None:
+            self.emit(call, "copy")
+        return there
+
+    # Goals: results and new values of variables.
+
+    def _set_goals(self) -> None:
+        for number, node in enumerate(self.graph.outputs):
+            memory = self._new(OUTPUT, node, number)
+            self.outputs.append(memory)
+            self._aim(node, memory)
+        for number, (_, node) in enumerate(self.graph.updates):
+            memory = self._new(WRITTEN, node, number)
+            self.written.append(memory)
+            self._aim(node, memory)
+
+    def _aim(self, node: Node, memory: Memory) -> None:
+        if node not in self._goals and node not in self.places and not is_view(node):
+            self._goals[node] = memory
+
+    def _reach_goals(self) -> None:
+        """Copy results that are not where they belong: views, inputs, what is asked for twice."""
+        rows = [*zip(self.graph.outputs, self.outputs, strict=True)]
+        rows += [(node, memory) for (_, node), memory in zip(self.graph.updates, self.written, strict=True)]
+        for node, memory in rows:
+            if self._goals.get(node) is not memory:
+                self.copied(self.look(node), _natural(memory, node))
+
+    # Groups.
+
+    def _stored_nodes(self, groups: list[Group]) -> set[Node]:
+        """Return the nodes of fused groups that others need."""
+        home = {node: group for group in groups for node in group.nodes}
+        needed: set[Node] = set()
+
+        def base(node: Node) -> Node:
+            while is_view(node):
+                node = node.inputs[0]
+            return node
+
+        for group in groups:
+            for node in group.nodes:
+                for source in node.inputs:
+                    origin = base(source)
+                    if home.get(origin) is not group:
+                        needed.add(origin)
+        needed.update(base(node) for node in self.graph.roots)
+        return needed
+
+    def _updates_last(self, groups: list[Group]) -> list[Group]:
+        """Return the groups with those last that make nothing but new values of variables: these may overwrite."""
+        targets = {node for _, node in self.graph.updates} - set(self.graph.outputs)
+        users: set[Node] = set()
+        for group in groups:
+            own = set(group.nodes)
+            for node in group.nodes:
+                users.update(n for n in _bases(node) if n not in own)
+        last = [
+            group
+            for group in groups
+            if all(n not in users and (n in targets or n not in self._needed) for n in group.nodes)
+            and any(n in targets for n in group.nodes)
+        ]
+        chosen = set(last)
+        return [group for group in groups if group not in chosen] + last
+
+    def _take(self, group: Group) -> None:
+        if not group.is_fused:
+            for node in group.nodes:
+                self._alone(node)
+            return
+        stored: dict[Node, Strided] = {}
+        for node in group.nodes:
+            if node in self._needed:
+                place = {axis: index for index, axis in enumerate(group.order)}
+                axes = group.maps[node]
+                order = sorted(range(node.ndim), key=lambda a: -1 if axes[a] is None else place[axes[a]])  # type: ignore
+                stored[node] = self.allocate(node, tuple(order))
+        for call in regions.lower_group(group, stored, self.look, self.constant, self.scratch):
+            self.emit(call, "+".join(node.op.name for node in group.nodes))
+
+    def _alone(self, node: Node) -> None:
+        """Plan a node that is computed by itself: with a library, or in Python."""
+        write = library.TABLE.get(node.op.name)
+        if write is not None and write(self, node):
+            return
+        self.host(node)
+
+    def host(self, node: Node) -> None:
+        """Plan a node that is computed in Python with the reference of its card."""
+        if any(isinstance(source.type, tuple) for source in node.inputs):
+            raise AssertionError(f"{node!r} is planned with its source")
+        sources = [self.look(source) for source in node.inputs]
+        parts = node.type if isinstance(node.type, tuple) else (node.type,)
+        if not all(part.is_known for part in parts):
+            raise NotSupportedError(f"{node.op.name}: the shape of the result depends on data")
+        items = self.graph_items(node)
+        there = [self.allocate(item) if item is not None else None for item in items]
+        writes = tuple(place.memory for place in there if place is not None)
+        step = Step(
+            node.op.name, Host(node, sources, there), (), tuple(s.memory for s in sources), writes, (node,),
+        )  # fmt: skip
+        self.steps.append(step)
+
+    def graph_items(self, node: Node) -> list[Node | None]:
+        """Return the node itself, or for one with several results the nodes that select them, None where unused."""
+        if not isinstance(node.type, tuple):
+            return [node]
+        found: list[Node | None] = [None] * len(node.type)
+        for other in self.graph.nodes:
+            if other.op is ITEM and other.inputs[0] is node:
+                found[other.params[0]] = other
+        return found
+
+    # Steps.
+
+    def emit(self, call: regions.Call, name: str) -> None:
+        """Add a kernel to the plan."""
+        kernel: Kernel = call.kernel
+        total = call.sizes[0] if kernel.outer else 1
+        points = 1
+        for size in call.sizes:
+            points *= size
+        if kernel.split == kernel.outer:
+            points = max(points // max(call.sizes[0], 1), 1)
+        elif kernel.split == 1:
+            points = points // max(call.sizes[0], 1)
+        chunk = max(1, -(-total * GRAIN // max(points, 1)))
+        if kernel.outer == 1 and not kernel.lane_is_inner:
+            chunk = -(-chunk // LANES) * LANES
+        args: list[Any] = [total, chunk, self.threads if points > 2 * GRAIN else 1]
+        args += [there.place for there in call.buffers]
+        args += call.sizes
+        arguments = kernel.arguments()
+        args += [call.strides[number][axis] for number, axis in arguments.strides]
+        args += [call.index_strides[number][index] for number, index in arguments.index_strides]
+        args += call.limits
+        if kernel.split >= 0:
+            args.append(call.piece)
+        if call.limits:
+            args.append(STATUS)
+        written = {s.buffer for s in kernel.stores}
+        reads = tuple(there.memory for n, there in enumerate(call.buffers) if n not in written)
+        writes = tuple(there.memory for n, there in enumerate(call.buffers) if n in written)
+        self.steps.append(Step(name, kernel, tuple(args), reads, writes, call.nodes, call))
+
+    def native(
+        self, name: str, function: str, args: list[Any], reads: list[Strided], writes: list[Strided], node: Node
+    ) -> None:
+        """Add a call of a native function to the plan."""
+        step = Step(
+            name, function, tuple(args), tuple(s.memory for s in reads), tuple(s.memory for s in writes), (node,),
+        )  # fmt: skip
+        self.steps.append(step)
+
+    def _age(self) -> None:
+        """Note for every piece of memory when it is first written and last used."""
+        for number, step in enumerate(self.steps):
+            for memory in (*step.reads, *step.writes):
+                if memory.first < 0:
+                    memory.first = number
+                memory.last = number
+
+
+class _Status:
+    """Stands for the address of the status word among arguments."""
+
+    def __repr__(self) -> str:
+        return "STATUS"
+
+
+STATUS = _Status()
+
+
+class Host:
+    """A node that is computed in Python, between native steps."""
+
+    def __init__(self, node: Node, sources: list[Strided], results: list[Strided | None]) -> None:
+        self.node = node
+        self.sources = sources
+        self.results = results
+
+    def __call__(self, view: Callable[[Strided], np.ndarray], run: Any) -> None:
+        arrays = []
+        for source in self.sources:
+            array = view(source)
+            array.flags.writeable = False
+            arrays.append(array)
+        values = compute(self.node, arrays, run)
+        if not isinstance(self.node.type, tuple):
+            values = (values,)
+        for value, there in zip(values, self.results, strict=True):
+            if there is not None:
+                view(there)[...] = value
+
+
+def _bases(node: Node) -> list[Node]:
+    found = []
+    for source in node.inputs:
+        while is_view(source):
+            source = source.inputs[0]
+        found.append(source)
+    return found
+
+
+def _natural(memory: Memory, node: Node) -> Strided:
+    shape: Any = node.shape
+    return Strided(memory, node.dtype, shape, strides_of(shape))
+
+
+def _view(node: Node, source: Strided) -> Strided | None:
+    """Return a view, or None where a reshape would have to move elements."""
+    name = node.op.name
+    if name == "transpose":
+        return source.transposed(node.param("axes"))
+    if name == "broadcast_to":
+        return source.broadcast(node.shape)  # type: ignore[arg-type]
+    if name == "slice":
+        return source.sliced([as_slice(s) for s in node.param("slices")])
+    return source.reshaped(node.shape)  # type: ignore[arg-type]
+
+
+def as_slice(value: Any) -> slice:
+    """Return a slice for what a card holds."""
+    return value if isinstance(value, slice) else slice(*value)
+
+
+def copy_call(source: Strided, there: Strided) -> regions.Call | None:
+    """Return the kernel that copies one tensor to another of the same shape; None where there is nothing to copy."""
+    if 0 in source.shape:
+        return None
+    big = [a for a, size in enumerate(source.shape) if size != 1]
+    order = sorted(big, key=lambda a: -abs(there.strides[a]))
+    group = Group(-1, tuple(source.shape[a] for a in big), tuple(big.index(a) for a in order), True)
+    region = regions.Region(group, lambda node: source, lambda value, dtype: source)
+    value = region.load(source, tuple(source.strides[a] for a in big))
+    axes = tuple(big.index(a) if a in big else None for a in range(len(source.shape)))
+    region.store(value, there, axes)
+    return region.call((), None, {})

@@ -1,0 +1,239 @@
+"""Running a graph natively: plans for combinations of shapes, and the call."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from septet.backends.cpu import jit, runner
+from septet.backends.cpu.loops import Kernel, verify
+from septet.backends.cpu.lowering import lower
+from septet.backends.cpu.memory import ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Memory, Place, Strided, arrange
+from septet.backends.cpu.planner import STATUS, Host, Planner, Step
+from septet.base.config import config
+from septet.graph.graph import Graph
+
+
+class Plan:
+    """A graph of known sizes, ready to run: steps as data, compiled kernels, an arena."""
+
+    def __init__(self, graph: Graph) -> None:
+        planner = Planner(graph)
+        self.graph = graph
+        self.planner = planner
+        self.steps = planner.steps
+        self.lock = threading.Lock()
+        self.arena_size = arrange([m for m in planner.memories if m.kind == ARENA and m.first >= 0])
+        self._arena = np.empty(self.arena_size + 64, np.uint8)
+        self.status = np.zeros(1, np.int64)
+        kinds = [INPUT, READ, WRITTEN, OUTPUT]
+        counts = [len(planner.inputs), len(planner.reads), len(planner.written), len(planner.outputs)]
+        self.first = {ARENA: 0}
+        position = 1
+        for kind, count in zip(kinds, counts, strict=True):
+            self.first[kind] = position
+            position += count
+        self.bases = np.zeros(position, np.int64)
+        address = self._arena.ctypes.data
+        self.bases[0] = -(-address // 64) * 64
+        self._link()
+        self._find_in_place()
+
+    def _link(self) -> None:
+        """Compile the kernels and write the steps down as data."""
+        kernels: dict[Kernel, int] = {}
+        texts = []
+        for step in self.steps:
+            if isinstance(step.code, Kernel) and step.code not in kernels:
+                if config.verify:
+                    verify(step.code)
+                kernels[step.code] = len(texts)
+                texts.append(jit.Module("kernel", lower(step.code, "kernel")))
+        self.run, parallel = runner.functions()
+        found = jit.addresses(texts)
+        slots: list[int] = []
+        moves: list[tuple[int, int, int]] = []
+        rows: list[tuple[int, int]] = []
+        self.segments: list[Any] = []  # (first step, end) of native steps, or what runs in Python
+        start = 0
+        for step in self.steps:
+            if isinstance(step.code, Host):
+                if len(rows) > start:
+                    self.segments.append((start, len(rows)))
+                self.segments.append(step.code)
+                start = len(rows)
+                continue
+            first = len(slots)
+            if isinstance(step.code, Kernel):
+                rows.append((parallel, first))
+                slots.append(found[kernels[step.code]])
+            else:
+                rows.append((step.code, first))
+            for arg in step.args:
+                slots.append(self._number(arg, len(slots), moves))
+        if len(rows) > start:
+            self.segments.append((start, len(rows)))
+        self.slots = np.array(slots, np.int64)
+        self.moves = np.array(moves, np.int64).reshape(-1, 3)
+        self.rows = np.array(rows, np.int64).reshape(-1, 2)
+        self._fixed = tuple(
+            int(a.ctypes.data) for a in (self.bases, self.moves, self.slots, self.rows, self.status)
+        )
+
+    def _number(self, arg: Any, slot: int, moves: list[tuple[int, int, int]]) -> int:
+        if isinstance(arg, Place):
+            memory = arg.memory
+            if memory.kind == CONSTANT:
+                return int(memory.value.ctypes.data) + arg.offset
+            if memory.kind == ARENA:
+                moves.append((slot, 0, memory.offset + arg.offset))
+            else:
+                moves.append((slot, self.first[memory.kind] + memory.number, arg.offset))
+            return 0
+        if arg is STATUS:
+            return int(self.status.ctypes.data)
+        return int(arg)
+
+    def _find_in_place(self) -> None:
+        """Find the variables whose new value may overwrite the old one: nothing needs the old one afterwards."""
+        planner = self.planner
+        self.in_place: list[int] = []  # for each update the number of the variable that is read, or -1
+        for number, (variable, _) in enumerate(self.graph.updates):
+            found = -1
+            if variable in planner.variables:
+                index = planner.variables.index(variable)
+                if self._may_overwrite(planner.reads[index], planner.written[number]):
+                    found = index
+            self.in_place.append(found)
+
+    def _may_overwrite(self, old: Memory, new: Memory) -> bool:
+        writers = [n for n, step in enumerate(self.steps) if new in step.writes]
+        readers = [n for n, step in enumerate(self.steps) if old in step.reads]
+        if len(writers) != 1 or any(n > writers[0] for n in readers):
+            return False
+        step = self.steps[writers[0]]
+        if old not in step.reads:
+            return True
+        if step.call is None or step.call.kernel.inner:
+            return False
+        places = [
+            (strides, there.offset)
+            for there, strides in zip(step.call.buffers, step.call.strides, strict=True)
+            if there.memory in (old, new)
+        ]
+        return len(set(places)) == 1
+
+    def view(self, there: Strided) -> np.ndarray:
+        """Return a tensor in memory as an array."""
+        memory = there.memory
+        if memory.kind == CONSTANT:
+            base = memory.value.ctypes.data
+        elif memory.kind == ARENA:
+            base = int(self.bases[0]) + memory.offset
+        else:
+            base = int(self.bases[self.first[memory.kind] + memory.number])
+        size = memory.size
+        raw = (ctypes.c_char * max(size, 1)).from_address(base)
+        array = np.ndarray(size // there.dtype.itemsize, there.dtype, buffer=raw)
+        strides = tuple(s * there.dtype.itemsize for s in there.strides)
+        return np.lib.stride_tricks.as_strided(array[there.offset :], there.shape, strides)
+
+
+class CpuProgram:
+    """A graph made ready to run natively.
+
+    Attributes
+    ----------
+    graph : Graph
+    plans : dict
+        One for each combination of shapes so far.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.plans: dict[Any, Plan] = {}
+
+    def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+        """Run, and return the values of the roots."""
+        key = tuple([array.shape for array in arguments])
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = Plan(self.graph)
+        with plan.lock:
+            return self._run(plan, arguments)
+
+    def _run(self, plan: Plan, arguments: Sequence[np.ndarray]) -> list[Any]:
+        planner = plan.planner
+        bases: list[int] = []
+        keep: list[Any] = []
+        for array in arguments:
+            if not array.flags.c_contiguous:
+                array = np.ascontiguousarray(array)
+                keep.append(array)
+            bases.append(array.__array_interface__["data"][0])
+        values = []
+        for variable in planner.variables:
+            array = variable.current()
+            if not array.flags.c_contiguous:
+                array = np.ascontiguousarray(array)
+            values.append(array)
+            bases.append(array.__array_interface__["data"][0])
+        news = []
+        for number, (variable, node) in enumerate(plan.graph.updates):
+            old = plan.in_place[number]
+            if old >= 0 and variable.is_unshared(values[old], sys.getrefcount(values[old])):
+                array = values[old]
+            else:
+                array = np.empty(node.shape, node.dtype)
+            news.append(array)
+            bases.append(array.__array_interface__["data"][0])
+        outputs = []
+        for node in plan.graph.outputs:
+            array = np.empty(node.shape, node.dtype)
+            outputs.append(array)
+            bases.append(array.__array_interface__["data"][0])
+        plan.bases[1:] = bases
+        base_address, moves, slots, rows, status = plan._fixed
+        plan.status[0] = 0
+        n_moves = len(plan.moves)
+        for segment in plan.segments:
+            if isinstance(segment, Host):
+                segment(plan.view, _run_graph)
+                continue
+            first, end = segment
+            failed = plan.run(base_address, moves, n_moves, slots, rows + 16 * first, end - first, status)
+            n_moves = 0
+            if failed:
+                self._explain(arguments)
+        effects = [None] * len(plan.graph.effects)
+        for array in (*outputs, *news):
+            array.flags.writeable = False
+        return [*outputs, *news, *effects]
+
+    def _explain(self, arguments: Sequence[np.ndarray]) -> None:
+        """Raise the error that the reference finds for the same arguments."""
+        from septet.backends.reference.program import ReferenceProgram
+
+        ReferenceProgram(self.graph)(arguments)
+        raise AssertionError("a kernel reported an error that the reference does not find")
+
+
+def _run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
+    from septet.backends.reference.program import run_graph
+
+    return run_graph(graph, arrays)
+
+
+class CpuBackend:
+    """Runs graphs natively."""
+
+    name = "cpu"
+
+    def compile(self, graph: Graph, **options: Any) -> CpuProgram:
+        """Return the program of a graph."""
+        return CpuProgram(graph)
