@@ -1,0 +1,14 @@
+"""Our own vector mathematics, written into kernels with the builder: no calls, no branches, any number of lanes.
+
+Each function takes a builder and values of kind float or double and returns the value of the result. Lanes do not
+influence each other, and a scalar gives the same bits as a lane. Edge cases are NumPy's: infinities, NaN, signed zeros,
+denormal arguments and results. How far the results are from the exact ones is measured in docs/ulp.md.
+
+The files: `steps` (arithmetic, literals, polynomials), then one per family. `coefficients` is written by
+tools/fit_polynomials.py.
+"""
+
+from septet.backends.cpu.vectormath.exponential import exp, exp2, expm1, sigmoid, tanh
+from septet.backends.cpu.vectormath.logarithm import log, log1p, softplus
+
+__all__ = ["exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus", "tanh"]

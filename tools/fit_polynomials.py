@@ -1,0 +1,310 @@
+"""Fit the polynomials of the vector mathematics and write septet/backends/cpu/vectormath/coefficients.py.
+
+Every fit is a row of FITS: a function, an interval, the weight that makes the error relative to what is computed in
+the end, and the number of coefficients. The method is Lawson's: weighted least squares on Chebyshev nodes in high
+precision, each node's weight multiplied by its error again and again, which tends to the minimax polynomial.
+Coefficients are then rounded one by one, lowest power first, and the rest is fitted again after each, so that later
+ones make up for the rounding of earlier ones. The largest weighted error that the rounded coefficients leave is written
+next to them, as a power of two: rounding in the evaluation comes on top of it.
+
+Usage: python tools/fit_polynomials.py [NAME ...]      (with names: only these, the others stay as they are)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpmath import mp, mpf
+
+TARGET = Path(__file__).resolve().parent.parent / "septet/backends/cpu/vectormath/coefficients.py"
+DIGITS = 60
+LAWSON_STEPS = 24
+
+Function = Callable[[mpf], mpf]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One polynomial in its variable, lowest power first, or with `denominator` a quotient of two.
+
+    The error |f(x) - p(x)| * weight(x) is made small on the interval. Coefficients are rounded to the format `kind`.
+    `fixed` gives the first coefficients that are not to be fitted. A denominator starts with 1.
+    """
+
+    name: str
+    text: str
+    kind: str
+    function: Function
+    weight: Function
+    low: float | mpf
+    high: float | mpf
+    count: int
+    fixed: tuple[float, ...] = ()
+    denominator: int = 0
+
+
+def rounded(value: mpf, kind: str) -> mpf:
+    """Round to float or double."""
+    number = float(value)
+    if kind == "float":  # mpmath rounds to the 24 bits directly: no double rounding
+        with mp.workprec(24):
+            number = float(+value)
+    return mpf(number)
+
+
+def chebyshev_nodes(low: mpf, high: mpf, count: int) -> list[mpf]:
+    """Return nodes that crowd towards the ends of the interval, without the ends."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    return [middle + half * mp.cos(mp.pi * (2 * k + 1) / (2 * count)) for k in range(count)]
+
+
+def horner(coefficients: list[mpf], x: mpf) -> mpf:
+    """Evaluate a polynomial, lowest power first."""
+    total = mpf(0)
+    for coefficient in reversed(coefficients):
+        total = total * x + coefficient
+    return total
+
+
+def solve_weighted(rows: list[list[mpf]], targets: list[mpf], weights: list[mpf]) -> list[mpf]:
+    """Solve a weighted least squares problem by its normal equations: the digits are plenty for it."""
+    count = len(rows[0])
+    matrix, right = mp.zeros(count, count), mp.zeros(count, 1)
+    for row, target, weight in zip(rows, targets, weights):
+        scaled = [weight * entry for entry in row]
+        for i in range(count):
+            right[i] += scaled[i] * target
+            for j in range(i, count):
+                matrix[i, j] += scaled[i] * row[j]
+    for i in range(count):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i]
+    solution = mp.lu_solve(matrix, right)
+    return [solution[i] for i in range(count)]
+
+
+class Fitter:
+    """The nodes of one fit with the function's values there."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+        self.nodes = chebyshev_nodes(mpf(fit.low), mpf(fit.high), 6 * (fit.count + fit.denominator) + 12)
+        self.values = [fit.function(x) for x in self.nodes]
+        self.scales = [fit.weight(x) for x in self.nodes]
+
+    def errors(self, top: list[mpf], bottom: list[mpf]) -> list[mpf]:
+        """Return the weighted errors at the nodes."""
+        return [
+            abs(value - horner(top, x) / horner(bottom, x)) * scale
+            for x, value, scale in zip(self.nodes, self.values, self.scales)
+        ]
+
+    def solve(self, top: list[mpf], bottom: list[mpf], steps: int) -> tuple[list[mpf], list[mpf]]:
+        """Fit what follows the given first coefficients of the numerator and of the denominator."""
+        fit = self.fit
+        free_top = range(len(top), fit.count)
+        free_bottom = range(len(bottom), fit.denominator + 1)
+        lawson = [mpf(1)] * len(self.nodes)
+        guess = [mpf(1)] * len(self.nodes)  # the denominator of the step before, at the nodes
+        best: tuple[mpf, list[mpf], list[mpf]] | None = None
+        for _ in range(steps):
+            rows, targets, weights = [], [], []
+            for x, value, scale, w, q in zip(self.nodes, self.values, self.scales, lawson, guess):
+                rows.append([x**k for k in free_top] + [-value * x**k for k in free_bottom])
+                targets.append(value * horner(bottom, x) - horner(top, x))
+                weights.append(w * (scale / q) ** 2)
+            solution = solve_weighted(rows, targets, weights)
+            new_top = top + solution[: len(free_top)]
+            new_bottom = bottom + solution[len(free_top) :]
+            errors = self.errors(new_top, new_bottom)
+            if best is None or max(errors) < best[0]:
+                best = (max(errors), new_top, new_bottom)
+            guess = [horner(new_bottom, x) for x in self.nodes]
+            lawson = [w * e for w, e in zip(lawson, errors)]
+            total = sum(lawson)
+            lawson = [w / total + mpf(10) ** -30 for w in lawson]
+        assert best is not None
+        return best[1], best[2]
+
+    def run(self) -> tuple[list[mpf], list[mpf], mpf]:
+        """Fit, round one by one, and return both polynomials and the largest weighted error between the nodes."""
+        fit = self.fit
+        top = [mpf(c) for c in fit.fixed]
+        bottom = [mpf(1)]
+        while len(top) < fit.count or len(bottom) < fit.denominator + 1:
+            new_top, new_bottom = self.solve(top, bottom, LAWSON_STEPS)
+            if len(bottom) < fit.denominator + 1 and len(bottom) <= len(top):
+                bottom = bottom + [rounded(new_bottom[len(bottom)], fit.kind)]
+            else:
+                top = top + [rounded(new_top[len(top)], fit.kind)]
+        width = mpf(fit.high) - mpf(fit.low)
+        between = [mpf(fit.low) + width * (k + mpf("0.37")) / 400 for k in range(400)]
+        error = max(
+            abs(fit.function(x) - horner(top, x) / horner(bottom, x)) * fit.weight(x) for x in [*between, *self.nodes]
+        )
+        return top, bottom, error
+
+
+def near_zero(function: Function, series: Callable[[mpf], mpf]) -> Function:
+    """Return a function that takes its value next to 0 from a series, where the formula would divide 0 by 0."""
+    return lambda x: series(x) if abs(x) < mpf(10) ** -20 else function(x)
+
+
+# --- the functions
+
+mp.dps = DIGITS
+LN2 = mp.log(2)
+HALF_LN2 = float(LN2 / 2) * 1.0005  # the reduction's rounding may leave a little more than half of ln 2
+
+exp_rest = near_zero(lambda r: (mp.expm1(r) - r) / r**2, lambda r: mpf(1) / 2 + r / 6)
+exp2_rest = near_zero(lambda r: (mp.expm1(r * LN2)) / r, lambda r: LN2 + r * LN2**2 / 2)
+
+
+def log_rest(base_log: mpf) -> Function:
+    """Return (log(1 + f) / f - 1) / f in a base given by its natural logarithm."""
+    return near_zero(lambda f: (mp.log1p(f) - f) / f**2 / base_log, lambda f: (-mpf(1) / 2 + f / 3) / base_log)
+
+
+def log_weight(base_log: mpf) -> Function:
+    """Return the weight that makes the error of log_rest relative to the logarithm."""
+    return near_zero(lambda f: f**2 / abs(mp.log1p(f)) * base_log, lambda f: abs(f) * base_log)
+
+
+# log(1 + f) = 2 artanh(s), s = f / (2 + f): (log(1 + f) - 2 s) / s as a polynomial in s**2, without the constant
+def artanh_rest(z: mpf) -> mpf:
+    """Return (2 artanh(s) / s - 2) / s**2 at z = s**2."""
+    if z < mpf(10) ** -20:
+        return mpf(2) / 3
+    s = mp.sqrt(z)
+    return (2 * mp.atanh(s) / s - 2) / z
+
+
+SQRT2 = mp.sqrt(2)
+S_LARGEST = ((SQRT2 - 1) / (SQRT2 + 1)) * mpf("1.001")
+LOG_LOW, LOG_HIGH = float(1 / SQRT2 - 1) - 1e-4, float(SQRT2 - 1) + 1e-4
+
+FITS = [
+    Fit(
+        "EXP_FLOAT",
+        "q(r): e**r = 1 + r + r**2 q(r), relative to e**r - 1, |r| <= ln(2) / 2",
+        "float",
+        exp_rest,
+        lambda r: r**2 / abs(mp.expm1(r)) if r else mpf(0),
+        -HALF_LN2,
+        HALF_LN2,
+        5,
+    ),
+    Fit(
+        "EXP_DOUBLE",
+        "q(r): e**r = 1 + r + r**2 q(r), relative to e**r - 1, |r| <= ln(2) / 2",
+        "double",
+        exp_rest,
+        lambda r: r**2 / abs(mp.expm1(r)) if r else mpf(0),
+        -HALF_LN2,
+        HALF_LN2,
+        11,
+    ),
+    *(
+        Fit(
+            f"TANH_{kind.upper()}",
+            "q(r): e**r = 1 + r + r**2 q(r), relative to e**r - 1, 0 <= r <= ln(2)",
+            kind,
+            exp_rest,
+            lambda r: r**2 / abs(mp.expm1(r)) if r else mpf(0),
+            -1e-4,
+            2 * HALF_LN2,
+            count,
+        )
+        for kind, count in (("float", 5), ("double", 11))
+    ),
+    Fit(
+        "EXP2_FLOAT",
+        "q(r): 2**r = 1 + r q(r), relative to 2**r, |r| <= 1/2",
+        "float",
+        exp2_rest,
+        lambda r: abs(r) / 2**r,
+        -0.5,
+        0.5,
+        6,
+    ),
+    Fit(
+        "EXP2_DOUBLE",
+        "q(r): 2**r = 1 + r q(r), relative to 2**r, |r| <= 1/2",
+        "double",
+        exp2_rest,
+        lambda r: abs(r) / 2**r,
+        -0.5,
+        0.5,
+        11,
+    ),
+    *(
+        Fit(
+            f"{name}_FLOAT",
+            f"q(f): {name.lower()}(1 + f) = f / ln(base) + f**2 q(f), relative, sqrt(1/2) <= 1 + f <= sqrt(2)",
+            "float",
+            log_rest(base_log),
+            log_weight(base_log),
+            LOG_LOW,
+            LOG_HIGH,
+            9,
+        )
+        for name, base_log in (("LOG", mpf(1)), ("LOG2", LN2), ("LOG10", mp.log(10)))
+    ),
+    Fit(
+        "LOG_DOUBLE",
+        "q(z): 2 artanh(s) = 2 s + s**3 q(s**2), relative, |s| <= (sqrt(2) - 1) / (sqrt(2) + 1)",
+        "double",
+        artanh_rest,
+        lambda z: z / 2,
+        0.0,
+        S_LARGEST**2,
+        7,
+    ),
+]
+
+
+def literal(value: mpf) -> str:
+    """Return a coefficient as Python text that reads back to the same number."""
+    number = float(value)
+    assert mpf(number) == value
+    return repr(number)
+
+
+def render(fit: Fit) -> str:
+    """Fit one row and return its lines in the file of coefficients."""
+    top, bottom, error = Fitter(fit).run()
+    bits = mp.nstr(mp.log(error, 2), 4)
+    lines = [f"# {fit.text}", f"# error 2**{bits}"]
+    for name, numbers in ((fit.name, top), (fit.name + "_BELOW", bottom if fit.denominator else [])):
+        if numbers:
+            lines += [f"{name} = (", *(f"    {literal(c)}," for c in numbers), ")"]
+    return "\n".join(lines)
+
+
+HEADER = '''\
+"""Coefficients of the vector mathematics, lowest power first; written by tools/fit_polynomials.py, do not edit."""
+'''
+
+
+def written() -> dict[str, str]:
+    """Return what the file holds now, by the name of the fit."""
+    pieces = TARGET.read_text().split("\n\n")[1:] if TARGET.exists() else []
+    return {piece.split(" = (")[0].splitlines()[-1]: piece.strip() for piece in pieces}
+
+
+def main(names: list[str]) -> int:
+    """Fit all rows, or the named ones, and write the file."""
+    pieces = written() if names else {}
+    for fit in FITS:
+        if not names or fit.name in names:
+            pieces[fit.name] = render(fit)
+            print(pieces[fit.name].split(" = (")[0], flush=True)
+            TARGET.write_text(HEADER + "\n" + "\n\n".join(pieces[f.name] for f in FITS if f.name in pieces) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
