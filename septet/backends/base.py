@@ -14,6 +14,8 @@ class Program(Protocol):
     """A graph made ready to run."""
 
     graph: Graph
+    owns_results: bool
+    """Whether no result can be a view of an argument."""
 
     def __call__(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the values of the graph's roots (outputs, new values, effects) for values of its inputs.

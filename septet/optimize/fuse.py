@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from septet.graph.assemble import has_effect
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, ITEM, REDUCTION, Op
@@ -74,6 +75,8 @@ class Group:
         The axes along which these have totals.
     closed : set of Node
         Reductions whose totals are known only when the group has run.
+    after : Group or None
+        A group that must run before, for its effects.
     """
 
     def __init__(self, number: int, domain: tuple[int, ...], order: tuple[int, ...], is_fused: bool) -> None:
@@ -89,6 +92,7 @@ class Group:
         self.closed: set[Node] = set()
         self.accumulated: set[Node] = set()
         self.kept: set[int] = set()
+        self.after: Group | None = None
 
     @property
     def size(self) -> int:
@@ -161,6 +165,7 @@ class _Fusion:
         self.seen_as: dict[Node, tuple[Group, Axes]] = {}  # node or view of one -> group, axes of its domain
         self.reach: list[int] = []  # group -> bits of the groups that it depends on, itself among them
         self.orders: dict[Node, tuple[int, ...]] = {}
+        self.last_effect: Group | None = None
         self.readers: dict[Node, list[Group]] = {}  # what is read from memory -> fused groups that read it
 
     # Taking nodes, inputs before users.
@@ -202,6 +207,11 @@ class _Fusion:
         group.nodes.append(node)
         self.home[node] = group
         self._depend(group, node.inputs)
+        if has_effect(node):  # effects happen in the order in which they were recorded
+            if self.last_effect is not None:
+                group.after = self.last_effect
+                self._add_reach(group, self.reach[self.last_effect.number])
+            self.last_effect = group
         if not isinstance(node.type, tuple):
             own = self.order_of(node)
             if own is not None:
@@ -405,6 +415,9 @@ class _Fusion:
             home = self.home.get(self._base(source))
             if home is not None and home is not group:
                 fresh |= self.reach[home.number]
+        self._add_reach(group, fresh)
+
+    def _add_reach(self, group: Group, fresh: int) -> None:
         fresh &= ~self.reach[group.number]
         if not fresh:
             return
@@ -487,7 +500,7 @@ class _Fusion:
         for group in self.groups:
             if not group.nodes:
                 continue
-            found: set[Group] = set()
+            found: set[Group] = set() if group.after is None else {group.after}
             for node in group.nodes:
                 for source in node.inputs:
                     home = self.home.get(self._base(source))

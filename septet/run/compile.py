@@ -79,9 +79,11 @@ class Compiled:
         if plan is None:
             plan = self._trace(leaves, slots, structure, key)
         results = plan.program(arrays)
+        if not plan.program.owns_results:
+            results = [value.copy() if _is_view(value, arrays) else value for value in results]
         for variable, value in zip(plan.variables, results[plan.count :], strict=False):
-            variable.store(value if not _is_view(value, arrays) else value.copy())
-        outputs = [Tensor(constant(v.copy() if _is_view(v, arrays) else v)) for v in results[: plan.count]]
+            variable.store(value)
+        outputs = [Tensor(constant(value)) for value in results[: plan.count]]
         return plan.rebuild(outputs)
 
     def _trace(self, leaves: list[Any], slots: list[Any], structure: Any, key: Any) -> _Plan:
@@ -159,8 +161,8 @@ def _as_array(leaf: Any) -> np.ndarray | None:
     return None
 
 
-def _is_view(value: np.ndarray, arrays: list[np.ndarray]) -> bool:
-    return any(np.may_share_memory(value, array) for array in arrays)
+def _is_view(value: Any, arrays: list[np.ndarray]) -> bool:
+    return isinstance(value, np.ndarray) and any(np.may_share_memory(value, array) for array in arrays)
 
 
 def _static(leaf: Any, call: Callable[..., Any]) -> Any:

@@ -60,9 +60,11 @@ class Function:
         ]
         results = self._program(arrays)
         count = len(self.graph.outputs)
+        if not self._program.owns_results:
+            results = [_private(value, arrays) for value in results]
         for (variable, _), value in zip(self.graph.updates, results[count:], strict=False):
-            variable.store(_private(value, arrays))
-        outputs = [Tensor(constant(_private(value, arrays))) for value in results[:count]]
+            variable.store(value)
+        outputs = [Tensor(constant(value)) for value in results[:count]]
         return self._structure(outputs)
 
     def _place(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[Any]:
@@ -92,9 +94,9 @@ class Function:
         return f"<septet function {self.name}({', '.join(self._names)}), {len(self.graph)} nodes>"
 
 
-def _private(value: np.ndarray, arguments: Iterable[np.ndarray]) -> np.ndarray:
+def _private(value: Any, arguments: Iterable[np.ndarray]) -> Any:
     """Copy a result that is a view of an argument, which its owner may write to."""
-    if any(np.may_share_memory(value, argument) for argument in arguments):
+    if isinstance(value, np.ndarray) and any(np.may_share_memory(value, argument) for argument in arguments):
         value = value.copy()
         value.flags.writeable = False
     return value

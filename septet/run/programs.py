@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.backends.base import Program
+from septet.backends.base import Backend, Program
+from septet.backends.cpu.program import CpuBackend
 from septet.backends.reference.program import ReferenceBackend
 from septet.base.config import config
 from septet.graph.graph import Graph
 from septet.optimize.pipeline import optimize
 
-_backend = ReferenceBackend()
+REFERENCE = ReferenceBackend()
+BACKENDS: dict[str, Backend] = {"reference": REFERENCE, "cpu": CpuBackend(REFERENCE)}
 
 
 def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> Program:
@@ -26,4 +28,4 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
     """
     if (config.optimize if level is None else level) == "full":
         graph = optimize(graph)
-    return _backend.compile(graph, **options)
+    return BACKENDS[config.backend].compile(graph, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,24 @@ class Variable(Tensor):
         self._value = array
         self._leaf = None
         return self
+
+    def may_overwrite(self, array: np.ndarray, held: int) -> bool:
+        """Tell whether a new value may be written over the present one: nobody else sees it.
+
+        Parameters
+        ----------
+        array : ndarray
+            The present value.
+        held : int
+            References to it that the caller holds.
+        """
+        leaf = self._leaf
+        if leaf is not None:
+            if sys.getrefcount(leaf) > 3:  # the attribute, the name, the argument
+                return False
+            self._leaf = leaf = None
+        # the attribute, the argument, the parameter `array`
+        return self._value is array and sys.getrefcount(array) <= 3 + held
 
     @property
     def grad(self) -> Tensor | None:

@@ -62,6 +62,11 @@ class Step(NamedTuple):
     nodes: tuple[Node, ...]
     call: Any = None
 
+    @property
+    def may_fail(self) -> bool:
+        """Whether it can find an error in values."""
+        return STATUS in self.args or callable(self.code)
+
 
 class Planner:
     """Turns one graph into steps.
@@ -83,7 +88,7 @@ class Planner:
         self._numbers: dict[tuple[str, str], Strided] = {}
         self._goals: dict[Node, Memory] = {}
         self.inputs = [self._new(INPUT, node, number) for number, node in enumerate(graph.inputs)]
-        self.variables: list[Any] = []
+        self.variables: dict[Any, int] = {}  # those that are read, with the number of their memory
         self.reads: list[Memory] = []
         self.outputs: list[Memory] = []
         self.written: list[Memory] = []
@@ -114,10 +119,10 @@ class Planner:
 
     def _read(self, node: Node) -> None:
         variable = node.params[0]
-        if variable not in self.variables:
-            self.variables.append(variable)
-            self.reads.append(self._new(READ, node, len(self.reads)))
-        memory = self.reads[self.variables.index(variable)]
+        number = self.variables.setdefault(variable, len(self.variables))
+        if number == len(self.reads):
+            self.reads.append(self._new(READ, node, number))
+        memory = self.reads[number]
         self.places[node] = _natural(memory, node)
 
     def _hold(self, node: Node) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from septet.backends.base import Backend, Program
 from septet.backends.cpu import jit, runner
 from septet.backends.cpu.loops import Kernel, verify
 from septet.backends.cpu.lowering import lower
 from septet.backends.cpu.memory import ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Memory, Place, Strided, arrange
 from septet.backends.cpu.planner import STATUS, Host, Planner, Step
 from septet.base.config import config
+from septet.graph.assemble import apart
 from septet.graph.graph import Graph
+from septet.graph.node import symbol
+from septet.optimize.pipeline import optimize
 
 
 class Plan:
@@ -105,14 +108,15 @@ class Plan:
         self.in_place: list[int] = []  # for each update the number of the variable that is read, or -1
         for number, (variable, _) in enumerate(self.graph.updates):
             found = -1
-            if variable in planner.variables:
-                index = planner.variables.index(variable)
-                if self._may_overwrite(planner.reads[index], planner.written[number]):
-                    found = index
+            index = planner.variables.get(variable, -1)
+            if index >= 0 and self._may_overwrite(planner.reads[index], planner.written[number]):
+                found = index
             self.in_place.append(found)
 
     def _may_overwrite(self, old: Memory, new: Memory) -> bool:
         writers = [n for n, step in enumerate(self.steps) if new in step.writes]
+        if any(step.may_fail for step in self.steps[writers[0] :]):
+            return False  # after an error everything is as it was before
         readers = [n for n, step in enumerate(self.steps) if old in step.reads]
         if len(writers) != 1 or any(n > writers[0] for n in readers):
             return False
@@ -154,16 +158,20 @@ class CpuProgram:
         One for each combination of shapes so far.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    owns_results = True
+
+    def __init__(self, graph: Graph, reference: Backend) -> None:
         self.graph = graph
+        self.reference = reference
         self.plans: dict[Any, Plan] = {}
+        self._programs: dict[int, Program] = {}
 
     def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
         """Run, and return the values of the roots."""
         key = tuple([array.shape for array in arguments])
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = Plan(self.graph)
+            plan = self.plans[key] = Plan(specialize(self.graph, key))
         with plan.lock:
             return self._run(plan, arguments)
 
@@ -186,7 +194,7 @@ class CpuProgram:
         news = []
         for number, (variable, node) in enumerate(plan.graph.updates):
             old = plan.in_place[number]
-            if old >= 0 and variable.is_unshared(values[old], sys.getrefcount(values[old])):
+            if old >= 0 and variable.may_overwrite(values[old], 2):
                 array = values[old]
             else:
                 array = np.empty(node.shape, node.dtype)
@@ -203,7 +211,7 @@ class CpuProgram:
         n_moves = len(plan.moves)
         for segment in plan.segments:
             if isinstance(segment, Host):
-                segment(plan.view, _run_graph)
+                segment(plan.view, self._run_graph)
                 continue
             first, end = segment
             failed = plan.run(base_address, moves, n_moves, slots, rows + 16 * first, end - first, status)
@@ -217,23 +225,44 @@ class CpuProgram:
 
     def _explain(self, arguments: Sequence[np.ndarray]) -> None:
         """Raise the error that the reference finds for the same arguments."""
-        from septet.backends.reference.program import ReferenceProgram
-
-        ReferenceProgram(self.graph)(arguments)
+        self.reference.compile(self.graph)(arguments)
         raise AssertionError("a kernel reported an error that the reference does not find")
 
+    def _run_graph(self, graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
+        """Run a sub-graph of a node that is computed in Python."""
+        program = self._programs.get(id(graph))
+        if program is None:
+            program = self._programs[id(graph)] = self.reference.compile(graph)
+        return program(arrays)
 
-def _run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
-    from septet.backends.reference.program import run_graph
 
-    return run_graph(graph, arrays)
+def specialize(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
+    """Return the graph for inputs of known shapes."""
+    if all(node.tensor_type.is_known for node in graph.inputs):
+        return graph
+    with apart():
+        symbols = {
+            node: symbol(node.tensor_type.with_shape(shape), node.params[0])
+            for node, shape in zip(graph.inputs, shapes, strict=True)
+        }
+        known = graph.replace(symbols)
+    return optimize(known)
 
 
 class CpuBackend:
-    """Runs graphs natively."""
+    """Runs graphs natively.
+
+    Parameters
+    ----------
+    reference : Backend
+        Computes what has no native form, and explains errors.
+    """
 
     name = "cpu"
 
+    def __init__(self, reference: Backend) -> None:
+        self.reference = reference
+
     def compile(self, graph: Graph, **options: Any) -> CpuProgram:
         """Return the program of a graph."""
-        return CpuProgram(graph)
+        return CpuProgram(graph, self.reference)

@@ -24,6 +24,8 @@ class ReferenceProgram:
         ``observe(node, value)`` is called after each node: for checking and profiling.
     """
 
+    owns_results = False
+
     def __init__(self, graph: Graph, observe: Any = None) -> None:
         self.graph = graph
         self.observe = observe
