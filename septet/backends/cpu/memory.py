@@ -153,3 +153,8 @@ def arrange(memories: Sequence[Memory]) -> int:
         placed.append(memory)
         total = max(total, start + size)
     return total
+
+
+def arena_of(memories: Sequence[Memory]) -> int:
+    """Arrange the arena's pieces among all memories of a plan and return its size in bytes."""
+    return arrange([memory for memory in memories if memory.kind == ARENA and memory.first >= 0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,6 @@ from septet.backends.cpu.memory import (
     Strided,
     strides_of,
 )
-from septet.backends.cpu.ops import library
 from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
 from septet.graph.graph import Graph
@@ -65,11 +64,38 @@ class Step(NamedTuple):
     @property
     def may_fail(self) -> bool:
         """Whether it can find an error in values."""
-        return STATUS in self.args or callable(self.code)
+        return any(arg is STATUS or isinstance(arg, Nested) for arg in self.args) or callable(self.code)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether no Python runs in it."""
+        nested = all(step.is_native for arg in self.args if isinstance(arg, Nested) for step in arg.planner.steps)
+        return not callable(self.code) and nested
+
+
+class Library(NamedTuple):
+    """What is known of ops that are computed by themselves.
+
+    Attributes
+    ----------
+    table : dict
+        Op -> ``plan(planner, node) -> bool``: False where it declines, so that the node is computed in Python.
+    order : callable
+        ``order(node, users)``: the axes of a result from slow to fast in memory; None for the order of its shape.
+    """
+
+    table: Mapping[str, Callable[[Planner, Node], bool]]
+    order: Callable[[Node, Sequence[Node]], tuple[int, ...] | None]
 
 
 class Planner:
     """Turns one graph into steps.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of known sizes.
+    library : Library
 
     Attributes
     ----------
@@ -79,8 +105,9 @@ class Planner:
         Everything that steps refer to.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, library: Library) -> None:
         self.graph = graph
+        self.library = library
         self.threads = thread_count()
         self.steps: list[Step] = []
         self.memories: list[Memory] = []
@@ -100,12 +127,19 @@ class Planner:
             elif isinstance(node.value, np.ndarray) and not node.inputs and node.op is CONSTANT_LEAF:
                 self._hold(node)
         self._set_goals()
-        groups = fuse(graph, regions.role, library.order)
+        users = graph.users()
+        self.orders: dict[Node, tuple[int, ...]] = {}
+        groups = fuse(graph, regions.role, lambda node: self._order(node, users))
         self._needed = self._stored_nodes(groups)
         for group in self._updates_last(groups):
             self._take(group)
         self._reach_goals()
-        self._age()
+
+    def _order(self, node: Node, users: dict[Node, list[Node]]) -> tuple[int, ...] | None:
+        order = self.library.order(node, users[node])
+        if order is not None:
+            self.orders[node] = order
+        return order
 
     # Memory.
 
@@ -179,6 +213,14 @@ class Planner:
         if call is not None:
             self.emit(call, "copy")
         return there
+
+    def argument(self, number: int) -> Strided:
+        """Return the place of an input."""
+        return _natural(self.inputs[number], self.graph.inputs[number])
+
+    def result(self, number: int) -> Strided:
+        """Return the place of an output."""
+        return _natural(self.outputs[number], self.graph.outputs[number])
 
     # Goals: results and new values of variables.
 
@@ -259,7 +301,7 @@ class Planner:
 
     def _alone(self, node: Node) -> None:
         """Plan a node that is computed by itself: with a library, or in Python."""
-        write = library.TABLE.get(node.op.name)
+        write = self.library.table.get(node.op.name)
         if write is not None and write(self, node):
             return
         self.host(node)
@@ -278,7 +320,7 @@ class Planner:
         step = Step(
             node.op.name, Host(node, sources, there), (), tuple(s.memory for s in sources), writes, (node,),
         )  # fmt: skip
-        self.steps.append(step)
+        self.append(step)
 
     def graph_items(self, node: Node) -> list[Node | None]:
         """Return the node itself, or for one with several results the nodes that select them, None where unused."""
@@ -320,7 +362,7 @@ class Planner:
         written = {s.buffer for s in kernel.stores}
         reads = tuple(there.memory for n, there in enumerate(call.buffers) if n not in written)
         writes = tuple(there.memory for n, there in enumerate(call.buffers) if n in written)
-        self.steps.append(Step(name, kernel, tuple(args), reads, writes, call.nodes, call))
+        self.append(Step(name, kernel, tuple(args), reads, writes, call.nodes, call))
 
     def native(
         self, name: str, function: str, args: list[Any], reads: list[Strided], writes: list[Strided], node: Node
@@ -329,15 +371,30 @@ class Planner:
         step = Step(
             name, function, tuple(args), tuple(s.memory for s in reads), tuple(s.memory for s in writes), (node,),
         )  # fmt: skip
-        self.steps.append(step)
+        self.append(step)
 
-    def _age(self) -> None:
-        """Note for every piece of memory when it is first written and last used."""
-        for number, step in enumerate(self.steps):
-            for memory in (*step.reads, *step.writes):
-                if memory.first < 0:
-                    memory.first = number
-                memory.last = number
+    def append(self, step: Step) -> None:
+        """Add a step, and note for every piece of memory when it is first and last used."""
+        number = len(self.steps)
+        self.steps.append(step)
+        for memory in (*step.reads, *step.writes):
+            if memory.first < 0:
+                memory.first = number
+            memory.last = number
+
+
+class Nested(NamedTuple):
+    """A plan inside a plan, as an argument: it expands to what `native.LOOP` takes.
+
+    Attributes
+    ----------
+    planner : Planner
+    arena : Strided
+        Memory of the plan around for the arena of the nested one.
+    """
+
+    planner: Planner
+    arena: Strided
 
 
 class _Status:

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from septet.backends.base import Backend, Program
-from septet.backends.cpu import jit, runner
-from septet.backends.cpu.loops import Kernel, verify
-from septet.backends.cpu.lowering import lower
-from septet.backends.cpu.memory import ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Memory, Place, Strided, arrange
-from septet.backends.cpu.planner import STATUS, Host, Planner, Step
-from septet.base.config import config
+from septet.backends.cpu import jit, native
+from septet.backends.cpu.linking import align, link
+from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
+from septet.backends.cpu.ops.library import LIBRARY
+from septet.backends.cpu.planner import Host, Planner
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph
 from septet.graph.node import symbol
@@ -26,81 +25,18 @@ class Plan:
     """A graph of known sizes, ready to run: steps as data, compiled kernels, an arena."""
 
     def __init__(self, graph: Graph) -> None:
-        planner = Planner(graph)
         self.graph = graph
-        self.planner = planner
-        self.steps = planner.steps
+        self.planner = Planner(graph, LIBRARY)
+        self.steps = self.planner.steps
         self.lock = threading.Lock()
-        self.arena_size = arrange([m for m in planner.memories if m.kind == ARENA and m.first >= 0])
-        self._arena = np.empty(self.arena_size + 64, np.uint8)
         self.status = np.zeros(1, np.int64)
-        kinds = [INPUT, READ, WRITTEN, OUTPUT]
-        counts = [len(planner.inputs), len(planner.reads), len(planner.written), len(planner.outputs)]
-        self.first = {ARENA: 0}
-        position = 1
-        for kind, count in zip(kinds, counts, strict=True):
-            self.first[kind] = position
-            position += count
-        self.bases = np.zeros(position, np.int64)
-        address = self._arena.ctypes.data
-        self.bases[0] = -(-address // 64) * 64
-        self._link()
+        self.linked = link(self.planner, self.status)
+        self._arena = np.empty(self.linked.arena_size + ALIGNMENT, np.uint8)
+        self.bases = self.linked.bases
+        self.bases[0] = align(self._arena.ctypes.data)
+        self.addresses = self.linked.addresses()
+        self.run = native.callable_run(jit.addresses([native.module("run")])[0])
         self._find_in_place()
-
-    def _link(self) -> None:
-        """Compile the kernels and write the steps down as data."""
-        kernels: dict[Kernel, int] = {}
-        texts = []
-        for step in self.steps:
-            if isinstance(step.code, Kernel) and step.code not in kernels:
-                if config.verify:
-                    verify(step.code)
-                kernels[step.code] = len(texts)
-                texts.append(jit.Module("kernel", lower(step.code, "kernel")))
-        self.run, parallel = runner.functions()
-        found = jit.addresses(texts)
-        slots: list[int] = []
-        moves: list[tuple[int, int, int]] = []
-        rows: list[tuple[int, int]] = []
-        self.segments: list[Any] = []  # (first step, end) of native steps, or what runs in Python
-        start = 0
-        for step in self.steps:
-            if isinstance(step.code, Host):
-                if len(rows) > start:
-                    self.segments.append((start, len(rows)))
-                self.segments.append(step.code)
-                start = len(rows)
-                continue
-            first = len(slots)
-            if isinstance(step.code, Kernel):
-                rows.append((parallel, first))
-                slots.append(found[kernels[step.code]])
-            else:
-                rows.append((step.code, first))
-            for arg in step.args:
-                slots.append(self._number(arg, len(slots), moves))
-        if len(rows) > start:
-            self.segments.append((start, len(rows)))
-        self.slots = np.array(slots, np.int64)
-        self.moves = np.array(moves, np.int64).reshape(-1, 3)
-        self.rows = np.array(rows, np.int64).reshape(-1, 2)
-        self._fixed = tuple(
-            int(a.ctypes.data) for a in (self.bases, self.moves, self.slots, self.rows, self.status)
-        )
-
-    def _number(self, arg: Any, slot: int, moves: list[tuple[int, int, int]]) -> int:
-        if isinstance(arg, Place):
-            memory = arg.memory
-            if memory.kind == CONSTANT:
-                return int(memory.value.ctypes.data) + arg.offset
-            if memory.kind == ARENA:
-                moves.append((slot, 0, memory.offset + arg.offset))
-            else:
-                moves.append((slot, self.first[memory.kind] + memory.number, arg.offset))
-            return 0
-        if arg is STATUS:
-            return int(self.status.ctypes.data)
-        return int(arg)
 
     def _find_in_place(self) -> None:
         """Find the variables whose new value may overwrite the old one: nothing needs the old one afterwards."""
@@ -140,7 +76,7 @@ class Plan:
         elif memory.kind == ARENA:
             base = int(self.bases[0]) + memory.offset
         else:
-            base = int(self.bases[self.first[memory.kind] + memory.number])
+            base = int(self.bases[self.linked.first[memory.kind] + memory.number])
         size = memory.size
         raw = (ctypes.c_char * max(size, 1)).from_address(base)
         array = np.ndarray(size // there.dtype.itemsize, there.dtype, buffer=raw)
@@ -206,10 +142,9 @@ class CpuProgram:
             outputs.append(array)
             bases.append(array.__array_interface__["data"][0])
         plan.bases[1:] = bases
-        base_address, moves, slots, rows, status = plan._fixed
+        base_address, moves, n_moves, slots, rows, _, status = plan.addresses
         plan.status[0] = 0
-        n_moves = len(plan.moves)
-        for segment in plan.segments:
+        for segment in plan.linked.segments:
             if isinstance(segment, Host):
                 segment(plan.view, self._run_graph)
                 continue

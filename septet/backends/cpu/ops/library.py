@@ -1,16 +1,21 @@
-"""Ops that are computed by themselves, by libraries or by kernels of their own: which function plans each."""
+"""The ops that are computed by themselves, by libraries or by plans inside the plan: the tables of `ops`, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
+from septet.backends.cpu.ops import control
+from septet.backends.cpu.planner import Library
 from septet.graph.node import Node
 
-TABLE: dict[str, Callable[[Any, Node], bool]] = {}
-"""Op -> ``plan(planner, node) -> bool``: False where it declines, so that the node is computed in Python."""
 
-
-def order(node: Node) -> tuple[int, ...] | None:
+def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
     """Return the order in memory of the axes of a result that is computed by itself; None for that of its shape."""
-    return None
+    rule = ORDERS.get(node.op.name)
+    return None if rule is None else rule(node, users)
+
+
+ORDERS: dict[str, Any] = {}
+
+LIBRARY = Library({**control.TABLE}, order)

@@ -1,0 +1,132 @@
+"""From the steps of a planner to data that the runner understands, with compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from septet.backends.cpu import jit, native
+from septet.backends.cpu.loops import Kernel, verify
+from septet.backends.cpu.lowering import lower
+from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Place, arena_of
+from septet.backends.cpu.planner import STATUS, Host, Nested, Planner
+from septet.base.config import config
+
+
+class Linked:
+    """Steps as data.
+
+    Attributes
+    ----------
+    planner : Planner
+    bases : ndarray of int64
+        Addresses: the arena, then inputs, variables, new values of variables, results.
+    first : dict of str to int
+        Where in `bases` each kind begins.
+    arena_size : int
+        Bytes.
+    segments : list
+        Native steps as (first, end), or a `Host` that runs in Python between them.
+    """
+
+    def __init__(self, planner: Planner, found: dict[Any, int], status: np.ndarray) -> None:
+        self.planner = planner
+        self.arena_size = arena_of(planner.memories)
+        self.first = {ARENA: 0}
+        position = 1
+        for kind, memories in (
+            (INPUT, planner.inputs), (READ, planner.reads), (WRITTEN, planner.written), (OUTPUT, planner.outputs)
+        ):  # fmt: skip
+            self.first[kind] = position
+            position += len(memories)
+        self.bases = np.zeros(position, np.int64)
+        self.status = status
+        self.nested: list[Linked] = []
+        self._slots: list[int] = []
+        self._moves: list[tuple[int, int, int]] = []
+        self.segments: list[Any] = []
+        rows: list[tuple[int, int]] = []
+        start = 0
+        for step in planner.steps:
+            if isinstance(step.code, Host):
+                if len(rows) > start:
+                    self.segments.append((start, len(rows)))
+                self.segments.append(step.code)
+                start = len(rows)
+                continue
+            first = len(self._slots)
+            if isinstance(step.code, Kernel):
+                rows.append((found["parallel"], first))
+                self._slots.append(found[step.code])
+            else:
+                rows.append((found[step.code], first))
+            for arg in step.args:
+                self._write(arg, found)
+        if len(rows) > start:
+            self.segments.append((start, len(rows)))
+        self.slots = np.array(self._slots, np.int64)
+        self.moves = np.array(self._moves, np.int64).reshape(-1, 3)
+        self.rows = np.array(rows, np.int64).reshape(-1, 2)
+
+    def _write(self, arg: Any, found: dict[Any, int]) -> None:
+        """Append an argument to the slots."""
+        slots = self._slots
+        if isinstance(arg, Place):
+            memory = arg.memory
+            if memory.kind == CONSTANT:
+                slots.append(int(memory.value.ctypes.data) + arg.offset)
+                return
+            if memory.kind == ARENA:
+                self._moves.append((len(slots), 0, memory.offset + arg.offset))
+            else:
+                self._moves.append((len(slots), self.first[memory.kind] + memory.number, arg.offset))
+            slots.append(0)
+        elif arg is STATUS:
+            slots.append(int(self.status.ctypes.data))
+        elif isinstance(arg, Nested):
+            own = Linked(arg.planner, found, self.status)
+            self.nested.append(own)
+            slots += [*own.addresses(), found["run"]]
+            self._write(arg.arena.place, found)
+        else:
+            slots.append(int(arg))
+
+    def addresses(self) -> tuple[int, int, int, int, int, int, int]:
+        """Return what `run` takes: bases, moves and how many, slots, steps and how many, status."""
+        return (
+            int(self.bases.ctypes.data), int(self.moves.ctypes.data), len(self.moves), int(self.slots.ctypes.data),
+            int(self.rows.ctypes.data), len(self.rows), int(self.status.ctypes.data),
+        )  # fmt: skip
+
+
+def all_steps(planner: Planner) -> Iterator[Any]:
+    """Return the steps of a planner and of those nested in it."""
+    for step in planner.steps:
+        yield step
+        for arg in step.args:
+            if isinstance(arg, Nested):
+                yield from all_steps(arg.planner)
+
+
+def link(planner: Planner, status: np.ndarray) -> Linked:
+    """Compile the kernels of a planner, all at once, and write its steps down as data."""
+    kernels: dict[Kernel, None] = {}
+    names: dict[str, None] = {"run": None, "parallel": None}
+    for step in all_steps(planner):
+        if isinstance(step.code, Kernel):
+            if config.verify and step.code not in kernels:
+                verify(step.code)
+            kernels[step.code] = None
+        elif isinstance(step.code, str):
+            names[step.code] = None
+    modules = [native.module(name) for name in names]
+    modules += [jit.Module("kernel", lower(kernel, "kernel")) for kernel in kernels]
+    found: dict[Any, int] = dict(zip([*names, *kernels], jit.addresses(modules), strict=True))
+    return Linked(planner, found, status)
+
+
+def align(address: int) -> int:
+    """Return the next address at which an arena may begin."""
+    return -(-address // ALIGNMENT) * ALIGNMENT

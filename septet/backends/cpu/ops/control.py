@@ -1,0 +1,176 @@
+"""Control flow: sub-graphs become plans inside the plan, run by native loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from septet.backends.cpu.memory import INPUT, OUTPUT, Memory, Place, Strided, arena_of, strides_of
+from septet.backends.cpu.planner import STATUS, Nested, Planner, Step
+from septet.graph.graph import Graph
+from septet.graph.node import Node
+
+
+def plan_scan(planner: Planner, node: Node) -> bool:
+    """Plan a scan: its body is planned once, pointers move along the sequences, carried values change places."""
+    body: Graph = node.param("body")
+    carries, sequences = node.param("carries"), node.param("sequences")
+    length = node.param("length")
+    if length is None or len(node.inputs) != len(body.inputs):
+        return False  # the number of steps is known only when the graph runs
+    nested = _nested(planner, body)
+    if nested is None:
+        return False
+    items = planner.graph_items(node)
+    inner = nested.planner
+    is_reverse = node.param("reverse")
+    binds: list[Any] = []
+    advances: list[int] = []
+    swaps: list[int] = []
+    reads: list[Strided] = []
+    writes: list[Strided] = []
+    ends: list[tuple[Node, Strided]] = []
+    for index in range(carries):
+        first = planner.look(node.inputs[index])
+        a = planner.copied(first)
+        b = planner.scratch(first.shape, first.dtype)
+        reading, writing = _base(inner, INPUT, index), _base(inner, OUTPUT, index)
+        binds += [reading, a.place, writing, b.place]
+        swaps += [reading, writing]
+        writes += [a, b]
+        if items[index] is not None:
+            ends.append((items[index], a if length % 2 == 0 else b))
+    for index in range(carries, carries + sequences):
+        xs = _contiguous(planner, planner.look(node.inputs[index]))
+        step = xs.strides[0] * xs.dtype.itemsize
+        binds += [_base(inner, INPUT, index), _first(xs, length, step, is_reverse)]
+        advances += [_base(inner, INPUT, index), -step if is_reverse else step]
+        reads.append(xs)
+    for index in range(carries + sequences, len(node.inputs)):
+        constant = _contiguous(planner, planner.look(node.inputs[index]))
+        binds += [_base(inner, INPUT, index), constant.place]
+        reads.append(constant)
+    for index in range(carries, len(body.outputs)):
+        own = body.outputs[index]
+        item = items[index]
+        if item is None:
+            row = planner.scratch(own.shape, own.dtype)  # type: ignore[arg-type]
+            binds += [_base(inner, OUTPUT, index), row.place]
+            writes.append(row)
+            continue
+        stack = planner.allocate(item)
+        step = strides_of(stack.shape)[0] * stack.dtype.itemsize
+        binds += [_base(inner, OUTPUT, index), _first(stack, length, step, is_reverse)]
+        advances += [_base(inner, OUTPUT, index), -step if is_reverse else step]
+        writes.append(stack)
+    args = [length, nested, len(binds) // 2, len(advances) // 2, len(swaps) // 2, *binds, *advances, *swaps]
+    _step(planner, "loop", args, reads, [*writes, nested.arena], node)
+    for item, there in ends:
+        planner.copied(there, planner.allocate(item))
+    return True
+
+
+def plan_cond(planner: Planner, node: Node) -> bool:
+    """Plan a choice between two graphs."""
+    branches = [_nested(planner, node.param(name)) for name in ("then_graph", "else_graph")]
+    if branches[0] is None or branches[1] is None:
+        return False
+    predicate = _contiguous(planner, planner.look(node.inputs[0]))
+    operands = [_contiguous(planner, planner.look(source)) for source in node.inputs[1:]]
+    results = _results(planner, node)
+    halves = [_once(nested, operands, results) for nested in branches if nested is not None]
+    args = [predicate.place, 2 + _length(halves[0]), *halves[0], *halves[1]]
+    arenas = [nested.arena for nested in branches if nested is not None]
+    _step(planner, "branch", args, [predicate, *operands], [*results, *arenas], node)
+    return True
+
+
+def plan_while(planner: Planner, node: Node) -> bool:
+    """Plan a loop that runs as long as a graph says so."""
+    condition, body = _nested(planner, node.param("condition")), _nested(planner, node.param("body"))
+    if condition is None or body is None:
+        return False
+    carries = node.param("carries")
+    truth = planner.scratch((), np.dtype(bool))
+    values = [planner.copied(planner.look(source)) for source in node.inputs[:carries]]
+    constants = [_contiguous(planner, planner.look(source)) for source in node.inputs[carries:]]
+    inner = body.planner
+    for index in range(carries):  # when all is read, the new values take the place of the old ones
+        after, before = inner.result(index), inner.argument(index)
+        inner.copied(after, before)
+    body = body._replace(arena=planner.scratch((max(arena_of(inner.memories), 1),), np.dtype(np.uint8)))
+    following = [planner.scratch(value.shape, value.dtype) for value in values]
+    test = _once(condition, [*values, *constants], [truth])
+    run = _once(body, [*values, *constants], following)
+    args = [truth.place, 3 + _length(test), STATUS, *test, *run]
+    _step(planner, "while", args, constants, [truth, *values, *following, condition.arena, body.arena], node)
+    for item, value in zip(planner.graph_items(node), values, strict=True):
+        if item is not None:
+            planner.copied(value, planner.allocate(item))
+    return True
+
+
+def _nested(planner: Planner, graph: Graph) -> Nested | None:
+    """Plan a sub-graph; None where a part of it would have to run in Python."""
+    if graph.effects or graph.updates or not all(node.tensor_type.is_known for node in graph.inputs):
+        return None
+    if not all(isinstance(n.type, tuple) or n.tensor_type.is_known for n in graph.nodes):
+        return None
+    inner = Planner(graph, planner.library)
+    if not all(step.is_native for step in inner.steps) or inner.reads:
+        return None
+    arena = planner.scratch((max(arena_of(inner.memories), 1),), np.dtype(np.uint8))
+    return Nested(inner, arena)
+
+
+def _base(inner: Planner, kind: str, number: int) -> int:
+    """The position in the nested plan's bases."""
+    return 1 + number + (len(inner.inputs) + len(inner.reads) + len(inner.written) if kind == OUTPUT else 0)
+
+
+def _contiguous(planner: Planner, there: Strided) -> Strided:
+    return there if there.is_contiguous else planner.copied(there)
+
+
+def _first(there: Strided, length: int, step: int, is_reverse: bool) -> Place:
+    """The address of the first element that the loop comes to."""
+    place = there.place
+    return place._replace(offset=place.offset + (length - 1) * step) if is_reverse and length else place
+
+
+def _results(planner: Planner, node: Node) -> list[Strided]:
+    """Return places for the results of a node, also for those that nobody needs."""
+    assert isinstance(node.type, tuple)
+    found = []
+    for item, type_ in zip(planner.graph_items(node), node.type, strict=True):
+        found.append(planner.scratch(type_.shape, type_.dtype) if item is None else planner.allocate(item))
+    return found
+
+
+def _once(nested: Nested, operands: Sequence[Strided], results: Sequence[Strided]) -> list[Any]:
+    """Return the arguments of a loop that runs a nested plan once."""
+    binds: list[Any] = []
+    for index, there in enumerate(operands):
+        binds += [_base(nested.planner, INPUT, index), there.place]
+    for index, there in enumerate(results):
+        binds += [_base(nested.planner, OUTPUT, index), there.place]
+    return [1, nested, len(binds) // 2, 0, 0, *binds]
+
+
+def _length(args: Sequence[Any]) -> int:
+    """The number of slots that arguments take."""
+    return sum(9 if isinstance(arg, Nested) else 1 for arg in args)
+
+
+def _step(
+    planner: Planner, name: str, args: list[Any], reads: Sequence[Strided], writes: Sequence[Strided], node: Node
+) -> None:
+    memories: tuple[tuple[Memory, ...], tuple[Memory, ...]] = (
+        tuple(there.memory for there in reads), tuple(there.memory for there in writes),
+    )  # fmt: skip
+    planner.append(Step(node.op.name, name, tuple(args), *memories, (node,)))
+
+
+TABLE = {"scan": plan_scan, "cond": plan_cond, "while_loop": plan_while}
