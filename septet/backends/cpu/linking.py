@@ -11,7 +11,7 @@ from septet.backends.cpu import jit, native
 from septet.backends.cpu.loops import Kernel, verify
 from septet.backends.cpu.lowering import lower
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Place, arena_of
-from septet.backends.cpu.planner import STATUS, Host, Nested, Planner
+from septet.backends.cpu.planner import STATUS, Function, Host, Nested, Planner
 from septet.base.config import config
 
 
@@ -85,6 +85,8 @@ class Linked:
             slots.append(0)
         elif arg is STATUS:
             slots.append(int(self.status.ctypes.data))
+        elif isinstance(arg, Function):
+            slots.append(found[arg.name])
         elif isinstance(arg, Nested):
             own = Linked(arg.planner, found, self.status)
             self.nested.append(own)
@@ -121,6 +123,7 @@ def link(planner: Planner, status: np.ndarray) -> Linked:
             kernels[step.code] = None
         elif isinstance(step.code, str):
             names[step.code] = None
+            names.update((arg.name, None) for arg in step.args if isinstance(arg, Function))
     modules = [native.module(name) for name in names]
     modules += [jit.Module("kernel", lower(kernel, "kernel")) for kernel in kernels]
     found: dict[Any, int] = dict(zip([*names, *kernels], jit.addresses(modules), strict=True))

@@ -373,6 +373,13 @@ class Planner:
         )  # fmt: skip
         self.append(step)
 
+    def tasks(
+        self, name: str, kernel: str, args: list[Any], reads: list[Strided], writes: list[Strided], node: Node
+    ) -> None:
+        """Add a native kernel that threads run in parallel: `args` begin with total, chunk and threads."""
+        memories = tuple(s.memory for s in reads), tuple(s.memory for s in writes)
+        self.append(Step(name, "parallel", (Function(kernel), *args), *memories, (node,)))
+
     def append(self, step: Step) -> None:
         """Add a step, and note for every piece of memory when it is first and last used."""
         number = len(self.steps)
@@ -381,6 +388,12 @@ class Planner:
             if memory.first < 0:
                 memory.first = number
             memory.last = number
+
+
+class Function(NamedTuple):
+    """The address of a native function, as an argument."""
+
+    name: str
 
 
 class Nested(NamedTuple):

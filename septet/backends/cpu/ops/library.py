@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from septet.backends.cpu.ops import control
+from septet.backends.cpu.ops import control, matmul
 from septet.backends.cpu.planner import Library
 from septet.graph.node import Node
 
@@ -16,6 +15,6 @@ def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
     return None if rule is None else rule(node, users)
 
 
-ORDERS: dict[str, Any] = {}
+ORDERS = {**matmul.ORDERS}
 
-LIBRARY = Library({**control.TABLE}, order)
+LIBRARY = Library({**control.TABLE, **matmul.TABLE}, order)

@@ -1,0 +1,181 @@
+"""Contractions: matrix products by OpenBLAS, cut into tasks of fixed sizes that threads take one by one.
+
+The dimension that is summed is never cut, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from septet.backends.cpu.memory import Strided, strides_of
+from septet.backends.cpu.planner import Planner
+from septet.graph.node import Node
+
+SIDE = 256
+"""Rows and columns of a task: enough that packing the operands is a small part of the work."""
+SMALL = 1 << 21  # multiplications and additions below which one thread does everything
+
+
+class Matrix(NamedTuple):
+    """A batch of matrices in memory.
+
+    Attributes
+    ----------
+    there : Strided
+    batch : tuple of int
+        Strides of the batch axes, in elements.
+    row, column : int
+        Strides, in elements.
+    """
+
+    there: Strided
+    batch: tuple[int, ...]
+    row: int
+    column: int
+
+
+def plan_dot(planner: Planner, node: Node) -> bool:
+    """Plan `dot_general` for float32 and float64."""
+    if node.dtype.name not in ("float32", "float64") or 0 in node.shape or any(0 in n.shape for n in node.inputs):
+        return False
+    (left_sum, right_sum), (left_batch, right_batch) = node.param("contracting"), node.param("batch")
+    a, b = (planner.look(source) for source in node.inputs)
+    left = [i for i in range(len(a.shape)) if i not in left_sum and i not in left_batch]
+    right = [i for i in range(len(b.shape)) if i not in right_sum and i not in right_batch]
+    n_batch = len(left_batch)
+    a = a.transposed([*left_batch, *left, *left_sum])
+    b = b.transposed([*right_batch, *right_sum, *right])
+    batch = a.shape[:n_batch]
+    m, k = _size(a.shape[n_batch : n_batch + len(left)]), _size(a.shape[n_batch + len(left) :])
+    n = _size(b.shape[n_batch + len(right_sum) :])
+    c = planner.allocate(node, planner.orders.get(node))
+    first = _matrix(a, n_batch, len(left)) or _matrix(planner.copied(a), n_batch, len(left))
+    second = _matrix(b, n_batch, len(right_sum)) or _matrix(planner.copied(b), n_batch, len(right_sum))
+    third = _matrix(c, n_batch, len(left))
+    target = c
+    if third is None:
+        target = planner.scratch(c.shape, c.dtype)
+        third = _matrix(target, n_batch, len(left))
+    assert first is not None and second is not None and third is not None
+    levels = _levels(batch, (first.batch, second.batch, third.batch))
+    if len(levels) > 2:
+        first, second = _matrix(planner.copied(a), n_batch, len(left)), _matrix(planner.copied(b), n_batch, len(right_sum))
+        target = planner.scratch(c.shape, c.dtype)
+        third = _matrix(target, n_batch, len(left))
+        assert first is not None and second is not None and third is not None
+        levels = _levels(batch, (first.batch, second.batch, third.batch))
+    _emit(planner, node, first, second, third, levels, m, n, k)
+    if target is not c:
+        planner.copied(target, c)
+    return True
+
+
+def _size(sizes: Sequence[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
+
+
+def _matrix(there: Strided, n_batch: int, n_rows: int) -> Matrix | None:
+    """Return a tensor as a batch of matrices, one of whose strides is 1; None where elements would have to move."""
+    rows = _merged(there.shape[n_batch : n_batch + n_rows], there.strides[n_batch : n_batch + n_rows])
+    columns = _merged(there.shape[n_batch + n_rows :], there.strides[n_batch + n_rows :])
+    if rows is None or columns is None:
+        return None
+    (m, row), (n, column) = rows, columns
+    if n == 1 and (column == 1 or row != 1):
+        column = 1
+    elif m == 1 and row != 1 and column != 1:
+        row = 1
+    batch = tuple(s if size != 1 else 0 for size, s in zip(there.shape[:n_batch], there.strides))
+    if column == 1 and (row >= n or m == 1):
+        return Matrix(there, batch, max(row, n) if m == 1 else row, 1)
+    if row == 1 and (column >= m or n == 1):
+        return Matrix(there, batch, 1, max(column, m) if n == 1 else column)
+    return None
+
+
+def _merged(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int] | None:
+    """Return size and stride of axes taken as one."""
+    total, step = 1, 0
+    for size, stride in zip(reversed(shape), reversed(strides)):
+        if size == 1:
+            continue
+        if total == 1:
+            step = stride
+        elif stride != step * total:
+            return None
+        total *= size
+    return total, step if total > 1 else 1
+
+
+def _levels(batch: Sequence[int], strides: Sequence[Sequence[int]]) -> list[tuple[int, tuple[int, ...]]]:
+    """Merge batch axes where all operands run on: rows of (size, strides)."""
+    levels: list[tuple[int, tuple[int, ...]]] = []
+    for axis, size in enumerate(batch):
+        if size == 1:
+            continue
+        own = tuple(s[axis] for s in strides)
+        if levels and all(before == now * size for before, now in zip(levels[-1][1], own)):
+            levels[-1] = (levels[-1][0] * size, own)
+        else:
+            levels.append((size, own))
+    return levels
+
+
+def _emit(
+    planner: Planner, node: Node, a: Matrix, b: Matrix, c: Matrix, levels: list[tuple[int, tuple[int, ...]]], m: int,
+    n: int, k: int,
+) -> None:  # fmt: skip
+    if c.column != 1:  # column by column: the product of the transposes
+        a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
+        levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
+        m, n = n, m
+    item = node.dtype.itemsize
+    while len(levels) < 2:
+        levels.insert(0, (1, (0, 0, 0)))
+    (outer, outer_strides), (inner, inner_strides) = levels
+    m_task, n_task = _task(m), _task(n)
+    n_m, n_n = -(-m // m_task), -(-n // n_task)
+    tasks = outer * inner * n_m * n_n
+    work = outer * inner * m * n * k
+    args: list[Any] = [tasks, 1, planner.threads if work > SMALL else 1]
+    args += [a.there.place, b.there.place, c.there.place, m, n, k]
+    args += [0 if a.column == 1 else 1, 0 if b.column == 1 else 1]
+    args += [a.row if a.column == 1 else a.column, b.row if b.column == 1 else b.column, c.row]
+    args += [m_task, n_task, n_m, n_n, inner]
+    for index in range(3):
+        args += [outer_strides[index] * item, inner_strides[index] * item]
+    args += [a.row * item, b.column * item, c.row * item, item]
+    name = "sgemm_task" if item == 4 else "dgemm_task"
+    planner.tasks(node.op.name, name, args, [a.there, b.there], [c.there], node)
+
+
+def _task(size: int) -> int:
+    """Cut a dimension into equal parts of about `SIDE`, whole vectors each."""
+    parts = max(1, round(size / SIDE))
+    return -(-(-(-size // parts)) // 16) * 16
+
+
+def order_of_dot(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
+    """Store a product in the order in which its one user looks at it, where BLAS can write that."""
+    if len(users) != 1 or users[0].op.name != "transpose" or node.dtype.name not in ("float32", "float64"):
+        return None
+    order = tuple(users[0].param("axes"))
+    n_batch = len(node.param("batch")[0])
+    n_left = node.inputs[0].ndim - n_batch - len(node.param("contracting")[0])
+    shape = node.shape
+    if None in shape:
+        return None
+    strides = strides_of(shape, order)  # type: ignore[arg-type]
+    rows = _merged(shape[n_batch : n_batch + n_left], strides[n_batch : n_batch + n_left])  # type: ignore[arg-type]
+    columns = _merged(shape[n_batch + n_left :], strides[n_batch + n_left :])  # type: ignore[arg-type]
+    if rows is None or columns is None or 1 not in (rows[1], columns[1]):
+        return None
+    return order
+
+
+TABLE = {"dot_general": plan_dot}
+ORDERS = {"dot_general": order_of_dot}
