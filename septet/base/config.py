@@ -274,6 +274,11 @@ class Config:
         variable="SEPTET_NUM_THREADS",
     )
     cache_dir = Folder("auto", "Where compiled code is kept; 'auto' is the folder for caches of the operating system.")
+    cache_size = Integer(
+        256,
+        "Megabytes that compiled code may take there; what was used least recently goes first. 0 keeps none.",
+        minimum=0,
+    )
     record_limit = Integer(
         20_000, "Recorded nodes that may be pending before they are evaluated by themselves.", minimum=1
     )

@@ -1,8 +1,9 @@
 """From IR text to addresses of functions: look up, or compile, then load.
 
 `addresses` is the whole interface. A function is known by its key: a hash of its text, of the processor, and of the
-versions of everything that shapes the code. Functions that this process has loaded are found in memory; all others are
-compiled, in several threads, and loaded together.
+versions of everything that shapes the code. Functions that this process has loaded are found in memory, those that an
+earlier process compiled are found on disk; all others are compiled, in several threads. What is new in memory is loaded
+together.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-from septet.backends.cpu import llvm
+from septet.backends.cpu import llvm, objects
 from septet.base.config import config
 from septet.base.errors import CompilerError
 from septet.base.threads import thread_count
@@ -34,12 +36,17 @@ class Module(NamedTuple):
     entry : str
         The name of the function in the text. Other modules may use the same name.
     text : str
-        LLVM IR: the function, the declarations of the intrinsics that it uses, and its attributes. Whatever else it
-        calls it must call by address. Further functions in the text are `internal` or `private`.
+        LLVM IR: the function, the declarations of what it calls, and its attributes. Further functions in the text are
+        `internal` or `private`. An address written into the text would be another one in the next process, and make the
+        code useless there: addresses come as arguments, or as imports.
+    imports : mapping of str to int
+        The addresses of the functions that the text declares, other than LLVM's intrinsics. One name means one address
+        for all modules of the process.
     """
 
     entry: str
     text: str
+    imports: Mapping[str, int] = MappingProxyType({})
 
 
 class _Function:
@@ -97,15 +104,23 @@ def addresses(modules: Sequence[Module]) -> list[int]:
 def key(module: Module) -> str:
     """Return the key of a function: equal keys mean equal machine code."""
     library = llvm.library()
-    parts = (module.entry, module.text, *library.host, library.version, str(LEVEL))
+    parts = (module.entry, module.text, *library.host, library.version, str(LEVEL), objects.MAGIC.decode())
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def _make(modules: dict[str, Module]) -> None:
     """Compile and load functions that this thread has claimed, and wake those who wait for them."""
     try:
-        codes = _compile([(symbol(name), module) for name, module in modules.items()])
-        found = llvm.link(codes, [symbol(name) for name in modules])
+        imports: dict[str, int] = {}
+        for module in modules.values():
+            _check(module)
+            imports.update(module.imports)
+        cache = objects.current()
+        codes = {name: cache.read(name) for name in modules}
+        missing = [name for name, code in codes.items() if code is None]
+        new = dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing])))
+        found = llvm.link([codes[name] or new[name] for name in modules], [symbol(name) for name in modules], imports)
+        cache.write(new)
     except BaseException as error:
         with _lock:
             for name in modules:
@@ -138,9 +153,8 @@ def _compile(jobs: Sequence[tuple[str, Module]]) -> list[bytes]:
                 place = next(places, None)
             if place is None:
                 return
-            target, (entry, text) = jobs[place]
+            target, (entry, text, _) = jobs[place]
             try:
-                _check(entry, text)
                 renamed = text.replace(f"@{entry}(", f"@{target}(")
                 codes[place] = llvm.compile_text(renamed, LEVEL, verify=verify)
             except BaseException as error:
@@ -157,13 +171,13 @@ def _compile(jobs: Sequence[tuple[str, Module]]) -> list[bytes]:
     return codes
 
 
-def _check(entry: str, text: str) -> None:
-    """Refuse a text without its entry, and one that calls functions by name: any of the process would be taken."""
-    if f"@{entry}(" not in text:
-        raise CompilerError(f"the module does not define its entry @{entry}")
-    stranger = STRANGER.search(text)
-    if stranger:
-        raise CompilerError(f"the module of @{entry} calls @{stranger[1]} by name; it must call it by its address")
+def _check(module: Module) -> None:
+    """Refuse a text without its entry, and one that calls what it does not import: any of that name would be taken."""
+    if f"@{module.entry}(" not in module.text:
+        raise CompilerError(f"the module does not define its entry @{module.entry}")
+    for name in STRANGER.findall(module.text):
+        if name not in module.imports:
+            raise CompilerError(f"the module of @{module.entry} calls @{name}, which is not among its imports")
 
 
 def _forget_others() -> None:

@@ -86,6 +86,18 @@ def test_other_functions_of_the_process_are_not_found_by_name() -> None:
         addresses([Module("f", text)])
 
 
+def test_imports_are_found_before_functions_of_the_process() -> None:
+    address = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
+    assert address
+    text = """declare i32 @abs(i32)
+define i64 @f(i64 %x) {
+  %y = call i32 @abs(i32 5)
+  %z = sext i32 %y to i64
+  ret i64 %z
+}"""
+    assert call(addresses([Module("f", text, {"abs": address})])[0], 0) == os.getpid()
+
+
 def test_functions_are_called_by_address() -> None:
     address = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
     text = f"""define i64 @f(i64 %x) {{
