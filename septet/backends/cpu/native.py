@@ -7,6 +7,7 @@ A plan is data, so a new shape costs no compiling. `run` is compiled once for al
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -432,6 +433,7 @@ def _openblas(function: str) -> int:
 
 
 def _gomp_parallel() -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     address = ctypes.cast(ctypes.CDLL("libgomp.so.1").GOMP_parallel, ctypes.c_void_p).value
     assert address is not None
     return address
