@@ -443,14 +443,14 @@ class _Fusion:
         for root in graph.roots:
             users.setdefault(self._base(root), set()).add(None)
         for group in self.groups:
-            if not group.is_fused or len(group.nodes) < 2:
+            if not group.is_fused:
                 continue
             for node in reversed(list(group.nodes)):
                 self._try_to_sink(node, group, users)
 
     def _try_to_sink(self, node: Node, group: Group, users: dict[Node, set[Group | None]]) -> None:
         own = users.get(node, set())
-        if len(own) != 1 or len(group.nodes) < 2:
+        if len(own) != 1:
             return
         (target,) = own
         if target is None or target is group or not target.is_fused or node in group.closed:

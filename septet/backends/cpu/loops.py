@@ -74,11 +74,22 @@ class Term(NamedTuple):
 
 
 class Store(NamedTuple):
-    """Writing a value to a buffer, or combining it with what is there."""
+    """Writing a value to a buffer, or combining it with what is there.
+
+    Attributes
+    ----------
+    buffer, value : int
+    how : str
+        Empty, "set" (at indices), or the kind of a reduction.
+    indices : tuple of int
+        Values that are added to the address, each along a dynamic stride: then everything happens in order, one point
+        after the other.
+    """
 
     buffer: int
     value: int
     how: str = ""
+    indices: tuple[int, ...] = ()
 
 
 class Kernel(NamedTuple):
@@ -232,7 +243,8 @@ def verify(kernel: Kernel) -> None:
         buffer = kernel.buffers[store.buffer]
         require(buffer.is_written and buffer.dtype == kernel.terms[store.value].dtype, f"store {store}")
         moved = {axis for axis, stride in enumerate(buffer.strides) if stride}
-        require(store.how in ("", *REDUCTIONS) and (store.how == "" or kernel.split == 1), f"store {store}")
+        require(store.how in ("", "set", *REDUCTIONS) and len(store.indices) == buffer.indices, f"store {store}")
+        require(store.how == "" or store.indices != () or kernel.split == 1, f"store {store}")
         require(store.how != "" or facts.axes[store.value] <= moved, f"store {store} of a value that varies along more axes")
 
 

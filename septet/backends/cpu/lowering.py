@@ -145,7 +145,7 @@ class _Lowering:
         if axis == kernel.split:
             begin, end = self._piece(axis)
             for store in kernel.stores:
-                if store.how:
+                if store.how and not store.indices:
                     self._clear(store, [a for a in range(2, kernel.axes) if kernel.buffers[store.buffer].strides[a]])
         self._prefetch()
 
@@ -210,7 +210,7 @@ class _Lowering:
                 for number, term in enumerate(kernel.terms)
                 if term.form == REDUCE and facts.stages[number] == stage + 1
             ]
-            stores = [s for s in kernel.stores if self._is_row_store(s) and facts.stages[s.value] == stage]
+            stores = [s for s in kernel.stores if self._is_row_store(s) and max(facts.stages[v] for v in _values_of([s])) == stage]
             if reductions or stores:
                 self._pass(stage, reductions, stores)
             self.done = stage + 1
@@ -219,6 +219,8 @@ class _Lowering:
                 self._store(store)
 
     def _is_row_store(self, store: Store) -> bool:
+        if store.indices:
+            return True
         strides = self.kernel.buffers[store.buffer].strides
         return any(strides[axis] for axis in self.facts.inner)
 
@@ -226,7 +228,7 @@ class _Lowering:
         """Write one pass over the inner axes."""
         kernel = self.kernel
         spills = [number for number, first in self.kept.items() if first == stage]
-        needed = [*[kernel.terms[r].args[0] for r in reductions], *[s.value for s in stores], *spills]
+        needed = [*[kernel.terms[r].args[0] for r in reductions], *_values_of(stores), *spills]
         self._prefetch(needed)
         totals = self._inner(kernel.outer, reductions, stores, spills, [self._neutral(r) for r in reductions])
         for number, total in zip(reductions, totals, strict=True):
@@ -241,7 +243,7 @@ class _Lowering:
         if axis == kernel.split:
             begin, end = self._piece(axis)
         is_last = axis == kernel.axes - 1
-        needed = [*[kernel.terms[r].args[0] for r in reductions], *[s.value for s in stores], *spills]
+        needed = [*[kernel.terms[r].args[0] for r in reductions], *_values_of(stores), *spills]
 
         def at(width: int) -> Callable[[Value, list[Value]], list[Value]]:
             def body(index: Value, held: list[Value]) -> list[Value]:
@@ -307,7 +309,7 @@ class _Lowering:
         """Write what is known already of the values that loops further in need."""
         kernel, facts = self.kernel, self.facts
         if needed is None:
-            needed = [store.value for store in kernel.stores]
+            needed = _values_of(kernel.stores)
             needed = [*needed, *[n for n, term in enumerate(kernel.terms) if term.form == REDUCE]]
         seen: set[int] = set()
         pending = list(needed)
@@ -411,11 +413,42 @@ class _Lowering:
     def _store(self, store: Store) -> None:
         """Write a value, or combine it with what is in memory."""
         value = self._value(store.value)
+        if store.indices:
+            self._put_at_indices(store, value)
+            return
         if store.how:
             there = self._load(store.buffer, [], self.width)
             dtype = self.kernel.buffers[store.buffer].dtype
             value = elements.combine(self.b, store.how, dtype, there, self._wide(value))
         self._put(store.buffer, value)
+
+    def _put_at_indices(self, store: Store, value: Value) -> None:
+        """Write at computed places, one lane after the other where they differ from lane to lane."""
+        b = self.b
+        description = self.kernel.buffers[store.buffer]
+        kind = element(description.dtype)
+        pointer = self.pointers[-1][store.buffer]
+        indices = [self._value(index) for index in store.indices]
+        strides = [self.args[self.arguments.index_strides[store.buffer, n]] for n in range(len(indices))]
+        is_vector = self.width > 1
+        if is_vector and all(i.lanes == 1 for i in indices) and description.strides[self.kernel.lane] == 1:
+            for index, stride in zip(indices, strides, strict=True):
+                pointer = b.offset(pointer, b.binary("mul", index, stride), kind)
+            self._merge(store, pointer, self._wide(value), self.width)
+            return
+        for lane in range(self.width):
+            place = pointer
+            for index, stride in zip(indices, strides, strict=True):
+                place = b.offset(place, b.binary("mul", b.extract(index, lane), stride), kind)
+            self._merge(store, self._beside(place, store.buffer, lane) if is_vector else place, b.extract(value, lane), 1)
+
+    def _merge(self, store: Store, place: Value, value: Value, width: int) -> None:
+        """Write a value over what is in memory, or combine the two."""
+        dtype = self.kernel.buffers[store.buffer].dtype
+        if store.how != "set":
+            there = self.b.load(place, element(dtype), width)
+            value = elements.combine(self.b, store.how, dtype, there, value)
+        self.b.store(value, place)
 
     def _put(self, buffer: int, value: Value) -> None:
         b = self.b
@@ -451,6 +484,11 @@ class _Lowering:
 
     def _pointer_here(self, address: Value) -> Value:
         return self.b.impure(f"inttoptr i64 {address.name} to ptr", "ptr", 1)
+
+
+def _values_of(stores: Sequence[Store]) -> list[int]:
+    """Return what stores need."""
+    return [term for store in stores for term in (store.value, *store.indices)]
 
 
 def _rows_to_keep(kernel: Kernel, facts: Facts) -> dict[int, int]:

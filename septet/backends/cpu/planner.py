@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.cpu import regions
-from septet.backends.cpu.loops import Kernel
+from septet.backends.cpu.loops import ELEMENTS, Kernel
 from septet.backends.cpu.memory import (
     ARENA,
     CONSTANT,
@@ -28,6 +28,7 @@ from septet.graph.node import CONSTANT as CONSTANT_LEAF
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM, Op
 from septet.graph.reference import compute
+from septet.graph.rewrite import fill_value
 from septet.optimize.fuse import Group, fuse, is_view
 
 GRAIN = 1 << 14
@@ -127,16 +128,16 @@ class Planner:
             elif isinstance(node.value, np.ndarray) and not node.inputs and node.op is CONSTANT_LEAF:
                 self._hold(node)
         self._set_goals()
-        users = graph.users()
+        self._users = graph.users()
         self.orders: dict[Node, tuple[int, ...]] = {}
-        groups = fuse(graph, regions.role, lambda node: self._order(node, users))
+        groups = fuse(graph, regions.role, self._order)
         self._needed = self._stored_nodes(groups)
         for group in self._updates_last(groups):
             self._take(group)
         self._reach_goals()
 
-    def _order(self, node: Node, users: dict[Node, list[Node]]) -> tuple[int, ...] | None:
-        order = self.library.order(node, users[node])
+    def _order(self, node: Node) -> tuple[int, ...] | None:
+        order = self.library.order(node, self._users[node])
         if order is not None:
             self.orders[node] = order
         return order
@@ -160,6 +161,10 @@ class Planner:
         self.places[node] = _natural(memory, node)
 
     def _hold(self, node: Node) -> None:
+        filled = fill_value(node)
+        if filled is not None and node.shape:  # a number, repeated by strides of 0
+            self.places[node] = self.constant(filled, node.dtype.name).broadcast(node.shape)  # type: ignore[arg-type]
+            return
         value = np.ascontiguousarray(node.value)
         memory = self._new(CONSTANT, node, value=value)
         self.places[node] = _natural(memory, node)
@@ -213,6 +218,26 @@ class Planner:
         if call is not None:
             self.emit(call, "copy")
         return there
+
+    def filled(self, there: Strided, value: Any) -> Strided:
+        """Write a number everywhere in a tensor."""
+        return self.copied(self.constant(value, there.dtype.name).broadcast(there.shape), there)
+
+    def can_copy(self, *nodes: Node) -> bool:
+        """Tell whether kernels can move the elements of some nodes, the first of which has elements."""
+        own = nodes[0]
+        return all(node.dtype.name in ELEMENTS for node in nodes) and 0 not in own.shape
+
+    def reuse(self, source: Node, node: Node) -> Strided | None:
+        """Let a node take over the memory of an input that nobody needs afterwards; None where that cannot be."""
+        place = self.places.get(source)
+        if place is None or place.memory.kind != ARENA or node in self._goals or self._users[source] != [node]:
+            return None
+        if not place.is_contiguous or place.memory.node is not source or source in self.graph.roots:
+            return None
+        self.places[node] = place
+        place.memory.node = node
+        return place
 
     def argument(self, number: int) -> Strided:
         """Return the place of an input."""

@@ -144,7 +144,7 @@ class Region:
         self.values: dict[Node, int] = {}
         self.limits: dict[int, int] = {}
         self.posts: dict[Node, tuple[int, str]] = {}  # closed reduction -> value that is reduced, kind
-        self.stores: list[tuple[int, int, str]] = []
+        self.stores: list[Store] = []
 
     # Terms.
 
@@ -250,7 +250,14 @@ class Region:
         for axis, size, stride in zip(axes, there.shape, there.strides, strict=True):
             if size != 1 and axis is not None:
                 strides[axis] = stride
-        self.stores.append((self.buffer(there, tuple(strides), True), value, how))
+        self.stores.append(Store(self.buffer(there, tuple(strides), True), value, how))
+
+    def put(
+        self, value: int, there: Strided, strides: tuple[int, ...], how: str, places: Sequence[tuple[int, int]]
+    ) -> None:
+        """Write a value at computed places: indices, with their strides."""
+        number = self.buffer(there, strides, True, tuple(stride for _, stride in places))
+        self.stores.append(Store(number, value, how, tuple(term for term, _ in places)))
 
     # The kernel.
 
@@ -266,7 +273,7 @@ class Region:
             The strides of written buffers from piece to piece.
         """
         group = self.group
-        has_reduce = any(term.form == REDUCE for term in self.terms)
+        has_reduce = any(term.form == REDUCE for term in self.terms) or any(s.indices for s in self.stores)
         inner = set(group.inner or ()) if has_reduce else set()
         outer_axes = [a for a in group.order if a not in inner]
         inner_axes = [a for a in group.order if a in inner]
@@ -315,7 +322,7 @@ class Region:
         is_short = bool(inner_axes) and merged_inner[-1][1] <= LONGEST_ROW
         kernel = Kernel(
             len(outer) + first, len(merged_inner), lane_is_inner, numbers[split[0]] if split else -1, is_short,
-            tuple(buffers), tuple(terms), tuple(Store(*row) for row in self.stores),
+            tuple(buffers), tuple(terms), tuple(self.stores),
         )  # fmt: skip
         limits = [self.limits[number] for number, term in enumerate(terms) if term.form == CHECK]
         places = [there for there, *_ in self.buffers]
@@ -516,7 +523,7 @@ def lower_group(
             region.store(value, row, kept, kind)
         else:
             region.store(region.reduce(kind, value), row, kept)
-        piece_strides[region.stores[-1][0]] = partial.strides[0]
+        piece_strides[region.stores[-1].buffer] = partial.strides[0]
     calls = [region.call(tuple(group.nodes), split, piece_strides)]
     for node, kind, partial in partials:
         calls.append(_combine(group, node, kind, partial, stored[node], constant))

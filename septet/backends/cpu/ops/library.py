@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from septet.backends.cpu.ops import control, matmul
+from septet.backends.cpu.ops import assembling, control, indexing, matmul
 from septet.backends.cpu.planner import Library
 from septet.graph.node import Node
 
@@ -17,4 +17,4 @@ def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
 
 ORDERS = {**matmul.ORDERS}
 
-LIBRARY = Library({**control.TABLE, **matmul.TABLE}, order)
+LIBRARY = Library({**assembling.TABLE, **control.TABLE, **indexing.TABLE, **matmul.TABLE}, order)

@@ -15,12 +15,16 @@ def _of(function: Callable[..., Value]) -> Rule:
 
 NAMES = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "tan", "asin",
-    "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "rsqrt", "logaddexp",
+    "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "logaddexp",
 )  # fmt: skip
+
+
+def _rsqrt(b: Builder, x: Value) -> Value:
+    return b.binary("fdiv", b.number(1.0, x.kind, x.lanes), b.intrinsic("sqrt", x))
 
 
 def _sqrt(b: Builder, x: Value) -> Value:
     return b.intrinsic("sqrt", x)
 
 
-TABLE = {"sqrt": _of(_sqrt), **{name: _of(getattr(vectormath, name)) for name in NAMES if hasattr(vectormath, name)}}
+TABLE = {"sqrt": _of(_sqrt), "rsqrt": _of(_rsqrt), **{name: _of(getattr(vectormath, name)) for name in NAMES if hasattr(vectormath, name)}}

@@ -1,0 +1,49 @@
+"""Putting values in at computed places."""
+
+from __future__ import annotations
+
+from septet.backends.cpu.planner import Planner
+from septet.backends.cpu.regions import Region
+from septet.graph.node import Node
+from septet.optimize.fuse import Group
+
+HOW = {"set": "set", "add": "add", "multiply": "multiply", "max": "max", "min": "min"}
+
+
+def plan_scatter(planner: Planner, node: Node) -> bool:
+    """Go through the indices one after the other, so that the last of equal ones wins; threads share the other axes."""
+    x, updates, *indices = node.inputs
+    axes = node.param("axes")
+    mode = HOW.get(node.param("mode"))
+    if mode is None or not planner.can_copy(node, x, updates, *indices):
+        return False
+    there_x, there_updates = planner.look(x), planner.look(updates)
+    there_indices = [planner.look(index) for index in indices]
+    rank = max(index.ndim for index in indices)
+    counted: list[int] = [1] * rank
+    for index in there_indices:
+        for axis, size in enumerate(index.shape):
+            place = rank - len(index.shape) + axis
+            counted[place] = max(counted[place], size)
+    others = [axis for axis in range(x.ndim) if axis not in axes]
+    points = (*counted, *[there_x.shape[axis] for axis in others])
+    there = planner.reuse(x, node) or planner.copied(there_x, planner.allocate(node))
+    big = [axis for axis, size in enumerate(points) if size != 1]
+    group = Group(-1, tuple(points[a] for a in big), tuple(range(len(big))), True)
+    group.inner = tuple(n for n, axis in enumerate(big) if axis < rank)
+    region = Region(group, planner.look, planner.constant)
+    wide = there_updates.broadcast(points)
+    value = region.load(wide, tuple(wide.strides[a] for a in big))
+    places = []
+    for axis, index in zip(axes, there_indices, strict=True):
+        own = index.broadcast(tuple(counted))
+        strides = tuple(own.strides[a] if a < rank else 0 for a in big)
+        checked = region.check(region.load(own, strides), there.shape[axis])
+        places.append((checked, there.strides[axis]))
+    strides = tuple(there.strides[others[a - rank]] if a >= rank else 0 for a in big)
+    region.put(value, there, strides, mode, places)
+    planner.emit(region.call((node,), None, {}), node.op.name)
+    return True
+
+
+TABLE = {"scatter": plan_scatter}
