@@ -157,6 +157,9 @@ fmod: Op = card(
 def _power(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if dtypes.is_integer(b.dtype) and b.dtype.kind == "i" and b.size and np.any(b < 0):
         raise ArgumentError("an integer cannot be raised to a negative integer power", hint="convert one to a float")
+    if dtypes.is_float(a.dtype) and np.any(b == 0.5):
+        # Where one 0.5 stands for all, NumPy takes roots, and those of -0.0 and minus infinity are not the powers.
+        a = np.where((b == 0.5) & ((a == 0) | (a == -np.inf)), np.abs(a), a)
     return np.power(a, b)
 
 

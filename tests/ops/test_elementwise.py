@@ -141,6 +141,19 @@ def test_negative_integer_power_is_an_error_with_the_whole_report():
     assert value(e.power(constant(np.array([2, 3])), constant(np.array([3, 0])))).tolist() == [8, 1]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_one_exponent_for_all_is_as_good_as_one_for_each(dtype):
+    bases = EDGES.astype(e.dtypes.as_dtype(dtype))
+    for exponent in bases:
+        with np.errstate(all="ignore"):
+            one = value(e.power(constant(bases), constant(np.array(exponent))))
+            each = value(e.power(constant(bases), constant(np.full_like(bases, exponent))))
+        np.testing.assert_array_equal(one.astype(float), each.astype(float), str(exponent))
+        np.testing.assert_array_equal(np.signbit(one), np.signbit(each), str(exponent))
+    half = value(e.power(constant(bases), as_node(0.5, bases.dtype)))
+    assert half[1] == 0 and not np.signbit(half[1]) and half[8] == np.inf  # of -0.0 and minus infinity: IEEE 754, pow
+
+
 def test_power_gradient_at_zero():
     for exponent, expected in ((0, 0.0), (1, 1.0), (2, 0.0), (3, 0.0), (0.5, np.inf)):
         (fixed,) = slope(lambda x, n=exponent: x**n, [0.0])

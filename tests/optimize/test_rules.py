@@ -228,7 +228,10 @@ TABLE: dict[str, tuple[list[Node], list[Node]]] = {
     "log_of_one_minus": ([ops.log(1 - X())], [ops.log(X() - 1)]),
     "exp_minus_one": ([ops.exp(X()) - 1], [1 - ops.exp(X()), ops.exp2(X()) - 1]),
     "exp_plus_minus_one": ([ops.exp(X()) + -1.0], [ops.exp(X()) + -2.0]),
-    "log1p_of_expm1": ([ops.log1p(ops.expm1(X()))], [ops.expm1(ops.log1p(X()))]),
+    "log1p_of_expm1": (
+        [ops.log1p(ops.expm1(X()))],
+        [ops.expm1(ops.log1p(X())), ops.log1p(-ops.expm1(X())), ops.log1p(ops.expm1(Z()))],
+    ),
     "root_of_square": (
         [ops.sqrt(ops.square(X())), of(X, lambda x: ops.sqrt(x * x))],
         [ops.square(ops.sqrt(X())), ops.sqrt(ops.square(Z())), ops.sqrt(X() * Y())],
