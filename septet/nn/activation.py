@@ -9,12 +9,10 @@ from septet.base.errors import ArgumentError
 from septet.base.text import did_you_mean
 from septet.graph.op import all_functions, get
 from septet.nn.module import Module
+from septet.ops.composite.activations import ACTIVATIONS
 from septet.tensor.tensor import Tensor
 
-NAMES = (
-    "relu", "leaky_relu", "relu6", "elu", "selu", "silu", "mish", "gelu", "hard_sigmoid", "softsign", "softmax",
-    "log_softmax", "sigmoid", "log_sigmoid", "tanh", "softplus",
-)  # fmt: skip
+NAMES = ACTIVATIONS
 """The functions that can be an activation."""
 
 
