@@ -117,7 +117,9 @@ class Peer(base.Peer):
                 mean.assign(0.9 * mean + 0.1 * batch_mean)
                 variance.assign(0.9 * variance + 0.1 * batch_variance)
                 mean, variance = batch_mean, batch_variance
-            return st.normalize(x, channels(mean), channels(variance), channels(p[name + ".g"]), channels(p[name + ".b"]))
+            return st.normalize(
+                x, channels(mean), channels(variance), channels(p[name + ".g"]), channels(p[name + ".b"])
+            )
 
         def network(x):
             x = st.relu(conv_norm(x, "stem", 1, 1))

@@ -366,7 +366,9 @@ class _Fusion:
         for index, source in enumerate(node.inputs):
             base = self._base(source)
             home = self.home.get(base)
-            if home is None or (home is group and index in role.joined and source in self.seen_as and base not in group.closed):
+            if home is None or (
+                home is group and index in role.joined and source in self.seen_as and base not in group.closed
+            ):
                 continue
             if home is group:
                 return True
@@ -475,7 +477,7 @@ class _Fusion:
                 places[a] if size != 1 else None  # type: ignore[index]
                 for a, size in zip(user_role.joined[index], node.shape, strict=True)
             )
-            if (axes is not None and found != axes):
+            if axes is not None and found != axes:
                 return
             axes = found
         if axes is None or {a for a in axes if a is not None} != set(range(len(target.domain))):

@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 FLOATS = ("half", "float", "double")
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "bfloat": 16, "float": 32, "double": 64, "ptr": 64}
+BITS = {
+    "i1": 1,
+    "i8": 8,
+    "i16": 16,
+    "i32": 32,
+    "i64": 64,
+    "half": 16,
+    "bfloat": 16,
+    "float": 32,
+    "double": 64,
+    "ptr": 64,
+}
 
 
 class Value(NamedTuple):
@@ -141,7 +152,9 @@ class Builder:
 
     def select(self, condition: Value, a: Value, b: Value) -> Value:
         """Write ``select``: a where the condition holds, else b. A scalar condition may choose between vectors."""
-        return self.pure(f"select {condition.type} {condition.name}, {a.type} {a.name}, {b.type} {b.name}", a.kind, a.lanes)
+        return self.pure(
+            f"select {condition.type} {condition.name}, {a.type} {a.name}, {b.type} {b.name}", a.kind, a.lanes
+        )
 
     def convert(self, op: str, a: Value, kind: str) -> Value:
         """Write a conversion: fpext, fptrunc, sitofp, uitofp, fptosi, fptoui, sext, zext, trunc, bitcast."""
@@ -196,7 +209,9 @@ class Builder:
     def load(self, pointer: Value, kind: str, lanes: int = 1) -> Value:
         """Load `lanes` neighbouring elements; a truth value is a byte in memory."""
         stored = Value("", "i8" if kind == "i1" else kind, lanes)
-        value = self.impure(f"load {stored.type}, ptr {pointer.name}, align {max(1, BITS[stored.kind] // 8)}", stored.kind, lanes)
+        value = self.impure(
+            f"load {stored.type}, ptr {pointer.name}, align {max(1, BITS[stored.kind] // 8)}", stored.kind, lanes
+        )
         return self.convert("trunc", value, "i1") if kind == "i1" else value
 
     def store(self, value: Value, pointer: Value) -> None:

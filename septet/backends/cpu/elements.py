@@ -28,9 +28,7 @@ def supports(name: str, operands: Sequence[str], result: str) -> bool:
     return rule.kinds is None or all(np.dtype(dtype).kind in rule.kinds for dtype in operands)
 
 
-def apply(
-    b: Builder, name: str, params: tuple[Any, ...], args: list[Value], operands: list[str], result: str
-) -> Value:
+def apply(b: Builder, name: str, params: tuple[Any, ...], args: list[Value], operands: list[str], result: str) -> Value:
     """Write an elementwise op."""
     return TABLE[name].write(Call(b, args, operands, result, params))
 

@@ -245,7 +245,9 @@ def verify(kernel: Kernel) -> None:
         moved = {axis for axis, stride in enumerate(buffer.strides) if stride}
         require(store.how in ("", "set", *REDUCTIONS) and len(store.indices) == buffer.indices, f"store {store}")
         require(store.how == "" or store.indices != () or kernel.split == 1, f"store {store}")
-        require(store.how != "" or facts.axes[store.value] <= moved, f"store {store} of a value that varies along more axes")
+        require(
+            store.how != "" or facts.axes[store.value] <= moved, f"store {store} of a value that varies along more axes"
+        )
 
 
 def element(dtype: DType | str) -> str:

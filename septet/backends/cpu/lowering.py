@@ -128,7 +128,9 @@ class _Lowering:
         b.begin(leave)
         stopped = b.impure(f"phi i64 [ {begin.name}, %{before} ], [ {following.name}, %{latch} ]", "i64", 1)
         out = [
-            b.impure(f"phi {start.type} [ {start.name}, %{before} ], [ {result.name}, %{latch} ]", start.kind, start.lanes)
+            b.impure(
+                f"phi {start.type} [ {start.name}, %{before} ], [ {result.name}, %{latch} ]", start.kind, start.lanes
+            )
             for start, result in zip(carried, results, strict=True)
         ]
         return stopped, out
@@ -210,7 +212,11 @@ class _Lowering:
                 for number, term in enumerate(kernel.terms)
                 if term.form == REDUCE and facts.stages[number] == stage + 1
             ]
-            stores = [s for s in kernel.stores if self._is_row_store(s) and max(facts.stages[v] for v in _values_of([s])) == stage]
+            stores = [
+                s
+                for s in kernel.stores
+                if self._is_row_store(s) and max(facts.stages[v] for v in _values_of([s])) == stage
+            ]
             if reductions or stores:
                 self._pass(stage, reductions, stores)
             self.done = stage + 1
@@ -256,7 +262,9 @@ class _Lowering:
                     results = []
                     for number, total in zip(reductions, held, strict=True):
                         value = self._wide(self._value(kernel.terms[number].args[0]))
-                        results.append(elements.combine(b, kernel.terms[number].data, kernel.terms[number].dtype, total, value))
+                        results.append(
+                            elements.combine(b, kernel.terms[number].data, kernel.terms[number].dtype, total, value)
+                        )
                     for store in stores:
                         self._store(store)
                     for number in spills:
@@ -440,7 +448,9 @@ class _Lowering:
             place = pointer
             for index, stride in zip(indices, strides, strict=True):
                 place = b.offset(place, b.binary("mul", b.extract(index, lane), stride), kind)
-            self._merge(store, self._beside(place, store.buffer, lane) if is_vector else place, b.extract(value, lane), 1)
+            self._merge(
+                store, self._beside(place, store.buffer, lane) if is_vector else place, b.extract(value, lane), 1
+            )
 
     def _merge(self, store: Store, place: Value, value: Value, width: int) -> None:
         """Write a value over what is in memory, or combine the two."""
@@ -500,7 +510,9 @@ def _rows_to_keep(kernel: Kernel, facts: Facts) -> dict[int, int]:
     first: dict[int, int] = {}
     kept: dict[int, int] = {}
     for stage in range(facts.passes):
-        pending = [term.args[0] for n, term in enumerate(kernel.terms) if term.form == REDUCE and facts.stages[n] == stage + 1]
+        pending = [
+            term.args[0] for n, term in enumerate(kernel.terms) if term.form == REDUCE and facts.stages[n] == stage + 1
+        ]
         pending += [s.value for s in kernel.stores if facts.stages[s.value] == stage and facts.is_inner(s.value)]
         seen: set[int] = set()
         while pending:

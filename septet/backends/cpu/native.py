@@ -11,6 +11,8 @@ import os
 from functools import lru_cache
 from typing import Any
 
+import scipy_openblas32
+
 from septet.backends.cpu import jit
 
 RUN = """
@@ -395,7 +397,9 @@ batch of a, b and c, bytes from row to row of a, column to column of b, row to r
 
 
 def _gemm(name: str, kind: str, function: str) -> str:
-    return GEMM.replace("NAME", name).replace("KIND", kind).replace("ONE", "1.0").replace("CBLAS", f"OPENBLAS_{function}")
+    return (
+        GEMM.replace("NAME", name).replace("KIND", kind).replace("ONE", "1.0").replace("CBLAS", f"OPENBLAS_{function}")
+    )
 
 
 def module(name: str) -> jit.Module:
@@ -419,8 +423,6 @@ TEXTS = {
 
 @lru_cache(maxsize=1)
 def _blas() -> ctypes.CDLL:
-    import scipy_openblas32
-
     library = ctypes.CDLL(f"{scipy_openblas32.get_lib_dir()}/{scipy_openblas32.get_library(True)}")
     library.scipy_openblas_set_num_threads(1)
     return library

@@ -17,7 +17,6 @@ from septet.backends.cpu.memory import (
     READ,
     WRITTEN,
     Memory,
-    Place,
     Strided,
     strides_of,
 )
@@ -25,8 +24,8 @@ from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT as CONSTANT_LEAF
-from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ITEM, Op
+from septet.graph.node import VARIABLE, Node
+from septet.graph.op import ITEM
 from septet.graph.reference import compute
 from septet.graph.rewrite import fill_value
 from septet.optimize.fuse import Group, fuse, is_view
@@ -144,7 +143,9 @@ class Planner:
 
     # Memory.
 
-    def _new(self, kind: str, node: Node | None, number: int = -1, size: int | None = None, value: Any = None) -> Memory:
+    def _new(
+        self, kind: str, node: Node | None, number: int = -1, size: int | None = None, value: Any = None
+    ) -> Memory:
         if size is None:
             assert node is not None
             size = (node.tensor_type.size or 0) * node.dtype.itemsize
@@ -174,7 +175,9 @@ class Planner:
         slot = (repr(value), dtype)
         if slot not in self._numbers:
             array = np.array(value).astype(dtype)
-            self._numbers[slot] = Strided(self._new(CONSTANT, None, size=array.nbytes, value=array), array.dtype, (), ())
+            self._numbers[slot] = Strided(
+                self._new(CONSTANT, None, size=array.nbytes, value=array), array.dtype, (), ()
+            )
         return self._numbers[slot]
 
     def scratch(self, shape: tuple[int, ...], dtype: Any) -> Strided:

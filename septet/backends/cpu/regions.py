@@ -8,8 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.cpu import elements
-from septet.backends.cpu.loops import CHECK, DYNAMIC, ELEMENTS, LOAD, NUMBER, OP, POSITION, REDUCE
-from septet.backends.cpu.loops import Buffer, Kernel, Store, Term
+from septet.backends.cpu.loops import (
+    CHECK,
+    DYNAMIC,
+    ELEMENTS,
+    LOAD,
+    NUMBER,
+    OP,
+    POSITION,
+    REDUCE,
+    Buffer,
+    Kernel,
+    Store,
+    Term,
+)
 from septet.backends.cpu.memory import Strided
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, Op
@@ -131,9 +143,7 @@ class Region:
         ``constant(value, dtype) -> Strided``: a place that holds a number.
     """
 
-    def __init__(
-        self, group: Group, look: Callable[[Node], Strided], constant: Callable[[Any, str], Strided]
-    ) -> None:
+    def __init__(self, group: Group, look: Callable[[Node], Strided], constant: Callable[[Any, str], Strided]) -> None:
         self.group = group
         self.look = look
         self.constant = constant
@@ -164,7 +174,7 @@ class Region:
 
     def number(self, value: Any, dtype: str) -> int:
         """Return a number: a literal where it is a common one, otherwise an argument, so that kernels are shared."""
-        is_common = value == value and abs(value) in (0, 1, 2, 0.5, float("inf")) or not dtype.startswith("float")
+        is_common = (value == value and abs(value) in (0, 1, 2, 0.5, float("inf"))) or not dtype.startswith("float")
         if is_common:
             return self.add(NUMBER, (), np.dtype(dtype).type(value).item(), dtype)
         return self.load(self.constant(value, dtype), (0,) * len(self.group.domain))

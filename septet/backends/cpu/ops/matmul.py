@@ -60,7 +60,10 @@ def plan_dot(planner: Planner, node: Node) -> bool:
     assert first is not None and second is not None and third is not None
     levels = _levels(batch, (first.batch, second.batch, third.batch))
     if len(levels) > 2:
-        first, second = _matrix(planner.copied(a), n_batch, len(left)), _matrix(planner.copied(b), n_batch, len(right_sum))
+        first, second = (
+            _matrix(planner.copied(a), n_batch, len(left)),
+            _matrix(planner.copied(b), n_batch, len(right_sum)),
+        )
         target = planner.scratch(c.shape, c.dtype)
         third = _matrix(target, n_batch, len(left))
         assert first is not None and second is not None and third is not None
@@ -156,7 +159,8 @@ def _emit(
 def _task(size: int) -> int:
     """Cut a dimension into equal parts of about `SIDE`, whole vectors each."""
     parts = max(1, round(size / SIDE))
-    return -(-(-(-size // parts)) // 16) * 16
+    share = -(-size // parts)
+    return -(-share // 16) * 16
 
 
 def order_of_dot(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:

@@ -89,7 +89,7 @@ def converted(call: Call, value: Value, dtype: str) -> Value:
 
 
 def _truncated(call: Call, value: Value, dtype: str) -> Value:
-    """From float to integer: by way of int64, which wraps small integers as NumPy does; what fits nowhere is its minimum."""
+    """From float to integer, by way of int64, which wraps small integers as NumPy does."""
     b = call.b
     limit = b.number(2.0**63, value.kind, value.lanes)
     fits = b.binary("and", b.compare("olt", value, limit), b.compare("oge", value, b.negate(limit)))

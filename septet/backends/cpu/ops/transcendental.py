@@ -27,4 +27,8 @@ def _sqrt(b: Builder, x: Value) -> Value:
     return b.intrinsic("sqrt", x)
 
 
-TABLE = {"sqrt": _of(_sqrt), "rsqrt": _of(_rsqrt), **{name: _of(getattr(vectormath, name)) for name in NAMES if hasattr(vectormath, name)}}
+TABLE = {
+    "sqrt": _of(_sqrt),
+    "rsqrt": _of(_rsqrt),
+    **{name: _of(getattr(vectormath, name)) for name in NAMES if hasattr(vectormath, name)},
+}
