@@ -1,3 +1,10 @@
 """Composites: functions made of primitives."""
 
-from septet.ops.composite import activations, class_losses, losses, normalization  # noqa: F401  (registration)
+from septet.ops.composite import (  # noqa: F401  (registration)
+    activations,
+    attention,
+    class_losses,
+    losses,
+    normalization,
+    recurrent,
+)

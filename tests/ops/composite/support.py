@@ -17,11 +17,15 @@ def draw(*shape: int, seed: int = 0, low: float = -2.0, high: float = 2.0) -> Ar
     return np.random.default_rng(seed).uniform(low, high, shape)
 
 
-def in_all_modes(call: Callable[..., Any], *arrays: Array) -> Array:
-    """The value of a function of tensors, the same in define-by-run, `st.compile` and `st.function`."""
+def in_all_modes(call: Callable[..., Any], *arrays: Array, is_known: bool = False) -> Array:
+    """The value of a function of tensors, the same in define-by-run, `st.compile` and `st.function` (of unknown sizes,
+    or of known ones)."""
     eager = call(*[st.asarray(a) for a in arrays])
     compiled = st.compile(call)(*arrays)
-    symbols = [st.symbol(f"x{n}", (None,) * np.ndim(a), np.asarray(a).dtype.name) for n, a in enumerate(arrays)]
+    symbols = [
+        st.symbol(f"x{n}", np.shape(a) if is_known else (None,) * np.ndim(a), np.asarray(a).dtype.name)
+        for n, a in enumerate(arrays)
+    ]
     symbolic = st.function(symbols, call(*symbols), allow_unused=True)(*arrays)
     for found in (compiled, symbolic):
         assert found.dtype == eager.dtype
