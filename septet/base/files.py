@@ -32,7 +32,8 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        When the folder does not exist or cannot be written to, or `path` is a folder.
+        When the folder does not exist or cannot be written to, the disk is full, or `path` is a folder; its `filename`
+        is `path`.
 
     Examples
     --------
@@ -44,7 +45,11 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     'hello'
     """
     target = Path(os.path.realpath(path))  # through a symbolic link, so that the link stays one
-    file = _create_neighbour(target)
+    try:
+        file = _create_neighbour(target)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
     try:
         with file:
             yield file
@@ -53,9 +58,11 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with contextlib.suppress(FileNotFoundError):
             os.chmod(file.name, target.stat().st_mode & 0o777)
         os.replace(file.name, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(file.name)
+        if isinstance(error, OSError) and error.errno and error.filename in (None, os.fspath(file.name)):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error  # a full disk names no file
         raise
 
 

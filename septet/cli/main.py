@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from septet.base.config import config
 from septet.base.errors import SeptetError
 from septet.base.threads import explain
 from septet.cli import recipes
-from septet.train.callbacks import JsonLines
+from septet.train.callbacks import Callback, JsonLines
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,8 +37,11 @@ def septet() -> None:
 @click.option(
     "--batch-size", type=click.IntRange(1), default=None, help="Images in a batch (digits: 32, fashion-mnist: 128)."
 )
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights and the order of the data.")
+@click.option("--learning-rate", type=click.FloatRange(0), default=1e-3, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True,
+    help="Of the first weights and the order of the data.",
+)  # fmt: skip
 @click.option("--data", "folder", type=click.Path(), default=None, help="Folder with the data set's files.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=None, help="Folder for the results.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="Train on this many images only.")
@@ -57,16 +61,43 @@ def train(
     st.random.seed(seed)
     model = recipes.network(dataset)
     click.echo(f"{dataset}: {len(data[0])} images to train on, {len(held_out[0])} held out; style {style}")
+    saved = SaveModel(out / "model.safetensors", data[0][:1], {"dataset": dataset, "classes": names})
     history = recipes.train(
         style, model, data, held_out, epochs=epochs, batch_size=batch_size, seed=seed, learning_rate=learning_rate,
-        callbacks=[JsonLines(out / "log.jsonl")],
+        callbacks=[saved, JsonLines(out / "log.jsonl")],
     )  # fmt: skip
-    result = model.evaluate(held_out)
-    metadata = {"dataset": dataset, "classes": names, "accuracy": result["accuracy"]}
-    st.io.save_model(model, out / "model.safetensors", data[0][:1], metadata)
+    saved.write(model)  # a second Ctrl-C comes between the end of an epoch and its callbacks
+    click.echo(f"saved {saved.path}")
+    if history and "val_loss" in history[-1]:
+        result = {"loss": history[-1]["val_loss"], "accuracy": history[-1]["val_accuracy"]}
+    else:  # stopped inside an epoch
+        result = model.evaluate(held_out)
+    saved.write(model, result["accuracy"])
     click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
-    click.echo(f"saved {out / 'model.safetensors'}")
     _draw(out, history, model, held_out, names, dataset)
+
+
+class SaveModel(Callback):
+    """Save the whole model after each epoch, so that whatever ends a training leaves a model to go on with.
+
+    Parameters
+    ----------
+    path : path
+    example : array, (1, C, H, W)
+    metadata : dict
+        The accuracy on held-out data, where it is known, is added.
+    """
+
+    def __init__(self, path: Path, example: Any, metadata: dict[str, Any]) -> None:
+        self.path, self._example, self._metadata = path, example, metadata
+
+    def on_epoch(self, model: nn.Module, row: dict[str, float]) -> None:
+        self.write(model, row.get("val_accuracy"))
+
+    def write(self, model: nn.Module, accuracy: float | None = None) -> None:
+        """Write the file, whole or not at all."""
+        known = {} if accuracy is None else {"accuracy": accuracy}
+        st.io.save_model(model, self.path, self._example, {**self._metadata, **known})
 
 
 def _draw(
@@ -118,13 +149,17 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command; errors of Septet are told without a traceback."""
+    """Run the command; errors of Septet and of the file system are told without a traceback."""
     try:
         septet()
     except SeptetError as error:
         click.echo(f"septet: {error}", err=True)
         if error.hint and error.hint not in str(error):
             click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        click.echo(f"septet: {error.strerror or error}{place}", err=True)
         sys.exit(1)
 
 

@@ -23,9 +23,14 @@ Array = np.ndarray
 
 LARGE = 20.0  # from this `a` on, the tail is integrated
 _DEPTH = 40.0  # exp(-40) = 4e-18: what lies beyond does not count
-_gauss_rule = functools.cache(np.polynomial.legendre.leggauss)
 _EULER = 0.5772156649015329
 _STEPS = 500  # no method needs more than 200
+
+
+@functools.cache
+def _gauss_rule(points: int) -> tuple[Array, Array]:
+    """Nodes and weights of Gauss's rule. NumPy loads its module of polynomials when it is first asked for."""
+    return np.polynomial.legendre.leggauss(points)
 
 
 @functools.cache

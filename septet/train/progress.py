@@ -69,7 +69,9 @@ class Progress:
 
 def values_text(values: dict[str, float]) -> str:
     """Return ``loss 0.1234  accuracy 0.9876``."""
-    return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+    return "  ".join(
+        f"{name} {value:.4f}" if abs(value) < 1e6 else f"{name} {value:.3e}" for name, value in values.items()
+    )
 
 
 class Quiet(Progress):

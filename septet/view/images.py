@@ -17,9 +17,9 @@ __all__ = ["LoadedImage", "load_image"]
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as everywhere in image files
 _NPY_MAGIC = b"\x93NUMPY"
 _FLAT = 0.02  # a picture whose values span less holds nothing to compare with its background
-_FIGURE_FROM = (
-    0.3  # a pixel that differs from the border by this share of the greatest difference belongs to the figure
-)
+# A pixel that differs from the border by this share of the greatest difference belongs to the figure.
+_FIGURE_FROM = 0.3
+_FINER = 4  # a figure is put in its place at up to this many times the size of the input
 
 
 class LoadedImage(NamedTuple):
@@ -60,7 +60,8 @@ def load_image(
     keep_aspect : bool
         Whether to fill the rest of the input with the colour of the border rather than to distort the figure.
     crop : bool
-        Whether to cut the border off first, so that the figure fills the input, as the 8 x 8 digits do.
+        Whether to cut the border off first, so that the figure fills the input, as the 8 x 8 digits do. The centre of
+        mass of the figure then comes to the middle, as far as it fits.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def load_image(
     background = numpy.median(_border(values), axis=0)  # () or (3,)
     if crop:
         values = _crop(values, background)
-    values = _fit(values, height, width, background) if keep_aspect else _resize(values, height, width)
+    values = _fit(values, height, width, background, crop) if keep_aspect else _resize(values, height, width)
     if is_inverted:
         values = 1 - values
     pixels = numpy.moveaxis(values, -1, 0) if values.ndim == 3 else values  # (C, H, W) or (H, W)
@@ -235,16 +236,40 @@ def _crop(values: numpy.ndarray, background: numpy.ndarray) -> numpy.ndarray:
     return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _fit(values: numpy.ndarray, height: int, width: int, background: numpy.ndarray) -> numpy.ndarray:
-    """Resize by the same factor both ways, as large as it fits, and put the background on both sides of it."""
+def _fit(values: numpy.ndarray, height: int, width: int, background: numpy.ndarray, by_mass: bool) -> numpy.ndarray:
+    """Resize by the same factor both ways, as large as it fits, and put the background around it.
+
+    The figure is put in its place before it shrinks to the last size, so that it can lie between two pixels: half a
+    pixel is much in an input of 8 x 8.
+    """
     factor = min(height / values.shape[0], width / values.shape[1])
-    inner_height = max(1, min(height, round(values.shape[0] * factor)))
-    inner_width = max(1, min(width, round(values.shape[1] * factor)))
-    above, left = (height - inner_height) // 2, (width - inner_width) // 2
-    page = numpy.empty((height, width, *values.shape[2:]), dtype=numpy.float32)
+    finer = min(max(1 / factor, 1.0), _FINER)
+    page_shape = (round(height * finer), round(width * finer))
+    inner_shape = tuple(
+        max(1, min(most, round(size * factor * finer))) for size, most in zip(values.shape[:2], page_shape, strict=True)
+    )
+    inner = _resize(values, *inner_shape)
+    centre = _centre(inner, background) if by_mass else (inner_shape[0] / 2, inner_shape[1] / 2)
+    above, left = (
+        max(0, min(int(outer / 2 - middle), outer - size))
+        for outer, middle, size in zip(page_shape, centre, inner_shape, strict=True)
+    )
+    page = numpy.empty((*page_shape, *values.shape[2:]), dtype=numpy.float32)
     page[...] = background
-    page[above : above + inner_height, left : left + inner_width] = _resize(values, inner_height, inner_width)
-    return page
+    page[above : above + inner_shape[0], left : left + inner_shape[1]] = inner
+    return _resize(page, height, width)
+
+
+def _centre(values: numpy.ndarray, background: numpy.ndarray) -> tuple[float, float]:
+    """Return the centre of mass of what differs from the background, in pixels from the upper left corner."""
+    mass = numpy.abs(values - background)
+    if values.ndim == 3:
+        mass = mass.sum(axis=2)
+    total = float(mass.sum())
+    if total == 0:
+        return values.shape[0] / 2, values.shape[1] / 2
+    row, column = (float(mass.sum(axis=1 - axis) @ (numpy.arange(mass.shape[axis]) + 0.5)) / total for axis in (0, 1))
+    return row, column
 
 
 def _resize(values: numpy.ndarray, height: int, width: int) -> numpy.ndarray:

@@ -67,3 +67,23 @@ def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         with open_atomic(tmp_path / "missing" / "file"):
             pass
+
+
+def test_a_failure_names_the_file_asked_for(tmp_path):
+    absent = tmp_path / "absent" / "file.bin"
+    with pytest.raises(FileNotFoundError) as caught, open_atomic(absent):
+        pass
+    assert caught.value.filename == str(absent)
+    path = tmp_path / "file.bin"
+    with pytest.raises(OSError) as caught, open_atomic(path):
+        raise OSError(28, "No space left on device")  # as a full disk says it
+    assert str(caught.value) == f"[Errno 28] No space left on device: {str(path)!r}"
+    with pytest.raises(FileNotFoundError) as caught, open_atomic(path):
+        os.stat(tmp_path / "another")
+    assert caught.value.filename == str(tmp_path / "another")
+    folder = tmp_path / "folder"
+    (folder / "inside").mkdir(parents=True)
+    with pytest.raises(OSError) as caught, open_atomic(folder):
+        pass
+    assert str(caught.value).endswith(f"{str(folder)!r}")
+    assert sorted(os.listdir(tmp_path)) == ["folder"]

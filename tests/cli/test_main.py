@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from septet.base.errors import MissingDataError
+from septet.base.files import open_atomic
 from septet.cli import recipes
 from septet.cli.main import main, septet
 from septet.data import load_digits
 from septet.data.sets import load_fashion_mnist
+from septet.io import load_model
+from septet.train.callbacks import JsonLines
+from septet.train.progress import Progress
 
 
 def run(*args: str) -> str:
@@ -62,11 +67,69 @@ def test_predict_refuses_a_foreign_file(
     """A short message instead of a traceback."""
     path = tmp_path / "picture.png"
     Image.new("L", (8, 8)).save(path)
-    monkeypatch.setattr("sys.argv", ["septet", "predict", str(path), str(path)])
+    assert "safetensors" in fail(monkeypatch, capsys, "predict", str(path), str(path))
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    """What a command that fails says on standard error."""
+    monkeypatch.setattr("sys.argv", ["septet", *args])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 1
-    assert "safetensors" in capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line with the path, no traceback."""
+    (tmp_path / "file").touch()
+    text = fail(monkeypatch, capsys, "train", "digits", "--out", str(tmp_path / "file" / "out"))
+    assert text.startswith("septet: ") and str(tmp_path / "file" / "out") in text and len(text.splitlines()) == 1
+
+
+def test_a_full_disk_leaves_the_model_of_the_epoch_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every epoch saves the model; a file that does not fit is told with its name."""
+    epochs: list[float] = []
+
+    def full(self: JsonLines, model: object, row: dict[str, float]) -> None:
+        epochs.append(row["epoch"])
+        if len(epochs) == 2:
+            with open_atomic(self.path):
+                raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(JsonLines, "on_epoch", full)
+    text = fail(monkeypatch, capsys, "train", "digits", "--limit", "40", "--epochs", "3", "--out", str(tmp_path))
+    assert text == f"septet: No space left on device: {tmp_path / 'log.jsonl'}\n"
+    assert epochs == [1, 2]
+    metadata = load_model(tmp_path / "model.safetensors")[1]
+    assert 0 <= metadata["accuracy"] <= 1 and metadata["input_shape"] == [1, 8, 8]
+
+
+def test_ctrl_c_at_any_time_leaves_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ends the training; one that comes while the model is evaluated loses nothing that was learned."""
+    steps = 0
+
+    def step(self: Progress, values: dict[str, float]) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 5:  # two batches in an epoch: inside the third
+            signal.raise_signal(signal.SIGINT)
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "step", step)
+    monkeypatch.setattr("septet.nn.Module.evaluate", interrupted)
+    command = ["train", "digits", "--limit", "60", "--epochs", "9", "--out", str(tmp_path)]
+    result = CliRunner().invoke(septet, command)
+    assert "stopped by hand after 2 whole epochs" in result.output
+    assert "saved" in result.output and result.exit_code == 1
+    metadata = load_model(tmp_path / "model.safetensors")[1]
+    assert metadata["dataset"] == "digits" and "accuracy" not in metadata
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3
 
 
 def test_three_styles_have_the_same_losses() -> None:

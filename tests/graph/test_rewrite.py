@@ -214,9 +214,9 @@ def test_a_deep_chain_needs_no_recursion_and_linear_time():
             node = ops.negative(node) if index % 3 else ops.sin(node)
         graph = Graph([x], [node])
         len(graph)
-        start = time.perf_counter()
+        start = time.process_time()  # not the clock on the wall: other processes use the cores too
         rewrite(graph, [rule])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(1000)
     small, large = min(seconds(4000) for _ in range(3)), min(seconds(64000) for _ in range(2))

@@ -36,6 +36,12 @@ def test_a_terminal_gets_a_bar_with_values_and_time(monkeypatch):
     assert text.endswith("epoch 1/2  loss 0.2500  accuracy 0.5000  1.50 s\ndone\n")
 
 
+def test_great_values_stay_short():
+    stream = io.StringIO()
+    Progress(1, 1, stream).end({"epoch": 1, "loss": 1.86e28, "val_loss": 123456.5, "seconds": 1.5})
+    assert stream.getvalue() == "epoch 1/1  loss 1.860e+28  val_loss 123456.5000  1.50 s\n"
+
+
 def test_quiet_shows_nothing(capsys):
     show(Quiet())
     assert capsys.readouterr().out == ""

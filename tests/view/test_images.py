@@ -147,6 +147,26 @@ def test_crop(tmp_path):
     assert "cropped" in cropped.note
 
 
+@pytest.mark.parametrize("size", [7, 20, 80])
+def test_a_cropped_figure_has_its_centre_of_mass_in_the_middle(tmp_path, size):
+    """A figure of odd width in an even input lies between two pixels."""
+    picture = numpy.full((12 * size, 12 * size), 255, numpy.uint8)
+    picture[2 * size : 10 * size, 3 * size : 8 * size] = 0  # 8 high, 5 wide, away from the middle
+    pixels = load_image(save(tmp_path, picture), (8, 8), crop=True).pixels
+    places = numpy.arange(8) + 0.5
+    assert abs(pixels.sum(axis=0) @ places / pixels.sum() - 4) < 0.15
+    assert abs(pixels.sum(axis=1) @ places / pixels.sum() - 4) < 0.05
+
+
+def test_a_cropped_figure_is_not_cut_to_bring_its_mass_to_the_middle(tmp_path):
+    picture = numpy.full((80, 80), 255, numpy.uint8)
+    picture[20:60, 20:24] = 0  # an L: most of its mass is at its left end
+    picture[56:60, 20:58] = 0
+    pixels = load_image(save(tmp_path, picture), (8, 8), crop=True).pixels
+    assert pixels[7].min() > 0.5 or pixels[7, :7].min() > 0.5
+    assert pixels[:, :2].max(axis=1).min() > 0.5
+
+
 def test_an_extreme_shape_costs_no_memory(tmp_path):
     picture = numpy.zeros((1, 60_000), numpy.uint8)
     picture[0, 100:200] = 255
