@@ -21,7 +21,8 @@ from mpmath import mp, mpf
 
 TARGET = Path(__file__).resolve().parent.parent / "septet/backends/cpu/vectormath/coefficients.py"
 DIGITS = 60
-LAWSON_STEPS = 24
+LAWSON_STEPS = 30  # for the first fit; each rounded coefficient then moves the weights only a little
+FURTHER_STEPS = 3
 
 Function = Callable[[mpf], mpf]
 
@@ -94,6 +95,8 @@ class Fitter:
         self.nodes = chebyshev_nodes(mpf(fit.low), mpf(fit.high), 6 * (fit.count + fit.denominator) + 12)
         self.values = [fit.function(x) for x in self.nodes]
         self.scales = [fit.weight(x) for x in self.nodes]
+        self.lawson = [mpf(1)] * len(self.nodes)
+        self.guess = [mpf(1)] * len(self.nodes)  # the denominator of the step before, at the nodes
 
     def errors(self, top: list[mpf], bottom: list[mpf]) -> list[mpf]:
         """Return the weighted errors at the nodes."""
@@ -107,12 +110,10 @@ class Fitter:
         fit = self.fit
         free_top = range(len(top), fit.count)
         free_bottom = range(len(bottom), fit.denominator + 1)
-        lawson = [mpf(1)] * len(self.nodes)
-        guess = [mpf(1)] * len(self.nodes)  # the denominator of the step before, at the nodes
         best: tuple[mpf, list[mpf], list[mpf]] | None = None
         for _ in range(steps):
             rows, targets, weights = [], [], []
-            for x, value, scale, w, q in zip(self.nodes, self.values, self.scales, lawson, guess):
+            for x, value, scale, w, q in zip(self.nodes, self.values, self.scales, self.lawson, self.guess):
                 rows.append([x**k for k in free_top] + [-value * x**k for k in free_bottom])
                 targets.append(value * horner(bottom, x) - horner(top, x))
                 weights.append(w * (scale / q) ** 2)
@@ -122,10 +123,10 @@ class Fitter:
             errors = self.errors(new_top, new_bottom)
             if best is None or max(errors) < best[0]:
                 best = (max(errors), new_top, new_bottom)
-            guess = [horner(new_bottom, x) for x in self.nodes]
-            lawson = [w * e for w, e in zip(lawson, errors)]
-            total = sum(lawson)
-            lawson = [w / total + mpf(10) ** -30 for w in lawson]
+            self.guess = [horner(new_bottom, x) for x in self.nodes]
+            products = [w * e for w, e in zip(self.lawson, errors)]
+            total = sum(products)
+            self.lawson = [w / total + mpf(10) ** -30 for w in products]
         assert best is not None
         return best[1], best[2]
 
@@ -134,8 +135,10 @@ class Fitter:
         fit = self.fit
         top = [mpf(c) for c in fit.fixed]
         bottom = [mpf(1)]
+        steps = LAWSON_STEPS
         while len(top) < fit.count or len(bottom) < fit.denominator + 1:
-            new_top, new_bottom = self.solve(top, bottom, LAWSON_STEPS)
+            new_top, new_bottom = self.solve(top, bottom, steps)
+            steps = FURTHER_STEPS
             if len(bottom) < fit.denominator + 1 and len(bottom) <= len(top):
                 bottom = bottom + [rounded(new_bottom[len(bottom)], fit.kind)]
             else:
@@ -185,6 +188,58 @@ def artanh_rest(z: mpf) -> mpf:
 SQRT2 = mp.sqrt(2)
 S_LARGEST = ((SQRT2 - 1) / (SQRT2 + 1)) * mpf("1.001")
 LOG_LOW, LOG_HIGH = float(1 / SQRT2 - 1) - 1e-4, float(SQRT2 - 1) + 1e-4
+
+# the error functions
+ERF_BORDER = 0.875  # as in error_function.py
+ERFCX_SCALE = 3.0
+
+
+def erf_rest(z: mpf) -> mpf:
+    """Return erf(x) / x - 1 at z = x**2."""
+    if z < mpf(10) ** -20:
+        return 2 / mp.sqrt(mp.pi) * (1 - z / 3) - 1
+    x = mp.sqrt(z)
+    return mp.erf(x) / x - 1
+
+
+def erfcx_over(u: mpf) -> mpf:
+    """Return erfc(x) e**(x**2) / t at u = 1 - 2 t, t = 3 / (x + 3)."""
+    t = (1 - u) / 2
+    x = ERFCX_SCALE * (1 - t) / t
+    return mp.erfc(x) * mp.exp(x**2) / t
+
+
+def erfcx_end(largest: float) -> mpf:
+    """Return u at the largest argument for which erfc is not 0."""
+    return 1 - 2 * ERFCX_SCALE / (mpf(largest) + ERFCX_SCALE)
+
+
+# trigonometry
+def over_variable(function: Function, first: int, start: list[mpf], power: int) -> Function:
+    """Return g(z) where function(x) = start[0] x**first + start[1] x**(first + 2) + ... + x**power g(x**2)."""
+
+    def rest(z: mpf) -> mpf:
+        x = mp.sqrt(z) if z > mpf(10) ** -12 else mpf(10) ** -6
+        with mp.workdps(3 * DIGITS):
+            x = +x
+            known = sum((c * x ** (first + 2 * k) for k, c in enumerate(start)), mpf(0))
+            return (function(x) - known) / x**power
+
+    return rest
+
+
+def relative_weight(function: Function, power: int) -> Function:
+    """Return the weight that makes an error of g(z), as above, relative to the function."""
+
+    def weight(z: mpf) -> mpf:
+        x = mp.sqrt(z) if z > mpf(10) ** -12 else mpf(10) ** -6
+        return abs(x**power / function(x))
+
+    return weight
+
+
+QUARTER = (mp.pi / 4 * mpf("1.01")) ** 2
+
 
 FITS = [
     Fit(
@@ -262,6 +317,131 @@ FITS = [
         0.0,
         S_LARGEST**2,
         7,
+    ),
+    Fit(
+        "ERF_FLOAT",
+        "p(z): erf(x) = x + x p(x**2), relative, |x| <= 0.875",
+        "float",
+        erf_rest,
+        lambda z: 1 / (1 + erf_rest(z)),
+        0.0,
+        ERF_BORDER**2 * 1.001,
+        6,
+    ),
+    Fit(
+        "ERF_LARGE_FLOAT",
+        "p(x): erf(x) = 1 - 2**-p(x), relative, 0.875 <= x <= 4",
+        "float",
+        lambda x: -mp.log(mp.erfc(x), 2),
+        lambda x: mp.erfc(x) * LN2 / mp.erf(x),
+        ERF_BORDER * 0.999,
+        4.0,
+        7,
+    ),
+    Fit(
+        "ERF_DOUBLE",
+        "p(z): erf(x) = x + x p(x**2), relative, |x| <= 0.875",
+        "double",
+        erf_rest,
+        lambda z: 1 / (1 + erf_rest(z)),
+        0.0,
+        ERF_BORDER**2 * 1.001,
+        12,
+    ),
+    *(
+        Fit(
+            f"ERFCX_{kind.upper()}",
+            "p(u): erfc(x) e**(x**2) = t p(1 - 2 t), t = 3 / (x + 3), relative, x >= 0",
+            kind,
+            erfcx_over,
+            lambda u: 1 / erfcx_over(u),
+            -1.0,
+            erfcx_end(largest),
+            count,
+        )
+        for kind, largest, count in (("float", 10.1, 11), ("double", 27.3, 25))
+    ),
+    *(
+        Fit(
+            f"SIN_{kind.upper()}",
+            "p(z): sin(r) = r + r**3 p(r**2), relative, |r| <= 1.01 pi / 4",
+            kind,
+            over_variable(mp.sin, 1, [mpf(1)], 3),
+            relative_weight(mp.sin, 3),
+            0.0,
+            QUARTER,
+            count,
+        )
+        for kind, count in (("float", 3), ("double", 6))
+    ),
+    *(
+        Fit(
+            f"COS_{kind.upper()}",
+            "p(z): cos(r) = 1 - r**2 / 2 + r**4 p(r**2), relative, |r| <= 1.01 pi / 4",
+            kind,
+            over_variable(mp.cos, 0, [mpf(1), -mpf(1) / 2], 4),
+            relative_weight(mp.cos, 4),
+            0.0,
+            QUARTER,
+            count,
+        )
+        for kind, count in (("float", 3), ("double", 6))
+    ),
+    *(
+        Fit(
+            f"ASIN_{kind.upper()}",
+            "p(z): asin(x) = x + x**3 p(x**2), relative, |x| <= 1/2",
+            kind,
+            over_variable(mp.asin, 1, [mpf(1)], 3),
+            relative_weight(mp.asin, 3),
+            0.0,
+            0.2501,
+            count,
+        )
+        for kind, count in (("float", 5), ("double", 12))
+    ),
+    *(
+        Fit(
+            f"ATAN_{kind.upper()}",
+            "p(z): atan(x) = x + x**3 p(x**2), relative, |x| <= 1",
+            kind,
+            over_variable(mp.atan, 1, [mpf(1)], 3),
+            relative_weight(mp.atan, 3),
+            0.0,
+            1.0,
+            count,
+        )
+        for kind, count in (("float", 9), ("double", 20))
+    ),
+    Fit(
+        "LOG2_POWER",
+        "q(f): log2(1 + f) = f q(f), relative, sqrt(1/2) <= 1 + f <= sqrt(2); for powers of floats",
+        "double",
+        near_zero(lambda f: mp.log1p(f) / f / LN2, lambda f: (1 - f / 2) / LN2),
+        lambda f: abs(f / mp.log1p(f)) * LN2 if f else mpf(1),
+        LOG_LOW,
+        LOG_HIGH,
+        14,
+    ),
+    Fit(
+        "EXP2_POWER",
+        "q(r): 2**r, relative, |r| <= 1/2; for powers of floats",
+        "double",
+        lambda r: mpf(2) ** r,
+        lambda r: mpf(2) ** -r,
+        -0.5,
+        0.5,
+        7,
+    ),
+    Fit(
+        "CBRT",
+        "q(a): a**(1/3), relative, 1 / sqrt(8) <= a <= sqrt(8): where the iteration starts",
+        "float",
+        mp.cbrt,
+        lambda a: 1 / mp.cbrt(a),
+        0.3535,
+        2.829,
+        5,
     ),
 ]
 

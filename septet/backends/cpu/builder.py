@@ -7,7 +7,7 @@ type. The builder knows nothing of loops over tensors or of ops; `lowering` and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 FLOATS = ("half", "float", "double")
@@ -195,6 +195,24 @@ class Builder:
             return a
         return self.pure(f"extractelement {a.type} {a.name}, i32 {lane}", a.kind, 1)
 
+    def gather_lanes(self, scalars: Sequence[Value]) -> Value:
+        """Return a vector of the given scalars; one scalar as it is."""
+        if len(scalars) == 1:
+            return scalars[0]
+        vector = Value("poison", scalars[0].kind, len(scalars))
+        for lane, scalar in enumerate(scalars):
+            text = f"insertelement {vector.type} {vector.name}, {scalar.type} {scalar.name}, i32 {lane}"
+            vector = self.pure(text, vector.kind, vector.lanes)
+        return vector
+
+    def any_lane(self, a: Value) -> Value:
+        """Return whether a truth value holds in any lane, as a scalar."""
+        if a.lanes == 1:
+            return a
+        name = f"llvm.vector.reduce.or.{_mangled(a)}"
+        self.declarations.add(f"declare i1 @{name}({a.type})")
+        return self.pure(f"call i1 @{name}({a.type} {a.name})", "i1", 1)
+
     def shuffle(self, a: Value, lanes: Sequence[int]) -> Value:
         """Return some lanes of a vector, in the given order."""
         mask = ", ".join(f"i32 {lane}" for lane in lanes)
@@ -229,6 +247,25 @@ class Builder:
     def branch(self, condition: Value, yes: str, no: str) -> None:
         """End the block with a branch on a scalar truth value."""
         self.line(f"br i1 {condition.name}, label %{yes}, label %{no}")
+
+    def detour(self, condition: Value, usual: Sequence[Value], write: Callable[[], Sequence[Value]]) -> list[Value]:
+        """Return values as they are, or, where a scalar condition holds, those that `write` writes in a block of its own.
+
+        The block of the builder is another one afterwards: a loop around this takes `block` at its end for its phis.
+        """
+        before, detour, after = self.block, self.label("detour"), self.label("after")
+        self.branch(condition, detour, after)
+        self.begin(detour)
+        self.push()
+        others = write()
+        self.pop()
+        end = self.block
+        self.jump(after)
+        self.begin(after)
+        return [
+            self.impure(f"phi {a.type} [ {a.name}, %{before} ], [ {b.name}, %{end} ]", a.kind, a.lanes)
+            for a, b in zip(usual, others, strict=True)
+        ]
 
     def text(self) -> str:
         """Return the finished function."""

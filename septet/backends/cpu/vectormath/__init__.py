@@ -8,7 +8,34 @@ The files: `steps` (arithmetic, literals, polynomials), then one per family. `co
 tools/fit_polynomials.py.
 """
 
+from septet.backends.cpu.vectormath.arcs import acos, asin, atan, atan2
+from septet.backends.cpu.vectormath.error_function import erf, erfc
 from septet.backends.cpu.vectormath.exponential import exp, exp2, expm1, sigmoid, tanh
+from septet.backends.cpu.vectormath.hyperbolic import acosh, asinh, atanh, cosh, sinh
 from septet.backends.cpu.vectormath.logarithm import log, log1p, softplus
+from septet.backends.cpu.vectormath.trigonometric import cos, sin, tan
 
-__all__ = ["exp", "exp2", "expm1", "log", "log1p", "sigmoid", "softplus", "tanh"]
+__all__ = [
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "softplus",
+    "tan",
+    "tanh",
+]

@@ -42,14 +42,16 @@ TANH_HIGHEST = {"float": 9.5, "double": 20.0}
 SIGMOID_HIGHEST = {"float": 18.0, "double": 38.0}
 
 COEFFICIENTS = {"float": coefficients.EXP_FLOAT, "double": coefficients.EXP_DOUBLE}
-COEFFICIENTS_TANH = {"float": coefficients.TANH_FLOAT, "double": coefficients.TANH_DOUBLE}
+COEFFICIENTS_UPWARDS = {"float": coefficients.TANH_FLOAT, "double": coefficients.TANH_DOUBLE}
 COEFFICIENTS_2 = {"float": coefficients.EXP2_FLOAT, "double": coefficients.EXP2_DOUBLE}
 
 
-def reduce_by_ln2(x: Term) -> tuple[Term, Term]:
-    """Return e**r - 1 and the bits of n, where x = n ln 2 + r."""
+def reduce_by_ln2(x: Term, low: Term | None = None) -> tuple[Term, Term]:
+    """Return e**r - 1 and the bits of n, where x (+ low, far smaller) = n ln 2 + r."""
     n, bits = nearest(x, LOG2_E)
     r = fma(n, -LN2_HIGH[x.kind], x)
+    if low is not None:
+        r = r + low
     r = fma(n, -LN2_LOW[x.kind], r)
     return fma(polynomial(r, COEFFICIENTS[x.kind]), r * r, r), bits
 
@@ -99,16 +101,19 @@ def expm1(x: Term) -> Term:
     return where(magnitude(x) < 2.0**-60, x, result)  # also for -0, and where half of x may not be a number
 
 
-def tanh_term(x: Term) -> Term:
-    """Return tanh(x) = expm1(2 |x|) / (expm1(2 |x|) + 2) with the sign of x.
+def reduce_upwards(x: Term) -> tuple[Term, Term]:
+    """Return e**r - 1 and the bits of n, where x = n ln 2 + r and r is not below 0 (but for rounding).
 
-    Here 2 |x| = n ln 2 + r with 0 <= r < ln 2: expm1 = 2**n (expm1(r) + 1) - 1 subtracts nothing of its own size.
+    With it, e**x - 1 = 2**n (e**r - 1) + 2**n - 1 subtracts nothing of its own size, for x >= 0.
     """
-    kind = x.kind
-    twice = at_most(magnitude(x) * 2.0, 2.0 * TANH_HIGHEST[kind])
-    n, bits = nearest(twice - HALF_LN2, LOG2_E)
-    r = fma(n, -LN2_LOW[kind], fma(n, -LN2_HIGH[kind], twice))
-    power = fma(polynomial(r, COEFFICIENTS_TANH[kind]), r * r, r)
+    n, bits = nearest(x - HALF_LN2, LOG2_E)
+    r = fma(n, -LN2_LOW[x.kind], fma(n, -LN2_HIGH[x.kind], x))
+    return fma(polynomial(r, COEFFICIENTS_UPWARDS[x.kind]), r * r, r), bits
+
+
+def tanh_term(x: Term) -> Term:
+    """Return tanh(x) = expm1(2 |x|) / (expm1(2 |x|) + 2) with the sign of x."""
+    power, bits = reduce_upwards(at_most(magnitude(x) * 2.0, 2.0 * TANH_HIGHEST[x.kind]))
     scale_ = power_of_two(bits)
     above = fma(power, scale_, scale_ - 1.0)
     return with_sign(above / (above + 2.0), x)

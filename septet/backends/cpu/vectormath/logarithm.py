@@ -100,10 +100,11 @@ def log(x: Term) -> Term:
     return log_term(x)
 
 
-def log1p_core(x: Term, *, largest: int | None = None) -> Term:
+def log1p_core(x: Term, *, largest: int | None = None, doubled: Term | None = None) -> Term:
     """Return log(1 + x) for finite x > -1, where |x| is not below 2**-100 (then the result is x) or `largest` is given.
 
-    `largest` is a bound on the exponent of 1 + x: with it, 2**-n is known to be a normal number.
+    `largest` is a bound on the exponent of 1 + x: with it, 2**-n is known to be a normal number. Where `doubled` holds,
+    the result is log(2 + 2 x).
     """
     u = x + 1.0
     lost = x - (u - 1.0)  # what rounding took from 1 + x: exact, or without weight where x > 2**FRACTION_BITS
@@ -113,6 +114,8 @@ def log1p_core(x: Term, *, largest: int | None = None) -> Term:
         f = fma(lost * 0.25, (x.like(4.0).bits() - high).real(), m - 1.0)
     else:
         f = fma(lost, (x.like(1.0).bits() - high).real(), m - 1.0)
+    if doubled is not None:
+        n = where(doubled, n + 1.0, n)
     return log_of_split(n, f)
 
 

@@ -151,6 +151,16 @@ def where(condition: Term, a: Term | float, b: Term | float) -> Term:
     return Term(condition.builder, condition.builder.select(condition.value, typed.like(a).value, typed.like(b).value))
 
 
+def rarely(condition: Term, usual: Sequence[Term], write: Callable[[], Sequence[Term]]) -> list[Term]:
+    """Replace terms by others where a condition holds. What `write` writes runs only when it holds in some lane."""
+    b = condition.builder
+
+    def merged() -> list[Value]:
+        return [where(condition, other, term).value for term, other in zip(usual, write(), strict=True)]
+
+    return [Term(b, v) for v in b.detour(b.any_lane(condition.value), [term.value for term in usual], merged)]
+
+
 def fma(a: Term, b: Term | float, c: Term | float) -> Term:
     """Return a * b + c, with one rounding where the machine has the instruction: for where either will do."""
     return a.call("fmuladd", b, c)
