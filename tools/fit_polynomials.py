@@ -12,6 +12,7 @@ Usage: python tools/fit_polynomials.py [NAME ...]      (with names: only these, 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -241,6 +242,77 @@ def relative_weight(function: Function, power: int) -> Function:
 QUARTER = (mp.pi / 4 * mpf("1.01")) ** 2
 
 
+
+# powers
+TWO_OVER_LN2 = 2 / LN2
+
+# the gamma function
+DIGAMMA_ROOT = mp.findroot(mp.digamma, mpf("1.46"))
+GAMMA_BORDER = 3.0  # as in gamma.py
+
+
+def gammaln_over(v: mpf) -> mpf:
+    """Return log gamma(2 + v) / (v (1 + v))."""
+    if abs(v) < mpf(10) ** -20 or abs(1 + v) < mpf(10) ** -20:
+        v = v + mpf(10) ** -20
+    with mp.workdps(2 * DIGITS):
+        return mp.loggamma(2 + v).real / (v * (1 + v))
+
+
+def gammaln_far_rest(z: mpf) -> mpf:
+    """Return x (log gamma(x) - (x - 1/2) log(x) + x - log(2 pi) / 2) at z = 1 / x**2."""
+    if z < mpf(10) ** -12:
+        return mpf(1) / 12 - z / 360 + z**2 / 1260
+    x = 1 / mp.sqrt(z)
+    with mp.workdps(2 * DIGITS):
+        return x * (mp.loggamma(x).real - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
+
+
+def digamma_over(v: mpf) -> mpf:
+    """Return digamma(2 + v) / (2 + v - root)."""
+    y = 2 + v
+    if abs(y - DIGAMMA_ROOT) < mpf(10) ** -20:
+        y = y + mpf(10) ** -20
+    with mp.workdps(2 * DIGITS):
+        return mp.digamma(y) / (y - DIGAMMA_ROOT)
+
+
+def digamma_far_rest(z: mpf) -> mpf:
+    """Return (log(x) - 1 / (2 x) - digamma(x)) x**2 at z = 1 / x**2."""
+    if z < mpf(10) ** -12:
+        return mpf(1) / 12 - z / 120 + z**2 / 252
+    x = 1 / mp.sqrt(z)
+    with mp.workdps(2 * DIGITS):
+        return (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) * x**2
+
+
+# the inverse error function
+ERFINV_BORDER = 0.75  # as in error_function.py
+
+
+def erfinv_over(z: mpf) -> mpf:
+    """Return erfinv(x) / x at z = x**2."""
+    if z < mpf(10) ** -20:
+        return mp.sqrt(mp.pi) / 2
+    x = mp.sqrt(z)
+    y = x * mp.sqrt(mp.pi) / 2
+    for _ in range(12):  # Newton's steps
+        y = y - (mp.erf(y) - x) / (2 / mp.sqrt(mp.pi) * mp.exp(-(y**2)))
+    return y / x
+
+
+def erfinv_tail(w: mpf) -> mpf:
+    """Return erfinv(x) at w = sqrt(-log(1 - x)): the y with log(erfc(y)) = -w**2."""
+    y = w
+    for _ in range(60):  # Newton's steps
+        value = mp.erfc(y)
+        step = (mp.log(value) + w**2) * value / (2 / mp.sqrt(mp.pi) * mp.exp(-(y**2)))
+        y = y + step
+        if abs(step) < mpf(10) ** (8 - DIGITS):
+            break
+    return y
+
+
 FITS = [
     Fit(
         "EXP_FLOAT",
@@ -443,6 +515,80 @@ FITS = [
         2.829,
         5,
     ),
+    Fit(
+        "LOG2_POWER_DOUBLE",
+        "q(z): log2((1 + s) / (1 - s)) = s (2 / ln(2) (1 + z / 3) + z**2 q(z)), z = s**2, relative; for powers",
+        "double",
+        over_variable(lambda s: 2 * mp.atanh(s) / LN2, 1, [TWO_OVER_LN2, TWO_OVER_LN2 / 3], 5),
+        relative_weight(lambda s: 2 * mp.atanh(s) / LN2, 5),
+        0.0,
+        S_LARGEST**2,
+        7,
+    ),
+    Fit(
+        "ERFINV",
+        "p(z) / q(z): erfinv(x) = x p(x**2) / q(x**2), relative, |x| <= 0.75",
+        "double",
+        erfinv_over,
+        lambda z: 1 / erfinv_over(z),
+        0.0,
+        ERFINV_BORDER**2 * 1.0001,
+        8,
+        denominator=7,
+    ),
+    Fit(
+        "ERFINV_TAIL",
+        "p(w) / q(w): erfinv(x), w = sqrt(-log(1 - x)), relative, 0.75 <= x",
+        "double",
+        erfinv_tail,
+        lambda w: 1 / erfinv_tail(w),
+        1.177,
+        6.07,
+        11,
+        denominator=9,
+    ),
+    Fit(
+        "GAMMALN",
+        "p(v) / q(v): log gamma(2 + v) = v (1 + v) p(v) / q(v), relative, -1 <= v <= 1",
+        "double",
+        gammaln_over,
+        lambda v: 1 / gammaln_over(v),
+        -1.0,
+        1.0,
+        8,
+        denominator=8,
+    ),
+    Fit(
+        "GAMMALN_FAR",
+        "p(z): log gamma(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + p(1 / x**2) / x, relative, x >= 3",
+        "double",
+        gammaln_far_rest,
+        lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z)).real,
+        0.0,
+        1 / mpf(9),
+        9,
+    ),
+    Fit(
+        "DIGAMMA",
+        "p(v) / q(v): digamma(2 + v) = (2 + v - root) p(v) / q(v), relative, -1 <= v <= 1",
+        "double",
+        digamma_over,
+        lambda v: 1 / digamma_over(v),
+        -1.0,
+        1.0,
+        8,
+        denominator=8,
+    ),
+    Fit(
+        "DIGAMMA_FAR",
+        "p(z): digamma(x) = log(x) - 1 / (2 x) - p(1 / x**2) / x**2, relative, x >= 3",
+        "double",
+        digamma_far_rest,
+        lambda z: z / abs(mp.digamma(1 / mp.sqrt(z))),
+        0.0,
+        1 / mpf(9),
+        10,
+    ),
 ]
 
 
@@ -472,7 +618,7 @@ HEADER = '''\
 def written() -> dict[str, str]:
     """Return what the file holds now, by the name of the fit."""
     pieces = TARGET.read_text().split("\n\n")[1:] if TARGET.exists() else []
-    return {piece.split(" = (")[0].splitlines()[-1]: piece.strip() for piece in pieces}
+    return {re.findall(r"^([A-Z]\w*) = ", piece, re.MULTILINE)[0]: piece.strip() for piece in pieces}
 
 
 def main(names: list[str]) -> int:
@@ -481,7 +627,7 @@ def main(names: list[str]) -> int:
     for fit in FITS:
         if not names or fit.name in names:
             pieces[fit.name] = render(fit)
-            print(pieces[fit.name].split(" = (")[0], flush=True)
+            print(fit.name, pieces[fit.name].splitlines()[1], flush=True)
             TARGET.write_text(HEADER + "\n" + "\n\n".join(pieces[f.name] for f in FITS if f.name in pieces) + "\n")
     return 0
 
