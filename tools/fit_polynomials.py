@@ -242,7 +242,6 @@ def relative_weight(function: Function, power: int) -> Function:
 QUARTER = (mp.pi / 4 * mpf("1.01")) ** 2
 
 
-
 # powers
 TWO_OVER_LN2 = 2 / LN2
 

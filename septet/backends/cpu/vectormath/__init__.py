@@ -12,7 +12,8 @@ from septet.backends.cpu.vectormath.arcs import acos, asin, atan, atan2
 from septet.backends.cpu.vectormath.error_function import erf, erfc
 from septet.backends.cpu.vectormath.exponential import exp, exp2, expm1, sigmoid, tanh
 from septet.backends.cpu.vectormath.hyperbolic import acosh, asinh, atanh, cosh, sinh
-from septet.backends.cpu.vectormath.logarithm import log, log1p, softplus
+from septet.backends.cpu.vectormath.logarithm import log, log1p, log2, log10, logaddexp, softplus
+from septet.backends.cpu.vectormath.power import cbrt, hypot, power, rsqrt
 from septet.backends.cpu.vectormath.trigonometric import cos, sin, tan
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "cbrt",
     "cos",
     "cosh",
     "erf",
@@ -30,8 +32,14 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
+    "hypot",
     "log",
+    "log10",
     "log1p",
+    "log2",
+    "logaddexp",
+    "power",
+    "rsqrt",
     "sigmoid",
     "sin",
     "sinh",

@@ -1,4 +1,4 @@
-"""Logarithms, and softplus.
+"""Logarithms, softplus and logaddexp.
 
 x = m 2**n, sqrt(1/2) <= m < sqrt(2); log(m) by a polynomial in m - 1 (float) or in s = (m - 1) / (m + 1) (double).
 """
@@ -14,6 +14,7 @@ from septet.backends.cpu.vectormath.steps import (
     NAN,
     Term,
     at_least,
+    exact_fma,
     fma,
     magnitude,
     polynomial,
@@ -23,7 +24,23 @@ from septet.backends.cpu.vectormath.steps import (
 
 SMALLEST_NORMAL = {"float": 2.0**-126, "double": 2.0**-1022}
 HALF_ROOT_BITS = {"float": 0x3F3504F3, "double": 0x3FE6A09E667F3BCD}  # the bits of sqrt(1/2)
-# Denormals are multiplied by 2**FRACTION_BITS first.
+LOG_IN_BASE = {"2": coefficients.LOG2_FLOAT, "10": coefficients.LOG10_FLOAT}
+# 1 / log(base) in two parts, each rounded to the format.
+INVERSE_LOG = {
+    "2": {
+        "float": (1.4426950216293335, 1.925963033500011e-08),
+        "double": (1.4426950408889634, 2.0355273740931033e-17),
+    },
+    "10": {
+        "float": (0.4342944920063019, -1.0103049952192578e-08),
+        "double": (0.4342944819032518, 1.098319650216765e-17),
+    },
+}
+# log10(2) in two parts, the first cut after 16 (float) or 32 bits (double), so that n times it is exact.
+LOG10_2 = {
+    "float": (0.30103302001953125, -3.024355464731343e-06),
+    "double": (0.3010299956658855, -1.9043128467164274e-12),
+}
 
 
 def split(x: Term, *, denormals: bool = True) -> tuple[Term, Term, Term]:
@@ -100,6 +117,44 @@ def log(x: Term) -> Term:
     return log_term(x)
 
 
+def log_in_base(x: Term, base: str) -> Term:
+    """Return the logarithm in base 2 or 10.
+
+    log(1 + f) / log(base) without a product that is rounded: f / log(base) is taken in two parts.
+    """
+    kind = x.kind
+    high, low = INVERSE_LOG[base][kind]
+    m, n, _ = split(x)
+    f = m - 1.0
+    if kind == "float":
+        rest = fma(polynomial(f, LOG_IN_BASE[base]), f * f, f * low)
+        if base == "2":
+            return settle(n + fma(f, high, rest), x)
+        exact, more = LOG10_2[kind]
+        return settle(fma(n, exact, fma(f, high, fma(n, more, rest))), x)
+    first, second = log_of_one_plus_parts(f)
+    product = first * high
+    rest = exact_fma(first, high, -product) + fma(first, low, second * high)
+    if base == "10":
+        exact, more = LOG10_2[kind]
+        rest = fma(n, more, rest)
+        n = n * exact  # without rounding
+    total = n + product
+    return settle(total + ((n - total) + product + rest), x)
+
+
+@vectorized
+def log2(x: Term) -> Term:
+    """Write the logarithm in base 2; exact for powers of 2."""
+    return log_in_base(x, "2")
+
+
+@vectorized
+def log10(x: Term) -> Term:
+    """Write the logarithm in base 10."""
+    return log_in_base(x, "10")
+
+
 def log1p_core(x: Term, *, largest: int | None = None, doubled: Term | None = None) -> Term:
     """Return log(1 + x) for finite x > -1, where |x| is not below 2**-100 (then the result is x) or `largest` is given.
 
@@ -130,3 +185,11 @@ def log1p(x: Term) -> Term:
 def softplus(x: Term) -> Term:
     """Write log(1 + e**x) as max(x, 0) + log(1 + e**-|x|): nothing overflows, small results keep all their places."""
     return at_least(x, 0.0) + log1p_core(exp_term(-magnitude(x)), largest=1)
+
+
+@vectorized
+def logaddexp(a: Term, b: Term) -> Term:
+    """Write log(e**a + e**b) as max(a, b) + log(1 + e**-|a - b|)."""
+    difference = where(a.equals(b), 0.0, a - b)  # equal infinities too
+    larger = where(a > b, a, b)
+    return larger + log1p_core(exp_term(-magnitude(difference)), largest=1)
