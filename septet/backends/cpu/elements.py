@@ -55,6 +55,8 @@ def combine(b: Builder, kind: str, dtype: str, a: Value, c: Value) -> Value:
     """Write one step of a reduction."""
     is_float = np.dtype(dtype).kind == "f"
     is_bool = np.dtype(dtype).kind == "b"
+    if is_bool and kind in ("add", "multiply"):
+        return b.binary({"add": "or", "multiply": "and"}[kind], a, c)
     if kind == "add":
         return b.binary("fadd" if is_float else "add", a, c)
     if kind == "multiply":

@@ -86,6 +86,15 @@ class Strided(NamedTuple):
         """Whether the elements lie one after the other in the order of the axes."""
         return all(n == 1 or s == own for n, s, own in zip(self.shape, self.strides, strides_of(self.shape)))
 
+    def as_bits(self) -> Strided:
+        """Return a view of the same bytes as integers, for what only moves elements."""
+        size = self.dtype.itemsize
+        if size <= 8:
+            return self._replace(dtype=np.dtype(f"int{8 * size}"))
+        half = size // 8
+        strides = (*[stride * half for stride in self.strides], 1)
+        return Strided(self.memory, np.dtype(np.int64), (*self.shape, half), strides, self.offset * half)
+
     def transposed(self, axes: Sequence[int]) -> Strided:
         """Return a view with the axes in another order."""
         return self._replace(shape=tuple(self.shape[a] for a in axes), strides=tuple(self.strides[a] for a in axes))

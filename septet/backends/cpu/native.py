@@ -13,7 +13,7 @@ from typing import Any
 
 import scipy_openblas32
 
-from septet.backends.cpu import jit
+from septet.backends.cpu import jit, onednn_tasks
 
 RUN = """
 define i64 @run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status) #0 {
@@ -404,6 +404,8 @@ def _gemm(name: str, kind: str, function: str) -> str:
 
 def module(name: str) -> jit.Module:
     """Return the text of a native function, the addresses that it needs filled in."""
+    if name == "onednn_task":
+        return onednn_tasks.module()
     text = TEXTS[name]
     if "GOMP_PARALLEL" in text:
         text = text.replace("GOMP_PARALLEL", str(_gomp_parallel()))

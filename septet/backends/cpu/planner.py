@@ -186,6 +186,10 @@ class Planner:
         size = int(np.prod(shape, dtype=np.int64)) * own.itemsize
         return Strided(self._new(ARENA, None, size=size), own, shape, strides_of(shape))
 
+    def scratch_in(self, shape: tuple[int, ...], dtype: Any, order: tuple[int, ...]) -> Strided:
+        """Return fresh memory of the arena for a tensor whose axes lie in a given order, from slow to fast."""
+        return self.scratch(shape, dtype)._replace(strides=strides_of(shape, order))
+
     def allocate(self, node: Node, order: tuple[int, ...] | None = None) -> Strided:
         """Return the place where a node's value goes: a result's or a variable's own, where it is one."""
         goal = self._goals.get(node)
@@ -217,7 +221,10 @@ class Planner:
         """Copy a tensor, into memory without gaps where no place is given."""
         if there is None:
             there = self.scratch(source.shape, source.dtype)
-        call = copy_call(source, there)
+        if source.dtype.name not in ELEMENTS:
+            call = copy_call(source.as_bits(), there.as_bits())
+        else:
+            call = copy_call(source, there)
         if call is not None:
             self.emit(call, "copy")
         return there
@@ -227,9 +234,8 @@ class Planner:
         return self.copied(self.constant(value, there.dtype.name).broadcast(there.shape), there)
 
     def can_copy(self, *nodes: Node) -> bool:
-        """Tell whether kernels can move the elements of some nodes, the first of which has elements."""
-        own = nodes[0]
-        return all(node.dtype.name in ELEMENTS for node in nodes) and 0 not in own.shape
+        """Tell whether kernels can move the elements of some nodes, and there are any."""
+        return all(node.dtype.name in ELEMENTS and 0 not in node.shape for node in nodes)
 
     def reuse(self, source: Node, node: Node) -> Strided | None:
         """Let a node take over the memory of an input that nobody needs afterwards; None where that cannot be."""

@@ -195,6 +195,8 @@ class Region:
 
     def reduce(self, kind: str, value: int) -> int:
         """Return a total along the inner axes."""
+        if not self.group.inner:  # every axis that is reduced has size 1
+            return value
         return self.add(REDUCE, (value,), kind, self.terms[value].dtype)
 
     def position(self, axis: int) -> int:

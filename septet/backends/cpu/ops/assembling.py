@@ -8,7 +8,7 @@ from septet.graph.node import Node
 
 def plan_concatenate(planner: Planner, node: Node) -> bool:
     """Copy each tensor into its part of the result."""
-    if not planner.can_copy(node, *node.inputs):
+    if not planner.can_copy(node):
         return False
     axis = node.param("axis")
     sources = [planner.look(source) for source in node.inputs]

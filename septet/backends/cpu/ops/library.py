@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from septet.backends.cpu.ops import assembling, control, indexing, matmul
+from septet.backends.cpu.ops import assembling, control, conv, indexing, matmul, pool
 from septet.backends.cpu.planner import Library
 from septet.graph.node import Node
 
@@ -15,6 +15,6 @@ def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
     return None if rule is None else rule(node, users)
 
 
-ORDERS = {**matmul.ORDERS}
+ORDERS = {**conv.ORDERS, **matmul.ORDERS, **pool.ORDERS}
 
-LIBRARY = Library({**assembling.TABLE, **control.TABLE, **indexing.TABLE, **matmul.TABLE}, order)
+LIBRARY = Library({**assembling.TABLE, **control.TABLE, **conv.TABLE, **indexing.TABLE, **matmul.TABLE, **pool.TABLE}, order)

@@ -1,0 +1,270 @@
+"""Pooling: windows are two axes of one loop, the place of the window and the place inside of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from septet.backends.cpu.loops import ELEMENTS, Store
+from septet.backends.cpu.memory import Strided
+from septet.backends.cpu.ops.conv import _channels_last
+from septet.backends.cpu.planner import Planner
+from septet.backends.cpu.regions import Region
+from septet.graph.node import Node
+from septet.optimize.fuse import Group
+
+
+class Windows:
+    """The windows of one pooling over a tensor in memory.
+
+    Attributes
+    ----------
+    x : Strided
+        Surrounded by its padding.
+    places : Strided
+        A view of x: leading axes, places of windows, places inside a window.
+    rank : int
+        How many axes windows slide along.
+    """
+
+    def __init__(self, node: Node, x: Strided, result: tuple[int, ...]) -> None:
+        window = node.param("window")
+        self.rank = len(window)
+        self.x = x
+        lead = len(x.shape) - self.rank
+        self.lead = lead
+        self.window = tuple(window)
+        steps = [s * k for s, k in zip(x.strides[lead:], node.param("stride"), strict=True)]
+        inside = [s * d for s, d in zip(x.strides[lead:], node.param("dilation"), strict=True)]
+        self.places = x._replace(
+            shape=(*x.shape[:lead], *result[lead:], *window), strides=(*x.strides[:lead], *steps, *inside)
+        )
+        self.is_disjoint = all(
+            d == 1 and s >= w
+            for d, s, w in zip(node.param("dilation"), node.param("stride"), node.param("window"), strict=True)
+        )
+
+    def group(self) -> tuple[Group, dict[int, int]]:
+        """Return the domain, windows as rows, and the axis of the domain for each axis of `places`."""
+        shape = self.places.shape
+        big = [axis for axis, size in enumerate(shape) if size != 1]
+        numbers = {axis: index for index, axis in enumerate(big)}
+        outer = sorted(
+            [a for a in big if a < self.lead + self.rank], key=lambda a: -abs(self.places.strides[a])
+        )  # fmt: skip
+        inner = [a for a in big if a >= self.lead + self.rank]
+        order = tuple(numbers[a] for a in (*inner, *outer))  # lanes along the outer axes
+        group = Group(-1, tuple(shape[a] for a in big), order, True)
+        group.inner = tuple(numbers[a] for a in inner)
+        return group, numbers
+
+    def strides(self, there: Strided, numbers: dict[int, int]) -> tuple[int, ...]:
+        """Return the strides along the domain of a tensor that has all axes of `places`, or only the first."""
+        found = [0] * len(numbers)
+        for axis, stride in enumerate(there.strides):
+            if axis in numbers:
+                found[numbers[axis]] = stride
+        return tuple(found)
+
+
+def _supports(node: Node) -> bool:
+    names = [node.dtype.name, *[source.dtype.name for source in node.inputs]]
+    shapes = (*node.shape, *[size for source in node.inputs for size in source.shape])
+    return all(name in ELEMENTS for name in names) and 0 not in shapes
+
+
+def _padded(planner: Planner, node: Node, x: Strided, fill: Any) -> Strided:
+    """Return a tensor with its padding around it."""
+    padding = node.param("padding")
+    if not any(low or high for low, high in padding):
+        return x
+    lead = len(x.shape) - len(padding)
+    spatial = zip(x.shape[lead:], padding, strict=True)
+    shape = (*x.shape[:lead], *[size + low + high for size, (low, high) in spatial])
+    order = sorted(range(len(shape)), key=lambda a: -abs(x.strides[a]))
+    wide = planner.scratch_in(shape, x.dtype, tuple(order))
+    planner.filled(wide, fill)
+    planner.copied(x, _inside(wide, node))
+    return wide
+
+
+def _inside(wide: Strided, node: Node) -> Strided:
+    """Return the part of a padded tensor without its padding."""
+    padding = node.param("padding")
+    cuts = [slice(None)] * (len(wide.shape) - len(padding))
+    cuts += [slice(low, size - high) for size, (low, high) in zip(wide.shape[len(cuts) :], padding, strict=True)]
+    return wide.sliced(cuts)
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
+
+
+def plan_max_pool(planner: Planner, node: Node) -> bool:
+    """Take the maximum along the places inside a window."""
+    if not _supports(node):
+        return False
+    x = planner.look(node.inputs[0])
+    return _reduce(planner, node, _padded(planner, node, x, _lowest(x.dtype)), "max")
+
+
+def plan_sum_pool(planner: Planner, node: Node) -> bool:
+    """Take the sum along the places inside a window."""
+    if not _supports(node):
+        return False
+    return _reduce(planner, node, _padded(planner, node, planner.look(node.inputs[0]), 0), "add")
+
+
+def _reduce(planner: Planner, node: Node, x: Strided, kind: str) -> bool:
+    y = planner.allocate(node, _order(node, x))
+    windows = Windows(node, x, y.shape)
+    group, numbers = windows.group()
+    region = Region(group, planner.look, planner.constant)
+    value = region.load(windows.places, windows.strides(windows.places, numbers))
+    if value is not None and region.terms[value].dtype != node.dtype.name:
+        value = region.op("cast", value, dtype=node.dtype.name)
+    total = region.reduce(kind, value)
+    region.store(total, y, tuple(numbers.get(a) for a in range(node.ndim)))
+    planner.emit(region.call((node,), None, {}), node.op.name)
+    return True
+
+
+def _order(node: Node, like: Strided) -> tuple[int, ...]:
+    """The axes of a result in the order of the axes of an input."""
+    return tuple(sorted(range(node.ndim), key=lambda a: (-abs(like.strides[a]), a)))
+
+
+def order_of_pool(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
+    """Images that are pooled in between convolutions keep their channels next to each other."""
+    source = node.inputs[0]
+    seen = 0
+    while seen < 8 and source.op.name not in ("conv", "conv_input") and source.inputs:
+        if source.ndim != node.ndim:
+            return None
+        same = [s for s in source.inputs if s.ndim == node.ndim and s.op.name != "constant"]
+        if not same:
+            return None
+        source = same[0]
+        seen += 1
+    is_image = source.op.name in ("conv", "conv_input") and source.dtype.name == "float32"
+    return _channels_last(node.ndim) if is_image else None
+
+
+def plan_max_gradient(planner: Planner, node: Node) -> bool:
+    """Find the first maximum of each window, then let the gradient into its place."""
+    g, x = node.inputs
+    if not _supports(node) or x.dtype.kind != "f":
+        return False
+    wide = _padded(planner, node, planner.look(x), -np.inf)
+    there_g = planner.look(g)
+    windows = Windows(node, wide, there_g.shape)
+    if windows.rank != len(node.param("padding")) or wide is not planner.look(x):
+        return False  # padding may hold the maximum of a window of -inf: the reference knows
+    y = planner.allocate(node, _order(node, wide))
+    target = _gradient_target(planner, node, windows, y)
+    group, numbers = windows.group()
+    region = Region(group, planner.look, planner.constant)
+    value = region.load(windows.places, windows.strides(windows.places, numbers))
+    top = region.reduce("max", value)
+    hit = region.op(
+        "logical_or", region.op("equal", value, top, dtype="bool"), region.op("isnan", value, dtype="bool"), dtype="bool"
+    )
+    place = _place(region, windows, numbers)
+    beyond = region.number(int(np.prod(windows.window)), "int64")
+    first = region.reduce("min", region.op("where", hit, place, beyond, dtype="int64"))
+    here = region.op("equal", place, first, dtype="bool")
+    gradient = region.load(there_g, windows.strides(there_g, numbers))
+    if windows.is_disjoint:
+        into = Windows(node, target, there_g.shape).places
+        share = region.op("where", here, gradient, region.number(0.0, g.dtype.name), dtype=g.dtype.name)
+        region.stores.append(_all(region, share, into, windows.strides(into, numbers)))
+        planner.emit(region.call((node,), None, {}), node.op.name)
+        return True
+    firsts = planner.scratch_in(there_g.shape, np.dtype(np.int64), _order(g, there_g))
+    region.store(first, firsts, tuple(numbers.get(a) for a in range(node.ndim)))
+    planner.emit(region.call((node,), None, {}), node.op.name)
+    into = Windows(node, target, there_g.shape).places
+    _spread(planner, node, windows, into, there_g, firsts)
+    return True
+
+
+def plan_sum_transpose(planner: Planner, node: Node) -> bool:
+    """Add each element of g everywhere in its window."""
+    if not _supports(node) or len(node.inputs) != 1:
+        return False
+    there_g = planner.look(node.inputs[0])
+    lead = node.ndim - len(node.param("window"))
+    spatial = zip(node.shape[lead:], node.param("padding"), strict=True)
+    shape: Any = (*node.shape[:lead], *[size + low + high for size, (low, high) in spatial])  # type: ignore[operator]
+    order = tuple(sorted(range(node.ndim), key=lambda a: (-abs(there_g.strides[a]), a)))
+    y = planner.allocate(node, order)
+    target = y if shape == y.shape else planner.scratch_in(shape, node.dtype, order)
+    planner.filled(target, 0)
+    windows = Windows(node, target, there_g.shape)
+    _spread(planner, node, windows, windows.places, there_g, None)
+    if target is not y:
+        planner.copied(_inside(target, node), y)
+    return True
+
+
+def _gradient_target(planner: Planner, node: Node, windows: Windows, y: Strided) -> Strided:
+    """Return where gradients go; filled with zeros, unless every place is written once."""
+    covered = all(
+        size == count * width
+        for size, count, width in zip(
+            y.shape[windows.lead :], windows.places.shape[windows.lead :], windows.window, strict=False
+        )
+    )
+    if not (windows.is_disjoint and covered):
+        planner.filled(y, 0)
+    return y
+
+
+def _spread(
+    planner: Planner, node: Node, windows: Windows, into: Strided, g: Strided, firsts: Strided | None
+) -> None:
+    """For each place inside a window, one pass: the same place of different windows never is the same element."""
+    rank, lead = windows.rank, windows.lead
+    for number, place in enumerate(itertools.product(*map(range, windows.window))):
+        own = into.sliced([slice(None)] * (lead + rank) + [slice(p, p + 1) for p in place])
+        own = own._replace(shape=own.shape[: lead + rank], strides=own.strides[: lead + rank])
+        big = [a for a, size in enumerate(own.shape) if size != 1]
+        order = sorted(big, key=lambda a: -abs(own.strides[a]))
+        group = Group(-1, tuple(own.shape[a] for a in big), tuple(big.index(a) for a in order), True)
+        region = Region(group, planner.look, planner.constant)
+        old = region.load(own, tuple(own.strides[a] for a in big))
+        share = region.load(g, tuple(g.strides[a] for a in big))
+        if firsts is not None:
+            first = region.load(firsts, tuple(firsts.strides[a] for a in big))
+            here = region.op("equal", first, region.number(number, "int64"), dtype="bool")
+            share = region.op("where", here, share, region.number(0.0, g.dtype.name), dtype=g.dtype.name)
+        new = region.op("add", old, share)
+        region.store(new, own, tuple(big.index(a) if a in big else None for a in range(lead + rank)))
+        planner.emit(region.call((node,), None, {}), node.op.name)
+
+
+def _place(region: Region, windows: Windows, numbers: dict[int, int]) -> int:
+    """The number of the place inside a window."""
+    found = region.number(0, "int64")
+    for axis, size in enumerate(windows.window):
+        number = numbers.get(windows.lead + windows.rank + axis)
+        found = region.op("multiply", found, region.number(size, "int64"))
+        if number is not None:
+            found = region.op("add", found, region.position(number))
+    return found
+
+
+def _all(region: Region, value: int, there: Strided, strides: tuple[int, ...]) -> Any:
+    return Store(region.buffer(there, strides, True), value)
+
+
+TABLE = {
+    "max_pool": plan_max_pool, "sum_pool": plan_sum_pool, "max_pool_gradient": plan_max_gradient,
+    "sum_pool_transpose": plan_sum_transpose,
+}  # fmt: skip
+ORDERS = {
+    "max_pool": order_of_pool, "sum_pool": order_of_pool, "max_pool_gradient": order_of_pool,
+}  # fmt: skip
