@@ -250,12 +250,12 @@ DIGAMMA_ROOT = mp.findroot(mp.digamma, mpf("1.46"))
 GAMMA_BORDER = 3.0  # as in gamma.py
 
 
-def gammaln_over(v: mpf) -> mpf:
-    """Return log gamma(2 + v) / (v (1 + v))."""
-    if abs(v) < mpf(10) ** -20 or abs(1 + v) < mpf(10) ** -20:
-        v = v + mpf(10) ** -20
+def gammaln_over(u: mpf) -> mpf:
+    """Return log gamma(1 + u) / (u (u - 1)). From 1 on, no coefficients cancel in the quotient."""
+    if abs(u) < mpf(10) ** -20 or abs(u - 1) < mpf(10) ** -20:
+        u = u + mpf(10) ** -20
     with mp.workdps(2 * DIGITS):
-        return mp.loggamma(2 + v).real / (v * (1 + v))
+        return mp.loggamma(1 + u).real / (u * (u - 1))
 
 
 def gammaln_far_rest(z: mpf) -> mpf:
@@ -267,9 +267,9 @@ def gammaln_far_rest(z: mpf) -> mpf:
         return x * (mp.loggamma(x).real - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
 
 
-def digamma_over(v: mpf) -> mpf:
-    """Return digamma(2 + v) / (2 + v - root)."""
-    y = 2 + v
+def digamma_over(u: mpf) -> mpf:
+    """Return digamma(1 + u) / (1 + u - root)."""
+    y = 1 + u
     if abs(y - DIGAMMA_ROOT) < mpf(10) ** -20:
         y = y + mpf(10) ** -20
     with mp.workdps(2 * DIGITS):
@@ -287,10 +287,12 @@ def digamma_far_rest(z: mpf) -> mpf:
 
 # the inverse error function
 ERFINV_BORDER = 0.75  # as in error_function.py
+ERFINV_SHIFT = 1.125
 
 
-def erfinv_over(z: mpf) -> mpf:
-    """Return erfinv(x) / x at z = x**2."""
+def erfinv_over(u: mpf) -> mpf:
+    """Return erfinv(x) / x at u = 0.5625 - x**2: in this variable all coefficients are positive, so that none cancel."""
+    z = mpf(ERFINV_BORDER) ** 2 - u
     if z < mpf(10) ** -20:
         return mp.sqrt(mp.pi) / 2
     x = mp.sqrt(z)
@@ -300,8 +302,9 @@ def erfinv_over(z: mpf) -> mpf:
     return y / x
 
 
-def erfinv_tail(w: mpf) -> mpf:
-    """Return erfinv(x) at w = sqrt(-log(1 - x)): the y with log(erfc(y)) = -w**2."""
+def erfinv_tail(t: mpf) -> mpf:
+    """Return erfinv(x) at t = sqrt(-log(1 - x)) - 1.125: the y with log(erfc(y)) = -(t + 1.125)**2."""
+    w = t + mpf(ERFINV_SHIFT)
     y = w
     for _ in range(60):  # Newton's steps
         value = mp.erfc(y)
@@ -526,34 +529,34 @@ FITS = [
     ),
     Fit(
         "ERFINV",
-        "p(z) / q(z): erfinv(x) = x p(x**2) / q(x**2), relative, |x| <= 0.75",
+        "p(u) / q(u): erfinv(x) = x p(u) / q(u), u = 0.5625 - x**2, relative, |x| <= 0.75",
         "double",
         erfinv_over,
-        lambda z: 1 / erfinv_over(z),
-        0.0,
-        ERFINV_BORDER**2 * 1.0001,
+        lambda u: 1 / erfinv_over(u),
+        -1e-9,
+        ERFINV_BORDER**2,
         8,
         denominator=7,
     ),
     Fit(
         "ERFINV_TAIL",
-        "p(w) / q(w): erfinv(x), w = sqrt(-log(1 - x)), relative, 0.75 <= x",
+        "p(t) / q(t): erfinv(x), t = sqrt(-log(1 - x)) - 1.125, relative, 0.75 <= x",
         "double",
         erfinv_tail,
-        lambda w: 1 / erfinv_tail(w),
-        1.177,
-        6.07,
+        lambda t: 1 / erfinv_tail(t),
+        1.177 - ERFINV_SHIFT,
+        6.07 - ERFINV_SHIFT,
         11,
         denominator=9,
     ),
     Fit(
         "GAMMALN",
-        "p(v) / q(v): log gamma(2 + v) = v (1 + v) p(v) / q(v), relative, -1 <= v <= 1",
+        "p(u) / q(u): log gamma(1 + u) = u (u - 1) p(u) / q(u), relative, 0 <= u <= 2",
         "double",
         gammaln_over,
-        lambda v: 1 / gammaln_over(v),
-        -1.0,
-        1.0,
+        lambda u: 1 / gammaln_over(u),
+        0.0,
+        2.0,
         8,
         denominator=8,
     ),
@@ -569,12 +572,12 @@ FITS = [
     ),
     Fit(
         "DIGAMMA",
-        "p(v) / q(v): digamma(2 + v) = (2 + v - root) p(v) / q(v), relative, -1 <= v <= 1",
+        "p(u) / q(u): digamma(1 + u) = (1 + u - root) p(u) / q(u), relative, 0 <= u <= 2",
         "double",
         digamma_over,
-        lambda v: 1 / digamma_over(v),
-        -1.0,
-        1.0,
+        lambda u: 1 / digamma_over(u),
+        0.0,
+        2.0,
         8,
         denominator=8,
     ),

@@ -31,6 +31,29 @@ def erfc(x: mpmath.mpf) -> mpmath.mpf:
     return mpmath.erfc(x) if abs(x) < 30 or x != x else mpmath.mpf(1 - mpmath.sign(x))  # mpmath gives up on huge ones
 
 
+def digamma(x: mpmath.mpf) -> mpmath.mpf:
+    if x == mpmath.floor(x) and x <= 0 or x == -mpmath.inf:
+        return mpmath.nan
+    return mpmath.digamma(x)
+
+
+def gammaln(x: mpmath.mpf) -> mpmath.mpf:
+    if x == mpmath.floor(x) and x <= 0 or mpmath.isinf(x):
+        return mpmath.inf
+    return mpmath.loggamma(x).real
+
+
+def erfinv(x: mpmath.mpf) -> mpmath.mpf:
+    """Newton's steps on log(erfc(y)): mpmath's own erfinv is slow next to 1."""
+    if not abs(x) < 1:
+        return mpmath.sign(x) * mpmath.inf if abs(x) == 1 else mpmath.nan
+    y = mpmath.mpf(float(special.erfinv(float(x))))
+    for _ in range(3):
+        slope = 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-(y**2))
+        y -= (mpmath.erf(y) - x if abs(x) < 0.5 else x / abs(x) * ((1 - abs(x)) - mpmath.erfc(abs(y)))) / slope
+    return y
+
+
 def by_mpmath(function: Callable[..., mpmath.mpf]) -> Callable[..., Array]:
     """Return a function of arrays that computes element by element in 40 digits."""
 
@@ -74,11 +97,30 @@ CASES = [
     Case("cbrt", np.cbrt, [(-1, 1), (-1e6, 1e6)], (0.6, 0.6)),
     Case("cos", np.cos, [(-4, 4), (-1e5, 1e5), (-1e8, 1e8)], (1.6, 0.9)),
     Case("cosh", np.cosh, [(-1, 1), (-90, 90), (-711, 711)], (1.8, 2.0)),
+    Case(
+        "digamma",
+        special.digamma,
+        [(0, 4), (0, 100), (-3, 0)],
+        (0.6, 4.0),
+        slow=lambda x: np.where(x == 0, special.digamma(x), by_mpmath(digamma)(x)),
+        absolute=8.0,
+    ),
     Case("erf", special.erf, [(-1, 1), (-4, 4), (-6, 6)], (1.2, 1.2), slow=by_mpmath(mpmath.erf)),
     Case("erfc", special.erfc, [(-1, 1), (-4, 10.1), (-6, 27.3)], (3.5, 3.5), slow=by_mpmath(erfc)),
+    Case(
+        "erfinv", lambda x: np.copysign(special.erfinv(x), x), [(-1, 1), (0.999, 1)], (0.6, 5.0), slow=by_mpmath(erfinv)
+    ),
     Case("exp", np.exp, [(-1, 1), (-104, 89), (-746, 710)], (1.1, 1.0)),
     Case("exp2", np.exp2, [(-1, 1), (-151, 129), (-1076, 1025)], (0.9, 0.9)),
     Case("expm1", np.expm1, [(-1, 1), (-20, 89), (-40, 710)], (1.6, 1.9)),
+    Case(
+        "gammaln",
+        lambda x: np.where(np.isinf(x), np.inf, special.gammaln(x)),
+        [(0, 4), (0, 100), (-3, 0)],
+        (0.6, 4.0),
+        slow=by_mpmath(gammaln),
+        absolute=4.0,
+    ),
     Case("hypot", np.hypot, [(-1, 1), (-1e6, 1e6)], (0.6, 1.1), arity=2),
     Case("log", np.log, [(0.5, 2), (0, 10)], (0.9, 0.9)),
     Case("log10", np.log10, [(0.5, 2), (0, 1000)], (1.0, 1.2)),

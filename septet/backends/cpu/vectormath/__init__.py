@@ -9,8 +9,9 @@ tools/fit_polynomials.py.
 """
 
 from septet.backends.cpu.vectormath.arcs import acos, asin, atan, atan2
-from septet.backends.cpu.vectormath.error_function import erf, erfc
+from septet.backends.cpu.vectormath.error_function import erf, erfc, erfinv
 from septet.backends.cpu.vectormath.exponential import exp, exp2, expm1, sigmoid, tanh
+from septet.backends.cpu.vectormath.gamma import digamma, gammaln
 from septet.backends.cpu.vectormath.hyperbolic import acosh, asinh, atanh, cosh, sinh
 from septet.backends.cpu.vectormath.logarithm import log, log1p, log2, log10, logaddexp, softplus
 from septet.backends.cpu.vectormath.power import cbrt, hypot, power, rsqrt
@@ -27,11 +28,14 @@ __all__ = [
     "cbrt",
     "cos",
     "cosh",
+    "digamma",
     "erf",
     "erfc",
+    "erfinv",
     "exp",
     "exp2",
     "expm1",
+    "gammaln",
     "hypot",
     "log",
     "log10",

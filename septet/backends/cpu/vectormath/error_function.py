@@ -1,14 +1,17 @@
-"""The error function and its complement."""
+"""The error function, its complement and its inverse."""
 
 from __future__ import annotations
 
 from septet.backends.cpu.vectormath import coefficients
 from septet.backends.cpu.vectormath.exponential import reduce_by_ln2, scale
+from septet.backends.cpu.vectormath.logarithm import log_term
 from septet.backends.cpu.vectormath.steps import (
+    INFINITY,
     Term,
     at_most,
     exact_fma,
     fma,
+    in_double,
     magnitude,
     nearest,
     polynomial,
@@ -21,6 +24,8 @@ from septet.backends.cpu.vectormath.steps import (
 BORDER = 0.875  # between the two ways of erf
 ERFC_HIGHEST = {"float": 10.1, "double": 27.3}  # erfc rounds to 0 from here on
 ERF_HIGHEST = 4.0  # in float, erf rounds to 1 from 3.92 on
+ERFINV_BORDER = 0.75
+ERFINV_SHIFT = 1.125
 ERFCX = {"float": coefficients.ERFCX_FLOAT, "double": coefficients.ERFCX_DOUBLE}
 NEAR_ZERO = {"float": coefficients.ERF_FLOAT, "double": coefficients.ERF_DOUBLE}
 
@@ -73,3 +78,16 @@ def erf(x: Term) -> Term:
     else:
         far = 1.0 - erfc_of_positive(a)
     return where(a > BORDER, with_sign(far, x), near)
+
+
+@vectorized
+@in_double
+def erfinv(x: Term) -> Term:
+    """Write the inverse of erf: quotients of polynomials of x**2 near 0, of sqrt(-log(1 - |x|)) beyond; float in double."""
+    a = magnitude(x)
+    is_tail = a > ERFINV_BORDER
+    u = ERFINV_BORDER**2 - a * a
+    t = (-log_term(1.0 - a)).call("sqrt") - ERFINV_SHIFT
+    above = where(is_tail, polynomial(t, coefficients.ERFINV_TAIL), a * polynomial(u, coefficients.ERFINV))
+    below = where(is_tail, polynomial(t, coefficients.ERFINV_TAIL_BELOW), polynomial(u, coefficients.ERFINV_BELOW))
+    return with_sign(where(a.equals(1.0), INFINITY, above / below), x)

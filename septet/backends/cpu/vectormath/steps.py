@@ -144,6 +144,17 @@ def vectorized(function: Function) -> Callable[..., Value]:
     return write
 
 
+def in_double(function: Function) -> Function:
+    """Let a function of terms compute in double for floats too: for those whose formulas lose places in float."""
+
+    @functools.wraps(function)
+    def compute(*terms: Term) -> Term:
+        kind = terms[0].kind
+        return function(*(term.convert("fpext", "double") for term in terms)).convert("fptrunc", kind)
+
+    return compute
+
+
 def where(condition: Term, a: Term | float, b: Term | float) -> Term:
     """Choose lane by lane: a where the condition holds, else b. One of both may be a number."""
     typed = a if isinstance(a, Term) else b
