@@ -286,7 +286,7 @@ class Config:
         "full", "Which optimizations graphs go through before they run: all, or none.", choices=("full", "none")
     )
     backend = Choice(
-        "reference", "What graphs run on: generated native code, or NumPy, op by op.", choices=("cpu", "reference")
+        "cpu", "What graphs run on: generated native code, or NumPy, op by op.", choices=("cpu", "reference")
     )
     check_nan = Flag(False, "Check every result for NaN and infinity, and name the op that made the first one.")
     verify = Flag(False, "Verify the graph after every pass that changes it.")
