@@ -7,6 +7,7 @@ their kind is higher.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
@@ -38,7 +39,7 @@ BOOL, INTEGER, FLOAT, COMPLEX = 0, 1, 2, 3
 KIND: dict[DType, int] = (
     {bool_: BOOL} | dict.fromkeys(INTEGERS, INTEGER) | dict.fromkeys(FLOATS, FLOAT) | dict.fromkeys(COMPLEXES, COMPLEX)
 )
-_SCALAR_KIND: dict[type, int] = {bool: BOOL, int: INTEGER, float: FLOAT, complex: COMPLEX}
+SCALARS: dict[type, int] = {bool: BOOL, int: INTEGER, float: FLOAT, complex: COMPLEX}
 
 
 def _significant_bits(dtype: DType) -> int:
@@ -91,8 +92,21 @@ def promote(*dtypes: DType) -> DType:
     return result
 
 
+class Reads:
+    """How often a default dtype was looked up: what is kept by way of one must not outlive the setting."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+reads_of_defaults = Reads()
+
+
 def default_of_kind(kind: int) -> DType:
     """Return the default dtype of a kind: bool, the settings' default integer and float, and its complex."""
+    reads_of_defaults.count += 1
     if kind == BOOL:
         return bool_
     if kind == INTEGER:
@@ -104,7 +118,7 @@ def default_of_kind(kind: int) -> DType:
 
 def scalar_dtype(value: bool | int | float | complex, dtype: DType | None = None) -> DType:
     """Return the dtype that a Python scalar takes beside a tensor of the given dtype, or alone."""
-    kind = _SCALAR_KIND[type(value)]
+    kind = SCALARS[type(value)]
     if dtype is None:
         return default_of_kind(kind)
     own = KIND[dtype]
@@ -115,9 +129,33 @@ def scalar_dtype(value: bool | int | float | complex, dtype: DType | None = None
     return default_of_kind(kind)
 
 
+def beside(numbers: Sequence[bool | int | float | complex], strong: Sequence[DType]) -> DType:
+    """Return the dtype that some Python numbers take, all the same, where they are combined with tensors.
+
+    Numbers are weak: the one of the highest kind decides, and only where no tensor is of that kind. It is the dtype of
+    the result then, so that beside int64, which makes 0.5 a float64, 0.1 is not rounded to float32 on the way.
+
+    Parameters
+    ----------
+    numbers : sequence of number
+        One or more.
+    strong : sequence of dtype
+        Those of the tensors; may be empty.
+    """
+    top = max(numbers, key=_kind_of_scalar)
+    if not strong:
+        return scalar_dtype(top)
+    common = promote(*strong)
+    return PROMOTION[common, scalar_dtype(top, common)]
+
+
+def _kind_of_scalar(number: object) -> int:
+    return SCALARS[type(number)]
+
+
 def is_scalar(value: object) -> bool:
     """Tell whether a value is a plain Python number, which is weak in promotion."""
-    return type(value) in _SCALAR_KIND
+    return type(value) in SCALARS
 
 
 def as_dtype(value: Any) -> DType:

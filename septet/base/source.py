@@ -14,21 +14,25 @@ from types import CodeType
 Source = tuple[CodeType, int]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_inside: dict[str, bool] = {}  # file name -> does it belong to the package
+
+
+class _Files(dict[str, bool]):
+    """For each file name of a code object, whether it belongs to the package; worked out when it is first asked for."""
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = os.path.abspath(name).startswith(_PACKAGE)
+        return found
+
+
+is_inside = _Files()
 
 
 def here(depth: int = 1) -> Source | None:
     """Return the source of the innermost frame outside the package, starting `depth` frames up."""
     frame = sys._getframe(depth)
-    inside = _inside
     while frame is not None:
         code = frame.f_code
-        name = code.co_filename
-        try:
-            is_inside = inside[name]
-        except KeyError:
-            is_inside = inside[name] = os.path.abspath(name).startswith(_PACKAGE)
-        if not is_inside:
+        if not is_inside[code.co_filename]:
             return code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None

@@ -15,7 +15,7 @@ from septet.base.errors import GraphError
 from septet.base.source import Source
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.graph import Graph
-from septet.graph.node import Node
+from septet.graph.node import Node, make_node, operation_key
 from septet.graph.op import ITEM, Op, item
 from septet.graph.types import NodeType
 
@@ -36,10 +36,9 @@ def assemble(
     layers: tuple[str, ...] = (),
 ) -> Node:  # fmt: skip
     """Return the node of an op whose parameters are canonical and whose type is known; nothing is checked."""
-    key = hash((hash((op.name, params, type)), tuple([node.key for node in inputs])))
-    node = Node(op, inputs, params, type, key, flags, None, source)
-    node.layers = layers
-    return node
+    keys = inputs[0].key if len(inputs) == 1 else tuple([node.key for node in inputs])  # as `record` makes them
+    key = hash((operation_key(op.name, params, type), keys))
+    return make_node(op, inputs, params, type, key, flags, None, source, layers)
 
 
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -121,15 +120,3 @@ def graph_has_effect(graph: Graph) -> bool:
         _effects.clear()
     _effects[id(graph)] = graph, found
     return found
-
-
-def exact(value: Any) -> Any:
-    """Return a hashable stand-in for a parameter: it tells 0.0 from -0.0 and 1 from 1.0 and True; NaNs are equal."""
-    kind = type(value)
-    if kind is tuple:
-        return tuple([exact(part) for part in value])
-    if kind in (float, complex, slice):
-        return kind, repr(value)
-    if kind in (bool, int):
-        return kind, value
-    return value

@@ -27,10 +27,11 @@ class Context(threading.local):
         The serial number of a node at which the pending graph is evaluated by itself.
     """
 
-    mask = ALL_FLAGS
-    layers: tuple[str, ...] = ()
-    trace: Any = None
-    limit = 0
+    def __init__(self) -> None:  # called in each thread: `__dict__` holds all of them, which the recorder reads at once
+        self.mask = ALL_FLAGS
+        self.layers: tuple[str, ...] = ()
+        self.trace: Any = None
+        self.limit = 0
 
 
 context = Context()

@@ -9,8 +9,9 @@ import numpy as np
 
 from septet.base.errors import GraphError
 from septet.graph.context import TRACKED
-from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
+from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, make_node
 from septet.graph.op import ITEM, Op, item, record
+from septet.graph.params import exact
 from septet.graph.types import NodeType
 
 
@@ -167,9 +168,8 @@ class Graph:
                 elif node.op is SYMBOL:
                     data = (id(node),)
                 tracked = node.flags & TRACKED  # `no_grad` inside is part of what the graph means
-                rows.append(
-                    (node.op.name, tuple(numbers[i] for i in node.inputs), node.params, node.type, tracked, data)
-                )
+                params = exact(node.params) if node.params else ()
+                rows.append((node.op.name, tuple(numbers[i] for i in node.inputs), params, node.type, tracked, data))
             rows.append(tuple(numbers[node] for node in self.roots))
             rows.append(tuple(id(v) for v, _ in self.updates))
             self._signature = tuple(rows)
@@ -200,7 +200,7 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     elif isinstance(node.op, Op):
         fresh = record(node.op, inputs, node.params)
     else:  # a snapshot of a variable whose value is still pending
-        fresh = Node(node.op, inputs, node.params, node.type, node.key, node.flags, node.value, node.source)
+        fresh = make_node(node.op, inputs, node.params, node.type, node.key, node.flags, node.value, node.source)
     fresh.source = node.source
     fresh.layers = node.layers
     if not node.flags & TRACKED and any(i.flags & TRACKED for i in node.inputs):

@@ -15,12 +15,13 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.source import Source, here
 from septet.graph.context import SYMBOLIC, TRACKED, context
+from septet.graph.params import exact
 from septet.graph.types import NodeType, TensorType, tensor_type
 
 if TYPE_CHECKING:
     from septet.graph.op import Op
 
-_serials = itertools.count(1).__next__
+next_serial = itertools.count(1).__next__
 
 
 class Node:
@@ -53,20 +54,19 @@ class Node:
         "__weakref__", "flags", "inputs", "key", "layers", "op", "params", "serial", "source", "type", "value",
     )  # fmt: skip
 
-    def __init__(
-        self, op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...], type: NodeType, key: int, flags: int,
-        value: Any, source: Source | None,
-    ) -> None:  # fmt: skip
-        self.op = op
-        self.inputs = inputs
-        self.params = params
-        self.type = type
-        self.key = key
-        self.flags = flags
-        self.value = value
-        self.source = source
-        self.layers = context.layers
-        self.serial = _serials()
+    # There is no __init__: Python takes a quarter of a microsecond to call one with this many arguments, which is a
+    # sixth of recording a node. `make_node` makes nodes.
+
+    op: Op
+    inputs: tuple[Node, ...]
+    params: tuple[Any, ...]
+    type: NodeType
+    key: int
+    flags: int
+    value: Any
+    source: Source | None
+    layers: tuple[str, ...]
+    serial: int
 
     # The operators (+, @, [] ...) are set by the cards, see `op.card`; what follows tells type checkers about them.
     if TYPE_CHECKING:
@@ -113,17 +113,17 @@ class Node:
     @property
     def dtype(self) -> DType:
         """The dtype of a node with one result."""
-        return self.tensor_type.dtype
+        return self.type.dtype  # type: ignore[union-attr]  # read so often that `tensor_type` would cost too much
 
     @property
     def shape(self) -> tuple[int | None, ...]:
         """The shape of a node with one result; None where a size is not known."""
-        return self.tensor_type.shape
+        return self.type.shape  # type: ignore[union-attr]
 
     @property
     def ndim(self) -> int:
         """The rank of a node with one result."""
-        return self.tensor_type.ndim
+        return self.type.ndim  # type: ignore[union-attr]
 
     @property
     def tensor_type(self) -> TensorType:
@@ -172,6 +172,30 @@ class Node:
         return f"<{self.op.name}#{self.serial} {self.type!r}{known}>"
 
 
+def make_node(
+    op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...], type: NodeType, key: int, flags: int, value: Any,
+    source: Source | None, layers: tuple[str, ...] | None = None,
+) -> Node:  # fmt: skip
+    """Return a new node; its attributes are those of `Node`. Without `layers` it belongs to the layer under way."""
+    node = Node()
+    node.op = op
+    node.inputs = inputs
+    node.params = params
+    node.type = type
+    node.key = key
+    node.flags = flags
+    node.value = value
+    node.source = source
+    node.layers = context.layers if layers is None else layers
+    node.serial = next_serial()
+    return node
+
+
+def operation_key(name: str, params: tuple[Any, ...], type: NodeType) -> int:
+    """Return the part of a structural key that the inputs have no share in."""
+    return hash((name, exact(params), type))
+
+
 class Leaf:
     """The op of a node that is not computed: constant, symbol or variable."""
 
@@ -197,15 +221,16 @@ pending, the value of the one input."""
 def constant(value: np.ndarray, *, source: Source | None = None) -> Node:
     """Return a leaf that holds an array; the caller gives the array away and must not write to it again."""
     type_ = tensor_type(value.dtype, value.shape)
-    return Node(CONSTANT, (), (), type_, hash(("constant", type_)), 0, value, source)
+    return make_node(CONSTANT, (), (), type_, hash(("constant", type_)), 0, value, source)
 
 
 _scalars: dict[tuple[Any, ...], Node] = {}
+_weak: dict[tuple[Any, ...], Node] = {}
 
 
 def scalar(value: bool | int | float | complex, dtype: DType) -> Node:
     """Return the constant of a Python number in a given dtype; its value is part of its key."""
-    slot = (value, type(value), dtype) if value else (repr(value), type(value), dtype)  # tells 0.0 from -0.0
+    slot = _scalar_slot(value, dtype)
     node = _scalars.get(slot)
     if node is None:
         kind = dtypes.KIND[dtype]
@@ -216,14 +241,34 @@ def scalar(value: bool | int | float | complex, dtype: DType) -> Node:
         array = np.array(value).astype(dtype)
         array.flags.writeable = False
         type_ = tensor_type(dtype, ())
-        node = Node(CONSTANT, (), (), type_, hash(("scalar", slot)), 0, array, None)
+        node = make_node(CONSTANT, (), (), type_, hash(("scalar", slot)), 0, array, None)
         if len(_scalars) >= 4096:
             _scalars.clear()
         _scalars[slot] = node
     return node
 
 
+def _scalar_slot(value: Any, dtype: DType) -> tuple[Any, ...]:
+    """Return what tells numbers of one dtype apart: 0.0 is not -0.0, and the type decides what a number may become."""
+    kind = type(value)
+    return (value, kind, dtype) if value or kind is int else (repr(value), kind, dtype)
+
+
+def weak(value: bool | int | float | complex, dtype: DType) -> Node:
+    """Return the constant of a Python number that is combined with a tensor of some dtype (see `dtypes.beside`)."""
+    kind = type(value)
+    try:
+        return _weak[(value, kind, dtype) if value or kind is int else (repr(value), kind, dtype)]
+    except KeyError:
+        node = scalar(value, dtypes.beside([value], [dtype]))
+        if node.dtype == dtype:  # otherwise it depends on a setting
+            if len(_weak) >= 4096:
+                _weak.clear()
+            _weak[_scalar_slot(value, dtype)] = node
+        return node
+
+
 def symbol(type: TensorType, name: str = "", *, is_tracked: bool = True, depth: int = 2) -> Node:
     """Return a leaf without a value: an input of a graph."""
     flags = SYMBOLIC | (TRACKED if is_tracked and dtypes.is_differentiable(type.dtype) else 0)
-    return Node(SYMBOL, (), (name,), type, hash(("symbol", type)), flags, None, here(depth))
+    return make_node(SYMBOL, (), (name,), type, hash(("symbol", type)), flags, None, here(depth))

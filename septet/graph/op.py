@@ -8,7 +8,6 @@ tests come from it.
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,12 +15,15 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.config import config
-from septet.base.dtypes import DType
+from septet.base.dtypes import SCALARS, DType
 from septet.base.errors import ArgumentError, DTypeError, SeptetError
-from septet.base.source import here
-from septet.base.text import nearest, type_text
-from septet.graph.context import SYMBOLIC, TRACKED, context
-from septet.graph.node import Node, constant, scalar
+from septet.base.source import here, is_inside
+from septet.base.text import nearest
+from septet.graph.case import BadCase, Case
+from septet.graph.context import ALL_FLAGS, SYMBOLIC, TRACKED, context
+from septet.graph.node import Node, constant, make_node, next_serial, operation_key, scalar, weak
+from septet.graph.params import exact, hashable, is_same, packed
+from septet.graph.pending import after
 from septet.graph.report import report
 from septet.graph.types import NodeType, tensor_type
 
@@ -33,91 +35,40 @@ ELEMENTWISE, REDUCTION, MOVEMENT, CONTRACTION, LEAF, OTHER = (
 )  # fmt: skip
 
 
-class Case:
-    """One way to call an op, for the tests made from its card.
-
-    Parameters
-    ----------
-    *args
-        A tuple of ints stands for a random array of that shape with values from the card's domain; anything else
-        (array, number) is used as it is.
-    domain : (float, float) or (float, float, "int") or list of them, optional
-        Range of the random values, for all arguments or one for each.
-    gradient : bool
-        Whether to test gradients on this case.
-    tolerance : float, optional
-        Relative tolerance against the reference in float64.
-    **params
-        The op's parameters.
-    """
-
-    __slots__ = ("args", "domain", "gradient", "params", "tolerance")
-
-    def __init__(
-        self, *args: Any, domain: Any = None, gradient: bool = True, tolerance: float | None = None, **params: Any
-    ) -> None:
-        self.args = args
-        self.domain = domain
-        self.gradient = gradient
-        self.tolerance = tolerance
-        self.params = params
-
-    def arrays(self, op: Op, dtype: DType = dtypes.float64, seed: int = 0) -> list[Any]:
-        """Draw the arguments."""
-        generator = np.random.default_rng(seed)
-        domain = self.domain or op.domain
-        result: list[Any] = []
-        for position, arg in enumerate(self.args):
-            if type(arg) is tuple and all(type(size) is int for size in arg):
-                own = domain[position] if isinstance(domain, list) else domain
-                if len(own) == 3:
-                    result.append(generator.integers(own[0], own[1], arg))
-                    continue
-                values = generator.uniform(own[0], own[1], arg)
-                if dtypes.is_complex(dtype):
-                    values = values + 1j * generator.uniform(own[0], own[1], arg)
-                result.append(values.astype(dtype))
-            else:
-                result.append(arg)
-        return result
-
-    def __repr__(self) -> str:
-        args = ", ".join(repr(a) if not isinstance(a, np.ndarray) else type_text(a) for a in self.args)
-        params = "".join(f", {name}={value!r}" for name, value in self.params.items())
-        return f"Case({args}{params})"
-
-
-class BadCase(Case):
-    """One wrong way to call an op, with the error class and a part of the message that must come.
-
-    Parameters
-    ----------
-    error : type
-        The exception class.
-    match : str
-        Text that the message contains.
-    """
-
-    __slots__ = ("error", "match")
-
-    def __init__(self, *args: Any, error: type[SeptetError], match: str, **params: Any) -> None:
-        super().__init__(*args, **params)
-        self.error = error
-        self.match = match
-
-
 class Resolution:
-    """What the type rule said about one combination of parameters and input types."""
+    """What the type rule said about one combination of parameters and input types.
 
-    __slots__ = ("casts", "params", "params_key", "type")
+    Attributes
+    ----------
+    type : TensorType or tuple of TensorType
+    params : tuple
+        The parameters in their one spelling.
+    casts : tuple of (dtype or None), or None
+        The dtype to convert each input to before, None where it stays; None alone: no input changes.
+    mask : int
+        The flags that the inputs may hand on.
+    key : int
+        What a structural key takes from op, parameters and type.
+    given : tuple or None
+        The parameters that the rule was asked about; None where it looked at the settings, so that the answer holds
+        for their present values only.
+    pack : bytes or None
+        See `params.is_same`.
+    """
+
+    __slots__ = ("casts", "given", "key", "mask", "pack", "params", "type")
 
     def __init__(
-        self, type: NodeType, params: tuple[Any, ...], casts: tuple[DType | None, ...] | None, name: str
-    ) -> None:
+        self, op: Op, type: NodeType, given: tuple[Any, ...] | None, params: tuple[Any, ...],
+        casts: tuple[DType | None, ...] | None,
+    ) -> None:  # fmt: skip
         self.type = type
+        self.given = given
+        self.pack = None if given is None else packed(given)
         self.params = params
-        self.casts = casts  # the dtype to convert each input to before, None where it stays; None: no input changes
-        self.params_key = hash((name, params, type))
+        self.casts = casts
+        self.mask = SYMBOLIC if op.is_untracked else ALL_FLAGS
+        self.key = operation_key(op.name, params, type)
 
 
 class Op:
@@ -161,6 +112,9 @@ class Op:
         self.methods: tuple[str, ...] = tuple(fields["methods"])
         self.operators: tuple[str, ...] = tuple(fields["operators"])
         self.default_params = tuple(self.defaults.values())
+        self.is_demanding = any(value is REQUIRED for value in self.default_params)
+        # How many nodes a call without words takes, where that is one number and enough.
+        self.plain_count = -1 if self.is_variadic or self.is_demanding else len(self.input_names)
         self.resolutions: dict[Any, Resolution] = {}
         self.module: str = fields["module"]
 
@@ -182,30 +136,34 @@ class Op:
                         f"{self.name} has no parameter {name!r}; it has {', '.join(self.param_names) or 'none'}",
                         hint=f"did you mean {near!r}?" if near else None,
                     )
-            values = tuple(params.get(name, default) for name, default in self.defaults.items())
-        for name, value in zip(self.param_names, values, strict=True):
-            if value is REQUIRED:
-                raise ArgumentError(f"{self.name} needs the parameter {name!r}")
+            given = params.get
+            values = tuple([given(name, default) for name, default in self.defaults.items()])
+        if self.is_demanding:
+            for name, value in zip(self.param_names, values, strict=True):
+                if value is REQUIRED:
+                    raise ArgumentError(f"{self.name} needs the parameter {name!r}")
         return values
 
     def __call__(self, *args: Any, **params: Any) -> Node:
         """Record the op on nodes, arrays and Python numbers, and return the node."""
         try:
-            if not self.is_variadic and len(args) != len(self.input_names):
-                takes = f"{len(self.input_names)} inputs ({', '.join(self.input_names)})"
-                raise ArgumentError(f"{self.name} takes {takes}, got {len(args)}")
+            if not params and len(args) == self.plain_count:  # nothing to check and nothing to fill in: the usual case
+                values = self.default_params
+            else:
+                if not self.is_variadic and len(args) != len(self.input_names):
+                    takes = f"{len(self.input_names)} inputs ({', '.join(self.input_names)})"
+                    raise ArgumentError(f"{self.name} takes {takes}, got {len(args)}")
+                values = self.bind(params)
             nodes = as_nodes(args)
-            values = self.bind(params)
         except SeptetError as error:
             raise self.explain(error, [a for a in args if isinstance(a, Node)], params) from None
-        node = record(self, nodes, values)
-        if self.is_untracked:
-            node.flags &= ~TRACKED
-        return node
+        return record(self, nodes, values)
 
     def resolve(self, inputs: tuple[Node, ...], params: tuple[Any, ...]) -> Resolution:
         """Apply the type rule; the result is kept for the next node with the same parameters and input types."""
         types = tuple(node.tensor_type for node in inputs)
+        given: tuple[Any, ...] | None = params
+        reads = dtypes.reads_of_defaults.count
         words = dict(zip(self.param_names, params, strict=True))
         try:
             if self.canonical is not None:
@@ -220,7 +178,9 @@ class Op:
         else:
             type_ = tensor_type(result_dtypes, shapes)
         casts = tuple(None if d == t.dtype else d for d, t in zip(operand_dtypes, types, strict=True))
-        return Resolution(type_, params, casts if any(d is not None for d in casts) else None, self.name)
+        if dtypes.reads_of_defaults.count != reads:
+            given = None
+        return Resolution(self, type_, given, params, casts if any(d is not None for d in casts) else None)
 
     def explain(self, error: SeptetError, inputs: Iterable[Node], params: dict[str, Any]) -> SeptetError:
         """Turn a rule's short message into the whole report."""
@@ -241,102 +201,93 @@ def explain_call(
 
 
 _registry: dict[str, Op] = {}
-_evaluate: list[Callable[[Node], None]] = []  # set by the evaluator: computes a node at once
-
-
-wanted: weakref.WeakSet[Node] = weakref.WeakSet()
-"""Pending nodes that somebody will most likely ask for (losses that were differentiated, new values of variables):
-they are computed along with the next request."""
-
-
-def set_evaluator(evaluate: Callable[[Node], None]) -> None:
-    """Tell the recorder how to compute a node at once (for ops with effects, and for the limit of pending nodes)."""
-    _evaluate[:] = [evaluate]
-
-
-def evaluate(node: Node) -> None:
-    """Compute a node's value now."""
-    _evaluate[0](node)
+_getframe = sys._getframe
 
 
 def record(op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...] = ()) -> Node:
-    """Make the node of an op: check the types, convert the inputs where the dtype rule says so, note the source."""
-    flags = 0
+    """Make the node of an op: check the types, convert the inputs where the dtype rule says so, note the source.
+
+    Every operation of define-by-run code passes here, so it is written for speed: see `benchmarks/recording.py`.
+    """
+    count = len(inputs)
     slot: Any
     keys: Any
-    if len(inputs) == 2:
+    if count == 2:
         a, b = inputs
-        slot = (params, a.type, b.type)
+        slot = params, a.type, b.type
         flags = a.flags | b.flags
-        keys = (a.key, b.key)
-    elif len(inputs) == 1:
+        keys = a.key, b.key
+    elif count == 1:
         (a,) = inputs
-        slot = (params, a.type)
+        slot = params, a.type
         flags = a.flags
-        keys = (a.key,)
+        keys = a.key
+    elif count == 3:
+        a, b, c = inputs
+        slot = params, a.type, b.type, c.type
+        flags = a.flags | b.flags | c.flags
+        keys = a.key, b.key, c.key
     else:
-        slot = (params, *[node.type for node in inputs])
+        slot = params, *[node.type for node in inputs]
         keys = tuple([node.key for node in inputs])
+        flags = 0
         for node in inputs:
             flags |= node.flags
     try:
         found = op.resolutions[slot]
     except KeyError:
-        found = op.resolve(inputs, params)
-        if len(op.resolutions) >= 8192:
-            op.resolutions.clear()
-        op.resolutions[slot] = found
+        found = _resolve(op, inputs, params, slot)
     except TypeError:  # a list among the parameters
-        params = _hashable(op, params)
-        return record(op, inputs, params)
+        return record(op, inputs, hashable(op.name, params))
+    if params is not found.given and not is_same(params, found.given, found.pack):
+        found = _resolve_exactly(op, inputs, params, slot)
     if found.casts is not None:
         inputs = tuple([node if d is None else cast_to(node, d) for node, d in zip(inputs, found.casts, strict=True)])
-        keys = tuple([node.key for node in inputs])
-    flags &= context.mask
-    node = Node(op, inputs, found.params, found.type, hash((found.params_key, keys)), flags, None, here(2))
-    if node.serial >= context.limit or op.is_immediate:
-        _after(node)
+        keys = inputs[0].key if count == 1 else tuple([node.key for node in inputs])
+    try:
+        frame = _getframe(2)  # `record` is called from inside the package: its caller's caller is the first candidate
+    except ValueError:  # not so, but from the bottom of the stack
+        frame = _getframe(1)
+    code = frame.f_code
+    state = context.__dict__  # the attributes of this thread: one look-up for all of them
+    node = Node()  # `make_node`, written out
+    node.op = op
+    node.inputs = inputs
+    node.params = found.params
+    node.type = found.type
+    node.key = hash((found.key, keys))
+    node.flags = flags & found.mask & state["mask"]
+    node.value = None
+    node.source = here(3) if is_inside[code.co_filename] else (code, frame.f_lasti)
+    node.layers = state["layers"]
+    node.serial = serial = next_serial()
+    if serial >= state["limit"] or op.is_immediate:
+        after(node)
     return node
 
 
-def _after(node: Node) -> None:
-    """Evaluate what must not wait: effects, results whose shape depends on data, a graph past its limit."""
-    if node.serial >= context.limit:
-        first = context.limit == 0
-        context.limit = node.serial + config.record_limit
-        if first and not node.op.is_immediate:
-            return
-    if node.op.has_effect and context.trace is not None:
-        context.trace.effects.append(node)
-        node.flags |= SYMBOLIC  # it happens when the graph runs, even if nothing in it depends on a symbol
-        return
-    if _evaluate and not node.flags & SYMBOLIC:
-        is_open = node.op.is_immediate
-        _evaluate[0](node)
-        if is_open:
-            node.learn_sizes()
+def _resolve(op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...], slot: Any) -> Resolution:
+    """Ask the type rule, and keep what it says."""
+    found = op.resolve(inputs, params)
+    if len(op.resolutions) >= 8192:
+        op.resolutions.clear()
+    op.resolutions[slot] = found
+    return found
 
 
-def _hashable(op: Op, params: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Turn lists (and arrays) among the parameters into tuples."""
+def _resolve_exactly(op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...], slot: Any) -> Resolution:
+    """Find the resolution where the quick slot is not enough: it holds that of 0.0 and this is -0.0, or settings count.
 
-    def convert(value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            return tuple(convert(item) for item in value)
-        if isinstance(value, np.ndarray):
-            return convert(value.tolist())
-        try:
-            hash(value)
-        except TypeError:
-            raise ArgumentError(f"{op.name} cannot take {value!r} as a parameter") from None
-        return value
-
-    return tuple(convert(value) for value in params)
+    These are kept too, by all that they depend on.
+    """
+    slot = exact(params), config.default_float, config.default_int, *slot
+    return op.resolutions.get(slot) or _resolve(op, inputs, params, slot)
 
 
 def cast_to(node: Node, dtype: DType) -> Node:
     """Convert a node to a dtype; a scalar constant is converted at once."""
-    if node.dtype == dtype:
+    own = node.dtype
+    if own is dtype or own == dtype:
         return node
     if node.value is not None and node.tensor_type.shape == () and not node.inputs and node.flags == 0:
         return constant(node.value.astype(dtype))
@@ -350,7 +301,9 @@ def as_node(value: Any, dtype: DType | None = None) -> Node:
     """
     if isinstance(value, Node):
         return value
-    if dtypes.is_scalar(value):
+    if type(value) in SCALARS:
+        if dtype is not None and SCALARS[type(value)] <= dtypes.KIND[dtype]:
+            return weak(value, dtype)
         return scalar(value, dtypes.scalar_dtype(value, dtype))
     node = getattr(value, "node", None)  # a tensor handle
     if isinstance(node, Node):
@@ -394,14 +347,23 @@ def _short(value: Any) -> str:
 
 def as_nodes(args: Sequence[Any]) -> tuple[Node, ...]:
     """Return nodes for the inputs of one op; Python numbers are weak beside the others."""
-    if all([type(a) is Node for a in args]):
+    for arg in args:
+        if type(arg) is not Node:
+            break
+    else:
         return tuple(args)
-    nodes: list[Any] = [None if dtypes.is_scalar(a) else as_node(a) for a in args]
-    strong = [node.dtype for node in nodes if node is not None]
-    beside = dtypes.promote(*strong) if strong else None
-    if beside is None:  # numbers only: the highest kind among them decides
-        beside = max([dtypes.scalar_dtype(a) for a in args], key=dtypes.KIND.__getitem__, default=None)
-    return tuple([as_node(arg, beside) if node is None else node for arg, node in zip(args, nodes, strict=True)])
+    if len(args) == 2:  # a number beside a node, the usual case
+        a, b = args
+        if type(a) is Node and type(b) in SCALARS:
+            return a, weak(b, a.dtype)
+        if type(b) is Node and type(a) in SCALARS:
+            return weak(a, b.dtype), b
+    numbers = [arg for arg in args if type(arg) in SCALARS]
+    nodes: list[Any] = [None if type(arg) in SCALARS else as_node(arg) for arg in args]
+    if not numbers:
+        return tuple(nodes)
+    common = dtypes.beside(numbers, [node.dtype for node in nodes if node is not None])
+    return tuple([scalar(arg, common) if node is None else node for arg, node in zip(args, nodes, strict=True)])
 
 
 def item(node: Node, index: int) -> Node:
@@ -409,7 +371,9 @@ def item(node: Node, index: int) -> Node:
     assert isinstance(node.type, tuple)
     flags = node.flags if dtypes.is_differentiable(node.type[index].dtype) else node.flags & ~TRACKED
     value = None if node.value is None else node.value[index]
-    return Node(ITEM, (node,), (index,), node.type[index], hash(("item", index, node.key)), flags, value, node.source)
+    return make_node(
+        ITEM, (node,), (index,), node.type[index], hash(("item", index, node.key)), flags, value, node.source
+    )
 
 
 def items(node: Node) -> tuple[Node, ...]:
@@ -563,7 +527,9 @@ class _Ops:
     """The cards as attributes: ``ops.sum(x, axis=0)``. Rules use it for ops of other families: no import cycles."""
 
     def __getattr__(self, name: str) -> Op:
-        return get(name)
+        op = get(name)
+        setattr(self, name, op)  # found without running code of ours from now on
+        return op
 
 
 ops = _Ops()

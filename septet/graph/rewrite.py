@@ -25,10 +25,11 @@ import numpy as np
 
 from septet.base.config import config
 from septet.base.errors import GraphError
-from septet.graph.assemble import apart, assemble, exact, has_effect, with_inputs
+from septet.graph.assemble import apart, assemble, has_effect, with_inputs
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.op import Op, get
+from septet.graph.params import exact
 
 SMALL = 64  # constants of at most this many elements are compared by value
 BUDGET = 16  # replacements for each node of the graph, before the driver gives up

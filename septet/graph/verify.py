@@ -16,11 +16,12 @@ from septet.base import dtypes
 from septet.base.errors import GraphError, SeptetError
 from septet.base.source import source_text
 from septet.base.text import shape_text, type_text
-from septet.graph.assemble import exact, graphs_in, has_effect
+from septet.graph.assemble import graphs_in, has_effect
 from septet.graph.context import SYMBOLIC
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM, Op, get
+from septet.graph.params import exact
 from septet.graph.types import TensorType
 
 STAGES = ("recorded", "closed", "optimized")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from septet.base.errors import ArgumentError
 from septet.base.text import did_you_mean
+from septet.graph.node import Node
 from septet.graph.op import all_functions, get
 from septet.nn.module import Module
 from septet.ops.composite.activations import ACTIVATIONS
@@ -16,10 +18,16 @@ NAMES = ACTIVATIONS
 """The functions that can be an activation."""
 
 
+@functools.cache
+def find(name: str) -> Callable[..., Node]:
+    """Return the published function of nodes, or the card, with a name."""
+    published = all_functions().get(name)
+    return get(name) if published is None else published.call
+
+
 def call(name: str, x: Tensor, **words: Any) -> Tensor:
     """Apply a published function or a card to a tensor."""
-    published = all_functions().get(name)
-    return Tensor((published.call if published is not None else get(name))(x.node, **words))
+    return Tensor(find(name)(x.node, **words))
 
 
 def check(layer: str, activation: Any) -> Any:

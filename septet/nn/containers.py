@@ -32,10 +32,10 @@ class ModuleList(Module):
         setattr(self, str(len(self)), module)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.named_children())
+        return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[Module]:
-        return (child for _, child in self.named_children())
+        return (child for child in vars(self).values() if isinstance(child, Module))
 
     def __getitem__(self, index: Any) -> Any:
         found = list(self)[index]

@@ -15,7 +15,7 @@ import numpy as np
 from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, ShapeError
 from septet.base.hooks import hook
 from septet.base.text import did_you_mean, indent, plural, shape_text
-from septet.graph.context import context, layer
+from septet.graph.context import context
 from septet.nn import initializers
 from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
@@ -78,6 +78,7 @@ class Module:
 
     is_training = True
     _name = ""
+    _label = ""  # `label`, where it was asked for since the name changed
     _is_built = False
 
     # What subclasses define.
@@ -91,12 +92,20 @@ class Module:
 
     def __call__(self, *inputs: Any, **words: Any) -> Any:
         """Apply the module to tensors or arrays."""
-        with layer(self.label):
-            inputs = tuple([_as_input(value) for value in inputs])
+        state = context.__dict__  # of this thread; written out, since a model may call hundreds of layers in a step
+        before = state["layers"]
+        state["layers"] = (*before, self._label or self.label)
+        try:
+            for value in inputs:
+                if not isinstance(value, Tensor):
+                    inputs = tuple([_as_input(each) for each in inputs])
+                    break
             if not self._is_built:
                 self.build(*inputs)
                 self._is_built = True
             return self.forward(*inputs, **words)
+        finally:
+            state["layers"] = before
 
     # Making variables.
 
@@ -133,6 +142,7 @@ class Module:
             for key, item in _members(name, value):
                 if isinstance(item, Module) and not item._name:
                     object.__setattr__(item, "_name", key)
+                    object.__setattr__(item, "_label", "")
                 elif isinstance(item, Variable) and not item.name:
                     item.name = key
         object.__setattr__(self, name, value)
@@ -142,7 +152,10 @@ class Module:
     @property
     def label(self) -> str:
         """What paths show: the attribute's name in the parent and the class."""
-        return f"{self._name}:{type(self).__name__}" if self._name else type(self).__name__
+        name = type(self).__name__
+        label = f"{self._name}:{name}" if self._name else name
+        object.__setattr__(self, "_label", label)
+        return label
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Go through the modules directly below, with their names."""

@@ -23,12 +23,12 @@ from septet.graph.op import (
     as_node,
     as_nodes,
     card,
-    evaluate,
     explain_call,
     function,
     ops,
     record,
 )
+from septet.graph.pending import evaluate
 from septet.graph.types import TensorType
 from septet.ops.rules import promoting
 from septet.ops.shaping import broadcast_to, reshape, sizes_of, split_sizes, transpose

@@ -23,11 +23,11 @@ from septet.graph.op import (
     as_nodes,
     card,
     cast_to,
-    evaluate,
     function,
     ops,
     record,
 )
+from septet.graph.pending import evaluate
 from septet.graph.types import TensorType
 from septet.ops import shaping
 from septet.ops.shaping import broadcast_op, broadcast_to, fill_sizes, split_sizes

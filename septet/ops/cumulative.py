@@ -318,7 +318,7 @@ def _run(
             raise explain_call(error, op.name, op.input_names, (x,))
         axis = check_axis(axis, x.ndim)
         x = cut(x, axis, sizes_of(x)[axis] + 1, -1 if reverse else 0)
-    return in_dtype(op, x, dtype, axis=axis, reverse=reverse, exclusive=exclusive or include_initial)
+    return in_dtype(op, x, dtype, axis, reverse, exclusive or include_initial)
 
 
 @function("cumsum", name="cumulative_sum", methods=["cumulative_sum", "cumsum"])

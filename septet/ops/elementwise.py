@@ -11,7 +11,7 @@ from septet.base import dtypes
 from septet.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER, DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.graph.node import CONSTANT, Node
-from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, card, cast_to, function, ops
+from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, as_nodes, card, cast_to, function, ops, record
 from septet.ops.rules import DTypeRule, arithmetic, broadcasting, check_kinds, floating, numeric, promoting, same_shape
 from septet.ops.shaping import zeros_like
 
@@ -461,11 +461,11 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Node:
     x = as_node(x)
     result = x
     if min is not None:
-        result = maximum(result, min)
+        result = record(maximum, as_nodes((result, min)))
     if max is not None:
-        result = minimum(result, max)
-    is_same_kind = dtypes.KIND[result.dtype] == dtypes.KIND[x.dtype]
-    return cast_to(result, x.dtype) if is_same_kind else result
+        result = record(minimum, as_nodes((result, max)))
+    own, found = x.dtype, result.dtype
+    return cast_to(result, own) if found is not own and dtypes.KIND[found] == dtypes.KIND[own] else result
 
 
 @function()

@@ -17,7 +17,8 @@ from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, 
 from septet.base.shapes import Shape, broadcast, check_axis
 from septet.base.text import shape_text
 from septet.graph.node import Node
-from septet.graph.op import as_array, as_node, cast_to, evaluate, explain_call, function, items, ops, record
+from septet.graph.op import as_array, as_node, cast_to, explain_call, function, items, ops, record
+from septet.graph.pending import evaluate
 from septet.ops.indexing import gather, moved, take
 from septet.ops.shaping import broadcast_to, reshape, reshape_op, sizes_of, split_sizes
 from septet.ops.slicing import dynamic_slice, slice_op

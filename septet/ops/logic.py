@@ -12,7 +12,7 @@ from septet.base import dtypes
 from septet.base.dtypes import INTEGER, DType
 from septet.base.errors import DTypeError, ShapeError
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, as_nodes, card, function, ops
+from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, as_nodes, card, function, ops, record
 from septet.ops.elementwise import BAD_PAIRS, PAIRS, SINGLES
 from septet.ops.rules import bitwise, broadcasting, logical, promoting, same_shape
 
@@ -142,7 +142,9 @@ def where_of(condition: Any, a: Any, b: Any) -> Node:
     tensor
         Of the broadcast shape and the common dtype of `a` and `b`.
     """
-    return where(as_node(condition), *as_nodes((a, b)))
+    if not (type(condition) is type(a) is type(b) is Node):
+        condition, (a, b) = as_node(condition), as_nodes((a, b))
+    return record(where, (condition, a, b))
 
 
 @function()

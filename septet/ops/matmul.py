@@ -266,6 +266,9 @@ def _check_stacks(
             raise explain_call(error, name, names, (a, b))
 
 
+_MATRICES = (((1,), (0,)), ((), ()))
+
+
 @function(methods=["matmul", "__matmul__", "__rmatmul__"])
 def matmul(a: Any, b: Any, /) -> Node:
     """Multiply matrices; leading axes are stacks, which broadcast.
@@ -304,6 +307,8 @@ def matmul(a: Any, b: Any, /) -> Node:
     """
     a, b = as_nodes((a, b))
     rank_a, rank_b = a.ndim, b.ndim
+    if rank_a == 2 and rank_b == 2 and a.shape[1] == b.shape[0] is not None:  # the usual case first
+        return record(dot_general, (a, b), _MATRICES)
     if rank_a == 0 or rank_b == 0:
         error = ShapeError(
             "takes matrices, stacks of matrices and vectors, not scalars", hint="a * b multiplies by a scalar"

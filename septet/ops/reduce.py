@@ -12,7 +12,7 @@ from septet.base.dtypes import BOOL, FLOAT, INTEGER, DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axes, check_axis
 from septet.graph.node import Node
-from septet.graph.op import REDUCTION, BadCase, Case, Op, as_node, card, cast_to, function, ops
+from septet.graph.op import REDUCTION, BadCase, Case, Op, as_node, card, cast_to, function, ops, record
 from septet.graph.types import TensorType
 from septet.ops.rules import floating, keeping, real_floating
 from septet.ops.shaping import broadcast_to, reshape, sizes_of
@@ -118,13 +118,13 @@ def accumulating(call: Any) -> Callable[..., np.ndarray]:
     return reference
 
 
-def in_dtype(op: Op, x: Any, dtype: Any, **params: Any) -> Node:
+def in_dtype(op: Op, x: Any, dtype: Any, *params: Any) -> Node:
     """Apply an op that adds or multiplies after, and have its result in, a dtype that the user asks for."""
     x = as_node(x)
     if dtype is None:
-        return op(x, **params)
+        return record(op, (x,), params)
     dtype = dtypes.as_dtype(dtype)
-    return cast_to(op(cast_to(x, dtype), **params), dtype)
+    return cast_to(record(op, (cast_to(x, dtype),), params), dtype)
 
 
 sum: Op = card(
@@ -165,7 +165,7 @@ def sum_in(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = Non
     >>> st.sum(st.asarray([[1, 2], [3, 4]]), axis=0).tolist()
     [4, 6]
     """
-    return in_dtype(sum, x, dtype, axis=axis, keepdims=keepdims)
+    return in_dtype(sum, x, dtype, axis, keepdims)
 
 
 def _prod_gradient(g: Node, y: Node, x: Node, axis: tuple[int, ...], keepdims: bool) -> tuple[Node]:
@@ -215,7 +215,7 @@ def prod_in(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = No
     --------
     The product of the other elements; right where elements are zero, in any order.
     """
-    return in_dtype(prod, x, dtype, axis=axis, keepdims=keepdims)
+    return in_dtype(prod, x, dtype, axis, keepdims)
 
 
 def mean_of_count(g: Node, count: int | Node) -> Node:

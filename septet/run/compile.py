@@ -14,6 +14,7 @@ from septet.graph.context import SYMBOLIC, context
 from septet.graph.graph import Graph, order, substitute
 from septet.graph.node import CONSTANT, Node, constant, symbol
 from septet.graph.op import as_array
+from septet.graph.params import exact
 from septet.graph.types import TensorType, tensor_type
 from septet.run import eager
 from septet.run.programs import make_program
@@ -74,7 +75,7 @@ class Compiled:
             else:
                 arrays.append(array)
                 slots.append(tensor_type(array.dtype, array.shape))
-        key = (structure, tuple(slots), context.mask, tuple(type(s) for s in slots))
+        key = (structure, tuple(slots), context.mask, tuple([exact(slot) for slot in slots]))  # 1 is not True
         plan = self._plans.get(key)
         if plan is None:
             plan = self._trace(leaves, slots, structure, key)

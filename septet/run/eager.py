@@ -16,7 +16,8 @@ from septet.backends.reference.program import run_graph
 from septet.graph.context import TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ITEM, set_evaluator, wanted
+from septet.graph.op import ITEM
+from septet.graph.pending import set_evaluator, wanted
 from septet.tensor.tensor import Tensor, traced_error
 
 _lock = threading.RLock()
@@ -44,9 +45,22 @@ def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
         targets = [node for node in roots if node.value is None]
         if not targets:
             return
-        targets += [node for node in wanted if node.value is None and node not in targets]
+        along = [node for node in wanted if node.value is None and node not in targets]
         wanted.clear()
+        if not (along and _try_to_run([*targets, *along], keep_tracked)):
+            _run(targets, keep_tracked)
+
+
+def _try_to_run(targets: Sequence[Node], keep_tracked: bool) -> bool:
+    """Compute what was asked for and what goes along; False where that failed.
+
+    An error of what goes along is nobody's business who did not ask for it: it is raised when somebody does.
+    """
+    try:
         _run(targets, keep_tracked)
+    except Exception:
+        return False
+    return True
 
 
 def evaluate_tensors(*tensors: Tensor) -> None:

@@ -12,7 +12,8 @@ from septet.base.text import shape_text
 from septet.graph.context import TRACKED, context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import as_node, wanted
+from septet.graph.op import as_node
+from septet.graph.pending import wanted
 from septet.ops.shaping import ones_like
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable

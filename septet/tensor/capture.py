@@ -10,7 +10,8 @@ from septet.base.errors import ArgumentError, DTypeError, GraphError, NotSupport
 from septet.graph.context import SYMBOLIC, context
 from septet.graph.graph import Graph, substitute
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
-from septet.graph.op import ITEM, Op, as_node, cast_to, evaluate, items, record
+from septet.graph.op import ITEM, Op, as_node, cast_to, items, record
+from septet.graph.pending import evaluate
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.subgraph import fits
 from septet.tensor import tree

@@ -11,7 +11,7 @@ from septet.base.errors import ArgumentError, ShapeError
 from septet.graph.op import REQUIRED, Function, Op, all_functions, all_ops, get, record
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
-from septet.tensor.wrap import binary, binary_reversed, lift, unary, unwrap, wrap
+from septet.tensor.wrap import binary, binary_reversed, lift, quick, unary, unwrap, wrap
 
 
 def card_function(op: Op) -> Callable[..., Any]:
@@ -19,11 +19,12 @@ def card_function(op: Op) -> Callable[..., Any]:
     names = () if op.is_variadic else op.input_names
     count = len(names)
 
-    def function(*args: Any, **words: Any) -> Any:
+    def general(*args: Any, **words: Any) -> Any:
         if count and len(args) != count:
             args, words = _place(op, args, words)
         return wrap(op(*[unwrap(a) for a in args], **words))
 
+    function = quick(op, general)
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = "septet"
     function.__doc__ = docstring(op)
@@ -270,8 +271,9 @@ def install() -> dict[str, dict[str, Any]]:
 
 def _astype(self: Tensor, dtype: Any, *, copy: bool = True) -> Tensor:
     """Convert to another dtype."""
-    return Tensor(get("cast")(self.node, dtype=dtype))
+    return Tensor(record(_CAST, (self.node,), (dtype,)))
 
 
+_CAST = get("cast")
 _GET: Any = None
 _SET: Any = None

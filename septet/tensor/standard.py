@@ -214,12 +214,11 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     """
     numbers = [value for value in arrays_and_dtypes if dtypes.is_scalar(value)]
     strong = [_dtype_of(value) for value in arrays_and_dtypes if not dtypes.is_scalar(value)]
+    if numbers:
+        return dtypes.beside(numbers, strong)
     if not strong:
-        if not numbers:
-            raise ArgumentError("result_type needs at least one tensor, dtype or number")
-        return dtypes.default_of_kind(max(dtypes.KIND[dtypes.scalar_dtype(number)] for number in numbers))
-    common = dtypes.promote(*strong)
-    return dtypes.promote(common, *[dtypes.scalar_dtype(number, common) for number in numbers])
+        raise ArgumentError("result_type needs at least one tensor, dtype or number")
+    return dtypes.promote(*strong)
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:

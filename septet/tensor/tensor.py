@@ -13,7 +13,8 @@ from septet.base.source import source_text
 from septet.graph.context import TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, Node
-from septet.graph.op import evaluate, get
+from septet.graph.op import get
+from septet.graph.pending import evaluate
 from septet.graph.types import TensorType
 
 
@@ -39,12 +40,12 @@ class Tensor:
     @property
     def dtype(self) -> DType:
         """The element type."""
-        return self.node.tensor_type.dtype
+        return self.node.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.node.tensor_type.ndim
+        return self.node.ndim
 
     @property
     def shape(self) -> tuple[Any, ...]:

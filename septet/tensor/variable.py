@@ -12,8 +12,9 @@ from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.source import here
 from septet.base.text import type_text
 from septet.graph.context import SYMBOLIC, TRACKED, context
-from septet.graph.node import VARIABLE, Node, constant
-from septet.graph.op import as_array, cast_to, wanted
+from septet.graph.node import VARIABLE, Node, constant, make_node
+from septet.graph.op import as_array, cast_to
+from septet.graph.pending import wanted
 from septet.graph.types import TensorType, tensor_type
 from septet.tensor.tensor import Tensor
 from septet.tensor.wrap import unwrap
@@ -84,7 +85,7 @@ class Variable(Tensor):
         type_ = self.variable_type
         if self.trainable:
             flags |= TRACKED
-        return Node(VARIABLE, inputs, (self,), type_, hash(("variable", type_, id(self))), flags, value, here(3))
+        return make_node(VARIABLE, inputs, (self,), type_, hash(("variable", type_, id(self))), flags, value, here(3))
 
     def current(self) -> np.ndarray:
         """Return the present value as a read-only array (computed now if an assigned value is still pending)."""

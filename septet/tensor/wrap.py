@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from septet.base import dtypes
+from septet.base.dtypes import SCALARS
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
-from septet.graph.node import Node, scalar
+from septet.graph.node import Node, weak
 from septet.graph.op import Op, as_node, explain_call, items, record
+from septet.graph.types import TensorType
 from septet.tensor.tensor import Tensor
 
 
@@ -31,10 +32,10 @@ def unwrap(value: Any) -> Any:
 
 def wrap(value: Any) -> Any:
     """Return the value with every node in it (in lists, tuples, named tuples, dicts) replaced by a tensor."""
-    if isinstance(value, Node):
-        if isinstance(value.type, tuple):
-            return tuple([Tensor(node) for node in items(value)])
-        return Tensor(value)
+    if type(value) is Node:
+        if type(value.type) is TensorType:
+            return Tensor(value)
+        return tuple([Tensor(node) for node in items(value)])
     if isinstance(value, tuple):
         wrapped = [wrap(item) for item in value]
         return type(value)(*wrapped) if hasattr(value, "_fields") else tuple(wrapped)
@@ -45,17 +46,31 @@ def wrap(value: Any) -> Any:
     return value
 
 
+# Every operation of define-by-run code passes one of the functions that are made below. Making a handle by
+# `object.__new__` is 90 ns faster than calling the class, so it is written out there (benchmarks/recording.py).
+_new: Any = object.__new__
+
+
 def lift(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function of tensors for a function of nodes."""
 
     @functools.wraps(call)
     def function(*args: Any, **words: Any) -> Any:
         try:
-            return wrap(call(*[unwrap(a) for a in args], **{k: unwrap(v) for k, v in words.items()}))
+            nodes = [a.node if isinstance(a, Tensor) else unwrap(a) for a in args]
+            if words:
+                result = call(*nodes, **{name: unwrap(value) for name, value in words.items()})
+            else:
+                result = call(*nodes)
         except (ShapeError, DTypeError, ArgumentError, IndexOutOfRangeError) as error:
             if not error.is_located:
                 _locate(error, call, args, words)
             raise
+        if type(result) is not Node or type(result.type) is tuple:
+            return wrap(result)
+        handle = _new(Tensor)
+        handle.node = result
+        return handle
 
     return function
 
@@ -86,7 +101,9 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     """Return the fastest method for a card with one input and no parameters."""
 
     def method(self: Tensor) -> Tensor:
-        return Tensor(record(op, (self.node,)))
+        handle = _new(Tensor)
+        handle.node = record(op, (self.node,))
+        return handle
 
     return method
 
@@ -97,12 +114,16 @@ def binary(op: Op) -> Callable[[Tensor, Any], Any]:
     def method(self: Tensor, other: Any) -> Any:
         a = self.node
         if isinstance(other, Tensor):
-            return Tensor(record(op, (a, other.node)))
-        if type(other) in _SCALARS:
-            return Tensor(record(op, (a, scalar(other, dtypes.scalar_dtype(other, a.tensor_type.dtype)))))
-        if not _is_operand(other):
+            node = record(op, (a, other.node))
+        elif type(other) in SCALARS:
+            node = record(op, (a, weak(other, a.dtype)))
+        elif not _is_operand(other):
             return NotImplemented
-        return Tensor(op(a, other))
+        else:
+            node = op(a, other)
+        handle = _new(Tensor)
+        handle.node = node
+        return handle
 
     return method
 
@@ -112,18 +133,60 @@ def binary_reversed(op: Op) -> Callable[[Tensor, Any], Any]:
 
     def method(self: Tensor, other: Any) -> Any:
         b = self.node
-        if type(other) in _SCALARS:
-            return Tensor(record(op, (scalar(other, dtypes.scalar_dtype(other, b.tensor_type.dtype)), b)))
-        if not _is_operand(other):
+        if type(other) in SCALARS:
+            node = record(op, (weak(other, b.dtype), b))
+        elif not _is_operand(other):
             return NotImplemented
-        return Tensor(op(unwrap(other), b))
+        else:
+            node = op(unwrap(other), b)
+        handle = _new(Tensor)
+        handle.node = node
+        return handle
 
     return method
 
 
-_SCALARS = (float, int, bool, complex)
+def quick(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of a card that takes the short way where it is given its inputs and nothing else.
+
+    Parameters
+    ----------
+    op : Op
+    general : callable
+        What takes every other call (named inputs, parameters, arrays).
+    """
+    params = op.default_params
+
+    def of_one(*args: Any, **words: Any) -> Any:
+        if len(args) != 1 or words or not isinstance(args[0], Tensor):
+            return general(*args, **words)
+        node = record(op, (args[0].node,), params)
+        if type(node.type) is tuple:
+            return wrap(node)
+        handle = _new(Tensor)
+        handle.node = node
+        return handle
+
+    def of_two(*args: Any, **words: Any) -> Any:
+        if len(args) != 2 or words or not isinstance(args[0], Tensor):
+            return general(*args, **words)
+        a = args[0].node
+        b = args[1]
+        if isinstance(b, Tensor):
+            node = record(op, (a, b.node), params)
+        elif type(b) in SCALARS:
+            node = record(op, (a, weak(b, a.dtype)), params)
+        else:
+            return general(*args)
+        if type(node.type) is tuple:
+            return wrap(node)
+        handle = _new(Tensor)
+        handle.node = node
+        return handle
+
+    return {1: of_one, 2: of_two}.get(op.plain_count, general)
 
 
 def _is_operand(value: Any) -> bool:
     """Tell whether an operator can take a value: arrays and nested lists, not strings or None."""
-    return hasattr(value, "__array__") or isinstance(value, (list, tuple, Node)) or type(value) in _SCALARS
+    return hasattr(value, "__array__") or isinstance(value, (list, tuple, Node)) or type(value) in SCALARS

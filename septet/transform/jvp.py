@@ -165,7 +165,7 @@ def _transposed_twice(node: Node, tangents: Sequence[Any]) -> Any:
     results = items(node) if is_tuple else (node,)
     seeds = [symbol(y.tensor_type, "cotangent") for y in results]
     g: Any = {i: s for i, s in enumerate(seeds) if s.is_tracked} if is_tuple else seeds[0]
-    pulled = pull(node, g)
+    pulled = pull(node, g, [t is not None for t in tangents])
     pairs = [(p, t) for p, t in zip(pulled, tangents, strict=True) if p is not None and t is not None]
     if not pairs:
         return None

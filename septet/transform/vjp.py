@@ -57,10 +57,11 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
             continue
         if node in targets:
             found[node] = g
-        if not any(i in reaches for i in node.inputs):
+        needed = [source in reaches for source in node.inputs]
+        if not any(needed):
             continue
-        for source, cotangent in zip(node.inputs, pull(node, g), strict=True):
-            if cotangent is not None and source in reaches:
+        for source, cotangent in zip(node.inputs, pull(node, g, needed), strict=True):
+            if cotangent is not None:
                 _collect(collected, source, cotangent)
     return [found.get(node) for node in wrt]
 
@@ -76,11 +77,25 @@ def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:
     collected[node] = g if before is None else before + g
 
 
-def pull(node: Node, g: Any) -> Sequence[Any]:
-    """Apply a node's gradient rule; the result has one cotangent (or None) for each input."""
+def pull(node: Node, g: Any, needed: Sequence[bool]) -> Sequence[Any]:
+    """Apply a node's gradient rule.
+
+    Parameters
+    ----------
+    node : Node
+    g : Node, or dict of int to Node
+        The cotangent of the node; those of its results by number, where it has several.
+    needed : sequence of bool
+        Which inputs' cotangents are asked for.
+
+    Returns
+    -------
+    sequence of (Node or None)
+        One cotangent for each input; None where it is zero or not needed.
+    """
     op = node.op
     if op is ITEM:
-        return ({node.params[0]: g},)
+        return ({node.params[0]: g},)  # it is asked for only where its one input is needed
     if not isinstance(op, Op):  # a snapshot of a variable ends every path
         return (None,) * len(node.inputs)
     if op.gradient is None:
@@ -98,8 +113,11 @@ def pull(node: Node, g: Any) -> Sequence[Any]:
         g = tuple(zeros_like(part) if given is None else given for part, given in zip(y, g, strict=True))
     pulled = op.gradient(g, y, *node.inputs, **words)
     if op.kind != ELEMENTWISE:
-        return pulled
-    return [None if p is None else fit(p, source) for p, source in zip(pulled, node.inputs, strict=True)]
+        return [p if need else None for p, need in zip(pulled, needed, strict=True)]
+    return [
+        fit(p, source) if need and p is not None else None
+        for p, source, need in zip(pulled, node.inputs, needed, strict=True)
+    ]
 
 
 def fit(g: Node, like: Node) -> Node | None:

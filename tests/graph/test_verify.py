@@ -10,7 +10,7 @@ from septet.base import dtypes
 from septet.base.errors import GraphError
 from septet.graph.assemble import assemble
 from septet.graph.graph import Graph
-from septet.graph.node import CONSTANT, Node, constant, symbol
+from septet.graph.node import CONSTANT, constant, make_node, symbol
 from septet.graph.op import ITEM, item, items, ops, record
 from septet.graph.types import tensor_type
 from septet.graph.verify import verify
@@ -107,7 +107,7 @@ def test_items_are_in_range_and_of_the_right_type():
     graph = Graph([x, c], [ops.multiply(x, c), c])
     results = record(ops.call, (x, c), (graph,))
     assert [node.shape for node in items(results)] == [(3,), ()]
-    beyond = Node(ITEM, (results,), (2,), tensor_type(F, ()), 0, results.flags, None, None)
+    beyond = make_node(ITEM, (results,), (2,), tensor_type(F, ()), 0, results.flags, None, None)
     broken(beyond, "item 2 of 2 results", inputs=[x, c])
     wrong = item(results, 0)
     wrong.type = tensor_type(F, (5,))
@@ -119,9 +119,9 @@ def test_items_are_in_range_and_of_the_right_type():
 
 
 def test_leaves_are_legal():
-    bad = Node(CONSTANT, (), (), tensor_type(F, (2,)), 0, 0, np.zeros(3), None)
+    bad = make_node(CONSTANT, (), (), tensor_type(F, (2,)), 0, 0, np.zeros(3), None)
     broken(bad, "holds float64")
-    broken(Node(CONSTANT, (), (), tensor_type(F, ()), 0, 0, 1.0, None), "not an array")
+    broken(make_node(CONSTANT, (), (), tensor_type(F, ()), 0, 0, 1.0, None), "not an array")
     x = sym(3)
     x.value = np.zeros(3)
     broken(ops.exp(x), "a symbol has inputs or a value", inputs=[x])

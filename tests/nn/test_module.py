@@ -69,6 +69,27 @@ def test_errors_show_the_layer_path():
         nn.Sequential(nn.Flatten(), model[1])(st.ones((1, 5)))
 
 
+def test_labels_follow_the_name():
+    layer = nn.Dense(3)
+    assert layer(st.ones((2, 4))).node.layers == ("Dense",)
+    model = nn.Sequential(layer)
+    assert layer.label == "0:Dense"
+    assert model(st.ones((2, 4))).node.layers == ("Sequential", "0:Dense")
+
+
+def test_the_layer_path_ends_with_the_call():
+    model = nn.Sequential(nn.Dense(3), nn.Dense(4))
+    with pytest.raises(st.errors.ShapeError):
+        model(st.tensor(1.0))
+    assert st.exp(st.tensor(1.0)).node.layers == ()
+
+
+def test_a_sequence_holds_what_was_given_to_it():
+    model = nn.Sequential(nn.Dense(3), nn.ReLU(), nn.Dense(4))
+    assert [type(layer).__name__ for layer in model] == ["Dense", "ReLU", "Dense"]
+    assert len(model) == 3 and len(model[1:]) == 2 and model[-1].units == 4
+
+
 def test_models_are_built_inside_a_trace():
     st.random.seed(1)
     model = nn.Dense(2)

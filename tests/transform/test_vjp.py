@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from septet.graph.types import tensor_type
 from septet.ops.shaping import ones_like
 from septet.run import eager
 from septet.tensor.tensor import Tensor
-from septet.transform.vjp import grad, vjp
+from septet.transform.vjp import grad, pull, vjp
 
 VECTOR = tensor_type(dtypes.float64, (3,))
 
@@ -120,3 +122,34 @@ def test_broadcast_and_cast_are_undone() -> None:
     (g,) = grad(y.node, [x.node])
     assert g.dtype == dtypes.float32 and g.shape == (2, 1)
     np.testing.assert_array_equal(Tensor(g).numpy(), [[12.0], [12.0]])
+
+
+def count_nodes(make: Callable[[], object]) -> int:
+    """Return how many nodes a call makes."""
+    before = symbol(VECTOR).serial
+    make()
+    return symbol(VECTOR).serial - before - 1
+
+
+def test_nothing_is_made_for_inputs_that_nobody_asks_for() -> None:
+    """Only a wanted cotangent is summed over broadcast axes and converted."""
+    x = symbol(tensor_type(dtypes.float64, (4, 3)))
+    row = symbol(VECTOR)
+    short = symbol(tensor_type(dtypes.float64, (1, 3)))
+    g = symbol(tensor_type(dtypes.float64, (4, 3)))
+    for other in (row, short):
+        y = x + other  # its rule makes no node: the cotangent is that of the sum
+        assert count_nodes(lambda y=y: vjp([y], [g], [x])) == 0
+        assert count_nodes(lambda y=y, other=other: vjp([y], [g], [other])) > 0
+
+
+def test_pull_gives_only_what_is_needed() -> None:
+    """Each cotangent that is not asked for is None, of elementwise and of other ops."""
+    x, row = symbol(tensor_type(dtypes.float64, (4, 3))), symbol(VECTOR)
+    g = symbol(tensor_type(dtypes.float64, (4, 3)))
+    for node in (x * row, ops.concatenate(x, x, axis=0)):
+        given = g if node.op.name == "multiply" else symbol(node.tensor_type)
+        for needed in ([True, False], [False, True], [True, True]):
+            pulled = pull(node, given, needed)
+            assert [p is not None for p in pulled] == needed
+            assert all(p is None or p.type is i.type for p, i in zip(pulled, node.inputs, strict=True))
