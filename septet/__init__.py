@@ -51,6 +51,7 @@ from septet.tensor.standard import astype, broadcast_shapes, can_cast, finfo, ii
 from septet.tensor.standard import namespace_info as __array_namespace_info__
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
+from septet.transform import hooks as _hooks
 from septet.transform.custom import custom_gradient, remat
 from septet.transform.functional import grad, jvp, linearize, lop, rop, value_and_grad, vjp
 from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
@@ -72,6 +73,7 @@ __all__ = [
 ]  # fmt: skip
 
 Tensor.backward = _gradients.backward  # type: ignore[attr-defined]
+Tensor.register_hook = _hooks.register_hook  # type: ignore[attr-defined]
 Tensor.eval = _eval  # type: ignore[attr-defined]
 
 _spaces = _namespace.install()

@@ -10,7 +10,7 @@ import numpy as np
 from septet.base.errors import GraphError
 from septet.graph.context import TRACKED
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, make_node
-from septet.graph.op import ITEM, Op, item, record
+from septet.graph.op import ITEM, Op, get, item, record
 from septet.graph.params import exact
 from septet.graph.types import NodeType
 
@@ -150,13 +150,14 @@ class Graph:
         """Record the graph's outputs for other inputs (the body, inlined)."""
         if len(args) != len(self.inputs):
             raise GraphError(f"the graph takes {len(self.inputs)} inputs, got {len(args)}")
-        return tuple(substitute(self.outputs, dict(zip(self.inputs, args, strict=True))))
+        given = [_as_input(old, new) for old, new in zip(self.inputs, args, strict=True)]
+        return tuple(substitute(self.outputs, dict(zip(self.inputs, given, strict=True))))
 
     def signature(self) -> tuple[Any, ...]:
         """Return a hashable description that is equal for graphs that compute the same thing the same way."""
         if self._signature is None:
             numbers = {node: index for index, node in enumerate(self.inputs)}
-            rows: list[Any] = [tuple(node.type for node in self.inputs)]
+            rows: list[Any] = [tuple((node.type, _hooks_key(node)) for node in self.inputs)]
             for node in self.nodes:
                 if node in numbers:
                     continue
@@ -168,8 +169,9 @@ class Graph:
                 elif node.op is SYMBOL:
                     data = (id(node),)
                 tracked = node.flags & TRACKED  # `no_grad` inside is part of what the graph means
+                inputs = tuple(numbers[i] for i in node.inputs)
                 params = exact(node.params) if node.params else ()
-                rows.append((node.op.name, tuple(numbers[i] for i in node.inputs), params, node.type, tracked, data))
+                rows.append((node.op.name, inputs, params, node.type, tracked, data, _hooks_key(node)))
             rows.append(tuple(numbers[node] for node in self.roots))
             rows.append(tuple(id(v) for v, _ in self.updates))
             self._signature = tuple(rows)
@@ -191,6 +193,20 @@ class Graph:
         return f"<Graph {self.name or 'unnamed'}({takes}) -> ({gives}), {len(self)} nodes>"
 
 
+def _hooks_key(node: Node) -> int | None:
+    """What tells the gradient hooks of a node from others: graphs with different hooks have different gradients."""
+    return None if node.hooks is None else id(node.hooks)
+
+
+def _as_input(formal: Node, node: Node) -> Node:
+    """Return what takes the place of an input; hooks of the input are about what flows back through it alone."""
+    if not formal.hooks:
+        return node
+    own = record(get("identity"), (node,))
+    own.hooks = formal.hooks
+    return own
+
+
 def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     """Return the node with other inputs; types are worked out anew, the source and the layer path are kept."""
     if inputs == node.inputs:
@@ -203,6 +219,7 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
         fresh = make_node(node.op, inputs, node.params, node.type, node.key, node.flags, node.value, node.source)
     fresh.source = node.source
     fresh.layers = node.layers
+    fresh.hooks = node.hooks
     if not node.flags & TRACKED and any(i.flags & TRACKED for i in node.inputs):
         fresh.flags &= ~TRACKED  # recorded under `no_grad`: the path stays cut
     return fresh

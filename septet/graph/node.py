@@ -48,10 +48,13 @@ class Node:
         The path of the layer that made it.
     serial : int
         Rises in the order of making, so sorting by it is a topological order.
+    hooks : list of callable or None
+        Functions from the node's gradient to another one, which reverse mode calls in this order; copies of the node
+        share the list. See `transform.hooks`.
     """
 
     __slots__ = (
-        "__weakref__", "flags", "inputs", "key", "layers", "op", "params", "serial", "source", "type", "value",
+        "__weakref__", "flags", "hooks", "inputs", "key", "layers", "op", "params", "serial", "source", "type", "value",
     )  # fmt: skip
 
     # There is no __init__: Python takes a quarter of a microsecond to call one with this many arguments, which is a
@@ -67,6 +70,7 @@ class Node:
     source: Source | None
     layers: tuple[str, ...]
     serial: int
+    hooks: list[Any] | None
 
     # The operators (+, @, [] ...) are set by the cards, see `op.card`; what follows tells type checkers about them.
     if TYPE_CHECKING:
@@ -157,6 +161,7 @@ class Node:
         self.op = CONSTANT
         self.key = hash((CONSTANT.name, self.type))
         self.flags = 0
+        self.hooks = None
 
     def learn_sizes(self) -> None:
         """Put the sizes of the known value where the type leaves them open: they depended on data."""
@@ -188,6 +193,7 @@ def make_node(
     node.source = source
     node.layers = context.layers if layers is None else layers
     node.serial = next_serial()
+    node.hooks = None
     return node
 
 

@@ -22,6 +22,7 @@ from septet.tensor import tree
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import Trace
 from septet.tensor.variable import Variable
+from septet.transform import hooks
 
 
 class Compile(NamedTuple):
@@ -36,6 +37,7 @@ class _Plan(NamedTuple):
     """A compiled graph and how its results go back into the shape of the function's result."""
 
     program: Program
+    hooks: dict[Variable, tuple[Callable[..., Any], ...]]
     rebuild: Callable[[list[Any]], Any]
     variables: list[Any]
     count: int
@@ -54,6 +56,7 @@ class Compiled:
         self._call = call
         self._level = level
         self._plans: dict[Any, _Plan] = {}
+        self._changes = hooks.changes()
         self.compiles: list[Compile] = []
         functools.update_wrapper(self, call)
 
@@ -76,6 +79,8 @@ class Compiled:
                 arrays.append(array)
                 slots.append(tensor_type(array.dtype, array.shape))
         key = (structure, tuple(slots), context.mask, tuple([exact(slot) for slot in slots]))  # 1 is not True
+        if self._changes != hooks.changes():
+            self._drop_plans()
         plan = self._plans.get(key)
         if plan is None:
             plan = self._trace(leaves, slots, structure, key)
@@ -113,15 +118,23 @@ class Compiled:
             return tree.unflatten(shape, [next(values_left) if m else r for m, r in zip(marks, rest, strict=True)])
 
         variables = [variable for variable, _ in graph.updates]
-        plan = _Plan(make_program(graph, level=self._level), rebuild, variables, len(outputs))
+        own = {variable: hooks.hooks_of(variable) for variable in trace.leaves}
+        plan = _Plan(make_program(graph, level=self._level), own, rebuild, variables, len(outputs))
         self.compiles.append(Compile(_describe(slots), self._reason(slots), len(graph)))
         self._plans[key] = plan
         return plan
 
+    def _drop_plans(self) -> None:
+        """Forget the plans whose variables have other gradient hooks now."""
+        self._changes = hooks.changes()
+        for key, plan in list(self._plans.items()):
+            if any(hooks.hooks_of(variable) != known for variable, known in plan.hooks.items()):
+                del self._plans[key]
+
     def _reason(self, slots: list[Any]) -> str:
         """Say what is new about these arguments."""
         if not self._plans:
-            return "first call"
+            return "gradient hooks have changed" if self.compiles else "first call"
         texts = [_slot_text(slot) for slot in slots]
         best = min(
             ([_slot_text(s) for s in key[1]] for key in self._plans),

@@ -21,6 +21,8 @@ class Trace:
         Nodes that print, check or call back, in order.
     gradients : dict of Variable to Tensor
         What `backward` has accumulated inside the trace.
+    handles : list of HookHandle
+        Hooks on variables that the function has registered.
     """
 
     def __init__(self) -> None:
@@ -28,6 +30,7 @@ class Trace:
         self.updates: dict[Any, Node] = {}
         self.effects: list[Node] = []
         self.gradients: dict[Any, Any] = {}
+        self.handles: list[Any] = []
         self.outer: Any = None
 
     def __enter__(self) -> Trace:
@@ -37,6 +40,15 @@ class Trace:
 
     def __exit__(self, *error: object) -> None:
         context.trace = self.outer
+        for handle in self.handles:
+            if self.outer is None:
+                handle.remove()
+            else:
+                self.outer.keep(handle)
+
+    def keep(self, handle: Any) -> None:
+        """Take over a hook on a variable, which lasts as long as the outermost trace."""
+        self.handles.append(handle)
 
     def read(self, variable: Any) -> Node:
         """Return the node of a variable: its update so far, or the leaf that stands for its value at run time."""

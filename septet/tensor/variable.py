@@ -46,9 +46,11 @@ class Variable(Tensor):
     ----------
     grad : Tensor or None
         What `backward` has accumulated.
+    hooks : list or None
+        What `register_hook` has registered.
     """
 
-    __slots__ = ("_gradient", "_leaf", "_value", "is_symbolic", "name", "role", "trainable", "variable_type")
+    __slots__ = ("_gradient", "_leaf", "_value", "hooks", "is_symbolic", "name", "role", "trainable", "variable_type")
 
     def __init__(
         self, value: Any, name: str = "", *, dtype: Any = None, role: str = "parameter", trainable: bool | None = None,
@@ -69,6 +71,7 @@ class Variable(Tensor):
         self.trainable = trainable
         self.is_symbolic = is_symbolic
         self._gradient: Tensor | None = None
+        self.hooks: list[Any] | None = None
 
     @property
     def node(self) -> Node:  # type: ignore[override]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from septet.base.errors import NotSupportedError
@@ -12,7 +12,7 @@ from septet.graph.node import VARIABLE, Node, symbol
 from septet.graph.op import ELEMENTWISE, ITEM, Op, item, items, record
 from septet.graph.report import report
 from septet.graph.types import TensorType, tensor_type
-from septet.ops.shaping import reshape, sizes_of
+from septet.ops.shaping import broadcast_to, reshape, sizes_of
 from septet.tensor.trace import Trace
 from septet.transform.transforms import Transforms, enter
 
@@ -34,7 +34,7 @@ def batch_nodes(roots: Sequence[Node], mapping: Mapping[Node, Node]) -> tuple[li
     NotSupportedError
         If an op on the way has no batching rule; the message gives the card's reason.
     """
-    sizes = {node.shape[0] for node in mapping.values()}
+    sizes = {node.shape[0] for node in mapping.values() if isinstance(node, Node)}
     transforms = Transforms(sizes.pop() if len(sizes) == 1 else None)
     batched: dict[Node, Any] = dict(mapping)  # nodes that differ within the batch
     shared: dict[Node, Node] = {}  # nodes that are made anew, but are the same in the batch (sizes of an example)
@@ -52,6 +52,8 @@ def batch_nodes(roots: Sequence[Node], mapping: Mapping[Node, Node]) -> tuple[li
         result = _batch(node, marks, inputs, transforms)
         if isinstance(result, Node):
             result = _like(result, node)
+            if node.hooks:
+                result.hooks = [_batched_hooks(node, batched)]
             if isinstance(node.type, TensorType) and result.ndim == node.ndim:
                 shared[node] = result
                 continue
@@ -66,6 +68,20 @@ def _like(fresh: Node, node: Node) -> Node:
     if not node.flags & TRACKED and any(i.flags & TRACKED for i in node.inputs):
         fresh.flags &= ~TRACKED
     return fresh
+
+
+def _batched_hooks(node: Node, batched: Mapping[Node, Any]) -> Callable[[Node], Node]:
+    """Return the hook of a batch that does to each example's gradient what the hooks of the one example's node do."""
+
+    def hook(g: Node) -> Node:
+        one = symbol(tensor_type(g.dtype, g.shape[1:]), is_tracked=g.is_tracked)
+        result = one
+        for own in tuple(node.hooks or ()):
+            result = own(result)
+        (found,), (mark,) = batch_nodes([result], {**batched, one: g})
+        return found if mark else broadcast_to(found, sizes_of(g))
+
+    return hook
 
 
 def _batch(node: Node, marks: Sequence[bool], inputs: Sequence[Any], transforms: Transforms) -> Any:
@@ -122,6 +138,8 @@ def batch_graph(graph: Graph, is_batched: Sequence[bool], size: int | None = Non
         if mark:
             type_ = tensor_type(old.dtype, (size, *old.shape))
             mapping[old] = inputs[position] = symbol(type_, old.params[0], is_tracked=old.is_tracked)
+            if old.hooks:
+                inputs[position].hooks = [_batched_hooks(old, mapping)]
     with Trace():  # effects that are recorded anew are this graph's, not those of a trace around
         roots, marks = batch_nodes([*graph.outputs, *graph.effects], mapping)
     count = len(graph.outputs)

@@ -33,6 +33,8 @@ def close(outputs: Sequence[Node], arguments: Sequence[Node], start: int, name: 
         If the outputs depend on a symbol that was made since and is none of the arguments.
     """
     mapping = {node: symbol(node.tensor_type) for node in arguments}
+    for node, own in mapping.items():
+        own.hooks = node.hooks
     operands: list[Node] = []
     seen: set[Node] = set()
     pending = list(reversed(outputs))

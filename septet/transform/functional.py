@@ -8,18 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from septet.base import dtypes
-from septet.base.errors import ArgumentError, DTypeError, GradientError, ShapeError
-from septet.base.text import shape_text
+from septet.base.errors import ArgumentError, GradientError
 from septet.graph.context import TRACKED
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import as_node, cast_to
 from septet.ops.shaping import zeros_like
 from septet.tensor import tree
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.transform.jvp import jvp as push_nodes
-from septet.transform.probe import Run
+from septet.transform.probe import Run, vector_like
 from septet.transform.vjp import grad as grad_nodes
 from septet.transform.vjp import vjp as pull_nodes
 
@@ -69,22 +67,6 @@ def sources(value: Any, roots: Iterable[Node], name: str) -> list[Node]:
             f"{name}: differentiate with respect to tensors that the cost was computed from, got {value!r}"
         )
     return [value.node]
-
-
-def vector_like(value: Any, like: Node, what: str) -> Node | None:
-    """Return the node of a tangent or a cotangent for another node, of its shape and dtype; None stays None."""
-    if value is None:
-        return None
-    given = as_node(value.node if isinstance(value, Tensor) else value, like.dtype)
-    if len(given.shape) != len(like.shape) or any(
-        a is not None and b is not None and a != b for a, b in zip(given.shape, like.shape, strict=True)
-    ):
-        raise ShapeError(f"{what} has shape {shape_text(given.shape)}, it belongs to a tensor {like.type!r}")
-    if given.dtype == like.dtype:
-        return given
-    if dtypes.KIND[given.dtype] > dtypes.KIND[like.dtype]:
-        raise DTypeError(f"{what} is {given.dtype.name}, it belongs to a tensor {like.type!r}")
-    return cast_to(given, like.dtype)
 
 
 def dense(found: Sequence[Node | None], like: Sequence[Node]) -> list[Node]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from septet.base import dtypes
-from septet.base.errors import DTypeError, GradientError
+from septet.base.errors import DTypeError, GradientError, ShapeError
+from septet.base.text import shape_text
 from septet.graph.context import SYMBOLIC, TRACKED, context, recording
 from septet.graph.graph import order
 from septet.graph.node import Node
-from septet.graph.op import Op, as_node, record
+from septet.graph.op import Op, as_node, cast_to, record
 from septet.ops.gradient import identity
 from septet.tensor import tree
 from septet.tensor.tensor import Tensor
@@ -30,6 +31,22 @@ def node_of(value: Any, name: str) -> Node:
         return as_node(value)
     except DTypeError as error:
         raise DTypeError(f"{name} is no tensor: {error.message}", hint=error.hint) from None
+
+
+def vector_like(value: Any, like: Node, what: str) -> Node | None:
+    """Return the node of a tangent or a cotangent for another node, of its shape and dtype; None stays None."""
+    if value is None:
+        return None
+    given = as_node(value.node if isinstance(value, Tensor) else value, like.dtype)
+    if len(given.shape) != len(like.shape) or any(
+        a is not None and b is not None and a != b for a, b in zip(given.shape, like.shape, strict=True)
+    ):
+        raise ShapeError(f"{what} has shape {shape_text(given.shape)}, it belongs to a tensor {like.type!r}")
+    if given.dtype == like.dtype:
+        return given
+    if dtypes.KIND[given.dtype] > dtypes.KIND[like.dtype]:
+        raise DTypeError(f"{what} is {given.dtype.name}, it belongs to a tensor {like.type!r}")
+    return cast_to(given, like.dtype)
 
 
 def make_probe(node: Node) -> Node:

@@ -10,7 +10,7 @@ from septet.base.errors import GradientError
 from septet.base.source import source_text
 from septet.graph.context import TRACKED
 from septet.graph.graph import order
-from septet.graph.node import Node
+from septet.graph.node import VARIABLE, Node
 from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
 from septet.ops.cast import cast
 from septet.ops.shaping import ones_like, sum_to, zeros_like
@@ -55,6 +55,8 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
         g = collected.pop(node, None)
         if g is None or node not in reaches:
             continue
+        if node.hooks or (node.op is VARIABLE and node.params[0].hooks):
+            g = _hooked(node, g)
         if node in targets:
             found[node] = g
         needed = [source in reaches for source in node.inputs]
@@ -64,6 +66,14 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
             if cotangent is not None:
                 _collect(collected, source, cotangent)
     return [found.get(node) for node in wrt]
+
+
+def _hooked(node: Node, g: Node) -> Node:
+    """Let the hooks of a node, or of the variable that it reads, see its whole gradient, and replace it."""
+    of_variable = node.params[0].hooks if node.op is VARIABLE else None
+    for hook in (*(of_variable or ()), *(node.hooks or ())):
+        g = hook(g)
+    return g
 
 
 def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:

@@ -43,6 +43,11 @@ class _Examples(Trace):
         with _Outside(self):
             variable.assign(Tensor(node))
 
+    def keep(self, handle: Any) -> None:
+        """Leave a hook on a variable to the trace around; without one, it stays."""
+        if self.outer is not None:
+            self.outer.keep(handle)
+
     def depends(self, node: Node) -> bool:
         """Tell whether a node differs from example to example."""
         return any(found in self.symbols for found in order([node]))
