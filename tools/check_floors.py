@@ -9,7 +9,7 @@ Every module is parsed, none is imported. The rules, by the name that a finding 
     root       only the upper floors import the package `septet` itself, which gathers all the others
     cycle      no import cycle at module level (TYPE_CHECKING blocks and functions do not run at import time)
     local      an import inside a function is for optional or heavy modules (LOCAL_THIRD_PARTY, LOCAL_STANDARD), or for
-               the lazy loading that LAZY_PLACES do; it is no way around a cycle
+               the lazy loading that LAZY_PLACES and LAZY_MODULES do; it is no way around a cycle
     dynamic    the module named in an import_module() call can be read off the source
     extra      a module of an optional extra is never imported at module level
     test-only  what is installed for the tests only is never imported
@@ -58,6 +58,7 @@ SIBLINGS["train"] = {"nn", "optim", "metrics", "data", "io"}  # training brings 
 ROOT_IMPORTERS = {"dialects", "cli", "__main__"}
 # where imports inside functions may name septet's own modules: the public names and the commands load lazily
 LAZY_PLACES = {"", "dialects", "cli", "__main__"}
+LAZY_MODULES = {"septet.run.programs"}  # the first program loads the optimizer and the backend that it needs
 
 EXTRAS = {"matplotlib", "PIL", "graphviz", "IPython", "pyarrow", "h5py", "tensorboard", "onnx", "jax", "torch"}
 LOCAL_THIRD_PARTY = EXTRAS | {"rich", "click", "safetensors", "ml_dtypes", "numpy", "llvmlite"}
@@ -277,7 +278,8 @@ def check_imports(modules: dict[str, Module]) -> Iterator[Finding]:
                 continue
             yield from check_floor(module, found, target)
             yield from check_backend(module, found, target)
-            if found.local and not found.prefix and module.folder not in LAZY_PLACES:
+            is_lazy = module.folder in LAZY_PLACES or module.name in LAZY_MODULES
+            if found.local and not found.prefix and not is_lazy:
                 message = f"{target} is imported inside a function; {PACKAGE}'s own modules are imported at the top"
                 yield Finding(module.path, found.line, "local", message)
 

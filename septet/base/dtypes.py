@@ -42,11 +42,10 @@ KIND: dict[DType, int] = (
 SCALARS: dict[type, int] = {bool: BOOL, int: INTEGER, float: FLOAT, complex: COMPLEX}
 
 
-def _significant_bits(dtype: DType) -> int:
-    """Bits of integer precision that a float type holds exactly, or that an integer type needs."""
-    if dtype in FLOATS:
-        return {float16: 11, bfloat16: 8, float32: 24, float64: 53}[dtype]
-    return 8 * dtype.itemsize - (dtype in SIGNED)
+# Bits of integer precision that a float type holds exactly, or that an integer type needs.
+_SIGNIFICANT_BITS = {float16: 11, bfloat16: 8, float32: 24, float64: 53} | {
+    dtype: 8 * dtype.itemsize - (dtype in SIGNED) for dtype in INTEGERS
+}
 
 
 def _promote(a: DType, b: DType) -> DType:
@@ -73,7 +72,7 @@ def _promote(a: DType, b: DType) -> DType:
             return max(a, b, key=lambda d: d.itemsize)
         for candidate in (b, float32, float64):  # the smallest float, at least b, that holds the integers of a
             if candidate.itemsize >= b.itemsize and (
-                _significant_bits(candidate) >= _significant_bits(a) or candidate == float64
+                _SIGNIFICANT_BITS[candidate] >= _SIGNIFICANT_BITS[a] or candidate == float64
             ):
                 return candidate
     part = a if low == FLOAT else (a if low == COMPLEX else _promote(a, float32))

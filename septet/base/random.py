@@ -21,16 +21,18 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from septet.base.errors import ArgumentError
 from septet.base.text import type_text
 
-Words = npt.NDArray[np.uint32]
-Longs = npt.NDArray[np.uint64]
+if TYPE_CHECKING:  # importing it takes milliseconds
+    import numpy.typing as npt
+
+Words = np.ndarray[Any, np.dtype[np.uint32]]
+Longs = np.ndarray[Any, np.dtype[np.uint64]]
 Lane = Longs | np.uint64
 
 ROUNDS = 10

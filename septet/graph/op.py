@@ -7,9 +7,10 @@ tests come from it.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,10 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 ELEMENTWISE, REDUCTION, MOVEMENT, CONTRACTION, LEAF, OTHER = (
     "elementwise", "reduction", "movement", "contraction", "leaf", "other",
 )  # fmt: skip
+
+
+AnyCase = TypeVar("AnyCase", bound=Case)
+Cases = Iterable[AnyCase] | Callable[[], Iterable[AnyCase]]  # a function where making them takes time
 
 
 class Resolution:
@@ -104,8 +109,8 @@ class Op:
         self.has_effect: bool = fields["effect"]
         self.is_higher_order: bool = fields["higher_order"]
         self.domain: Any = fields["domain"]
-        self.cases: tuple[Case, ...] = tuple(fields["cases"])
-        self.bad_cases: tuple[BadCase, ...] = tuple(fields["bad"])
+        self._cases: Cases[Case] = fields["cases"]
+        self._bad_cases: Cases[BadCase] = fields["bad"]
         self.tolerance: float = fields["tolerance"]
         self.is_public: bool = fields["public"]
         self.aliases: tuple[str, ...] = tuple(fields["aliases"])
@@ -117,6 +122,16 @@ class Op:
         self.plain_count = -1 if self.is_variadic or self.is_demanding else len(self.input_names)
         self.resolutions: dict[Any, Resolution] = {}
         self.module: str = fields["module"]
+
+    @functools.cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """Right calls: the conformance tests."""
+        return tuple(self._cases() if callable(self._cases) else self._cases)
+
+    @functools.cached_property
+    def bad_cases(self) -> tuple[BadCase, ...]:
+        """Wrong calls, with the errors that must come."""
+        return tuple(self._bad_cases() if callable(self._bad_cases) else self._bad_cases)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -261,6 +276,7 @@ def record(op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...] = ()) -> No
     node.source = here(3) if is_inside[code.co_filename] else (code, frame.f_lasti)
     node.layers = state["layers"]
     node.serial = serial = next_serial()
+    node.hooks = None
     if serial >= state["limit"] or op.is_immediate:
         after(node)
     return node
@@ -408,8 +424,8 @@ def card(
     effect: bool = False,
     higher_order: bool = False,
     domain: Any = (-2.0, 2.0),
-    cases: Iterable[Case] = (),
-    bad: Iterable[BadCase] = (),
+    cases: Cases[Case] = (),
+    bad: Cases[BadCase] = (),
     tolerance: float = 1e-6,
     public: bool = True,
     aliases: Iterable[str] = (),
@@ -467,8 +483,9 @@ def card(
         Parameters hold graphs: `reference` receives ``run``, `gradient`, `tangent` and `batch` receive ``transforms``.
     domain : tuple or list
         Range of random test values: (low, high), or (low, high, "int"); a list gives one for each input.
-    cases, bad : iterables of Case, BadCase
-        Right and wrong calls: the conformance tests.
+    cases, bad : iterables of Case, BadCase, or functions that return them
+        Right and wrong calls: the conformance tests. A function is called when they are first asked for: what takes
+        time to make, graphs and matrices, is not made at import.
     tolerance : float
         Relative tolerance of float32 results against the float64 reference.
     public : bool

@@ -9,6 +9,7 @@ These cards work on results as a tuple: use `items(node)`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,8 +79,9 @@ def _call_batch(is_batched: Sequence[bool], *inputs: Node, graph: Graph, transfo
     return items(call(*inputs, graph=batched(graph, is_batched, None, transforms)))
 
 
-def _example(kind: str) -> Graph:
-    """A small graph for the cases of these cards."""
+@functools.cache
+def _examples() -> dict[str, Graph]:
+    """Small graphs for the cases of these cards."""
     x = symbol(tensor_type(dtypes.float64, (3,)))
     c = symbol(tensor_type(dtypes.float64, ()))
     e = symbol(tensor_type(dtypes.float64, ()))
@@ -92,10 +94,12 @@ def _example(kind: str) -> Graph:
         "goes on": ([n, x, c], [cast(n, dtype=dtypes.bool_)]),
         "countdown": ([n, x, c], [add(n, -1), product]),
     }
-    return Graph(*graphs[kind], name=kind)
+    return {name: Graph(*graph, name=name) for name, graph in graphs.items()}
 
 
-_PRODUCT, _SQUARE, _STEP = _example("product"), _example("square"), _example("step")
+def _call_words() -> dict[str, Any]:
+    return {"graph": _examples()["product"]}
+
 
 call = card(
     "call", "*operands", params={"graph": REQUIRED}, public=False, higher_order=True,
@@ -104,9 +108,11 @@ call = card(
     shape=_call_shape, dtype=_call_dtype,
     reference=lambda *operands, graph, run: run(graph, operands)[: len(graph.outputs)],
     gradient=_call_gradient, tangent=_call_tangent, batch=_call_batch,
-    cases=[Case((3,), (), graph=_PRODUCT), Case((3,), (), graph=_SQUARE)],
-    bad=[BadCase((4,), (), graph=_PRODUCT, error=ShapeError, match="operand 0 has shape"),
-         BadCase((3,), graph=_PRODUCT, error=ArgumentError, match="takes 2 operands, got 1")],
+    cases=lambda: [Case((3,), (), graph=_examples()[name]) for name in ("product", "square")],
+    bad=lambda: [
+        BadCase((4,), (), **_call_words(), error=ShapeError, match="operand 0 has shape"),
+        BadCase((3,), **_call_words(), error=ArgumentError, match="takes 2 operands, got 1"),
+    ],
 )  # fmt: skip
 
 
@@ -191,6 +197,10 @@ def _cond_batch(
     return tuple([select(predicate, a, b) for a, b in zip(*results, strict=True)])
 
 
+def _cond_words() -> dict[str, Any]:
+    return {"then_graph": _examples()["product"], "else_graph": _examples()["square"]}
+
+
 cond = card(
     "cond", "predicate *operands", params={"then_graph": REQUIRED, "else_graph": REQUIRED}, public=False,
     higher_order=True, summary="Run one of two graphs.",
@@ -198,11 +208,11 @@ cond = card(
     notes="With a batch of predicates (in `vmap`) both graphs run, and the results are selected element by element.",
     shape=_cond_shape, dtype=_cond_dtype, reference=_cond_reference, gradient=_cond_gradient, tangent=_cond_tangent,
     batch=_cond_batch,
-    cases=[Case(np.True_, (3,), (), then_graph=_PRODUCT, else_graph=_SQUARE),
-           Case(np.False_, (3,), (), then_graph=_PRODUCT, else_graph=_SQUARE)],
-    bad=[BadCase(np.ones(2, bool), (3,), (), then_graph=_PRODUCT, else_graph=_SQUARE, error=ShapeError, match="scalar"),
-         BadCase(np.True_, (3,), then_graph=_PRODUCT, else_graph=_SQUARE, error=ArgumentError, match="takes 2 "
-         "operands")],
+    cases=lambda: [Case(predicate, (3,), (), **_cond_words()) for predicate in (np.True_, np.False_)],
+    bad=lambda: [
+        BadCase(np.ones(2, bool), (3,), (), **_cond_words(), error=ShapeError, match="scalar"),
+        BadCase(np.True_, (3,), **_cond_words(), error=ArgumentError, match="takes 2 operands"),
+    ],
 )  # fmt: skip
 
 
@@ -292,7 +302,9 @@ def _while_batch(
     return tuple([node if mark else repeat(node, size) for node, mark in zip(found, marks, strict=False)])
 
 
-_WHILE: dict[str, Any] = {"condition": _example("goes on"), "body": _example("countdown"), "carries": 2}
+def _while_words() -> dict[str, Any]:
+    return {"condition": _examples()["goes on"], "body": _examples()["countdown"], "carries": 2}
+
 
 while_loop = card(
     "while_loop", "*operands", params={"condition": REQUIRED, "body": REQUIRED, "carries": REQUIRED}, public=False,
@@ -305,9 +317,11 @@ while_loop = card(
     shape=_while_shape, dtype=_while_dtype, reference=_while_reference, tangent=_while_tangent, batch=_while_batch,
     no_gradient="the number of steps is not known beforehand, so the values of each step cannot be kept; st.scan or "
     "st.fori_loop with fixed bounds has a gradient, and forward mode (st.jvp) goes through st.while_loop",
-    cases=[Case(np.int64(3), (3,), (), **_WHILE), Case(np.int64(0), (3,), (), **_WHILE)],
-    bad=[BadCase(np.int64(3), (4,), (), **_WHILE, error=ShapeError, match="operand 1 has shape"),
-         BadCase(np.int64(3), (3,), **_WHILE, error=ArgumentError, match="takes 3 operands, got 2")],
+    cases=lambda: [Case(np.int64(steps), (3,), (), **_while_words()) for steps in (3, 0)],
+    bad=lambda: [
+        BadCase(np.int64(3), (4,), (), **_while_words(), error=ShapeError, match="operand 1 has shape"),
+        BadCase(np.int64(3), (3,), **_while_words(), error=ArgumentError, match="takes 3 operands, got 2"),
+    ],
 )  # fmt: skip
 
 
@@ -543,7 +557,9 @@ def _scan_batch(
     return tuple([_swap(x) if i >= carries and outputs[i] else x for i, x in enumerate(results)])
 
 
-_SCAN: dict[str, Any] = {"body": _STEP, "carries": 1, "sequences": 1}
+def _scan_words() -> dict[str, Any]:
+    return {"body": _examples()["step"], "carries": 1, "sequences": 1}
+
 
 scan = card(
     "scan", "*operands", public=False, higher_order=True,
@@ -564,8 +580,13 @@ scan = card(
     "scan, if its body returns them, or of a second one.",
     canonical=_scan_canonical, shape=_scan_shape, dtype=_scan_dtype, reference=_scan_reference, gradient=_scan_gradient,
     tangent=_scan_tangent, batch=_scan_batch,
-    cases=[Case((3,), (5,), (), **_SCAN), Case((3,), (5,), (), reverse=True, **_SCAN), Case((3,), (0,), (), **_SCAN)],
-    bad=[BadCase((3,), (), (), **_SCAN, error=ShapeError, match="scalar"),
-         BadCase((3,), (5,), (), length=4, **_SCAN, error=ShapeError, match="5 steps"),
-         BadCase((4,), (5,), (), **_SCAN, error=ShapeError, match="operand 0 has shape")],
+    cases=lambda: [
+        Case((3,), (5,), (), **_scan_words()), Case((3,), (5,), (), reverse=True, **_scan_words()),
+        Case((3,), (0,), (), **_scan_words()),
+    ],
+    bad=lambda: [
+        BadCase((3,), (), (), **_scan_words(), error=ShapeError, match="scalar"),
+        BadCase((3,), (5,), (), length=4, **_scan_words(), error=ShapeError, match="5 steps"),
+        BadCase((4,), (5,), (), **_scan_words(), error=ShapeError, match="operand 0 has shape"),
+    ],
 )  # fmt: skip

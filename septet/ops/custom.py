@@ -151,5 +151,5 @@ remat = card(
     source="Chen et al. 2016, Training deep nets with sublinear memory cost",
     shape=control.call.shape, dtype=control.call.dtype, reference=control.call.reference,
     gradient=_remat_gradient, tangent=_remat_tangent, batch=_remat_batch,
-    cases=control.call.cases, bad=control.call.bad_cases,
+    cases=lambda: control.call.cases, bad=lambda: control.call.bad_cases,
 )  # fmt: skip

@@ -8,7 +8,6 @@ others need.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +35,7 @@ from septet.ops.random import (
 )  # fmt: skip
 from septet.ops.rules import broadcasting, real_floating
 from septet.ops.shaping import broadcast_to, sizes_of
+from septet.ops.special import quadrature
 from septet.ops.subgraph import fits
 
 Array = np.ndarray
@@ -146,13 +146,6 @@ SERIES_LIMIT = 2.0
 _TAIL = 45.0  # exp(-45) = 3e-20: what lies beyond does not count
 
 
-@functools.cache
-def _quadrature() -> tuple[tuple[float, float], ...]:
-    """Return the 64 nodes of Gauss-Legendre on [0, 1] with their weights; importing their origin costs 8 ms."""
-    nodes, weights = np.polynomial.legendre.leggauss(64)
-    return tuple(zip((0.5 * (nodes + 1)).tolist(), (0.5 * weights).tolist(), strict=True))
-
-
 def _digamma(x: Array) -> Array:
     """Compute digamma of positive numbers: recurrence up to 10, then the asymptotic series."""
     x = x.copy()
@@ -192,7 +185,7 @@ def _slope_integral(alpha: Array, log_x: Array) -> Array:
     sign = np.where(is_below, -1.0, 1.0)
     offset = log_x - _digamma(alpha)
     total = np.zeros_like(x)
-    for node, weight in _quadrature():
+    for node, weight in quadrature():
         v = sign * end * node
         total = total + weight * end * (offset + v) * np.exp(alpha * v - x * np.expm1(v))
     return sign * total

@@ -17,7 +17,7 @@ from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, Case, Op, card, ops
 from septet.ops.elementwise import BAD_COMPLEXES, BAD_PAIRS, REAL_FLOATING, replace_zero
 from septet.ops.rules import broadcasting
-from septet.ops.special import gammaln, gammaln_value, in_float64, xlogy
+from septet.ops.special import gammaln, gammaln_value, in_float64, quadrature, xlogy
 
 Array = np.ndarray
 
@@ -116,8 +116,8 @@ def _tail(a: Array, x: Array) -> Array:
         is_deep = exponent(middle) < -_DEPTH
         low, high = np.where(is_deep, low, middle), np.where(is_deep, middle, high)
     total = np.zeros_like(a)
-    for node, weight in zip(*_gauss_rule(64), strict=True):
-        total = total + weight / 2 * np.exp(exponent(high * (node + 1) / 2))
+    for node, weight in quadrature():
+        total = total + weight * np.exp(exponent(high * node))
     return density * total * high
 
 

@@ -1,18 +1,28 @@
-"""From a graph to a program: optimize, verify where asked, hand to the backend."""
+"""From a graph to a program: optimize, verify where asked, hand to the backend.
+
+The optimizer and the native backend are loaded with the first program that they are for: `import septet` does not wait
+for them.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from septet.backends.base import Backend, Program
-from septet.backends.cpu.program import CpuBackend
 from septet.backends.reference.program import ReferenceBackend
 from septet.base.config import config
 from septet.graph.graph import Graph
-from septet.optimize.pipeline import optimize
 
 REFERENCE = ReferenceBackend()
-BACKENDS: dict[str, Backend] = {"reference": REFERENCE, "cpu": CpuBackend(REFERENCE)}
+
+
+@lru_cache(maxsize=1)
+def cpu() -> Backend:
+    """Return the native backend."""
+    from septet.backends.cpu.program import CpuBackend
+
+    return CpuBackend(REFERENCE)
 
 
 def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> Program:
@@ -27,5 +37,8 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
         Passed on to the backend.
     """
     if (config.optimize if level is None else level) == "full":
+        from septet.optimize.pipeline import optimize
+
         graph = optimize(graph)
-    return BACKENDS[config.backend].compile(graph, **options)
+    backend = cpu() if config.backend == "cpu" else REFERENCE
+    return backend.compile(graph, **options)

@@ -159,6 +159,19 @@ def test_a_function_level_import_is_no_way_around_a_cycle(findings):
 
 
 @pytest.mark.parametrize(
+    ("importer", "imported", "rules"),
+    [
+        ("run/programs.py", "optimize", []),
+        ("run/programs.py", "nn", ["floor"]),
+        ("run/eager.py", "optimize", ["local"]),
+    ],
+)
+def test_programs_load_the_optimizer_when_they_need_it(findings, importer, imported, rules):
+    tree = {importer: f"def f():\n    from septet.{imported} import thing\n", f"{imported}/thing.py": ""}
+    assert findings(tree) == [(importer, 2, rule) for rule in rules]
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("def f():\n    import matplotlib.pyplot\n", []),
