@@ -34,8 +34,8 @@ def test_compiled_and_define_by_run_code_draw_the_same_numbers():
     seen = []
     for _ in range(3):
         expected, found = arrays(draw(plain)), arrays(f())
-        for a, b in zip(expected, found, strict=True):
-            np.testing.assert_array_equal(a, b)
+        for a, b in zip(expected, found, strict=True):  # logarithms may differ in the last bit from NumPy's
+            np.testing.assert_allclose(a, b, rtol=1e-6 if a.dtype.kind == "f" else 0)
         seen.append(found[0])
     assert plain.get_state().tolist() == compiled.get_state().tolist() == [3, 12]
     assert len({tuple(row) for row in seen}) == 3

@@ -64,7 +64,8 @@ def test_unknown_sizes(name):
         np.testing.assert_array_equal(CALLS[name]((3, 2)).numpy(), expected)
         return
     f = st.function([x], found(x.shape))
-    np.testing.assert_array_equal(f(np.zeros((3, 2), np.float32)).numpy(), expected)
+    drawn = f(np.zeros((3, 2), np.float32)).numpy()  # logarithms may differ in the last bit from NumPy's
+    np.testing.assert_allclose(drawn, expected, rtol=1e-6 if name in ("normal", "gamma") else 0)
 
 
 def test_shapes_and_dtypes_come_from_the_parameters():

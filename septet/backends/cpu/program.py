@@ -15,10 +15,9 @@ from septet.backends.cpu.linking import align, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Host, Planner
-from septet.graph.assemble import apart
 from septet.graph.graph import Graph
-from septet.graph.node import symbol
 from septet.optimize.pipeline import optimize
+from septet.optimize.sizes import has_open_sizes, with_shapes
 
 
 class Plan:
@@ -94,12 +93,12 @@ class CpuProgram:
         One for each combination of shapes so far.
     """
 
-    owns_results = True
+    owns_results = False  # what runs on the reference may be a view of an argument
 
     def __init__(self, graph: Graph, reference: Backend) -> None:
         self.graph = graph
         self.reference = reference
-        self.plans: dict[Any, Plan] = {}
+        self.plans: dict[Any, Plan | Program] = {}
         self._programs: dict[int, Program] = {}
 
     def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
@@ -107,9 +106,18 @@ class CpuProgram:
         key = tuple([array.shape for array in arguments])
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = Plan(specialize(self.graph, key))
+            plan = self.plans[key] = self._plan(key)
+        if not isinstance(plan, Plan):
+            return plan(arguments)
         with plan.lock:
             return self._run(plan, arguments)
+
+    def _plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
+        """Return the plan for some shapes; where sizes depend on values, there is only the reference."""
+        graph = with_shapes(self.graph, shapes)
+        if has_open_sizes(graph):
+            return self.reference.compile(self.graph)
+        return Plan(graph if graph is self.graph else optimize(graph))
 
     def _run(self, plan: Plan, arguments: Sequence[np.ndarray]) -> list[Any]:
         planner = plan.planner
@@ -169,19 +177,6 @@ class CpuProgram:
         if program is None:
             program = self._programs[id(graph)] = self.reference.compile(graph)
         return program(arrays)
-
-
-def specialize(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
-    """Return the graph for inputs of known shapes."""
-    if all(node.tensor_type.is_known for node in graph.inputs):
-        return graph
-    with apart():
-        symbols = {
-            node: symbol(node.tensor_type.with_shape(shape), node.params[0])
-            for node, shape in zip(graph.inputs, shapes, strict=True)
-        }
-        known = graph.replace(symbols)
-    return optimize(known)
 
 
 class CpuBackend:

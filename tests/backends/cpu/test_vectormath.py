@@ -32,13 +32,13 @@ def erfc(x: mpmath.mpf) -> mpmath.mpf:
 
 
 def digamma(x: mpmath.mpf) -> mpmath.mpf:
-    if x == mpmath.floor(x) and x <= 0 or x == -mpmath.inf:
+    if (x == mpmath.floor(x) and x <= 0) or x == -mpmath.inf:
         return mpmath.nan
     return mpmath.digamma(x)
 
 
 def gammaln(x: mpmath.mpf) -> mpmath.mpf:
-    if x == mpmath.floor(x) and x <= 0 or mpmath.isinf(x):
+    if (x == mpmath.floor(x) and x <= 0) or mpmath.isinf(x):
         return mpmath.inf
     return mpmath.loggamma(x).real
 

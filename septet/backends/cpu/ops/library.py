@@ -17,4 +17,6 @@ def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
 
 ORDERS = {**conv.ORDERS, **matmul.ORDERS, **pool.ORDERS}
 
-LIBRARY = Library({**assembling.TABLE, **control.TABLE, **conv.TABLE, **indexing.TABLE, **matmul.TABLE, **pool.TABLE}, order)
+LIBRARY = Library(
+    {**assembling.TABLE, **control.TABLE, **conv.TABLE, **indexing.TABLE, **matmul.TABLE, **pool.TABLE}, order
+)

@@ -170,7 +170,10 @@ def plan_max_gradient(planner: Planner, node: Node) -> bool:
     value = region.load(windows.places, windows.strides(windows.places, numbers))
     top = region.reduce("max", value)
     hit = region.op(
-        "logical_or", region.op("equal", value, top, dtype="bool"), region.op("isnan", value, dtype="bool"), dtype="bool"
+        "logical_or",
+        region.op("equal", value, top, dtype="bool"),
+        region.op("isnan", value, dtype="bool"),
+        dtype="bool",
     )
     place = _place(region, windows, numbers)
     beyond = region.number(int(np.prod(windows.window)), "int64")
@@ -223,9 +226,7 @@ def _gradient_target(planner: Planner, node: Node, windows: Windows, y: Strided)
     return y
 
 
-def _spread(
-    planner: Planner, node: Node, windows: Windows, into: Strided, g: Strided, firsts: Strided | None
-) -> None:
+def _spread(planner: Planner, node: Node, windows: Windows, into: Strided, g: Strided, firsts: Strided | None) -> None:
     """For each place inside a window, one pass: the same place of different windows never is the same element."""
     rank, lead = windows.rank, windows.lead
     for number, place in enumerate(itertools.product(*map(range, windows.window))):
