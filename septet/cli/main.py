@@ -12,7 +12,7 @@ import numpy as np
 
 import septet as st
 from septet import nn
-from septet.backends.cpu import objects
+from septet.backends.cpu import objects, openmp
 from septet.base.config import config
 from septet.base.errors import SeptetError
 from septet.base.threads import explain
@@ -137,13 +137,14 @@ def doctor() -> None:
     import platform
 
     click.echo(f"septet {st.__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for name in ("numpy", "ml-dtypes", "llvmlite", "safetensors", "rich", "click", "matplotlib", "pillow"):
+    for name in ("numpy", "ml-dtypes", "llvmlite", "scipy-openblas32", "onednn-cpu-gomp", "safetensors", "rich", "click", "matplotlib", "pillow"):
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             version = "not installed"
         click.echo(f"  {name}: {version}")
     click.echo(objects.current().status())
+    click.echo(openmp.status())
     click.echo(explain())
     click.echo(config.table())
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.cpu import onednn_types as types
+from septet.backends.cpu import openmp
 from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
 
@@ -45,8 +46,8 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.openmp = openmp.library()
         self._library = ctypes.CDLL(str(path))
-        self.openmp = ctypes.CDLL("libgomp.so.1")
         for name, (result, arguments) in types.FUNCTIONS.items():
             function = getattr(self._library, name)
             function.restype = types.Integer if result is None else result
@@ -93,7 +94,6 @@ class Library:
             (self._library, "dnnl_memory_set_data_handle"),
             (self.openmp, "omp_get_max_threads"),
             (self.openmp, "omp_set_num_threads"),
-            (self.openmp, "omp_get_thread_num"),
         ):
             address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
             assert address is not None

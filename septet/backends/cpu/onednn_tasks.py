@@ -1,7 +1,7 @@
 """Executing primitives of oneDNN from native code, several of them side by side.
 
 `Tasks` holds the handles that execution needs, in one table that native code reads; `module` is that code, a kernel
-for `native.PARALLEL`: ``void onednn_task(i64* args, i64 begin, i64 end)`` executes the rows begin to end of the table.
+for `pool`: ``void onednn_task(i64* args, i64 begin, i64 end, i64 number)`` executes the rows begin to end of the table.
 A row is a primitive that runs in one thread, on a part of the batch, or the only row is one that runs in several.
 """
 
@@ -22,8 +22,7 @@ declare i32 @dnnl_primitive_execute(ptr, ptr, i32, ptr)
 declare i32 @dnnl_memory_set_data_handle(ptr, i64)
 declare i32 @omp_get_max_threads()
 declare void @omp_set_num_threads(i32)
-declare i32 @omp_get_thread_num()
-define void @onednn_task(ptr %args, i64 %begin, i64 %end) #0 {
+define void @onednn_task(ptr %args, i64 %begin, i64 %end, i64 %number) #0 {
 entry:
   %stream = load ptr, ptr %args
   %p.inner = getelementptr i64, ptr %args, i64 1
@@ -42,9 +41,7 @@ entry:
   %before = call i32 @omp_get_max_threads()
   %count = trunc i64 %inner to i32
   call void @omp_set_num_threads(i32 %count)
-  %number = call i32 @omp_get_thread_num()
-  %wide = sext i32 %number to i64
-  %skip = mul i64 %wide, %bytes
+  %skip = mul i64 %number, %bytes
   %own = add i64 %scratch, %skip
   %twice = mul i64 %n, 2
   %length = add i64 %twice, 3

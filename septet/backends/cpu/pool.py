@@ -1,9 +1,9 @@
 """The threads that compute: one pool for all native kernels, written in LLVM IR.
 
-`region` runs ``kernel(args, begin, end)`` over 0 .. total in chunks. The calling thread starts at once; workers that
-are awake by then help, each taking the next chunk until none is left. Nobody waits for a worker that has not begun:
-beside a busy process, a worker that gets no processor costs nothing, whereas the barriers of OpenMP wait for every
-thread of the team (`benchmarks/pool.py` compares).
+`region` runs ``kernel(args, begin, end, number)`` over 0 .. total in chunks. The calling thread starts at once; workers
+that are awake by then help, each taking the next chunk until none is left. Nobody waits for a worker that has not
+begun: beside a busy process, a worker that gets no processor costs nothing, whereas the barriers of OpenMP wait for
+every thread of the team (`benchmarks/pool.py` compares).
 
 A worker without work looks out for more for a short while, since waking a sleeper takes several microseconds, and then
 sleeps. How long it looks out adapts: twice as long after every region in which it found work, half as long when it
@@ -57,7 +57,7 @@ SIG_SETMASK = 2
 CLOCK_MONOTONIC = 1
 
 COMMON = """
-define internal void @share(ptr %pool) #0 {
+define internal void @share(ptr %pool, i64 %number) #0 {
 entry:
   %p.kernel = getelementptr i8, ptr %pool, i64 {kernel}
   %p.args = getelementptr i8, ptr %pool, i64 {args}
@@ -77,7 +77,7 @@ go:
   %to = add i64 %begin, %chunk
   %short = icmp slt i64 %to, %total
   %end = select i1 %short, i64 %to, i64 %total
-  call void %kernel(ptr %args, i64 %begin, i64 %end)
+  call void %kernel(ptr %args, i64 %begin, i64 %end, i64 %number)
   br label %take
 done:
   ret void
@@ -173,7 +173,8 @@ wake:
   %w = call i64 (i64, ...) @syscall(i64 {FUTEX}, ptr %pool, i32 {FUTEX_WAKE}, i32 2, ptr null)
   br label %share
 share:
-  call void @share(ptr %pool)
+  %number = zext i32 %seats to i64
+  call void @share(ptr %pool, i64 %number)
   %twice = shl i64 %patience, 1
   %twice1 = add i64 %twice, 16
   %longer = call i64 @llvm.smin.i64(i64 %twice1, i64 %limit)
@@ -251,7 +252,7 @@ serial:
   %any = icmp sgt i64 %total, 0
   br i1 %any, label %whole, label %return
 whole:
-  call void %kernel(ptr %args, i64 0, i64 %total)
+  call void %kernel(ptr %args, i64 0, i64 %total, i64 0)
   ret void
 lead:
   %threads32 = trunc i64 %threads to i32
@@ -285,7 +286,7 @@ wake:
   %w = call i64 (i64, ...) @syscall(i64 {FUTEX}, ptr @pool, i32 {FUTEX_WAKE}, i32 1, ptr null)
   br label %work
 work:
-  call void @share(ptr @pool)
+  call void @share(ptr @pool, i64 0)
   %e1 = atomicrmw add ptr @pool, i32 1 seq_cst
   %p.active = getelementptr i8, ptr @pool, i64 {active}
   %p.waiting = getelementptr i8, ptr @pool, i64 {waiting}
@@ -330,7 +331,7 @@ entry:
   %any = icmp sgt i64 %total, 0
   br i1 %any, label %whole, label %return
 whole:
-  call void %kernel(ptr %args, i64 0, i64 %total)
+  call void %kernel(ptr %args, i64 0, i64 %total, i64 0)
   br label %return
 return:
   ret void
@@ -375,8 +376,10 @@ _region = 0
 def region_address() -> int:
     """Return the address of ``void region(ptr kernel, ptr args, i64 total, i64 chunk, i64 threads)``.
 
-    The kernel is ``void kernel(i64* args, i64 begin, i64 end)``. It is called for chunks that cover 0 .. total: by up
-    to `threads` threads at once, or for all at once in this one where there is but one chunk, or one thread.
+    The kernel is ``void kernel(i64* args, i64 begin, i64 end, i64 number)``; it may leave out the last parameter. It is
+    called for chunks that cover 0 .. total: by up to `threads` threads at once, or for all at once in this one where
+    there is but one chunk, or one thread. `number` is below `threads`, and another one in each thread that takes part:
+    a kernel finds its scratch memory with it.
     """
     global _region
     if not _region:

@@ -131,6 +131,25 @@ def test_no_more_threads_than_asked_for(region: Region) -> None:
     assert seen == {threading.get_native_id()}
 
 
+@needs_threads
+def test_threads_have_numbers_below_the_number_of_threads(region: Region) -> None:
+    numbers: dict[int, set[int]] = {}
+    lock = threading.Lock()
+
+    def note(args: int, begin: int, end: int, number: int) -> None:
+        with lock:
+            numbers.setdefault(number, set()).add(threading.get_native_id())
+        time.sleep(0.001)
+
+    noting = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3)(note)
+    for threads in (1, 2, 4):
+        numbers.clear()
+        region(ctypes.cast(noting, ctypes.c_void_p).value or 0, 0, 50, 1, threads)
+        assert numbers[0] == {threading.get_native_id()}
+        assert set(numbers) <= set(range(threads))
+        assert all(len(threads) == 1 for threads in numbers.values())
+
+
 def test_a_region_inside_a_region(region: Region, count: int) -> None:
     nested = addresses([Module("nested", NESTED, {**pool.imports(), "count": count})])[0]
     counts = np.zeros(3000, np.int64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from septet.backends.cpu import openblas
 from septet.backends.cpu.memory import Strided, strides_of
 from septet.backends.cpu.planner import Planner
 from septet.graph.node import Node
@@ -151,7 +152,7 @@ def _emit(
     args += [m_task, n_task, n_m, n_n, inner]
     for index in range(3):
         args += [outer_strides[index] * item, inner_strides[index] * item]
-    args += [a.row * item, b.column * item, c.row * item, item]
+    args += [a.row * item, b.column * item, c.row * item, item, openblas.bits(1.0), openblas.bits(0.0)]
     name = "sgemm_task" if item == 4 else "dgemm_task"
     planner.tasks(node.op.name, name, args, [a.there, b.there], [c.there], node)
 
