@@ -137,7 +137,8 @@ def doctor() -> None:
     import platform
 
     click.echo(f"septet {st.__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for name in ("numpy", "ml-dtypes", "llvmlite", "scipy-openblas32", "onednn-cpu-gomp", "safetensors", "rich", "click", "matplotlib", "pillow"):
+    packages = "numpy ml-dtypes llvmlite scipy-openblas32 onednn-cpu-gomp safetensors rich click matplotlib pillow"
+    for name in packages.split():
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
