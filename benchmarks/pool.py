@@ -1,10 +1,10 @@
 """Measure what a parallel region costs, and what is left of the speed beside a busy process.
 
-Compares the pool of septet.backends.cpu.pool with OpenMP's (libgomp: passive, with short spinning, and as it comes), and
-with one thread. For each, the time of an empty region after pauses of 0, 5 and 100 us of work, and the time of a step: 200
-regions of 100 us of work in 16 chunks, 5 us of serial work after each. The step is measured on the machine as it is, and
-again with a process beside it that never sleeps. Each measurement is a process of its own; rounds alternate between the
-pools, and medians are kept. Prints a table; writes benchmarks/results/pool.json.
+Compares the pool of septet.backends.cpu.pool with OpenMP's (libgomp: passive, with short spinning, and as it comes),
+and with one thread. For each, the time of an empty region after pauses of 0, 5 and 100 us of work, and the time of a
+step: 200 regions of 100 us of work in 16 chunks, 5 us of serial work after each. The step is measured on the machine
+as it is, and again with a process beside it that never sleeps. Each measurement is a process of its own; rounds
+alternate between the pools, and medians are kept. Prints a table; writes benchmarks/results/pool.json.
 
 Usage: python benchmarks/pool.py [--rounds N] [--threads N] [--output FILE]
 """

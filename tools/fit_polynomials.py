@@ -291,7 +291,7 @@ ERFINV_SHIFT = 1.125
 
 
 def erfinv_over(u: mpf) -> mpf:
-    """Return erfinv(x) / x at u = 0.5625 - x**2: in this variable all coefficients are positive, so that none cancel."""
+    """Return erfinv(x) / x at u = 0.5625 - x**2: there all coefficients are positive, so that none cancel."""
     z = mpf(ERFINV_BORDER) ** 2 - u
     if z < mpf(10) ** -20:
         return mp.sqrt(mp.pi) / 2

@@ -14,8 +14,7 @@ from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
 from septet.graph.op import Op, record
 from septet.graph.reference import compute
 
-SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in its parameter of that meaning
-SIZE_PARAMS = ("shape", "size")
+SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in a parameter that is a shape
 
 
 def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
@@ -82,10 +81,13 @@ def _with_sizes(node: Node, op: Op, inputs: tuple[Node, ...]) -> Node | None:
     if not all(source.op is CONSTANT for source in given):
         return None
     words = dict(zip(op.param_names, node.params, strict=True))
-    name = next(name for name in SIZE_PARAMS if name in words)
+    open_shapes = [n for n, value in words.items() if isinstance(value, tuple) and value.count(None) == len(given)]
+    if not open_shapes:
+        return None  # the size is no part of a shape
     rest = iter(given)
-    filled: Shape = tuple(int(next(rest).value) if size is None else size for size in words[name])  # type: ignore
-    words[name] = filled
+    shape = words[open_shapes[0]]
+    filled: Shape = tuple(int(next(rest).value) if size is None else size for size in shape)  # type: ignore[arg-type]
+    words[open_shapes[0]] = filled
     fresh: Any = record(op, inputs[:first], tuple(words[own] for own in op.param_names))
     fresh.source, fresh.layers, fresh.hooks = node.source, node.layers, node.hooks
     fresh.flags &= node.flags

@@ -1,4 +1,4 @@
-"""The native backend against the reference: every case of every card, in every dtype that it takes, and larger shapes."""
+"""The native backend against the reference: every case of every card, in every dtype that it takes."""
 
 from __future__ import annotations
 
