@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from septet.backends.cpu import onednn_types as types
 from septet.backends.cpu import openmp
+from septet.backends.cpu.layouts import Convolution, Layout, Pairs, Window
 from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
 
@@ -177,43 +178,7 @@ def library() -> Library:
     return outcome
 
 
-# Layouts.
-
-
-class Layout(NamedTuple):
-    """How a tensor lies in memory.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Batch, channels, spatial axes; for a kernel: out channels, channels of a group, window.
-    strides : tuple of int or None
-        In elements. None lets oneDNN choose: then it is mostly an order of blocks, which only reorders can read.
-    dtype : str
-    """
-
-    shape: tuple[int, ...]
-    strides: tuple[int, ...] | None = None
-    dtype: str = "float32"
-
-
-def channels_last(shape: Sequence[int], dtype: str = "float32") -> Layout:
-    """Return the layout without gaps whose channels are neighbours: batch, spatial axes, channels."""
-    return _in_order(shape, (0, *range(2, len(shape)), 1), dtype)
-
-
-def channels_first(shape: Sequence[int], dtype: str = "float32") -> Layout:
-    """Return the layout without gaps in the order of the axes: batch, channels, spatial axes."""
-    return _in_order(shape, range(len(shape)), dtype)
-
-
-def _in_order(shape: Sequence[int], order: Sequence[int], dtype: str) -> Layout:
-    strides = [0] * len(shape)
-    step = 1
-    for axis in reversed(order):
-        strides[axis] = step
-        step *= max(shape[axis], 1)
-    return Layout(tuple(shape), tuple(strides), dtype)
+# Descriptors.
 
 
 class Descriptor:
@@ -374,38 +339,13 @@ def _description(name: str, *arguments: Any) -> Iterator[int]:
         lib.call("dnnl_primitive_desc_destroy", description)
 
 
-Window = tuple[int, ...]
-Pairs = tuple[tuple[int, int], ...]
 CACHED = 1024  # primitives that are kept although no plan uses them, of some 20 kB each
 
 
-class Convolution(NamedTuple):
-    """The sizes and layouts of a convolution, and of the two that are its gradients.
-
-    Attributes
-    ----------
-    x, kernel, y : Layout
-        As the ops `conv`, `conv_input` and `conv_kernel` know them: (B, C, ...), (O, C / groups, ...), (B, O, ...).
-    stride, dilation : tuple of int
-        One for each spatial axis; a dilation of 1 is dense.
-    padding : tuple of (int, int)
-        Low and high, for each spatial axis.
-    groups : int
-    """
-
-    x: Layout
-    kernel: Layout
-    y: Layout
-    stride: Window
-    padding: Pairs
-    dilation: Window
-    groups: int = 1
-
-    @property
-    def window(self) -> list[Any]:
-        """Strides, dilations and padding as oneDNN takes them."""
-        low, high = zip(*self.padding, strict=True)
-        return [_dims(self.stride), _dims([d - 1 for d in self.dilation]), _dims(low), _dims(high)]
+def _window(sizes: Convolution) -> list[Any]:
+    """Return strides, dilations and padding as oneDNN takes them."""
+    low, high = zip(*sizes.padding, strict=True)
+    return [_dims(sizes.stride), _dims([d - 1 for d in sizes.dilation]), _dims(low), _dims(high)]
 
 
 @lru_cache(maxsize=CACHED)
@@ -447,7 +387,7 @@ def convolution(
     x, kernel, y = describe(sizes.x), describe(sizes.kernel, sizes.groups), describe(sizes.y)
     offset = None if bias is None else describe(bias)
     offset_handle = None if offset is None else offset.handle
-    lib, direct, window = library(), types.CONVOLUTION_DIRECT, sizes.window
+    lib, direct, window = library(), types.CONVOLUTION_DIRECT, _window(sizes)
     forward = "dnnl_convolution_forward_primitive_desc_create"
     forward_args = (types.FORWARD_TRAINING, direct, x.handle, kernel.handle, None, y.handle, *window)
     with lib.threads(threads):

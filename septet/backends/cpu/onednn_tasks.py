@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.cpu import jit, onednn, onednn_types
-from septet.backends.cpu.onednn import Convolution, Layout, Primitive
+from septet.backends.cpu.held import Held
+from septet.backends.cpu.layouts import Convolution, Layout
+from septet.backends.cpu.onednn import Primitive
 
 TEXT = """
 declare i32 @dnnl_primitive_execute(ptr, ptr, i32, ptr)
@@ -183,18 +185,6 @@ class Tasks:
         table = Held(self.table.ctypes.data, self)
         head = [onednn.library().stream, self.threads, len(self.names), scratchpads, self.scratchpad, table, status]
         return [*head, *[operands[name] for name in self.names]]
-
-
-class Held(int):
-    """A number that keeps an object alive: an address inside of it."""
-
-    owner: Any
-
-    def __new__(cls, value: int, owner: Any) -> Held:
-        """Return a number that holds its owner."""
-        number = super().__new__(cls, value)
-        number.owner = owner
-        return number
 
 
 def _destroy(memories: Sequence[int]) -> None:

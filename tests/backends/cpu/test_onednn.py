@@ -12,61 +12,13 @@ import numpy as np
 import pytest
 
 from septet.backends.cpu import jit, native, onednn, onednn_tasks, onednn_types
-from septet.backends.cpu.onednn import Convolution, Layout, channels_first, channels_last
+from septet.backends.cpu.layouts import Convolution, Layout, channels_first, channels_last
 from septet.backends.cpu.onednn_tasks import Row, Tasks, convolution_tasks
 from septet.base.errors import NotSupportedError
-from septet.ops.conv import conv, conv_input, conv_kernel
 from septet.ops.pool import max_pool, max_pool_gradient, sum_pool, sum_pool_transpose
+from tests.backends.cpu.convolutions import CASES, KINDS, assert_close, expected, random, sizes_of, stored
 
 pytestmark = pytest.mark.skipif(not onednn.available(), reason=f"oneDNN is not available: {onednn.why_not()}")
-
-# x, kernel, stride, padding, dilation, groups
-CASES: list[tuple[Any, ...]] = [
-    ((2, 3, 7), (4, 3, 3), 1, 0, 1, 1),
-    ((2, 3, 9), (4, 3, 3), 1, ((4, 0),), 2, 1),
-    ((2, 16, 12), (8, 8, 3), 2, 1, 1, 2),
-    ((2, 3, 8, 9), (16, 3, 3, 3), 1, 1, 1, 1),
-    ((3, 1, 12, 12), (32, 1, 5, 5), 1, 2, 1, 1),
-    ((2, 16, 8, 8), (24, 16, 3, 3), 1, 1, 1, 1),
-    ((2, 16, 9, 8), (8, 16, 3, 3), 2, ((0, 1), (1, 0)), 1, 1),
-    ((1, 16, 11, 12), (8, 16, 3, 2), (2, 3), ((1, 0), (0, 2)), (1, 2), 1),
-    ((2, 16, 8, 8), (32, 16, 1, 1), 1, 0, 1, 1),
-    ((2, 16, 8, 8), (32, 16, 1, 1), 2, 0, 1, 1),
-    ((2, 16, 6, 6), (16, 1, 3, 3), 1, 1, 1, 16),
-    ((2, 12, 6, 6), (6, 4, 3, 2), (2, 1), ((1, 0), (0, 2)), 1, 3),
-    ((1, 5, 6, 7), (7, 5, 2, 3), 1, ((2, 1), (0, 3)), 1, 1),
-    ((1, 4, 5, 6, 5), (8, 4, 3, 2, 3), 1, ((1, 0), (0, 1), (1, 1)), 1, 1),
-    ((2, 8, 6, 6, 6), (8, 8, 2, 2, 2), 2, 0, 1, 1),
-]
-
-
-def sizes_of(case: tuple[Any, ...], layout: Any = channels_last) -> Convolution:
-    """Return the sizes of a case; oneDNN chooses the order of the kernel."""
-    x, kernel, stride, padding, dilation, groups = case
-    rank = len(x) - 2
-    stride, dilation = (v if isinstance(v, tuple) else (v,) * rank for v in (stride, dilation))
-    padding = padding if isinstance(padding, tuple) else ((padding, padding),) * rank
-    spatial = [
-        (n + low + high - d * (k - 1) - 1) // s + 1
-        for n, k, s, (low, high), d in zip(x[2:], kernel[2:], stride, padding, dilation, strict=True)
-    ]
-    return Convolution(
-        layout(x), Layout(kernel), layout((x[0], kernel[0], *spatial)), stride, padding, dilation, groups
-    )
-
-
-def random(layout: Layout, seed: int = 0) -> np.ndarray:
-    """Return a random float32 array of the layout's shape."""
-    return np.random.default_rng(seed).standard_normal(layout.shape).astype(np.float32)
-
-
-def stored(array: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return a copy of an array that lies in memory as a layout says."""
-    assert layout.strides is not None
-    order = sorted(range(array.ndim), key=lambda a: (-layout.strides[a], -array.shape[a]))  # type: ignore[index]
-    result = np.empty([array.shape[a] for a in order], array.dtype).transpose(np.argsort(order))
-    result[...] = array
-    return result
 
 
 def reordered(kernel: np.ndarray, target: onednn.Descriptor, groups: int) -> np.ndarray:
@@ -84,29 +36,8 @@ def restored(blocks: np.ndarray, source: onednn.Descriptor, shape: tuple[int, ..
     return result
 
 
-def words(sizes: Convolution) -> dict[str, Any]:
-    """Return a convolution's parameters as the cards know them."""
-    return {"stride": sizes.stride, "padding": sizes.padding, "dilation": sizes.dilation, "groups": sizes.groups}
-
-
-def expected(kind: str, sizes: Convolution, x: np.ndarray, kernel: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return what the card's reference computes in float64."""
-    x, kernel, y = (a.astype(np.float64) for a in (x, kernel, y))
-    if kind == "conv":
-        return conv.reference(x, kernel, **words(sizes))
-    if kind == "conv_input":
-        return conv_input.reference(y, kernel, size=x.shape[2:], **words(sizes))
-    return conv_kernel.reference(x, y, size=kernel.shape[2:], **words(sizes))
-
-
-def assert_close(found: np.ndarray, truth: np.ndarray) -> None:
-    """Compare with a tolerance that goes with the size of the values: sums of many terms may cancel."""
-    assert found.shape == truth.shape
-    np.testing.assert_allclose(found, truth, rtol=1e-5, atol=3e-6 * max(1.0, float(np.abs(truth).max(initial=0.0))))
-
-
 @pytest.mark.parametrize("layout", [channels_last, channels_first], ids=["last", "first"])
-@pytest.mark.parametrize("kind", ["conv", "conv_input", "conv_kernel"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_convolution(case: tuple[Any, ...], kind: str, layout: Any) -> None:
     sizes = sizes_of(case, layout)
@@ -304,7 +235,7 @@ def run_tasks(kind: str, sizes: Convolution, threads: int) -> tuple[Tasks, np.nd
     return tasks, arrays[result], truth
 
 
-@pytest.mark.parametrize("kind", ["conv", "conv_input", "conv_kernel"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", [CASES[3], CASES[5], CASES[6], CASES[9], CASES[11], CASES[13]], ids=str)
 def test_native_execution(case: tuple[Any, ...], kind: str) -> None:
     _, found, truth = run_tasks(kind, sizes_of(case), 1)
