@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -223,9 +224,13 @@ def test_signals_reach_the_threads_of_python(region: Region, count: int) -> None
     ours = {thread.native_id for thread in threading.enumerate()}
     masks = {}
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/status", encoding="ascii") as file:
+        # a thread of another test may end while we look
+        with (
+            suppress(FileNotFoundError, ProcessLookupError),
+            open(f"/proc/self/task/{task}/status", encoding="ascii") as file,
+        ):
             blocked = next(int(line.split()[1], 16) for line in file if line.startswith("SigBlk"))
-        masks[int(task)] = bool(blocked >> (signal.SIGINT - 1) & 1)
+            masks[int(task)] = bool(blocked >> (signal.SIGINT - 1) & 1)
     assert not masks[threading.get_native_id()]
     assert sum(masks[task] for task in masks if task not in ours) >= 3
 
