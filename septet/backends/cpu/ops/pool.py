@@ -10,7 +10,7 @@ import numpy as np
 
 from septet.backends.cpu.loops import ELEMENTS, Store
 from septet.backends.cpu.memory import Strided
-from septet.backends.cpu.ops.conv import _channels_last
+from septet.backends.cpu.ops.conv import channels_last
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.regions import Region
 from septet.graph.node import Node
@@ -150,7 +150,7 @@ def order_of_pool(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
         source = same[0]
         seen += 1
     is_image = source.op.name in ("conv", "conv_input") and source.dtype.name == "float32"
-    return _channels_last(node.ndim) if is_image else None
+    return channels_last(node.ndim) if is_image else None
 
 
 def plan_max_gradient(planner: Planner, node: Node) -> bool:

@@ -1,0 +1,158 @@
+"""The innermost loops of direct convolution: tiles of results that stay in registers.
+
+Both kinds of tiles multiply elements that are repeated in all lanes with vectors of neighbouring output channels:
+
+- `product_tile`: some windows of y times a panel of output channels. It walks over the elements of the windows, which lie
+  in runs (a row of the window with all its channels), and over a panel of the kernel.
+- `kernel_tile`: some elements of the window times a panel of output channels. It walks over the windows of many images.
+
+A panel is one or two vectors wide. Panels of the kernel and of its gradient lie one after the other, padded with zeros.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from septet.backends.cpu import llvm
+from septet.backends.cpu.builder import Builder, Value
+from septet.backends.cpu.writing import Loop, Writer
+
+
+class Machine(NamedTuple):
+    """What tiles are cut for.
+
+    Attributes
+    ----------
+    kind : str
+        float or double.
+    lanes : int
+        Elements of a vector.
+    rows : int
+        Rows of the largest tile. It takes (rows + 1) * vectors + 1 vector registers.
+    vectors : int
+        Vectors side by side in a panel.
+    """
+
+    kind: str
+    lanes: int
+    rows: int
+    vectors: int
+
+    @property
+    def panel(self) -> int:
+        """Output channels of a panel."""
+        return self.vectors * self.lanes
+
+    @property
+    def item(self) -> int:
+        """Bytes of an element."""
+        return 4 if self.kind == "float" else 8
+
+
+def product_tile(machine: Machine, rows: int) -> Writer:
+    """Write ``product<rows>(x, places, runs, n, length, panel, y, targets, adds)``.
+
+    y[targets[m] + lane] = sum over runs r and elements j of x[places[m] + runs[r] + j] * panel[r, j, lane]; where `adds`
+    is not 0, added to what y held. `n` and `length` are at least 1.
+    """
+    names = ("x", "ptr"), ("places", "ptr"), ("runs", "ptr"), ("n", "i64"), ("length", "i64"), ("panel", "ptr")
+    w = Writer(f"product{rows}", [*names, ("y", "ptr"), ("targets", "ptr"), ("adds", "i64")], is_internal=True)
+    b, kind = w.b, machine.kind
+    x, places, runs, length = w.pointer("x"), w.pointer("places"), w.pointer("runs"), w.parameter("length")
+    starts = [w.at(x, w.load(places, m), kind) for m in range(rows)]
+    zero = b.number(0, kind, machine.lanes)
+    outer = Loop(w, w.parameter("n"), [w.pointer("panel"), *[zero] * (machine.vectors * rows)])
+    panel, sums = outer.values[0], outer.values[1:]
+    run = w.load(runs, outer.index)
+    inner = Loop(w, length, [panel, *sums])
+    panel, sums = inner.values[0], inner.values[1:]
+    at = run + inner.index
+    sums = _multiply(machine, b, panel, [w.at(start, at, kind) for start in starts], sums)
+    inner.close([w.at(panel, machine.panel, kind), *sums])
+    outer.close(inner.values)
+    sums = outer.values[1:]
+    _write(w, machine, sums, [w.at(w.pointer("y"), w.load(w.pointer("targets"), m), kind) for m in range(rows)])
+    return w
+
+
+def kernel_tile(machine: Machine, rows: int) -> Writer:
+    """Write ``kernel<rows>(x, places, n, g, step, y, adds)``.
+
+    y[m, lane] = sum over windows p of x[places[p] + m] * g[p * step + lane], in a panel; where `adds` is not 0, added to
+    what y held. `n` is at least 1.
+    """
+    names = ("x", "ptr"), ("places", "ptr"), ("n", "i64"), ("g", "ptr"), ("step", "i64"), ("y", "ptr"), ("adds", "i64")
+    w = Writer(f"kernel{rows}", names, is_internal=True)
+    b, kind = w.b, machine.kind
+    x, places = w.pointer("x"), w.pointer("places")
+    loop = Loop(w, w.parameter("n"), [w.pointer("g"), *[b.number(0, kind, machine.lanes)] * (machine.vectors * rows)])
+    g, sums = loop.values[0], loop.values[1:]
+    window = w.at(x, w.load(places, loop.index), kind)
+    sums = _multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
+    loop.close([w.at(g, w.parameter("step"), kind), *sums])
+    _write(w, machine, loop.values[1:], [w.at(w.pointer("y"), m * machine.panel, kind) for m in range(rows)])
+    return w
+
+
+def _multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value], sums: list[Value]) -> list[Value]:
+    """Add the products of a row of vectors with elements to the sums."""
+    row = []
+    for start in range(0, machine.panel, machine.lanes):
+        place = b.offset(vectors, b.number(start, "i64"), machine.kind)
+        row.append(b.load(place, machine.kind, machine.lanes))
+    result = []
+    for m, place in enumerate(elements):
+        element = b.splat(b.load(place, machine.kind), machine.lanes)
+        for number, vector in enumerate(row):
+            result.append(b.intrinsic("fmuladd", element, vector, sums[machine.vectors * m + number]))
+    return result
+
+
+def _write(w: Writer, machine: Machine, sums: list[Value], places: list[Value]) -> None:
+    """Store a tile, or add it to what is there."""
+    b = w.b
+    adds = w.parameter("adds").compare("ne", 0)
+    parts = [w.at(place, start, machine.kind) for place in places for start in range(0, machine.panel, machine.lanes)]
+    with w.when(adds):
+        for place, value in zip(parts, sums, strict=True):
+            b.store(b.binary("fadd", b.load(place, machine.kind, machine.lanes), value), place)
+    with w.otherwise(adds):
+        for place, value in zip(parts, sums, strict=True):
+            b.store(value, place)
+
+
+def machine(dtype: str, outputs: int) -> Machine:
+    """Return the tiles for this processor.
+
+    Parameters
+    ----------
+    dtype : str
+        float32 or float64.
+    outputs : int
+        Channels of the result, of a group: where they fit into one vector, panels are one vector wide.
+
+    Returns
+    -------
+    Machine
+    """
+    kind = "float" if dtype == "float32" else "double"
+    size, registers, most = _vectors()
+    lanes = size // (4 if kind == "float" else 8)
+    vectors = 1 if outputs <= lanes else 2
+    rows = (registers - 2) // vectors - 1  # beside the sums: a row of the panel, and a repeated element
+    return Machine(kind, lanes, min(rows - rows % 2, most), vectors)
+
+
+@lru_cache(maxsize=1)
+def _vectors() -> tuple[int, int, int]:
+    """Return the bytes of a vector, how many vector registers there are, and how many rows have registers for addresses."""
+    host = llvm.library().host
+    features = host.features.split(",")
+    if "+avx512f" in features:
+        return 64, 32, 8
+    if "+avx" in features:
+        return 32, 16, 8
+    if host.triple.startswith(("aarch64", "arm64")):
+        return 16, 32, 12
+    return 16, 16, 8
