@@ -124,6 +124,8 @@ class Fitter:
             errors = self.errors(new_top, new_bottom)
             if best is None or max(errors) < best[0]:
                 best = (max(errors), new_top, new_bottom)
+            if max(errors) == 0:  # the function is such a quotient itself
+                break
             self.guess = [horner(new_bottom, x) for x in self.nodes]
             products = [w * e for w, e in zip(self.lawson, errors)]
             total = sum(products)
@@ -291,7 +293,7 @@ ERFINV_SHIFT = 1.125
 
 
 def erfinv_over(u: mpf) -> mpf:
-    """Return erfinv(x) / x at u = 0.5625 - x**2: there all coefficients are positive, so that none cancel."""
+    """Return erfinv(x) / x at u = 0.5625 - x**2: in this variable no coefficients cancel."""
     z = mpf(ERFINV_BORDER) ** 2 - u
     if z < mpf(10) ** -20:
         return mp.sqrt(mp.pi) / 2

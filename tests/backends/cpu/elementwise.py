@@ -12,7 +12,6 @@ from septet.backends.cpu import jit
 from septet.backends.cpu.builder import Builder, Value
 
 DTYPES = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
-WRITERS = Callable[..., Value]
 
 
 def module_of(write: Callable[..., Value], kind: str, lanes: int, arity: int = 1) -> jit.Module:

@@ -13,6 +13,7 @@ BIAS = {"float": 127, "double": 1023}
 INTEGER = {"float": "i32", "double": "i64"}
 # Adding this rounds to the nearest integer n, which then stands in the low bits of the sum: 1.5 * 2**FRACTION_BITS.
 ROUNDER = {"float": 1.5 * 2.0**23, "double": 1.5 * 2.0**52}
+HORNER_STEPS = 3
 INFINITY = float("inf")
 NAN = float("nan")
 
@@ -203,15 +204,22 @@ def at_least(x: Term, limit: float) -> Term:
 
 
 def polynomial(x: Term, coefficients: Sequence[float]) -> Term:
-    """Evaluate a polynomial by Horner's rule, lowest power first.
+    """Evaluate a polynomial, lowest power first, by Horner's rule.
 
-    A kernel has many independent elements under way, so that the length of the chain costs nothing and the number of
-    instructions is what counts.
+    Of long ones, the higher powers are evaluated as E(x**2) + x O(x**2): two chains of dependent instructions of half the
+    length. A processor keeps about one loop body of instructions waiting for their operands, so that long chains leave
+    its multipliers idle. The last steps are Horner's always, because they decide how well the result is rounded.
     """
-    total: Term | None = None
+    rest = coefficients[HORNER_STEPS:]
+    if len(rest) >= 4:
+        square = x * x
+        total = fma(polynomial(square, rest[1::2]), x, polynomial(square, rest[::2]))
+        coefficients = coefficients[:HORNER_STEPS]
+    else:
+        total = x.like(coefficients[-1])
+        coefficients = coefficients[:-1]
     for coefficient in reversed(coefficients):
-        total = x.like(coefficient) if total is None else fma(total, x, coefficient)
-    assert total is not None
+        total = fma(total, x, coefficient)
     return total
 
 
