@@ -16,6 +16,8 @@ from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strid
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Host, Planner
 from septet.graph.graph import Graph
+from septet.graph.rewrite import rewrite
+from septet.optimize import products
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 
@@ -117,7 +119,9 @@ class CpuProgram:
         graph = with_shapes(self.graph, shapes)
         if has_open_sizes(graph):
             return self.reference.compile(self.graph)
-        return Plan(graph if graph is self.graph else optimize(graph))
+        if graph is not self.graph:
+            graph = optimize(graph)
+        return Plan(rewrite(graph, products.RULES).graph)
 
     def _run(self, plan: Plan, arguments: Sequence[np.ndarray]) -> list[Any]:
         planner = plan.planner
