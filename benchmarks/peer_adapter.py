@@ -71,9 +71,8 @@ class Peer(base.Peer):
 
     @staticmethod
     def _wait(handle):
-        for tensor in handle if isinstance(handle, tuple) else (handle,):
-            if tensor is not None:
-                st.evaluate(tensor)
+        handles = handle if isinstance(handle, tuple) else (handle,)
+        st.evaluate(*[tensor for tensor in handles if tensor is not None])
 
     # Workloads.
 

@@ -288,6 +288,11 @@ class Config:
     backend = Choice(
         "cpu", "What graphs run on: generated native code, or NumPy, op by op.", choices=("cpu", "reference")
     )
+    tier = Choice(
+        "auto",
+        "How define-by-run code is computed: interpreted at first and compiled when it is hot, or always one of the two.",
+        choices=("auto", "interpret", "compile"),
+    )
     check_nan = Flag(False, "Check every result for NaN and infinity, and name the op that made the first one.")
     verify = Flag(False, "Verify the graph after every pass that changes it.")
     print_width = Integer(80, "Columns that printed graphs, tensors and tables may take.", minimum=20)

@@ -9,6 +9,7 @@ from typing import Any
 
 TRACKED = 1  # a gradient can flow through the node
 SYMBOLIC = 2  # the node depends on a symbol, so that it has no value yet
+SPENT = 4  # it was differentiated: its value need not be kept for that any more; a node does not hand this on
 ALL_FLAGS = TRACKED | SYMBOLIC
 
 

@@ -12,6 +12,7 @@ from septet.graph.context import SYMBOLIC, context
 from septet.graph.node import Node
 
 _evaluate: list[Callable[[Node], None]] = []  # set by the evaluator: computes a node at once
+_evaluate_assigned: list[Callable[[], None]] = []  # set by the evaluator: see `evaluate_assigned`
 _noise = 0  # the state of a small generator of our own, see `_pace`
 
 wanted: weakref.WeakSet[Node] = weakref.WeakSet()
@@ -19,9 +20,16 @@ wanted: weakref.WeakSet[Node] = weakref.WeakSet()
 they are computed along with the next request."""
 
 
-def set_evaluator(evaluate: Callable[[Node], None]) -> None:
-    """Tell the recorder how to compute a node at once (for ops with effects, and for the limit of pending nodes)."""
+def set_evaluator(evaluate: Callable[[Node], None], assigned: Callable[[], None]) -> None:
+    """Tell the recorder how to compute a node at once (for ops with effects, and for the limit of pending nodes), and
+    all pending values of variables."""
     _evaluate[:] = [evaluate]
+    _evaluate_assigned[:] = [assigned]
+
+
+def evaluate_assigned() -> None:
+    """Compute what variables were assigned to, and what was wanted before: a step of a loop ends where the next begins."""
+    _evaluate_assigned[0]()
 
 
 def evaluate(node: Node) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from septet.backends.reference.kernels import compute
 from septet.backends.reference.program import run_graph
-from septet.graph.context import TRACKED
+from septet.graph.context import SPENT, TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
 from septet.graph.pending import set_evaluator, wanted
+from septet.run import tiers
 from septet.tensor.tensor import Tensor, traced_error
 
 _lock = threading.RLock()
@@ -49,6 +50,20 @@ def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
         wanted.clear()
         if not (along and _try_to_run([*targets, *along], keep_tracked)):
             _run(targets, keep_tracked)
+
+
+def evaluate_assigned() -> None:
+    """Compute the pending values of variables, and along with them what was wanted before these were assigned."""
+    with _lock:
+        assigned = [node for node in wanted if node.value is None and node.op is VARIABLE]
+        if not assigned:
+            return
+        last = max([node.serial for node in assigned])
+        along = [node for node in wanted if node.value is None and node.op is not VARIABLE and node.serial < last]
+        for node in (*assigned, *along):
+            wanted.discard(node)
+        if not (along and _try_to_run([*assigned, *along], True)):
+            _run(assigned, True)
 
 
 def _try_to_run(targets: Sequence[Node], keep_tracked: bool) -> bool:
@@ -88,13 +103,28 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
             for source in node.inputs:
                 uses[source] += 1
     asked = set(targets)
-    computed: list[Node] = []
     kept: set[Node] = set()
     for node in nodes:
         if node.value is not None:
             continue
-        if node in asked or _held_elsewhere(node, uses[node]) or (keep_tracked and node.flags & TRACKED):
+        is_for_backward = keep_tracked and node.flags & (TRACKED | SPENT) == TRACKED
+        if node in asked or is_for_backward or _held_elsewhere(node, uses[node]):
             kept.add(node)
+    if tiers.run(nodes, kept):
+        computed = [node for node in nodes if node in kept]
+    else:
+        computed = _interpret(nodes, uses, kept)
+    for node in computed:
+        if node in kept and not node.flags & TRACKED and node.op is not VARIABLE:
+            node.settle(node.value)
+        elif node.op is VARIABLE:
+            node.inputs = ()
+    # what was neither kept nor freed in the loop had no user left: it goes with the list
+
+
+def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> list[Node]:
+    """Compute node by node, and drop what nobody keeps when its last user has it; return all that were computed."""
+    computed: list[Node] = []
     try:
         for node in nodes:
             if node.value is not None:
@@ -118,12 +148,7 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
             if node not in kept:
                 node.value = None
         raise
-    for node in computed:
-        if node in kept and not node.flags & TRACKED and node.op is not VARIABLE:
-            node.settle(node.value)
-        elif node.op is VARIABLE:
-            node.inputs = ()
-    # what was neither kept nor freed in the loop had no user left: it goes with the list
+    return computed
 
 
 def _held_elsewhere(node: Node, uses: int) -> bool:
@@ -151,4 +176,4 @@ def _measure_base() -> int:
 
 _BASE = 0
 _measure_base()
-set_evaluator(evaluate)
+set_evaluator(evaluate, evaluate_assigned)

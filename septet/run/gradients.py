@@ -9,7 +9,7 @@ from septet.base import dtypes
 from septet.base.errors import GradientError, ShapeError
 from septet.base.source import source_text
 from septet.base.text import shape_text
-from septet.graph.context import TRACKED, context, recording
+from septet.graph.context import SPENT, TRACKED, context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
 from septet.graph.op import as_node
@@ -57,9 +57,10 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
             hint="no_grad, detach and integer conversions cut the path; parameters must be st.Variable",
         )
     leaves: dict[Variable, list[Node]] = {}
-    for leaf in order([node], stop=lambda n: not n.flags & TRACKED):
-        if leaf.op is VARIABLE and leaf.flags & TRACKED:
-            leaves.setdefault(leaf.params[0], []).append(leaf)
+    path = [own for own in order([node], stop=lambda n: not n.flags & TRACKED) if own.flags & TRACKED]
+    for own in path:
+        if own.op is VARIABLE:
+            leaves.setdefault(own.params[0], []).append(own)
     flat = [leaf for group in leaves.values() for leaf in group]
     with recording(create_graph):
         found = iter(vjp([node], [cotangent], flat))
@@ -68,6 +69,9 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
                 g = next(found)
                 if g is not None:
                     _accumulate(variable, Tensor(g))
+    if context.trace is None and not create_graph:
+        for own in path:
+            own.flags |= SPENT
     if context.trace is None and node.value is None:
         wanted.add(node)
 

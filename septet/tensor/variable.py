@@ -14,7 +14,7 @@ from septet.base.text import type_text
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import VARIABLE, Node, constant, make_node
 from septet.graph.op import as_array, cast_to
-from septet.graph.pending import wanted
+from septet.graph.pending import evaluate_assigned, wanted
 from septet.graph.types import TensorType, tensor_type
 from septet.tensor.tensor import Tensor
 from septet.tensor.wrap import unwrap
@@ -137,6 +137,8 @@ class Variable(Tensor):
         elif new.value is not None:
             self.store(new.value)
         else:
+            if self._value is None and self._leaf is not None and self._leaf.value is None:
+                evaluate_assigned()
             self._value = None
             self._leaf = self.new_leaf((new,), None, 0)
             wanted.add(self._leaf)

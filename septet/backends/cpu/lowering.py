@@ -341,12 +341,28 @@ class _Lowering:
         return self.facts.axes[number] <= self.bound
 
     def _value(self, number: int) -> Value:
+        """Return a value, written now with all that it needs, where it has not been."""
+        found = self._known(number)
+        if found is not None:
+            return found
+        stack = [number]
+        while stack:
+            top = stack[-1]
+            if self._known(top) is None:
+                args = () if self.kept.get(top, self.done) < self.done else self.kernel.terms[top].args
+                missing = [arg for arg in args if self._known(arg) is None]
+                if missing:
+                    stack.extend(missing)
+                    continue
+                self.scopes[-1][top] = self._write(top)
+            stack.pop()
+        return self.scopes[-1][number]
+
+    def _known(self, number: int) -> Value | None:
         for scope in reversed(self.scopes):
             if number in scope:
                 return scope[number]
-        value = self._write(number)
-        self.scopes[-1][number] = value
-        return value
+        return None
 
     def _write(self, number: int) -> Value:
         kernel, b = self.kernel, self.b

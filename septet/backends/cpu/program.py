@@ -143,12 +143,17 @@ class CpuProgram:
         self.plans: dict[Any, Plan | Program] = {}
         self._programs: dict[int, Program] = {}
 
-    def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
-        """Run, and return the values of the roots."""
-        key = tuple([array.shape for array in arguments])
+    def prepare(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
+        """Return the plan for inputs of some shapes, and make it first where there is none."""
+        key = tuple(shapes)
         plan = self.plans.get(key)
         if plan is None:
             plan = self.plans[key] = self._plan(key)
+        return plan
+
+    def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+        """Run, and return the values of the roots."""
+        plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
             return plan(arguments)
         with plan.lock:

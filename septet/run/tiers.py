@@ -1,0 +1,242 @@
+"""Tiers of define-by-run code: a pending graph that comes again and again is compiled, off the thread that waits for it.
+
+A graph is known by its signature: the structural keys of its nodes, how they are connected, and what of it must be
+kept. The first times it is interpreted; when it is hot, a background thread compiles it, and from then on it is one
+native call. A graph that differs each time never gets hot, and nobody waits for a compiler.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from septet.base.config import config
+from septet.base.errors import SeptetError
+from septet.graph.assemble import apart, with_inputs
+from septet.graph.graph import Graph
+from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
+from septet.graph.op import ITEM
+from septet.graph.types import tensor_type
+from septet.run.programs import make_program
+
+HOT = 2  # times that a graph is seen before it is compiled
+RECENT = 64  # evaluations within which it must come again to count: a cycle of 400 graphs is no loop worth compiling
+MOST = 1024  # signatures that are remembered
+FEWEST = 4  # nodes below which interpreting is as fast as calling a program
+COMMON = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0))
+"""Floats that stay numbers in the graph, because rules know them; others become inputs, so that they may change."""
+
+
+class Entry:
+    """What is known of a signature.
+
+    Attributes
+    ----------
+    seen : int
+        Times that it came within `RECENT` evaluations of the time before.
+    last : int
+        The evaluation in which it came last.
+    program : Program or None
+        Set by the compiling thread, when it is ready.
+    is_asked : bool
+        Whether it was handed to the compiling thread.
+    error : Exception or None
+        Why it could not be compiled: interpreting goes on.
+    """
+
+    __slots__ = ("error", "is_asked", "last", "program", "seen")
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.last = -RECENT
+        self.program: Any = None
+        self.is_asked = False
+        self.error: Exception | None = None
+
+
+_entries: dict[Any, Entry] = {}
+_clock = 0
+
+
+def run(nodes: Sequence[Node], kept: set[Node]) -> bool:
+    """Compute the nodes to keep with a compiled program, where there is one.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        A pending graph, inputs before users; what is known are its leaves.
+    kept : set of Node
+        What must have a value afterwards.
+
+    Returns
+    -------
+    bool
+        False where the caller must interpret: no program yet, or the program found an error, whose report is the
+        interpreter's part.
+    """
+    if len(nodes) < FEWEST or config.backend != "cpu" or config.tier == "interpret":
+        return False
+    found = _signature(nodes, kept)
+    if found is None:
+        return False
+    signature, leaves = found
+    entry = _look_up(signature)
+    if entry.program is None:
+        if config.tier == "compile" and not entry.is_asked:
+            entry.is_asked = True
+            entry.program = _prepare(_graph(nodes, kept, leaves))
+        elif entry.seen >= HOT and not entry.is_asked:
+            entry.is_asked = True
+            compiler.ask(entry, _graph(nodes, kept, leaves))
+        if entry.program is None:
+            return False
+    try:
+        values = entry.program([_array(leaf) for leaf in leaves])
+    except SeptetError:
+        return False
+    for node, value in zip((n for n in nodes if n in kept), values, strict=True):
+        node.value = value
+    return True
+
+
+def _look_up(signature: Any) -> Entry:
+    """Return the entry of a signature, and note that it came."""
+    global _clock
+    _clock += 1
+    entry = _entries.get(signature)
+    if entry is None:
+        if len(_entries) >= MOST:
+            for old in sorted(_entries, key=lambda s: _entries[s].last)[: MOST // 4]:
+                del _entries[old]
+        entry = _entries[signature] = Entry()
+    entry.seen = entry.seen + 1 if _clock - entry.last <= RECENT else 1
+    entry.last = _clock
+    return entry
+
+
+def _array(leaf: Node) -> np.ndarray:
+    if leaf.value is None:  # one of several results that are known
+        return leaf.inputs[0].value[leaf.params[0]]
+    return leaf.value
+
+
+def _is_leaf(node: Node) -> bool:
+    return node.value is not None or (node.op is ITEM and node.inputs[0].value is not None)
+
+
+def _is_number(node: Node) -> bool:
+    """Tell whether a leaf stays a number in the compiled graph."""
+    if node.op is not CONSTANT or node.value.ndim or node.flags:
+        return False
+    return node.value.dtype.kind not in "fc" or node.value.item() in COMMON
+
+
+def _signature(nodes: Sequence[Node], kept: set[Node]) -> tuple[Any, list[Node]] | None:
+    """Return what tells graphs apart that need different programs, and the leaves that are inputs of it."""
+    numbers: dict[Node, int] = {}
+    leaves: list[Node] = []
+    rows: list[Any] = []
+    for node in nodes:
+        if node.value is not None or (node.op is ITEM and node.inputs[0].value is not None):
+            if isinstance(node.value, tuple):
+                continue
+            numbers[node] = len(numbers)
+            if node.value is not None and _is_number(node):
+                rows.append((node.type, node.value.item()))
+            else:
+                leaves.append(node)
+                rows.append(node.type)
+            continue
+        if node.op is SYMBOL or (node.op is VARIABLE and not node.inputs):
+            return None
+        numbers[node] = len(numbers)
+        rows.append((node.key, node in kept, *[numbers[source] for source in node.inputs]))
+    return tuple(rows), leaves
+
+
+def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Graph:
+    """Return a pending graph with its leaves as inputs, apart from the nodes that users hold."""
+    moved: dict[Node, Node] = {}
+    with apart():
+        for leaf in leaves:
+            array = _array(leaf)
+            moved[leaf] = symbol(tensor_type(array.dtype, array.shape))
+        for node in nodes:
+            if node in moved or isinstance(node.value, tuple):
+                continue
+            if _is_leaf(node):
+                moved[node] = node
+            elif node.op is VARIABLE:
+                moved[node] = moved[node.inputs[0]]
+            else:
+                moved[node] = with_inputs(node, tuple([moved[source] for source in node.inputs]))
+    return Graph(
+        [moved[leaf] for leaf in leaves], [moved[node] for node in nodes if node in kept], name="define by run"
+    )
+
+
+def _prepare(graph: Graph) -> Any:
+    """Compile a graph for the shapes that its inputs have."""
+    program: Any = make_program(graph)
+    program.prepare([node.shape for node in graph.inputs])
+    return program
+
+
+class Compiler:
+    """The thread that compiles hot graphs, one after the other; it starts with the first of them."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Entry, Graph] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._is_over = False
+        self.open = 0
+
+    def ask(self, entry: Entry, graph: Graph) -> None:
+        """Have a graph compiled; its program appears in the entry."""
+        self.open += 1
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="septet-compiler", daemon=True)
+            self._thread.start()
+        self._jobs.put((entry, graph))
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None or self._is_over:
+                return
+            entry, graph = job
+            try:
+                entry.program = _prepare(graph)
+            except Exception as error:  # interpreting goes on, and reports what is wrong when it meets it
+                entry.error = error
+            finally:
+                self.open -= 1
+
+    def stop(self) -> None:
+        """End the thread, after what it is compiling now."""
+        self._is_over = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+
+
+compiler = Compiler()
+
+
+def _forget() -> None:
+    """Start anew in a forked child: the thread is not there."""
+    global compiler
+    compiler = Compiler()
+    for entry in _entries.values():
+        entry.is_asked = entry.program is not None
+
+
+atexit.register(lambda: compiler.stop())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
