@@ -1,6 +1,10 @@
 """What typical mistakes look like: golden texts, the same in define-by-run, in `st.function` and in `st.compile`.
 
-After a deliberate change: ``python tests/test_error_texts.py`` writes tests/golden/errors/ anew; read the difference.
+Those of `st.function` with sizes that are not known before it runs are texts of their own: they show question marks
+where a rule was broken while the graph was recorded, and the sizes themselves where it was when the graph ran.
+
+After a deliberate change: ``python tests/test_error_texts.py`` writes tests/golden/errors/ and tests/golden/unknown/
+anew; read the difference.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from septet import nn
 from septet.base.errors import SeptetError
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
+UNKNOWN = Path(__file__).parent / "golden" / "unknown"
 
 
 def f(*shape: int) -> np.ndarray:
@@ -57,6 +62,14 @@ MISTAKES: dict[str, tuple[tuple[np.ndarray, ...], Any]] = {
     "cholesky": ((f(3, 4),), lambda a: st.linalg.cholesky(a)),
     "conv": ((f(2, 3, 8, 8), f(4, 2, 3, 3)), lambda a, b: st.conv(a, b)),
     "wrong_parameter": ((f(3, 4),), lambda a: st.cast(a, dtpye="float32")),
+    "random_bound": ((f(4),), lambda a: st.random.uniform((3,), low=a)),
+    "random_converted": ((f(4),), lambda a: st.random.truncated_normal((3,), low=a)),
+    "random_parameters": ((f(4), f(3)), lambda a, b: st.random.beta(a, b)),
+    "random_dtype": ((f(3),), lambda a: st.random.normal((3,), mean=a, dtype="int32")),
+    "random_integer": ((f(3),), lambda a: st.random.randint((3,), a)),
+    "random_axis": ((f(4, 3),), lambda a: st.random.categorical(a, axis=2)),
+    "random_choice": ((f(4),), lambda a: st.random.choice(5, (7,), p=a)),
+    "random_state": ((f(2),), lambda a: st.random.uniform((3,), generator=a)),
     "layer": ((f(2, 5),), lambda a: nn.Sequential(nn.Dense(3), lambda x: x + f(4))(a)),
 }
 
@@ -74,14 +87,19 @@ def compiled(call: Any, arrays: tuple[np.ndarray, ...]) -> Any:
     return st.compile(call)(*arrays)
 
 
+def unknown(call: Any, arrays: tuple[np.ndarray, ...]) -> Any:
+    symbols = [st.symbol(f"x{n}", (None,) * a.ndim, a.dtype.name) for n, a in enumerate(arrays)]
+    return st.function(symbols, call(*symbols), allow_unused=True)(*arrays)
+
+
 MODES = {"define-by-run": eager, "function": symbolic, "compile": compiled}
 
 
-def text_of(mode: str, name: str) -> str:
+def text_of(run: Any, name: str) -> str:
     """Return the normalized text of a mistake: without origins of arguments, folders and line numbers."""
     arrays, call = MISTAKES[name]
     with pytest.raises(SeptetError) as caught:
-        MODES[mode](call, arrays)
+        run(call, arrays)
     return f"{type(caught.value).__name__}\n{normalize(str(caught.value))}\n"
 
 
@@ -96,11 +114,19 @@ def normalize(text: str) -> str:
 @pytest.mark.parametrize("name", MISTAKES)
 @pytest.mark.parametrize("mode", MODES)
 def test_the_text_is_the_golden_one(mode, name):
-    assert text_of(mode, name) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert text_of(MODES[mode], name) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_every_golden_text_is_tested():
-    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(MISTAKES)
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_text_with_unknown_sizes_is_the_golden_one(name):
+    text = text_of(unknown, name)
+    assert text == (UNKNOWN / f"{name}.txt").read_text(encoding="utf-8")
+    assert "(None" not in text and "None)" not in text  # an unknown size is a question mark
+
+
+@pytest.mark.parametrize("folder", [GOLDEN, UNKNOWN])
+def test_every_golden_text_is_tested(folder):
+    assert {path.stem for path in folder.glob("*.txt")} == set(MISTAKES)
 
 
 def test_a_located_text_names_this_file_and_the_line_of_the_call():
@@ -112,8 +138,9 @@ def test_a_located_text_names_this_file_and_the_line_of_the_call():
 
 
 if __name__ == "__main__":
-    GOLDEN.mkdir(parents=True, exist_ok=True)
-    for old in GOLDEN.glob("*.txt"):
-        old.unlink()
-    for mistake in MISTAKES:
-        (GOLDEN / f"{mistake}.txt").write_text(text_of("define-by-run", mistake), encoding="utf-8", newline="\n")
+    for folder, mode in ((GOLDEN, eager), (UNKNOWN, unknown)):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.txt"):
+            old.unlink()
+        for mistake in MISTAKES:
+            (folder / f"{mistake}.txt").write_text(text_of(mode, mistake), encoding="utf-8", newline="\n")

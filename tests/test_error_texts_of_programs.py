@@ -89,6 +89,155 @@ def argument_dtype():
 
 
 @mistake
+def argument_rank():
+    images = st.symbol("images", (None, 1, 28, 28))
+    st.function([images], images + 1, name="classify")(np.ones((28, 28), np.float32))
+
+
+@mistake
+def argument_second():
+    x, labels = st.symbol("x", (None, 3)), st.symbol("labels", (4,), "int64")
+    st.function([x, labels], [x, labels])(x=[[1, 2, 3]], labels=np.zeros(5, np.int64))
+
+
+@mistake
+def argument_twice():
+    x, y = st.symbol("x", (3,)), st.symbol("y", (3,))
+    st.function([x, y], x + y)(st.ones(3), x=st.ones(3))
+
+
+@mistake
+def argument_too_many():
+    x = st.symbol("x", (3,))
+    st.function([x], x + 1)(st.ones(3), 2)
+
+
+@mistake
+def argument_ragged():
+    x = st.symbol("x", (None, None))
+    st.function([x], x + 1)([[1.0, 2.0], [3.0]])
+
+
+@mistake
+def argument_text():
+    x = st.symbol("x", (3,))
+    st.function([x], x + 1)(np.array(["a", "b", "c"]))
+
+
+@mistake
+def argument_symbolic():
+    x = st.symbol("x", (3,))
+    st.function([x], x + 1)(x)
+
+
+@mistake
+def input_twice():
+    x = st.symbol("x", (3,))
+    st.function([x, x], x + 1)
+
+
+@mistake
+def given_of_another_type():
+    x, y = st.symbol("x", (None, 3)), st.symbol("y", (4, 2))
+    st.function([y], x + 1, givens={x: y})
+
+
+@mistake
+def eval_missing():
+    x, y = st.symbol("x", (3,)), st.symbol("y", (3,))
+    (x + y).eval({x: np.ones(3)})
+
+
+@mistake
+def eval_unused():
+    x, y = st.symbol("x", (3,)), st.symbol("y", (3,))
+    (x + 1).eval({x: np.ones(3), y: np.ones(3)})
+
+
+@mistake
+def eval_shape():
+    x = st.symbol("x", (None, 3))
+    (x + 1).eval({x: np.ones((2, 4))})
+
+
+@mistake
+def eval_name():
+    x = st.symbol("x", (3,))
+    (x + 1).eval({"x": np.ones(3)})
+
+
+@mistake
+def compiled_missing():
+    @st.compile
+    def step(images, labels, *, scale=1.0):
+        return images.sum() * scale + labels.sum()
+
+    step(np.ones((2, 3), np.float32))
+
+
+@mistake
+def compiled_unknown():
+    @st.compile
+    def step(images, *, scale=1.0):
+        return images.sum() * scale
+
+    step(np.ones((2, 3), np.float32), scal=2.0)
+
+
+@mistake
+def compiled_too_many():
+    @st.compile
+    def step(images):
+        return images.sum()
+
+    step(np.ones((2, 3), np.float32), "mean")
+
+
+@mistake
+def compiled_unhashable():
+    @st.compile
+    def step(batch, *options):
+        return batch["images"].sum()
+
+    step({"images": np.ones((2, 3), np.float32)}, "mean", {"a"})
+
+
+@mistake
+def compiled_inside():
+    @st.compile
+    def step(batch):
+        return batch["images"] @ batch["weights"]
+
+    step({"images": np.ones((2, 3), np.float32), "weights": np.ones((4, 5), np.float32)})
+
+
+@mistake
+def sizes_found_at_run_time():
+    x, y = st.symbol("x", (None, None)), st.symbol("y", (None,))
+    st.function([x, y], x * y)(np.ones((2, 3)), np.ones(4))
+
+
+@mistake
+def seed():
+    st.random.seed(-1)
+
+
+@mistake
+def seed_in_a_trace():
+    st.compile(lambda x: (st.random.seed(1), x)[1])(np.ones(3, np.float32))
+
+
+@mistake
+def random_state_shape():
+    st.random.default_generator.set_state(np.zeros(3, np.uint64))
+
+
+@mistake
+def random_generator():
+    st.random.permutation(10, generator=7)
+
+
+@mistake
 def update_shape():
     x, w = st.symbol("x", (3,)), st.Variable([1.0, 2.0], "w")
     st.function([x], updates={w: x})

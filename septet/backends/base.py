@@ -24,6 +24,21 @@ class Program(Protocol):
         """
 
 
+def owned(results: Sequence[Any], arguments: Sequence[np.ndarray]) -> list[Any]:
+    """Copy each result that is a view of an argument, which its owner may write to."""
+    return [_own(value) if _is_view(value, arguments) else value for value in results]
+
+
+def _is_view(value: Any, arrays: Sequence[np.ndarray]) -> bool:
+    return isinstance(value, np.ndarray) and any([np.may_share_memory(value, array) for array in arrays])
+
+
+def _own(value: np.ndarray) -> np.ndarray:
+    value = value.copy()
+    value.flags.writeable = False
+    return value
+
+
 class Backend(Protocol):
     """A way to run graphs."""
 

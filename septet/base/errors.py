@@ -8,6 +8,7 @@ line.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class SeptetError(Exception):
@@ -34,6 +35,7 @@ class SeptetError(Exception):
         self.marks = tuple(marks)
         self.hint = hint
         self.is_located = False
+        self.inputs: tuple[Any, ...] | None = None  # the inputs of the op whose rule raised it
 
     def __str__(self) -> str:
         text = str(self.args[0]) if self.args else ""
@@ -107,6 +109,23 @@ class ArgumentError(SeptetError, ValueError):
     """
 
     code = "S103"
+
+
+class CallError(ArgumentError, TypeError):
+    """A function is called with arguments that it does not have, or without those that it needs.
+
+    Cause
+        A function made by ``st.function`` or ``st.compile`` got too many arguments, a name that none of its inputs has,
+        an input twice, or lacks one.
+
+    Example
+        ``st.compile(st.exp)()``: the argument x is missing.
+
+    Fix
+        The message lists what the function takes, and what it got.
+    """
+
+    code = "S105"
 
 
 class IndexOutOfRangeError(SeptetError, IndexError):

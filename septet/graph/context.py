@@ -13,6 +13,24 @@ SPENT = 4  # it was differentiated: its value need not be kept for that any more
 ALL_FLAGS = TRACKED | SYMBOLIC
 
 
+class Changes:
+    """Tells when Python state that traced functions read has changed: while the stamp stays, what was traced holds.
+
+    Attributes
+    ----------
+    stamp : object
+        Another one after every change of such state, in any thread; only its identity counts.
+    """
+
+    __slots__ = ("stamp",)
+
+    def __init__(self) -> None:
+        self.stamp = object()
+
+
+changes = Changes()
+
+
 class Context(threading.local):
     """The state of recording in one thread.
 

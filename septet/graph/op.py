@@ -201,7 +201,8 @@ class Op:
         """Turn a rule's short message into the whole report."""
         if error.is_located:
             return error
-        return error.locate(report(error, self.name, self.input_names, tuple(inputs), params, context.layers, here(2)))
+        error.inputs = tuple(inputs)
+        return error.locate(report(error, self.name, self.input_names, error.inputs, params, context.layers, here(2)))
 
 
 def explain_call(

@@ -10,7 +10,7 @@ import numpy as np
 from septet.base.errors import SeptetError
 from septet.graph.node import Node
 from septet.graph.report import report
-from septet.graph.types import TensorType
+from septet.graph.types import NodeType, TensorType, tensor_type
 
 
 def compute(node: Node, arrays: Sequence[Any], run: Any) -> Any:
@@ -38,11 +38,50 @@ def compute(node: Node, arrays: Sequence[Any], run: Any) -> Any:
             result = op.reference(*arrays, **words)
     except SeptetError as error:
         if not error.is_located:
-            error.locate(report(error, op.name, op.input_names, node.inputs, node.keywords(), node.layers, node.source))
+            check_sizes(node, arrays)  # the rule's own words come first
+            explain_run(error, node, [_type_of(array) for array in arrays])
+        raise
+    except (ValueError, IndexError, TypeError):  # NumPy's: sizes that were not known before do not fit
+        check_sizes(node, arrays)
         raise
     if isinstance(node.type, TensorType):
         return finish(result, node.type)
     return tuple([finish(r, t) for r, t in zip(result, node.type, strict=True)])
+
+
+def check_sizes(node: Node, arrays: Sequence[Any]) -> None:
+    """Apply an op's shape rule to the sizes that its inputs have while a graph runs.
+
+    Parameters
+    ----------
+    node : Node
+    arrays : sequence of ndarray
+        Values of the inputs; only their dtypes and shapes matter.
+
+    Raises
+    ------
+    SeptetError
+        As if all sizes had been known when the node was recorded.
+    """
+    try:
+        node.op.shape(*[array.shape for array in arrays], **node.keywords())
+    except SeptetError as error:
+        if not error.is_located:
+            explain_run(error, node, [_type_of(array) for array in arrays])
+        raise error from None
+
+
+def explain_run(error: SeptetError, node: Node, types: Sequence[NodeType]) -> SeptetError:
+    """Give an error met while a graph runs the whole report, with the types that the inputs have then."""
+    op = node.op
+    text = report(error, op.name, op.input_names, node.inputs, node.keywords(), node.layers, node.source, types)
+    return error.locate(text)
+
+
+def _type_of(value: Any) -> NodeType:
+    if isinstance(value, tuple):
+        return tuple([tensor_type(part.dtype, part.shape) for part in value])
+    return tensor_type(value.dtype, value.shape)
 
 
 def finish(value: Any, type_: TensorType) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import Any
 from septet.base.errors import SeptetError
 from septet.base.shapes import Shape
 from septet.base.source import Source, place_text, source_text
-from septet.base.text import type_text
+from septet.base.text import shape_text
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
-from septet.graph.types import TensorType
+from septet.graph.types import NodeType, TensorType
 
 CALLER = "caller"
 """The parameter with the name of the function that recorded an op in order to have a value checked: the error is then
@@ -33,11 +33,16 @@ def origin(node: Node) -> str:
 
 def argument_names(input_names: Sequence[str], count: int) -> list[str]:
     """Return one name for each argument; a variadic name is numbered."""
-    names = [name for name in input_names if not name.startswith("*")]
+    names = [name for name in input_names if not _is_variadic(name)]
     rest = count - len(names)
-    if input_names and input_names[-1].startswith("*"):
+    if input_names and _is_variadic(input_names[-1]):
         names += [f"{input_names[-1][1:]}[{index}]" for index in range(rest)]
     return (names + [f"argument {index}" for index in range(len(names), count)])[:count]
+
+
+def _is_variadic(name: str) -> bool:
+    """``*tensors`` stands for any number of them; ``*tensors[1]`` is one."""
+    return name.startswith("*") and name[1:].isidentifier()
 
 
 def _marker(dtype: str, shape: Shape, axes: Sequence[int]) -> str:
@@ -53,6 +58,12 @@ def _marker(dtype: str, shape: Shape, axes: Sequence[int]) -> str:
     return "".join(line.get(i, " ") for i in range(max(line) + 1)) if line else ""
 
 
+def _param_text(name: str, value: Any) -> str:
+    """Write a parameter; a shape with question marks for sizes that are not known."""
+    is_shape = name in ("shape", "sizes") and isinstance(value, tuple) and None in value
+    return shape_text(value) if is_shape else repr(value)
+
+
 def report(
     error: SeptetError,
     op_name: str,
@@ -61,8 +72,12 @@ def report(
     params: Mapping[str, Any],
     layers: Sequence[str],
     source: Source | None,
+    types: Sequence[NodeType] | None = None,
 ) -> str:
-    """Return the whole text of an error raised by the op `op_name`, or by the function that it checks a value for."""
+    """Return the whole text of an error raised by the op `op_name`, or by the function that it checks a value for.
+
+    `types` are those that the inputs have while the graph runs, where every size is known.
+    """
     op_name = params.get(CALLER) or op_name
     lines = [f"{op_name}: {error.message}"]
     names = argument_names(input_names, len(inputs))
@@ -71,15 +86,14 @@ def report(
     for position, axis in error.marks:
         marks.setdefault(position, []).append(axis)
     for position, (name, node) in enumerate(zip(names, inputs, strict=True)):
-        if isinstance(node.type, TensorType):
-            dtype, shape = node.type.dtype.name, node.type.shape
-            lines.append(f"  {name:<{width}}: {type_text(node.type)}   {origin(node)}")
-            marker = _marker(dtype, shape, [axis % max(len(shape), 1) for axis in marks.get(position, ())])
+        type_ = node.type if types is None else types[position]
+        lines.append(f"  {name:<{width}}: {type_!r}   {origin(node)}")
+        if isinstance(type_, TensorType):
+            shape = type_.shape
+            marker = _marker(type_.dtype.name, shape, [axis % max(len(shape), 1) for axis in marks.get(position, ())])
             if marker:
                 lines.append(f"  {'':<{width}}  {marker}")
-        else:
-            lines.append(f"  {name:<{width}}: {node.type!r}   {origin(node)}")
-    shown = ", ".join(f"{name}={value!r}" for name, value in params.items() if name != CALLER)
+    shown = ", ".join(f"{name}={_param_text(name, value)}" for name, value in params.items() if name != CALLER)
     if shown:
         lines.append(f"  with {shown}" if len(shown) <= 200 else f"  with {shown[:197]}...")
     if layers:

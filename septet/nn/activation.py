@@ -76,7 +76,7 @@ class _Named(Module):
 
 def vars_of(layer: Module) -> dict[str, Any]:
     """Return the public attributes of a layer that were set on it."""
-    return {name: value for name, value in vars(layer).items() if not name.startswith("_") and name != "is_training"}
+    return {name: value for name, value in vars(layer).items() if not name.startswith("_")}
 
 
 class ReLU(_Named):

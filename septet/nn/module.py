@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, ShapeError
+from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, SeptetError, ShapeError
 from septet.base.hooks import hook
 from septet.base.text import did_you_mean, indent, plural, shape_text
-from septet.graph.context import context
+from septet.graph.context import changes, context
 from septet.nn import initializers
+from septet.nn.notes import Configuration, Mode, parameter_names
 from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
+from septet.tensor.trace import note, note_change
 from septet.tensor.variable import Variable
+from septet.tensor.wrap import RULES, explain_values, named_arguments
 
 
 class Parameters(Sequence[Variable]):
@@ -76,7 +79,7 @@ class Module:
     (2, 3)
     """
 
-    is_training = True
+    _is_training = True
     _name = ""
     _label = ""  # `label`, where it was asked for since the name changed
     _is_built = False
@@ -96,6 +99,8 @@ class Module:
         before = state["layers"]
         state["layers"] = (*before, self._label or self.label)
         try:
+            if state["trace"] is not None:
+                note(Configuration, self)
             for value in inputs:
                 if not isinstance(value, Tensor):
                     inputs = tuple([_as_input(each) for each in inputs])
@@ -104,8 +109,17 @@ class Module:
                 self.build(*inputs)
                 self._is_built = True
             return self.forward(*inputs, **words)
+        except RULES as error:
+            if not error.is_located:
+                self._explain(error, inputs, words)
+            raise
         finally:
             state["layers"] = before
+
+    def _explain(self, error: SeptetError, inputs: tuple[Any, ...], words: dict[str, Any]) -> None:
+        """Give an error that the module raised itself, not by an op inside, the whole report."""
+        error.message = error.message.removeprefix(f"{self.label}: ")
+        explain_values(error, type(self).__name__, named_arguments(type(self).forward, (self, *inputs), words))
 
     # Making variables.
 
@@ -145,7 +159,14 @@ class Module:
                     object.__setattr__(item, "_label", "")
                 elif isinstance(item, Variable) and not item.name:
                     item.name = key
+        before = vars(self).get(name)
         object.__setattr__(self, name, value)
+        if value is not before and (self._is_configuration(name, value) or self._is_configuration(name, before)):
+            changes.stamp = object()
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        changes.stamp = object()
 
     # The tree.
 
@@ -204,7 +225,27 @@ class Module:
         for key, child in self.named_children():
             yield from child._walk(f"{path}.{key}" if path else key, seen)
 
+    def configuration(self) -> Iterator[tuple[str, Any]]:
+        """Go through the attributes that what a module computes depends on: its parts, and its class's parameters."""
+        return ((name, value) for name, value in vars(self).items() if self._is_configuration(name, value))
+
+    def _is_configuration(self, name: str, value: Any) -> bool:
+        return name in parameter_names(type(self)) or any(True for _ in _members(name, value))
+
     # Life.
+
+    @property
+    def is_training(self) -> bool:
+        """Whether dropout drops and batch normalization uses the batch."""
+        if context.trace is not None:
+            note(Mode, self)
+        return self._is_training
+
+    @is_training.setter
+    def is_training(self, value: bool) -> None:
+        if value != self._is_training:
+            object.__setattr__(self, "_is_training", bool(value))
+            note_change(Mode, self)
 
     @property
     def is_built(self) -> bool:

@@ -25,6 +25,7 @@ from septet.base.shapes import Shape, check_axis
 from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import BadCase, Case, Op, as_node, card, cast_to, ops, record
+from septet.ops.checks import ensure
 from septet.ops.shaping import broadcast_to, fill_sizes, reshape, size_of, sizes_of, split_sizes
 
 STATE = np.array([7, 0], np.uint64)
@@ -500,6 +501,8 @@ def choice(state: Node, a: Any, shape: Any = (), replace: bool = True, p: Node |
     sizes = sample_sizes(shape)
     if p is not None and (p.ndim != 1 or (isinstance(count, int) and p.shape[0] not in (None, count))):
         raise ArgumentError(f"choice: p must have one probability for each of {count} elements, got {p.type!r}")
+    if p is not None:
+        p = ensure(p, (count,), "choice")
     if not replace:
         if any(isinstance(size, Node) for size in sizes):
             raise ArgumentError("choice: without replacement the shape must be known")

@@ -86,20 +86,18 @@ def _reshape_canonical(types: tuple[TensorType, ...], shape: Any) -> dict[str, A
         rest = count([size for size in shape if size != -1])
         if total is not None and rest is not None:
             if rest == 0 or total % rest:
-                raise ShapeError(
-                    f"{total} elements do not fill the shape {shape_text(shape)}", marks=_all_axes(types[0])
-                )
+                raise _unfilled(total, shape, types[0].ndim)
             shape = tuple(total // rest if size == -1 else size for size in shape)
     elif None not in shape and total is not None and count(shape) != total:
-        raise ShapeError(
-            f"{total} elements do not fill the shape {shape_text(shape)}, which has {count(shape)}",
-            marks=_all_axes(types[0]),
-        )
+        raise _unfilled(total, shape, types[0].ndim)
     return {"shape": shape}
 
 
-def _all_axes(type_: TensorType) -> list[tuple[int, int]]:
-    return [(0, axis) for axis in range(type_.ndim)]
+def _unfilled(total: int, shape: Shape, rank: int) -> ShapeError:
+    has = "" if -1 in shape else f", which has {count(shape)}"
+    return ShapeError(
+        f"{total} elements do not fill the shape {shape_text(shape)}{has}", marks=[(0, axis) for axis in range(rank)]
+    )
 
 
 def _reshape_reference(x: np.ndarray, *sizes: Any, shape: Shape) -> np.ndarray:
@@ -107,9 +105,7 @@ def _reshape_reference(x: np.ndarray, *sizes: Any, shape: Shape) -> np.ndarray:
     try:
         return x.reshape(target)
     except ValueError:
-        raise ShapeError(
-            f"{x.size} elements (shape {shape_text(x.shape)}) do not fill the shape {shape_text(target)}"
-        ) from None
+        raise _unfilled(x.size, target, x.ndim) from None
 
 
 def _batch_reshape(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Shape) -> Node:
@@ -194,10 +190,8 @@ def _broadcast_shape(x: Shape, *sizes: Shape, shape: Shape) -> Shape:
 
 def _broadcast_reference(x: np.ndarray, *sizes: Any, shape: Shape) -> np.ndarray:
     target = fill_sizes(shape, sizes)
-    try:
-        return np.broadcast_to(x, target)
-    except ValueError:
-        raise ShapeError(f"shape {shape_text(x.shape)} does not broadcast to {shape_text(target)}") from None
+    _broadcast_shape(x.shape, shape=target)
+    return np.broadcast_to(x, target)
 
 
 def _batch_broadcast(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Shape) -> Node:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from septet.base.errors import SeptetError
 from septet.base.shapes import Shape
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph, rebuild
 from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
 from septet.graph.op import Op, record
-from septet.graph.reference import compute
+from septet.graph.reference import compute, explain_run
 
 SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in a parameter that is a shape
 
@@ -30,6 +31,11 @@ def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
     -------
     Graph
         The given one, where nothing was open. A size that depends on values stays open.
+
+    Raises
+    ------
+    SeptetError
+        If sizes do not fit, as if they had been known when the node was recorded.
     """
     if not has_open_sizes(graph):
         return graph
@@ -39,7 +45,11 @@ def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
             moved[node] = symbol(node.tensor_type.with_shape(shape), node.params[0])
         for node in graph.nodes:
             if node not in moved:
-                moved[node] = _settled(node, tuple([moved[source] for source in node.inputs]), moved)
+                inputs = tuple([moved[source] for source in node.inputs])
+                try:
+                    moved[node] = _settled(node, inputs, moved)
+                except SeptetError as error:  # about the user's node, not about the one that was made here
+                    raise explain_run(error, node, [source.type for source in inputs]) from None
     n_out, n_up = len(graph.outputs), len(graph.updates)
     roots = [moved[node] for node in graph.roots]
     updates = [(v, n) for (v, _), n in zip(graph.updates, roots[n_out : n_out + n_up], strict=True)]

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.backends.base import Program
-from septet.base.errors import ArgumentError
-from septet.graph.context import SYMBOLIC, context
+from septet.backends.base import owned
+from septet.base.config import config
+from septet.base.errors import ArgumentError, SeptetError
+from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.graph import Graph, order, substitute
 from septet.graph.node import CONSTANT, Node, constant, symbol
 from septet.graph.op import as_array
 from septet.graph.params import exact
 from septet.graph.types import TensorType, tensor_type
 from septet.run import eager
+from septet.run.arguments import explain_arguments
+from septet.run.names import argument_names, check_call, function_name, leaf_names, signature
+from septet.run.plans import Call, Plan, Plans, arguments_text, surroundings
 from septet.run.programs import make_program
 from septet.tensor import tree
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import Trace
 from septet.tensor.variable import Variable
-from septet.transform import hooks
 
 
 class Compile(NamedTuple):
@@ -33,14 +36,8 @@ class Compile(NamedTuple):
     nodes: int
 
 
-class _Plan(NamedTuple):
-    """A compiled graph and how its results go back into the shape of the function's result."""
-
-    program: Program
-    hooks: dict[Variable, tuple[Callable[..., Any], ...]]
-    rebuild: Callable[[list[Any]], Any]
-    variables: list[Any]
-    count: int
+_LEAVES = frozenset([Tensor, Variable, np.ndarray, int, float, complex, bool, str])
+"""Classes of arguments that have no parts, so that there is nothing to take apart; others may have none either."""
 
 
 class Compiled:
@@ -55,8 +52,8 @@ class Compiled:
     def __init__(self, call: Callable[..., Any], level: str | None = None) -> None:
         self._call = call
         self._level = level
-        self._plans: dict[Any, _Plan] = {}
-        self._changes = hooks.changes()
+        self._name = function_name(call)
+        self._plans = Plans()
         self.compiles: list[Compile] = []
         functools.update_wrapper(self, call)
 
@@ -65,83 +62,133 @@ class Compiled:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **words: Any) -> Any:
-        """Run the function; the first call for new types traces it."""
-        if context.trace is not None:  # inside another compiled function or a transform: part of that graph
-            return self._call(*args, **words)
-        leaves, structure = tree.flatten((args, words))
-        arrays: list[np.ndarray] = []
-        slots: list[Any] = []  # for each leaf: a type (tensor) or the static value
-        for leaf in leaves:
-            array = _as_array(leaf)
-            if array is None:
-                slots.append(_static(leaf, self._call))
-            else:
-                arrays.append(array)
-                slots.append(tensor_type(array.dtype, array.shape))
-        key = (structure, tuple(slots), context.mask, tuple([exact(slot) for slot in slots]))  # 1 is not True
-        if self._changes != hooks.changes():
-            self._drop_plans()
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._trace(leaves, slots, structure, key)
-        results = plan.program(arrays)
-        if not plan.program.owns_results:
-            results = [value.copy() if _is_view(value, arrays) else value for value in results]
-        for variable, value in zip(plan.variables, results[plan.count :], strict=False):
-            variable.store(value)
-        outputs = [Tensor(constant(value)) for value in results[: plan.count]]
-        return plan.rebuild(outputs)
+        """Run the function; the first call for new types traces it.
 
-    def _trace(self, leaves: list[Any], slots: list[Any], structure: Any, key: Any) -> _Plan:
+        Raises
+        ------
+        CallError
+            If the function does not take these arguments.
+        ArgumentError
+            If an argument is neither a tensor nor hashable.
+        """
+        state = context.__dict__  # of this thread
+        if state["trace"] is not None:  # inside another compiled function or a transform: part of that graph
+            return self._call(*args, **words)
+        leaves: Sequence[Any] = args
+        structure = None  # arguments in a row, none of them nested
+        if words or not _LEAVES.issuperset(map(type, args)):
+            leaves, structure = _flatten(args, words)
+        arrays: list[np.ndarray] = []
+        key: list[Any] = [structure, state["mask"], surroundings(config)]
+        for leaf in leaves:
+            if type(leaf) is Tensor:
+                array = leaf.value
+                arrays.append(array)
+                key.append(tensor_type(array.dtype, array.shape))
+                key.append(leaf.node.flags & TRACKED)
+            elif isinstance(leaf, (np.ndarray, np.generic)):
+                array = _read_only(leaf)
+                arrays.append(array)
+                key.append(tensor_type(array.dtype, array.shape))
+                key.append(0)
+            else:  # static; 1 is not True, and 0.0 is not -0.0
+                key.append(exact(leaf))
+                key.append(type(leaf))
+        try:
+            plan = self._plans.find(tuple(key))
+        except TypeError as error:
+            raise self._unhashable(leaves, args, words) or error from None
+        if plan is None:
+            plan = self._trace(tuple(key), leaves, args, words)
+        program = plan.program
+        results = program(arrays)
+        if not program.owns_results:
+            results = owned(results, arrays)
+        if plan.variables:
+            for variable, value in zip(plan.variables, results[plan.count :], strict=False):
+                variable.store(value)
+        if plan.is_single:
+            return Tensor(constant(results[0]))
+        return plan.rebuild([Tensor(constant(value)) for value in results[: plan.count]])
+
+    def _trace(self, key: tuple[Any, ...], leaves: Sequence[Any], args: tuple[Any, ...], words: dict[str, Any]) -> Plan:
         """Run the Python function on symbols and compile what it recorded."""
+        names = self._leaf_names(args, words)
+        call = Call.of(key, leaves, tree.flatten((args, words))[1])
+        reason = self._plans.reason(call, names)
         inputs: list[Node] = []
         handles: list[Any] = []
-        for position, (leaf, slot) in enumerate(zip(leaves, slots, strict=True)):
-            if isinstance(slot, TensorType):
-                node = symbol(slot, f"argument {position}", is_tracked=isinstance(leaf, Tensor) and leaf.is_tracked)
+        for name, slot, is_tracked in zip(names, call.slots, call.tracked, strict=True):
+            if is_tracked is None:
+                handles.append(slot)
+            else:
+                node = symbol(slot, name, is_tracked=is_tracked)
                 inputs.append(node)
                 handles.append(Tensor(node))
-            else:
-                handles.append(leaf)
-        args, words = tree.unflatten(structure, handles)
-        name = getattr(self._call, "__name__", "compiled")
+        args, words = tree.unflatten(call.structure, handles)
         with Trace() as trace:
             result = self._call(*args, **words)
             found, shape = tree.flatten(result)
             outputs = [leaf.node for leaf in found if isinstance(leaf, Tensor)]
-        graph = capture(trace.graph(inputs, outputs, name))
-        rest = [None if isinstance(leaf, Tensor) else leaf for leaf in found]
-        marks = [isinstance(leaf, Tensor) for leaf in found]
-
-        def rebuild(values: list[Any]) -> Any:
-            values_left = iter(values)
-            return tree.unflatten(shape, [next(values_left) if m else r for m, r in zip(marks, rest, strict=True)])
-
+        graph = capture(trace.graph(inputs, outputs, self._name))
+        program = make_program(graph, level=self._level)
         variables = [variable for variable, _ in graph.updates]
-        own = {variable: hooks.hooks_of(variable) for variable in trace.leaves}
-        plan = _Plan(make_program(graph, level=self._level), own, rebuild, variables, len(outputs))
-        self.compiles.append(Compile(_describe(slots), self._reason(slots), len(graph)))
-        self._plans[key] = plan
+        notes = trace.settled_notes()
+        is_single = shape is tree.LEAF and len(outputs) == 1
+        plan = Plan(program, _rebuilder(found, shape), is_single, variables, len(outputs), call, names, notes)
+        self.compiles.append(Compile(arguments_text(names, call.slots), reason, len(graph)))
+        self._plans.add(key, plan)
         return plan
 
-    def _drop_plans(self) -> None:
-        """Forget the plans whose variables have other gradient hooks now."""
-        self._changes = hooks.changes()
-        for key, plan in list(self._plans.items()):
-            if any(hooks.hooks_of(variable) != known for variable, known in plan.hooks.items()):
-                del self._plans[key]
+    def _leaf_names(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[str]:
+        """Return the names of the leaves of a call, which must fit the function."""
+        found = signature(self._call)
+        names = argument_names(found, args, words)
+        try:
+            check_call(found, args, words)
+        except SeptetError as error:
+            raise explain_arguments(
+                error, self._name, zip(names, (*args, *words.values()), strict=True), has_static=True
+            ) from None
+        return leaf_names(names, args, words)
 
-    def _reason(self, slots: list[Any]) -> str:
-        """Say what is new about these arguments."""
-        if not self._plans:
-            return "gradient hooks have changed" if self.compiles else "first call"
-        texts = [_slot_text(slot) for slot in slots]
-        best = min(
-            ([_slot_text(s) for s in key[1]] for key in self._plans),
-            key=lambda old: sum(a != b for a, b in zip(old, texts, strict=False)) + abs(len(old) - len(texts)),
-        )
-        changes = [f"argument {i}: {a} -> {b}" for i, (a, b) in enumerate(zip(best, texts, strict=False)) if a != b]
-        return ", ".join(changes) or "another structure of arguments, or gradients switched"
+    def _unhashable(self, leaves: Sequence[Any], args: tuple[Any, ...], words: dict[str, Any]) -> SeptetError | None:
+        """Return the error about a static argument that cannot be a part of a key, if there is one."""
+        names = self._leaf_names(args, words)
+        for name, leaf in zip(names, leaves, strict=True):
+            if isinstance(leaf, np.ndarray):
+                continue
+            try:
+                hash(leaf)
+            except TypeError:
+                error = ArgumentError(
+                    f"{name} is a {type(leaf).__name__}, which is neither a tensor nor hashable",
+                    hint="pass tensors or arrays for data, and hashable values for what is fixed",
+                )
+                return explain_arguments(error, self._name, zip(names, leaves, strict=True), has_static=True)
+        return None
+
+
+def _flatten(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[list[Any], tree.Structure | None]:
+    """Return the leaves of the arguments and how they are nested; None where they are leaves in a row."""
+    leaves, structure = tree.flatten((args, words))
+    is_flat = not words and all(child is tree.LEAF for child in structure.children[0].children)
+    return leaves, None if is_flat else structure
+
+
+def _rebuilder(leaves: Sequence[Any], structure: tree.Structure) -> Callable[[list[Any]], Any]:
+    """Return what puts new tensors in the place of those among the leaves of a result."""
+    marks = [isinstance(leaf, Tensor) for leaf in leaves]
+    if structure.kind in (tuple, list) and all(marks) and all(child is tree.LEAF for child in structure.children):
+        kind: Callable[[list[Any]], Any] = structure.kind
+        return kind
+    rest = [None if mark else leaf for leaf, mark in zip(leaves, marks, strict=True)]
+
+    def rebuild(values: list[Any]) -> Any:
+        values_left = iter(values)
+        return tree.unflatten(structure, [next(values_left) if m else r for m, r in zip(marks, rest, strict=True)])
+
+    return rebuild
 
 
 def capture(graph: Graph) -> Graph:
@@ -160,43 +207,13 @@ def capture(graph: Graph) -> Graph:
     return graph.with_roots(moved[:count], moved[count : count + updates], moved[count + updates :])
 
 
-def _as_array(leaf: Any) -> np.ndarray | None:
-    """Return the array of a leaf that is a tensor or an array; None for a static one."""
-    if isinstance(leaf, Variable):
-        return None
-    if isinstance(leaf, Tensor):
-        return leaf.value
-    if isinstance(leaf, (np.ndarray, np.generic)):
-        if isinstance(leaf, np.ndarray) and leaf.dtype.isnative:
-            view = leaf.view()
-            view.flags.writeable = False
-            return view
-        return as_array(leaf)
-    return None
-
-
-def _is_view(value: Any, arrays: list[np.ndarray]) -> bool:
-    return isinstance(value, np.ndarray) and any(np.may_share_memory(value, array) for array in arrays)
-
-
-def _static(leaf: Any, call: Callable[..., Any]) -> Any:
-    """Return a static argument, which must be hashable."""
-    try:
-        hash(leaf)
-    except TypeError:
-        raise ArgumentError(
-            f"compiled {getattr(call, '__name__', 'function')}: argument {leaf!r} is neither a tensor nor hashable",
-            hint="pass tensors or arrays for data, and hashable values for what is fixed",
-        ) from None
-    return leaf
-
-
-def _slot_text(slot: Any) -> str:
-    return repr(slot) if isinstance(slot, TensorType) else f"static {slot!r}"
-
-
-def _describe(slots: list[Any]) -> str:
-    return ", ".join(_slot_text(slot) for slot in slots)
+def _read_only(value: np.ndarray | np.generic) -> np.ndarray:
+    """Return an array of the user's as one that no program can write to, without a copy where it is native."""
+    if isinstance(value, np.ndarray) and value.dtype.isnative:
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    return as_array(value)
 
 
 def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = None) -> Any:
@@ -205,6 +222,11 @@ def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = No
     The function is run once, on symbols, for each new combination of dtypes and shapes of its tensor arguments and of
     values of its other arguments. Assignments to variables (an optimizer's step, running statistics, random states)
     become part of the compiled program.
+
+    It is run again when Python state that it has read changes: whether gradients are on, whether a module is training,
+    what a module consists of and is configured with, which variables are trainable, the default dtypes.
+    `Compiled.compiles` lists every run with its reason. Other Python values that the function reads, such as global
+    variables, are taken as they are in that run.
 
     Parameters
     ----------
@@ -218,9 +240,11 @@ def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = No
 
     Raises
     ------
+    CallError
+        When it is called with arguments that the function does not take.
     TracedValueError
-        If the function asks Python for the value of a tensor (``if``, ``float``, ``numpy``); the message names what to
-        use instead.
+        When the function asks Python for the value of a tensor (``if``, ``float``, ``numpy``); the message names what
+        to use instead.
 
     Examples
     --------

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.base.errors import ArgumentError, GraphError
-from septet.base.text import nearest
+from septet.backends.base import owned
+from septet.base.errors import GraphError, SeptetError
+from septet.base.text import listing
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, Node, constant
 from septet.graph.op import as_node, cast_to
 from septet.graph.types import TensorType
-from septet.run.arguments import as_argument
+from septet.ops.subgraph import fits
+from septet.run.arguments import as_argument, at_once, explain_arguments, misfits, place
 from septet.run.programs import make_program
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
-from septet.tensor.wrap import unwrap
+from septet.tensor.wrap import explain_values, unwrap
 
 
 class Function:
@@ -35,6 +37,7 @@ class Function:
         self.name = name
         self._structure = structure
         self._program = make_program(graph, level=level)
+        self._count = len(graph.outputs)
         self._names = [node.params[0] or f"input {index}" for index, node in enumerate(graph.inputs)]
 
     @property
@@ -47,59 +50,38 @@ class Function:
 
         Raises
         ------
-        ArgumentError
-            If inputs are missing, given twice, or unknown.
+        CallError
+            If inputs are missing, given twice, too many, or unknown.
         ShapeError, DTypeError
             If an input does not have the type of its symbol.
         """
-        values = self._place(args, words)
-        types: list[Any] = [node.type for node in self.graph.inputs]
-        arrays = [
-            as_argument(value, type_, self.name, name)
-            for value, type_, name in zip(values, types, self._names, strict=True)
-        ]
-        results = self._program(arrays)
-        count = len(self.graph.outputs)
-        if not self._program.owns_results:
-            results = [_private(value, arrays) for value in results]
-        for (variable, _), value in zip(self.graph.updates, results[count:], strict=False):
-            variable.store(value)
-        outputs = [Tensor(constant(value)) for value in results[:count]]
-        return self._structure(outputs)
+        arrays: list[np.ndarray] = []
+        try:
+            for value, symbol in zip(place(args, words, self._names), self.graph.inputs, strict=True):
+                array = at_once(value, symbol.type)
+                if array is None:
+                    position = len(arrays)
+                    array = as_argument(value, symbol, self._names[position], position)
+                arrays.append(array)
+        except SeptetError as error:
+            raise explain_arguments(error, self.name, self._named(args, words)) from None
+        program = self._program
+        results = program(arrays)
+        if not program.owns_results:
+            results = owned(results, arrays)
+        count = self._count
+        if len(results) > count:
+            for (variable, _), value in zip(self.graph.updates, results[count:], strict=False):
+                variable.store(value)
+        return self._structure([Tensor(constant(value)) for value in results[:count]])
 
-    def _place(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[Any]:
-        """Bring the arguments into the order of the inputs."""
-        names = self._names
-        if len(args) > len(names):
-            raise ArgumentError(f"{self.name} takes {len(names)} inputs ({', '.join(names)}), got {len(args)}")
-        if not words and len(args) == len(names):
-            return list(args)
-        values = dict(zip(names, args, strict=False))
-        for name, value in words.items():
-            if name not in names:
-                near = nearest(name, names)
-                raise ArgumentError(
-                    f"{self.name} has no input {name!r}; its inputs are {', '.join(names) or 'none'}",
-                    hint=f"did you mean {near!r}?" if near else None,
-                )
-            if name in values:
-                raise ArgumentError(f"{self.name} got input {name!r} twice")
-            values[name] = value
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise ArgumentError(f"{self.name} needs the inputs {', '.join(missing)}; it takes {', '.join(names)}")
-        return [values[name] for name in names]
+    def _named(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[tuple[str, Any]]:
+        """Return the arguments of a call with the names of the inputs that they are for."""
+        names = [*self._names, *[f"argument {position}" for position in range(len(self._names), len(args))]]
+        return [*zip(names, args, strict=False), *words.items()]
 
     def __repr__(self) -> str:
         return f"<septet function {self.name}({', '.join(self._names)}), {len(self.graph)} nodes>"
-
-
-def _private(value: Any, arguments: Iterable[np.ndarray]) -> Any:
-    """Copy a result that is a view of an argument, which its owner may write to."""
-    if isinstance(value, np.ndarray) and any(np.may_share_memory(value, argument) for argument in arguments):
-        value = value.copy()
-        value.flags.writeable = False
-    return value
 
 
 def function(
@@ -151,33 +133,78 @@ def function(
     (6.0, 9.0)
     """
     symbols = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    return _make(symbols, outputs, updates, givens, allow_unused, name, optimize, _OF_FUNCTION)
+
+
+class _Words(NamedTuple):
+    """What the messages about a function's symbols say."""
+
+    wrong: str
+    wrong_hint: str
+    unused: str
+    unused_hint: str
+    missing: str
+    missing_hint: str
+
+
+_OF_FUNCTION = _Words(
+    "input {} is not a symbol",
+    'inputs are made by st.symbol("x", shape); an expression can be replaced by givens={expression: value}',
+    "nothing depends on the inputs",
+    "allow_unused=True accepts them",
+    "the outputs depend on symbols that are not among the inputs",
+    "add them to the inputs, or replace them with givens={symbol: expression}",
+)
+_OF_EVAL = _Words(
+    "key {} is not a symbol",
+    "the keys are the symbols themselves: expression.eval({symbol: value})",
+    "the expression does not depend on",
+    "leave them out",
+    "the expression depends on symbols that are not given",
+    "give each of them a value: expression.eval({symbol: value})",
+)
+
+
+def _make(
+    symbols: Sequence[Any], outputs: Any, updates: Any, givens: Any, allow_unused: bool, name: str, level: str | None,
+    words: _Words,
+) -> Function:  # fmt: skip
     for position, given in enumerate(symbols):
         if not isinstance(given, Tensor) or given.node.op is not SYMBOL:
-            raise GraphError(
-                f"{name}: input {position} is not a symbol but {given!r}",
-                hint='inputs are made by st.symbol("x", shape); an expression can be replaced by '
-                "givens={expression: value}",
+            error = GraphError(
+                f"{words.wrong.format(position)} but {given!r}",
+                hint=words.wrong_hint,
             )
+            raise explain_values(error, name, [(f"input {position}", given)])
     flat, structure = _flatten(outputs)
     update_pairs = _updates(updates, name)
     replaced = _givens(givens, name)
     nodes = [given.node for given in symbols]
+    twice = [node for position, node in enumerate(nodes) if node in nodes[:position]]
+    if twice:
+        raise _about_symbols(GraphError(f"{_names(twice)} is among the inputs twice"), name, twice)
     graph = Graph(nodes, flat, update_pairs, name=name)
     if replaced:
-        graph = Graph(nodes, [], name=name) if not graph.roots else graph.replace(replaced)
+        graph = graph.replace(replaced) if graph.roots else graph
     used = set(graph.nodes)
-    unused = [node.params[0] or repr(node) for node in nodes if node not in used]
+    unused = [node for node in nodes if node not in used]
     if unused and not allow_unused:
-        raise GraphError(
-            f"{name}: nothing depends on the inputs {', '.join(unused)}", hint="allow_unused=True accepts them"
-        )
-    missing = [node.params[0] or repr(node) for node in graph.free_symbols()]
+        error = GraphError(f"{words.unused} {_names(unused)}", hint=words.unused_hint)
+        raise _about_symbols(error, name, unused)
+    missing = graph.free_symbols()
     if missing:
-        raise GraphError(
-            f"{name}: the outputs depend on symbols that are not among the inputs: {', '.join(missing)}",
-            hint="add them to the inputs, or replace them with givens={symbol: expression}",
-        )
-    return Function(graph, structure, name, optimize)
+        error = GraphError(f"{words.missing}: {_names(missing)}", hint=words.missing_hint)
+        raise _about_symbols(error, name, missing)
+    return Function(graph, structure, name, level)
+
+
+def _names(symbols: Iterable[Node]) -> str:
+    return listing([node.params[0] or repr(node) for node in symbols])
+
+
+def _about_symbols(error: GraphError, function: str, symbols: Iterable[Node]) -> SeptetError:
+    """Give an error the whole report about some symbols."""
+    return explain_values(error, function, [(node.params[0] or "symbol", Tensor(node)) for node in symbols])
 
 
 def _flatten(outputs: Any) -> tuple[list[Node], Any]:
@@ -199,9 +226,10 @@ def _updates(updates: Any, name: str) -> list[tuple[Variable, Node]]:
     result = []
     for variable, value in pairs:
         if not isinstance(variable, Variable):
-            raise GraphError(f"{name}: updates are for variables, got {variable!r}")
+            raise explain_values(GraphError(f"updates are for variables, got {variable!r}"), name, [("value", value)])
         if id(variable) in seen:
-            raise GraphError(f"{name}: variable {variable.name!r} has two updates")
+            error = GraphError(f"variable {variable.name!r} has two updates")
+            raise explain_values(error, name, [("variable", variable)])
         seen.add(id(variable))
         type_ = variable.variable_type
         node = as_node(unwrap(value), type_.dtype)
@@ -213,11 +241,14 @@ def _updates(updates: Any, name: str) -> list[tuple[Variable, Node]]:
 
 def _fit_update(node: Node, type_: TensorType, variable: Variable, name: str) -> Node:
     """Accept an update whose sizes are merely unknown, or whose dtype is of the same kind; refuse others."""
-    own: Any = node.type
-    fits = own.ndim == type_.ndim and all(a is None or a == b for a, b in zip(own.shape, type_.shape, strict=True))
-    if not fits or np.dtype(own.dtype).kind != type_.dtype.kind:
-        raise GraphError(f"{name}: variable {variable.name!r} is {type_!r}, its update is {own!r}")
-    return cast_to(node, type_.dtype)
+    own = node.tensor_type
+    if np.dtype(own.dtype).kind == type_.dtype.kind and fits(type_.shape, own.shape):
+        return cast_to(node, type_.dtype)
+    error = GraphError(
+        f"variable {variable.name!r} is {type_!r}, its update is {own!r}",
+        marks=[(1, axis) for axis in misfits(type_, own.shape)],
+    )
+    raise explain_values(error, name, [("variable", variable), ("update", Tensor(node))])
 
 
 def _givens(givens: Any, name: str) -> dict[Node, Node]:
@@ -225,11 +256,16 @@ def _givens(givens: Any, name: str) -> dict[Node, Node]:
     result: dict[Node, Node] = {}
     for old, new in pairs:
         if not isinstance(old, Tensor):
-            raise GraphError(f"{name}: givens replace tensors, got {old!r}")
+            raise explain_values(GraphError(f"givens replace tensors, got {old!r}"), name, [("value", new)])
         node = as_node(unwrap(new), old.dtype)
         type_ = old.node.tensor_type
         if not type_.accepts(node.tensor_type):
-            raise GraphError(f"{name}: givens replace {old!r} by {node.type!r}, which is not {type_!r}")
+            error = GraphError(
+                f"{type_!r} cannot be replaced by {node.type!r}",
+                marks=[(1, axis) for axis in misfits(type_, node.shape)],
+                hint="what is put in the place of a tensor has its dtype and its known sizes",
+            )
+            raise explain_values(error, name, [("given", old), ("value", Tensor(node))])
         result[old.node] = node
     return result
 
@@ -245,6 +281,13 @@ def eval_(self: Tensor, givens: Mapping[Tensor, Any] | None = None) -> Tensor:
     -------
     Tensor
 
+    Raises
+    ------
+    GraphError
+        If the expression depends on other symbols, or on none of the given ones.
+    ShapeError, DTypeError
+        If a value does not have the type of its symbol.
+
     Examples
     --------
     >>> import septet as st
@@ -253,5 +296,6 @@ def eval_(self: Tensor, givens: Mapping[Tensor, Any] | None = None) -> Tensor:
     tensor(9., dtype=float32)
     """
     given = dict(givens or {})
-    call = function(list(given), self, name="eval")
-    return call(*given.values())
+    call = _make(list(given), self, (), (), False, "eval", None, _OF_EVAL)
+    result: Tensor = call(*given.values())
+    return result

@@ -15,10 +15,12 @@ import numpy as np
 
 from septet.base import random as philox
 from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
+from septet.base.text import type_text
 from septet.graph.context import context
 from septet.graph.node import Node, constant
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
+from septet.tensor.wrap import explained
 
 
 class Generator:
@@ -53,6 +55,7 @@ class Generator:
 
     __slots__ = ("_lock", "state")
 
+    @explained
     def __init__(self, seed: int | None = None, name: str = "generator") -> None:
         self.state = Variable(philox.make_state(_entropy() if seed is None else seed), name, role="random")
         self._lock = threading.Lock()
@@ -67,6 +70,7 @@ class Generator:
         """The number of the next draw; it starts at 0 when a seed is set."""
         return int(self.state.current()[1])
 
+    @explained
     def reseed(self, seed: int | None = None) -> None:
         """Start again from a seed.
 
@@ -75,14 +79,16 @@ class Generator:
         NotSupportedError
             Inside a traced function, which would start again at each call.
         """
-        self._refuse_trace("reseed")
+        self._refuse_trace()
         self.state.store(philox.make_state(_entropy() if seed is None else seed))
 
+    @explained
     def get_state(self) -> np.ndarray:
         """Return the state as an array of your own: uint64[2], seed and number of the next draw."""
-        self._refuse_trace("get_state")
+        self._refuse_trace()
         return np.array(self.state.current())
 
+    @explained
     def set_state(self, state: Any) -> None:
         """Take over a state that `get_state` returned.
 
@@ -93,14 +99,15 @@ class Generator:
         ArgumentError
             If it does not hold integers from 0 to 2**64 - 1.
         """
-        self._refuse_trace("set_state")
+        self._refuse_trace()
         array = np.asarray(state)
         if array.shape != (2,):
-            raise ShapeError(f"set_state: a state is uint64[2], seed and draw number; got shape {array.shape}")
+            raise ShapeError(f"a state is uint64[2], seed and draw number, got {type_text(array)}")
         if array.dtype.kind not in "iu":
-            raise ArgumentError(f"set_state: a state holds integers, got dtype {array.dtype}")
+            raise ArgumentError(f"a state holds integers, got {type_text(array)}")
         self.state.store(philox.make_state(int(array[0]), int(array[1])))
 
+    @explained
     def split(self, count: int = 2) -> list[Generator]:
         """Return generators whose draws have nothing to do with each other's nor with this one's; it counts as one
         draw.
@@ -110,7 +117,7 @@ class Generator:
         NotSupportedError
             Inside a traced function; `split_state` derives states there.
         """
-        self._refuse_trace("split")
+        self._refuse_trace()
         states = philox.split(self.draw_state().value, count)
         result = []
         for index, state in enumerate(states):
@@ -132,10 +139,10 @@ class Generator:
             self.state.store(after)
         return constant(state)
 
-    def _refuse_trace(self, what: str) -> None:
+    def _refuse_trace(self) -> None:
         if context.trace is not None:
             raise NotSupportedError(
-                f"Generator.{what} inside a traced function would happen once, while the graph is built",
+                "inside a traced function it would happen once, while the graph is built",
                 hint="call it outside; states that depend on tensors come from st.random.fold_in and "
                 "st.random.split_state",
             )

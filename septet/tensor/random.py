@@ -22,7 +22,7 @@ from septet.ops import gamma as gammas
 from septet.ops import random as draws
 from septet.tensor.generator import Generator, default_generator, state_of
 from septet.tensor.tensor import Tensor
-from septet.tensor.wrap import unwrap
+from septet.tensor.wrap import explained, unwrap
 
 
 def _value(value: Any) -> Any:
@@ -37,6 +37,7 @@ def _shape(shape: Any) -> Any:
 # The state.
 
 
+@explained
 def seed(n: int | None = None) -> None:
     """Set the seed of the default generator; without a number, a fresh one from the operating system.
 
@@ -50,26 +51,31 @@ def seed(n: int | None = None) -> None:
     default_generator.reseed(n)
 
 
+@explained
 def get_state() -> Any:
     """Return the state of the default generator: an array uint64[2]."""
     return default_generator.get_state()
 
 
+@explained
 def set_state(state: Any) -> None:
     """Set the state of the default generator to one that `get_state` returned."""
     default_generator.set_state(state)
 
 
+@explained
 def split(count: int = 2, generator: Generator | None = None) -> list[Generator]:
     """Return independent generators made from one (the default one, if not given)."""
     return (default_generator if generator is None else generator).split(count)
 
 
+@explained
 def next_state(generator: Any = None) -> Tensor:
     """Return the state of the next draw, a tensor uint64[2], and move the generator on."""
     return Tensor(state_of(generator))
 
 
+@explained
 def fold_in(state: Any, data: Any) -> Tensor:
     """Derive a state from a state and an integer (of a step, a layer, an example); different integers, different
     states.
@@ -81,6 +87,7 @@ def fold_in(state: Any, data: Any) -> Tensor:
     return Tensor(draws.fold_in(unwrap(state), unwrap(data)))
 
 
+@explained
 def split_state(state: Any, count: int = 2) -> Tensor:
     """Derive independent states from a state.
 
@@ -91,6 +98,7 @@ def split_state(state: Any, count: int = 2) -> Tensor:
     return Tensor(draws.split_state(unwrap(state), count=count))
 
 
+@explained
 def bits(shape: Any = (), width: int = 32, generator: Any = None) -> Tensor:
     """Draw random bits: uint32 or, with ``width=64``, uint64."""
     return Tensor(draws.bits(state_of(generator), _shape(shape), width))
@@ -99,6 +107,7 @@ def bits(shape: Any = (), width: int = 32, generator: Any = None) -> Tensor:
 # Continuous distributions.
 
 
+@explained
 def uniform(shape: Any = None, low: Any = 0.0, high: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from `low` to below `high`.
 
@@ -130,6 +139,7 @@ def uniform(shape: Any = None, low: Any = 0.0, high: Any = 1.0, dtype: Any = Non
     return Tensor(draws.uniform(state_of(generator), _shape(shape), _value(low), _value(high), dtype))
 
 
+@explained
 def normal(shape: Any = None, mean: Any = 0.0, std: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the normal distribution.
 
@@ -155,6 +165,7 @@ def normal(shape: Any = None, mean: Any = 0.0, std: Any = 1.0, dtype: Any = None
     return Tensor(draws.normal(state_of(generator), _shape(shape), _value(mean), _value(std), dtype))
 
 
+@explained
 def truncated_normal(
     shape: Any = None, low: Any = -2.0, high: Any = 2.0, mean: Any = 0.0, std: Any = 1.0, dtype: Any = None,
     generator: Any = None,
@@ -179,26 +190,31 @@ def truncated_normal(
     return Tensor(draws.truncated_normal(state_of(generator), _shape(shape), low, high, mean, std, dtype))
 
 
+@explained
 def exponential(shape: Any = None, scale: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the exponential distribution with mean `scale`."""
     return Tensor(draws.exponential(state_of(generator), _shape(shape), _value(scale), dtype))
 
 
+@explained
 def gumbel(shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the Gumbel distribution of largest values."""
     return Tensor(draws.gumbel(state_of(generator), _shape(shape), _value(loc), _value(scale), dtype))
 
 
+@explained
 def laplace(shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the Laplace distribution."""
     return Tensor(draws.laplace(state_of(generator), _shape(shape), _value(loc), _value(scale), dtype))
 
 
+@explained
 def logistic(shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the logistic distribution."""
     return Tensor(draws.logistic(state_of(generator), _shape(shape), _value(loc), _value(scale), dtype))
 
 
+@explained
 def gamma(alpha: Any, scale: Any = 1.0, shape: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the gamma distribution with shape parameter `alpha`; the mean is ``alpha * scale``.
 
@@ -222,11 +238,13 @@ def gamma(alpha: Any, scale: Any = 1.0, shape: Any = None, dtype: Any = None, ge
     return Tensor(gammas.gamma(state_of(generator), _value(alpha), _value(scale), _shape(shape), dtype))
 
 
+@explained
 def beta(a: Any, b: Any, shape: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the beta distribution; gradients as in `gamma`."""
     return Tensor(gammas.beta(state_of(generator), _value(a), _value(b), _shape(shape), dtype))
 
 
+@explained
 def dirichlet(alpha: Any, shape: Any = None, generator: Any = None) -> Tensor:
     """Draw from the Dirichlet distribution along the last axis of `alpha`; gradients as in `gamma`.
 
@@ -245,6 +263,7 @@ def _floats(value: Any) -> Node:
 # Discrete distributions.
 
 
+@explained
 def poisson(rate: Any, shape: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw from the Poisson distribution with mean `rate`; the result has an integer dtype.
 
@@ -256,11 +275,13 @@ def poisson(rate: Any, shape: Any = None, dtype: Any = None, generator: Any = No
     return Tensor(gammas.poisson(state_of(generator), _value(rate), _shape(shape), dtype))
 
 
+@explained
 def bernoulli(p: Any = 0.5, shape: Any = None, generator: Any = None) -> Tensor:
     """Draw True with probability `p`, else False."""
     return Tensor(draws.bernoulli(state_of(generator), _value(p), _shape(shape)))
 
 
+@explained
 def randint(shape: Any = (), low: Any = 0, high: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Draw integers from `low` to `high`, not included; ``randint(shape, n)`` draws from 0 to below n.
 
@@ -285,6 +306,7 @@ def randint(shape: Any = (), low: Any = 0, high: Any = None, dtype: Any = None, 
     return Tensor(draws.randint(state_of(generator), _shape(shape), low, high, dtype))
 
 
+@explained
 def categorical(logits: Any, shape: Any = None, axis: int = -1, generator: Any = None) -> Tensor:
     """Draw indices with probabilities ``softmax(logits)`` along an axis.
 
@@ -308,6 +330,7 @@ def categorical(logits: Any, shape: Any = None, axis: int = -1, generator: Any =
 # Orders.
 
 
+@explained
 def permutation(x: Any, axis: int = 0, generator: Any = None) -> Tensor:
     """Return the integers below `x` in random order, or the slices of a tensor `x` along an axis.
 
@@ -326,11 +349,13 @@ def permutation(x: Any, axis: int = 0, generator: Any = None) -> Tensor:
     return Tensor(draws.shuffle(state_of(generator), node, axis))
 
 
+@explained
 def shuffle(x: Any, axis: int = 0, generator: Any = None) -> Tensor:
     """Return the slices of a tensor along an axis in random order; the tensor itself stays as it is."""
     return Tensor(draws.shuffle(state_of(generator), as_node(unwrap(x)), axis))
 
 
+@explained
 def choice(
     a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0, generator: Any = None
 ) -> Tensor:

@@ -221,7 +221,7 @@ def traced_error(node: Node, what: str) -> TracedValueError:
     symbols = [n for n in order([node]) if n.op is SYMBOL]
     names = ", ".join(repr(n.params[0]) if n.params[0] else f"<{n.type!r}>" for n in symbols[:4]) or "a traced variable"
     made = source_text(node.source)
-    return TracedValueError(
+    text = (
         f"{what}: {node.op.name} {node.type!r} depends on {names}, which has no value while the graph is built"
         + (f"\n  made at {made}" if made else "")
         + (f"\n  in layer {'/'.join(node.layers)}" if node.layers else "")
@@ -230,3 +230,6 @@ def traced_error(node: Node, what: str) -> TracedValueError:
         + "\n  a plain Python argument (not a tensor) is static in st.compile"
         + f"\n  [{TracedValueError.code}] {TracedValueError.page()}"
     )
+    error = TracedValueError(text)
+    error.locate(text)
+    return error

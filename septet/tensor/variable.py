@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,36 @@ from septet.graph.op import as_array, cast_to
 from septet.graph.pending import evaluate_assigned, wanted
 from septet.graph.types import TensorType, tensor_type
 from septet.tensor.tensor import Tensor
+from septet.tensor.trace import Note, note, note_change
 from septet.tensor.wrap import unwrap
 
 ROLES = ("parameter", "weight", "bias", "scale", "embedding", "statistic", "state", "random")
 """What a variable is for; the last three are not trained."""
+
+
+class Trainability(Note):
+    """Whether gradients flow to a variable."""
+
+    __slots__ = ()
+
+    def read(self) -> bool:
+        return bool(self.owner._is_trainable)
+
+    @classmethod
+    def describe(cls, changed: Sequence[Trainability]) -> list[str]:
+        found = []
+        for before, text in ((True, "trainable -> fixed"), (False, "fixed -> trainable")):
+            variables = [note.owner for note in changed if note.value is before]
+            if variables:
+                found.append(f"{variables_text(variables)}: {text}")
+        return found
+
+
+def variables_text(variables: Sequence[Variable]) -> str:
+    """Name some variables, or the first three of many: ``variables 'a', 'b'``."""
+    names = ", ".join([repr(variable.name) for variable in variables[:3]])
+    rest = f" and {len(variables) - 3} more" if len(variables) > 3 else ""
+    return f"{'variables' if len(variables) > 1 else 'variable'} {names}{rest}"
 
 
 class Variable(Tensor):
@@ -50,7 +77,9 @@ class Variable(Tensor):
         What `register_hook` has registered.
     """
 
-    __slots__ = ("_gradient", "_leaf", "_value", "hooks", "is_symbolic", "name", "role", "trainable", "variable_type")
+    __slots__ = (
+        "_gradient", "_is_trainable", "_leaf", "_value", "hooks", "is_symbolic", "name", "role", "variable_type",
+    )  # fmt: skip
 
     def __init__(
         self, value: Any, name: str = "", *, dtype: Any = None, role: str = "parameter", trainable: bool | None = None,
@@ -68,10 +97,29 @@ class Variable(Tensor):
         self.variable_type: TensorType = tensor_type(array.dtype, array.shape)
         if trainable is None:
             trainable = role not in ROLES[-3:] and dtypes.is_differentiable(array.dtype)
-        self.trainable = trainable
+        self._is_trainable = trainable
         self.is_symbolic = is_symbolic
         self._gradient: Tensor | None = None
         self.hooks: list[Any] | None = None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether gradients flow to it."""
+        if context.trace is not None:
+            note(Trainability, self)
+        return self._is_trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value != self._is_trainable:
+            self._is_trainable = bool(value)
+            note_change(Trainability, self)
+            leaf = self._leaf
+            if leaf is not None:  # a new reading is to be tracked, or not, anew
+                self._leaf = None
+                if self._value is None:  # still pending
+                    self._leaf = self.new_leaf(leaf.inputs, leaf.value, leaf.flags & SYMBOLIC)
+                    wanted.add(self._leaf)
 
     @property
     def node(self) -> Node:  # type: ignore[override]

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from septet.base import dtypes
 from septet.base.dtypes import SCALARS
-from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
+from septet.base.errors import (
+    ArgumentError,
+    DTypeError,
+    IndexOutOfRangeError,
+    NotSupportedError,
+    SeptetError,
+    ShapeError,
+)
 from septet.graph.node import Node, weak
-from septet.graph.op import Op, as_node, explain_call, items, record
+from septet.graph.op import ELEMENTWISE, Op, as_node, explain_call, items, record
 from septet.graph.types import TensorType
 from septet.tensor.tensor import Tensor
 
@@ -50,6 +59,9 @@ def wrap(value: Any) -> Any:
 # `object.__new__` is 90 ns faster than calling the class, so it is written out there (benchmarks/recording.py).
 _new: Any = object.__new__
 
+RULES = (ShapeError, DTypeError, ArgumentError, IndexOutOfRangeError)
+"""The errors that checks of arguments raise."""
+
 
 def lift(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function of tensors for a function of nodes."""
@@ -62,9 +74,10 @@ def lift(call: Callable[..., Any]) -> Callable[..., Any]:
                 result = call(*nodes, **{name: unwrap(value) for name, value in words.items()})
             else:
                 result = call(*nodes)
-        except (ShapeError, DTypeError, ArgumentError, IndexOutOfRangeError) as error:
+        except RULES as error:
             if not error.is_located:
-                _locate(error, call, args, words)
+                error.message = error.message.removeprefix(f"{call.__name__}: ")
+                explain_values(error, call.__name__, named_arguments(call, args, words))
             raise
         if type(result) is not Node or type(result.type) is tuple:
             return wrap(result)
@@ -75,26 +88,84 @@ def lift(call: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _locate(error: SeptetError, call: Callable[..., Any], args: tuple[Any, ...], words: dict[str, Any]) -> None:
-    """Give an error that a function raised itself, not by an op inside, the whole report under the function's name."""
-    code = call.__code__
+def explained(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Give what a function of tensors raises the whole report under its own name, also what an op inside it raises.
+
+    For functions that record several ops which their users have not heard of. Names of inner functions in front of a
+    message go; errors of values that were recorded elsewhere, and are computed now, stay as they are.
+    """
+    name = call.__name__ if call.__name__ != "__init__" else call.__qualname__.split(".")[-2]
+    parameters = frozenset(inspect.signature(call).parameters)
+
+    @functools.wraps(call)
+    def function(*args: Any, **words: Any) -> Any:
+        try:
+            return call(*args, **words)
+        except (*RULES, NotSupportedError) as error:
+            if not error.is_located or error.inputs is not None:
+                inner, _, rest = error.message.partition(": ")
+                if inner.isidentifier() and inner not in parameters:
+                    error.message = rest
+                explain_values(error, name, named_arguments(call, args, words))
+            raise
+
+    return function
+
+
+def named_arguments(call: Callable[..., Any], args: Sequence[Any], words: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the arguments of a call with the names of its parameters; the instance of a method is left out."""
+    code = getattr(call, "__code__", None)
+    if code is None:
+        return [*((f"argument {n}", value) for n, value in enumerate(args)), *words.items()]
     positional = code.co_varnames[: code.co_argcount]
     variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :][:1]  # the name of *args
-    named = list(zip(positional, args, strict=False))
+    named = [(name, value) for name, value in zip(positional, args, strict=False) if name != "self"]
     named += [(f"{''.join(variadic)}[{n}]", value) for n, value in enumerate(args[len(positional) :])]
+    return [*named, *words.items()]
+
+
+def explain_values(error: SeptetError, name: str, named: Iterable[tuple[str, Any]]) -> SeptetError:
+    """Give an error about some values the whole report: tensors and arrays as arguments, what else there is as options.
+
+    Parameters
+    ----------
+    error : SeptetError
+        Its marks count tensors and arrays only; those of an op inside are moved to the argument that was the op's.
+    name : str
+        The function that the user called.
+    named : iterable of (str, value)
+        A list or tuple of tensors and arrays stands for its elements.
+    """
     names: list[str] = []
     nodes: list[Node] = []
     params: dict[str, Any] = {}
-    for name, value in [*named, *words.items()]:
+    for own, value in named:
         is_sequence = isinstance(value, (list, tuple))
-        parts = [(f"{name}[{n}]", part) for n, part in enumerate(value)] if is_sequence else [(name, value)]
-        if parts and all(isinstance(part, (Tensor, np.ndarray)) for _, part in parts):
-            names += [name for name, _ in parts]
+        parts = [(f"{own}[{n}]", part) for n, part in enumerate(value)] if is_sequence else [(own, value)]
+        if parts and all(isinstance(part, (Tensor, np.ndarray)) and _has_numbers(part) for _, part in parts):
+            names += [part_name for part_name, _ in parts]
             nodes += [as_node(unwrap(part)) for _, part in parts]
         else:
-            params[name] = value
-    error.message = error.message.removeprefix(f"{call.__name__}: ")
-    explain_call(error, call.__name__, names, nodes, params)
+            params[own] = value
+    inner = error.inputs
+    if inner is not None:
+        places = {node: position for position, node in enumerate(nodes)}
+        given = [_given(node, places) for node in inner]
+        error.marks = tuple((places[given[i]], axis) for i, axis in error.marks if given[i] in places)
+    error.inputs = tuple(nodes)
+    return explain_call(error, name, names, nodes, params)
+
+
+def _given(node: Node, places: Mapping[Node, int]) -> Node:
+    """Follow a node of one elementwise input, such as a conversion, back to an argument: their axes are the same."""
+    while node not in places and isinstance(node.op, Op) and node.op.kind == ELEMENTWISE and len(node.inputs) == 1:
+        (node,) = node.inputs
+    return node
+
+
+def _has_numbers(value: Tensor | np.ndarray) -> bool:
+    """Tell whether a tensor can be made of a value: an array may hold texts."""
+    return isinstance(value, Tensor) or value.dtype.newbyteorder("=") in dtypes.KIND
 
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:

@@ -7,16 +7,30 @@ used before or after does not matter. What a hook computes is recorded like anyt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from septet.base.errors import ArgumentError, GradientError
 from septet.base.source import source_text
 from septet.graph.context import context
-from septet.graph.node import Node
+from septet.graph.node import VARIABLE, Node
 from septet.tensor.tensor import Tensor
-from septet.tensor.variable import Variable
+from septet.tensor.trace import Note, note, note_change
+from septet.tensor.variable import Variable, variables_text
 from septet.transform.probe import vector_like
+
+
+class Hooks(Note):
+    """The functions that are registered for a variable."""
+
+    __slots__ = ()
+
+    def read(self) -> tuple[Callable[[Tensor], Any], ...]:
+        return tuple([handle.function for handle in self.owner.hooks or ()])
+
+    @classmethod
+    def describe(cls, changed: Sequence[Hooks]) -> list[str]:
+        return [f"gradient hooks of {variables_text([note.owner for note in changed])} have changed"]
 
 
 class HookHandle:
@@ -29,12 +43,13 @@ class HookHandle:
 
     def __init__(self, owner: Node | Variable, function: Callable[[Tensor], Any]) -> None:
         self.function = function
+        self._variable = owner if isinstance(owner, Variable) else None
+        self._note_before()
         if owner.hooks is None:
             owner.hooks = []
         self._entries = owner.hooks
-        self._is_of_variable = isinstance(owner, Variable)
         self._entries.append(self)
-        self._note_change()
+        self._note_after()
 
     def __call__(self, g: Node) -> Node:
         """Let the function see a gradient; return what goes on."""
@@ -48,13 +63,18 @@ class HookHandle:
     def remove(self) -> None:
         """Take the hook off; once more does nothing."""
         if self in self._entries:
+            self._note_before()
             self._entries.remove(self)
-            self._note_change()
+            self._note_after()
 
-    def _note_change(self) -> None:
-        global _changes
-        if self._is_of_variable:
-            _changes += 1
+    def _note_before(self) -> None:
+        """The hooks that a traced function finds count, although it changes them: it adds to them, or takes away."""
+        if self._variable is not None:
+            note(Hooks, self._variable)
+
+    def _note_after(self) -> None:
+        if self._variable is not None:
+            note_change(Hooks, self._variable)
 
     def __enter__(self) -> HookHandle:
         return self
@@ -67,17 +87,16 @@ class HookHandle:
         return f"HookHandle({_name(self.function)}{state})"
 
 
-_changes = 0
-
-
-def changes() -> int:
-    """Return how often a hook of any variable was registered or removed: compiled gradients hold the hooks of then."""
-    return _changes
-
-
-def hooks_of(variable: Variable) -> tuple[Callable[[Tensor], Any], ...]:
-    """Return the functions that are registered for a variable, in order."""
-    return tuple([handle.function for handle in variable.hooks or ()])
+def hooked(node: Node, g: Node) -> Node:
+    """Let the hooks of a node, or of the variable that it reads, see its whole gradient, and replace it."""
+    of_variable: Any = ()
+    if node.op is VARIABLE:
+        variable = node.params[0]
+        note(Hooks, variable)
+        of_variable = variable.hooks or ()
+    for hook in (*of_variable, *(node.hooks or ())):
+        g = hook(g)
+    return g
 
 
 def _name(function: Any) -> str:

@@ -14,6 +14,7 @@ from septet.graph.node import VARIABLE, Node
 from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
 from septet.ops.cast import cast
 from septet.ops.shaping import ones_like, sum_to, zeros_like
+from septet.transform.hooks import hooked
 from septet.transform.transforms import TRANSFORMS, enter
 
 
@@ -55,8 +56,8 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
         g = collected.pop(node, None)
         if g is None or node not in reaches:
             continue
-        if node.hooks or (node.op is VARIABLE and node.params[0].hooks):
-            g = _hooked(node, g)
+        if node.hooks or node.op is VARIABLE:
+            g = hooked(node, g)
         if node in targets:
             found[node] = g
         needed = [source in reaches for source in node.inputs]
@@ -66,14 +67,6 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
             if cotangent is not None:
                 _collect(collected, source, cotangent)
     return [found.get(node) for node in wrt]
-
-
-def _hooked(node: Node, g: Node) -> Node:
-    """Let the hooks of a node, or of the variable that it reads, see its whole gradient, and replace it."""
-    of_variable = node.params[0].hooks if node.op is VARIABLE else None
-    for hook in (*(of_variable or ()), *(node.hooks or ())):
-        g = hook(g)
-    return g
 
 
 def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.backends.base import Backend, Program
+from septet.backends.base import Backend, Program, owned
 from septet.backends.cpu import jit, native
 from septet.backends.cpu.linking import align, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
@@ -135,7 +135,7 @@ class CpuProgram:
         One for each combination of shapes so far.
     """
 
-    owns_results = False  # what runs on the reference may be a view of an argument
+    owns_results = True
 
     def __init__(self, graph: Graph, reference: Backend) -> None:
         self.graph = graph
@@ -155,7 +155,8 @@ class CpuProgram:
         """Run, and return the values of the roots."""
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
-            return plan(arguments)
+            results = plan(arguments)
+            return results if plan.owns_results else owned(results, arguments)
         with plan.lock:
             return self._run(plan, arguments)
 
