@@ -28,7 +28,7 @@ def set_evaluator(evaluate: Callable[[Node], None], assigned: Callable[[], None]
 
 
 def evaluate_assigned() -> None:
-    """Compute what variables were assigned to, and what was wanted before: a step of a loop ends where the next begins."""
+    """Compute what variables were assigned to, and what was wanted before: a step ends where the next begins."""
     _evaluate_assigned[0]()
 
 

@@ -1,4 +1,4 @@
-"""Tiers of define-by-run code: a pending graph that comes again and again is compiled, off the thread that waits for it.
+"""Tiers of define-by-run code: a pending graph that comes again is compiled, off the thread that waits for it.
 
 A graph is known by its signature: the structural keys of its nodes, how they are connected, and what of it must be
 kept. The first times it is interpreted; when it is hot, a background thread compiles it, and from then on it is one
