@@ -27,7 +27,7 @@ def at_once(value: Any, type_: Any) -> np.ndarray | None:
             return None
     elif type(value) is np.ndarray:
         array = value.view()
-        array.flags.writeable = False
+        array.setflags(write=False)
     else:
         return None
     shape = array.shape

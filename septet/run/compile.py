@@ -75,7 +75,7 @@ class Compiled:
         if state["trace"] is not None:  # inside another compiled function or a transform: part of that graph
             return self._call(*args, **words)
         leaves: Sequence[Any] = args
-        structure = None  # arguments in a row, none of them nested
+        structure: Any = ()  # the keywords, where no argument is nested
         if words or not _LEAVES.issuperset(map(type, args)):
             leaves, structure = _flatten(args, words)
         arrays: list[np.ndarray] = []
@@ -169,11 +169,16 @@ class Compiled:
         return None
 
 
-def _flatten(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[list[Any], tree.Structure | None]:
-    """Return the leaves of the arguments and how they are nested; None where they are leaves in a row."""
+def _flatten(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[Sequence[Any], tree.Structure | tuple[str, ...]]:
+    """Return the leaves of the arguments and how they are nested: only the keywords where they are leaves in a row."""
+    if _LEAVES.issuperset(map(type, args)) and _LEAVES.issuperset(map(type, words.values())):
+        keywords = tuple(sorted(words, key=repr))  # as `tree` does
+        return (*args, *[words[keyword] for keyword in keywords]), keywords
     leaves, structure = tree.flatten((args, words))
-    is_flat = not words and all(child is tree.LEAF for child in structure.children[0].children)
-    return leaves, None if is_flat else structure
+    by_place, by_name = structure.children
+    if all([child is tree.LEAF for child in (*by_place.children, *by_name.children)]):
+        return leaves, by_name.keys
+    return leaves, structure
 
 
 def _rebuilder(leaves: Sequence[Any], structure: tree.Structure) -> Callable[[list[Any]], Any]:
@@ -211,7 +216,7 @@ def _read_only(value: np.ndarray | np.generic) -> np.ndarray:
     """Return an array of the user's as one that no program can write to, without a copy where it is native."""
     if isinstance(value, np.ndarray) and value.dtype.isnative:
         view = value.view()
-        view.flags.writeable = False
+        view.setflags(write=False)
         return view
     return as_array(value)
 
@@ -224,9 +229,9 @@ def compile(call: Callable[..., Any] | None = None, *, optimize: str | None = No
     become part of the compiled program.
 
     It is run again when Python state that it has read changes: whether gradients are on, whether a module is training,
-    what a module consists of and is configured with, which variables are trainable, the default dtypes.
-    `Compiled.compiles` lists every run with its reason. Other Python values that the function reads, such as global
-    variables, are taken as they are in that run.
+    what a module consists of and is configured with, which variables are trainable and have gradient hooks, the default
+    dtypes. `Compiled.compiles` lists every run with its reason. Other Python values that the function reads, such as
+    global variables, and lists of parts that are changed in place, are taken as they are in that run.
 
     Parameters
     ----------

@@ -10,8 +10,10 @@ from septet.backends.base import Program
 from septet.base.config import Config
 from septet.graph.context import TRACKED, changes
 from septet.graph.types import TensorType
+from septet.tensor.tensor import Tensor
 from septet.tensor.trace import Note
 from septet.tensor.tree import Structure
+from septet.tensor.variable import Variable
 
 SETTINGS = ("default_float", "default_int", "optimize", "backend", "deterministic")
 """Settings that a traced graph, or the program made of it, depends on."""
@@ -145,6 +147,8 @@ class Plans:
 
 def slot_text(slot: Any) -> str:
     """Write the type of a tensor, or a static value."""
+    if isinstance(slot, Variable):
+        return f"variable {slot.name!r}, {slot.variable_type!r}"
     text = repr(slot)
     return text if isinstance(slot, TensorType) or len(text) <= 60 else text[:57] + "..."
 
@@ -174,7 +178,7 @@ def _differences(plan: Plan, call: Call, names: Sequence[str]) -> list[str]:
         found.append(f"arguments of another structure: {old.structure!r} -> {call.structure!r}")
     elif not found:  # values that are written alike
         pairs = zip(names, old.slots, call.slots, call.tracked, strict=True)
-        found += [f"{name}: another {type(b).__name__}" for name, a, b, mark in pairs if mark is None and a != b]
+        found += [f"{name}: another {type(b).__name__}" for name, a, b, mark in pairs if mark is None and _differ(a, b)]
     if old.mask != call.mask:
         found.append(f"gradients: {_switch(old.mask)} -> {_switch(call.mask)}")
     settings = zip(SETTINGS, old.settings, call.settings, strict=True)
@@ -186,6 +190,11 @@ def _differences(plan: Plan, call: Call, names: Sequence[str]) -> list[str]:
     for kind, notes in changed.items():
         found += kind.describe(notes)
     return found
+
+
+def _differ(a: Any, b: Any) -> bool:
+    """Tell whether two static values are not the same; tensors, compared element by element, are when they are one."""
+    return a is not b and (isinstance(a, Tensor) or bool(a != b))
 
 
 def _switch(mask: int) -> str:

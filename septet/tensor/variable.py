@@ -198,7 +198,7 @@ class Variable(Tensor):
             raise ShapeError(
                 f"variable {self.name!r} has type {self.variable_type!r}, the new value is {type_text(array)}"
             )
-        array.flags.writeable = False
+        array.setflags(write=False)
         self._value = array
         self._leaf = None
         return self

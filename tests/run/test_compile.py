@@ -58,6 +58,32 @@ class TestNames:
         assert compiled.compiles[0].arguments == "argument 0: 3, argument 1: 2"
 
 
+class TestResults:
+    @pytest.mark.parametrize("backend", ["cpu", "reference"])
+    def test_a_result_does_not_share_memory_with_an_argument(self, backend):
+        with st.config.override(backend=backend):
+            f = st.compile(lambda x: (x, x[0], {"t": x.T, "n": 3, "none": None}))
+            own = X.copy()
+            same, row, rest = f(own)
+            own[:] = 7
+            np.testing.assert_array_equal(same.numpy(), X)
+            np.testing.assert_array_equal(row.numpy(), X[0])
+            np.testing.assert_array_equal(rest["t"].numpy(), X.T)
+            assert rest["n"] == 3
+            assert rest["none"] is None
+
+    @pytest.mark.parametrize(
+        "make", [lambda x: x, lambda x: (x,), lambda x: [x, x], lambda x: None, lambda x: (1, x), lambda x: ()],
+    )  # fmt: skip
+    def test_the_structure_of_results(self, make):
+        f = st.compile(make)
+        for _ in range(2):
+            found, expected = f(X), make(st.tensor(X))
+            assert type(found) is type(expected)
+            if isinstance(expected, (list, tuple)):
+                assert [type(value) for value in found] == [type(value) for value in expected]
+
+
 class TestReasons:
     def test_shapes_dtypes_and_static_values(self):
         @st.compile
@@ -112,6 +138,14 @@ class TestReasons:
         f(X, Mode())
         f(X, Mode())
         assert reasons(f)[1] == "mode: another Mode"
+
+    def test_variables_are_told_apart_by_identity(self):
+        f = st.compile(lambda variable, x: variable * x)
+        v, w = (st.Variable(np.full(3, value, np.float32), "w") for value in (2, 3))
+        for variable in (v, w, v):
+            np.testing.assert_array_equal(f(variable, X), variable.numpy() * X)
+        assert f.compiles[0].arguments == "variable: variable 'w', float32[3], x: float32[2, 3]"
+        assert reasons(f) == ["first call", "variable: another Variable"]
 
     def test_the_nearest_call_is_named(self):
         f = st.compile(lambda a, b: a.sum() + b.sum())
@@ -309,6 +343,43 @@ class TestCost:
         f(X)
         assert found >= 20
         assert len(calls) == found
+
+    def test_a_change_while_notes_are_compared_is_not_missed(self, monkeypatch):
+        model = nn.Dropout(0.5)
+        f = st.compile(lambda x: model(x))
+        f(X)
+        changes.stamp = object()
+        holds = Note.holds
+
+        def meanwhile(self):
+            result = holds(self)
+            monkeypatch.setattr(Note, "holds", holds)
+            model.eval()  # as another thread would
+            return result
+
+        monkeypatch.setattr(Note, "holds", meanwhile)
+        f(X)
+        np.testing.assert_array_equal(f(X).numpy(), X)
+
+    def test_a_plan_that_still_holds_is_found_without_tracing(self):
+        calls = []
+
+        @st.compile
+        def f(*args, **words):
+            calls.append(args)
+            return args[0] * 1
+
+        pending = st.tensor(X) + 0
+        for x in (X, st.tensor(X), pending, np.asfortranarray(X), X.astype(">f4"), X.view(np.recarray)):
+            np.testing.assert_array_equal(f(x).numpy(), X)
+        assert len(calls) == 1
+        for x in (np.float32(3), st.tensor(3.0), np.array(3, np.float32)):
+            assert float(f(x)) == 3
+        assert len(calls) == 2
+        for words in ({"a": X, "b": 1}, {"b": 1, "a": st.tensor(X)}, {"b": 1, "a": X.view(np.recarray)}):
+            f(X, **words)
+        f(X, a=1, b=X)
+        assert len(calls) == 4
 
     def test_few_plans_are_kept_for_a_key(self):
         layer = nn.Dropout(0.5)

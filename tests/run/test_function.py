@@ -130,3 +130,21 @@ def test_sizes_that_do_not_fit_are_found_when_it_runs():
     assert text.startswith("add: shapes do not broadcast: size 3 against size 4 on axis -1")
     assert "float32[3]   result of sum" in text
     assert "float32[4]   symbol 'y'" in text
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_result_does_not_share_memory_with_an_argument(backend):
+    with st.config.override(backend=backend):
+        x = st.symbol("x", (None, 3))
+        call = st.function([x], [x, x[0]])
+        own = X.copy()
+        same, row = call(own)
+        own[:] = 7
+        np.testing.assert_array_equal(same.numpy(), X)
+        np.testing.assert_array_equal(row.numpy(), X[0])
+
+
+def test_pending_tensors_and_arrays_of_any_layout():
+    call, _, _ = pair()
+    for x in (st.tensor(X) + 0, np.asfortranarray(X), X[::-1][::-1], X.view(np.recarray)):
+        np.testing.assert_array_equal(call(x, 1)[0].numpy(), 2 * X)
