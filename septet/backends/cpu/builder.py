@@ -267,6 +267,35 @@ class Builder:
             for a, b in zip(usual, others, strict=True)
         ]
 
+    def repeat(
+        self, start: Sequence[Value], goes_on: Callable[[Sequence[Value]], Value],
+        step: Callable[[Sequence[Value]], Sequence[Value]],
+    ) -> list[Value]:  # fmt: skip
+        """Write a loop: while a scalar condition of the carried values holds, `step` makes new ones. Return the last.
+
+        The block of the builder is another one afterwards, as after `detour`.
+        """
+        before, head, body, after = self.block, self.label("head"), self.label("again"), self.label("after")
+        self.jump(head)
+        self.begin(head)
+        mark = len(self.lines)
+        self.push()
+        carried = [Value(self.fresh("c"), value.kind, value.lanes) for value in start]
+        self.branch(goes_on(carried), body, after)
+        self.begin(body)
+        self.push()
+        following = step(carried)
+        self.pop()
+        end = self.block
+        self.jump(head)
+        self.pop()
+        self.lines[mark:mark] = [
+            f"  {c.name} = phi {c.type} [ {a.name}, %{before} ], [ {z.name}, %{end} ]"
+            for c, a, z in zip(carried, start, following, strict=True)
+        ]
+        self.begin(after)
+        return carried
+
     def text(self) -> str:
         """Return the finished function."""
         parameters = ", ".join(f"{type_} %{name}" for name, type_ in self.parameters)

@@ -8,53 +8,77 @@ from typing import Any
 import numpy as np
 
 from septet.backends.cpu.builder import Builder, Value
-from septet.backends.cpu.loops import ELEMENTS, element
+from septet.backends.cpu.loops import element, is_element, kind_of
 from septet.backends.cpu.ops import cast, compare, elementwise, logic, special, transcendental
 from septet.backends.cpu.ops.rules import Call, Rule
+from septet.backends.cpu.short_floats import SHORT, rounded
 
 TABLE: dict[str, Rule] = {
     **elementwise.TABLE, **transcendental.TABLE, **special.TABLE, **compare.TABLE, **logic.TABLE, **cast.TABLE,
 }  # fmt: skip
 
-DEAR = frozenset({*transcendental.TABLE, *special.TABLE, "power"}) - {"sqrt"}
+DEAR = frozenset({
+    *transcendental.TABLE, *special.TABLE, "power", "hypot", "floor_divide", "remainder", "fmod",
+}) - {"sqrt"}  # fmt: skip
 """Ops that take many instructions: a value that needs one is kept rather than computed again."""
+
+COMPLEX = "a lane holds one number, and complex numbers are two; NumPy computes them, op by op"
+SERIES = "series and fractions of up to 500 steps, over parts of the plane: lanes would wait for the slowest"
+REASONS: dict[tuple[str, str], str] = {
+    ("gammainc", "f"): SERIES,
+    ("gammaincc", "f"): SERIES,
+    ("log_gamma_slope", "f"): SERIES,
+    ("power", "i"): "a negative exponent is an error that only values show, and kernels report none but wrong indices",
+}
+"""Why kernels do not compute an op for a kind of dtypes; the reference of the op's card does."""
 
 
 def supports(name: str, operands: Sequence[str], result: str) -> bool:
     """Tell whether kernels compute an op for these dtypes."""
     rule = TABLE.get(name)
-    if rule is None or result not in ELEMENTS or any(dtype not in ELEMENTS for dtype in operands):
+    if rule is None or not all(is_element(dtype) for dtype in (*operands, result)):
         return False
-    return rule.kinds is None or all(np.dtype(dtype).kind in rule.kinds for dtype in operands)
+    return all(kind_of(dtype) in rule.kinds for dtype in operands)
+
+
+def reason(name: str, operands: Sequence[str], result: str) -> str | None:
+    """Return why kernels do not compute an op for these dtypes; None where there is no reason why not."""
+    if any(dtype.startswith("complex") for dtype in (*operands, result)):
+        return COMPLEX
+    if "float16" in (*operands, result) and not is_element("float16"):
+        return "this processor has no conversions of float16"
+    return REASONS.get((name, kind_of(operands[0]))) if operands else None
 
 
 def apply(b: Builder, name: str, params: tuple[Any, ...], args: list[Value], operands: list[str], result: str) -> Value:
     """Write an elementwise op."""
-    return TABLE[name].write(Call(b, args, operands, result, params))
+    rule = TABLE[name]
+    value = rule.write(Call(b, args, operands, result, params))
+    return rounded(b, value, result) if result in SHORT and not rule.is_exact else value
 
 
 def neutral(b: Builder, kind: str, dtype: str, lanes: int) -> Value:
     """Return what a reduction starts with."""
-    own = np.dtype(dtype)
+    own = kind_of(dtype)
     value: Any
     if kind in ("max", "min"):
-        if own.kind == "f":
+        if own == "f":
             value = -np.inf if kind == "max" else np.inf
-        elif own.kind == "b":
+        elif own == "b":
             value = kind == "min"
         else:
-            value = getattr(np.iinfo(own), "min" if kind == "max" else "max")
+            value = getattr(np.iinfo(dtype), "min" if kind == "max" else "max")
     else:
         value = {"add": 0, "multiply": 1, "and": True, "or": False}[kind]
-    if own.kind == "f" and kind == "add":
+    if own == "f" and kind == "add":
         value = -0.0  # so that a sum of negative zeros stays one
     return b.number(value, element(dtype), lanes)
 
 
 def combine(b: Builder, kind: str, dtype: str, a: Value, c: Value) -> Value:
     """Write one step of a reduction."""
-    is_float = np.dtype(dtype).kind == "f"
-    is_bool = np.dtype(dtype).kind == "b"
+    is_float = kind_of(dtype) == "f"
+    is_bool = kind_of(dtype) == "b"
     if is_bool and kind in ("add", "multiply"):
         return b.binary({"add": "or", "multiply": "and"}[kind], a, c)
     if kind == "add":
@@ -67,7 +91,7 @@ def combine(b: Builder, kind: str, dtype: str, a: Value, c: Value) -> Value:
         return b.intrinsic({"max": "maximum", "min": "minimum"}[kind], a, c)
     if is_bool:
         return b.binary({"max": "or", "min": "and"}[kind], a, c)
-    sign = "u" if np.dtype(dtype).kind == "u" else "s"
+    sign = "u" if kind_of(dtype) == "u" else "s"
     return b.intrinsic(f"{sign}{kind}", a, c)
 
 

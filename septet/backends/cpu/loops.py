@@ -25,8 +25,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from septet.backends.cpu import short_floats
+from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import GraphError
 
@@ -224,7 +224,7 @@ def verify(kernel: Kernel) -> None:
     for number, buffer in enumerate(kernel.buffers):
         require(len(buffer.strides) == kernel.axes, f"buffer {number} has {len(buffer.strides)} strides")
         require(set(buffer.strides) <= {0, 1, DYNAMIC}, f"strides {buffer.strides} of buffer {number}")
-        np.dtype(buffer.dtype)
+        element(buffer.dtype)
     facts = Facts(kernel)
     for number, term in enumerate(kernel.terms):
         require(all(0 <= arg < number for arg in term.args), f"term {number} uses what comes later")
@@ -251,7 +251,7 @@ def verify(kernel: Kernel) -> None:
 
 
 def element(dtype: DType | str) -> str:
-    """Return the element type of a dtype in LLVM's words.
+    """Return the type that values of a dtype have in registers, in LLVM's words.
 
     Raises
     ------
@@ -261,7 +261,23 @@ def element(dtype: DType | str) -> str:
     return ELEMENTS[str(dtype)]
 
 
+def stored(dtype: DType | str) -> str:
+    """Return the type that elements of a dtype have in memory, in LLVM's words (a truth value is a byte there)."""
+    return short_floats.STORED.get(str(dtype)) or ELEMENTS[str(dtype)]
+
+
+def is_element(dtype: DType | str) -> bool:
+    """Tell whether kernels compute with a dtype on this machine."""
+    name = str(dtype)
+    return name in ELEMENTS and (name != "float16" or short_floats.has_half())
+
+
+def kind_of(dtype: str) -> str:
+    """Return the kind of a dtype as NumPy's letter: b, i, u, c or f, which bfloat16 has too."""
+    return "f" if dtype == "bfloat16" else dtypes.BY_NAME[dtype].kind
+
+
 ELEMENTS = {
     "bool": "i1", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "i8", "uint16": "i16",
-    "uint32": "i32", "uint64": "i64", "float32": "float", "float64": "double",
+    "uint32": "i32", "uint64": "i64", "float16": "float", "bfloat16": "float", "float32": "float", "float64": "double",
 }  # fmt: skip

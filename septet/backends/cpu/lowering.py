@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from septet.backends.cpu import elements
+from septet.backends.cpu import elements, short_floats
 from septet.backends.cpu.builder import Builder, Value
-from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element
+from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element, stored
 
-VERSION = 1  # of the generated code: a part of the key in the code cache
 REGISTER = 512  # bits that a vector fills: two AVX registers, so that two chains of operations overlap
 
 
@@ -78,7 +77,7 @@ class _Lowering:
             step = index
             if stride != 1:
                 step = b.binary("mul", index, self.args[self.arguments.strides[number, axis]])
-            moved[number] = b.offset(moved[number], step, element(buffer.dtype))
+            moved[number] = b.offset(moved[number], step, stored(buffer.dtype))
         self.pointers.append(moved)
         self.index[axis] = index
         self.bound.add(axis)
@@ -304,8 +303,8 @@ class _Lowering:
         for number in self.kept:
             kind = element(self.kernel.terms[number].dtype)
             size = self._size(self.kernel.outer)
-            stored = "i8" if kind == "i1" else kind
-            self.rows[number] = self.b.impure(f"alloca {stored}, i64 {size.name}, align 64", "ptr", 1)
+            cell = "i8" if kind == "i1" else kind
+            self.rows[number] = self.b.impure(f"alloca {cell}, i64 {size.name}, align 64", "ptr", 1)
 
     def _row_address(self, number: int) -> Value:
         kind = element(self.kernel.terms[number].dtype)
@@ -393,7 +392,7 @@ class _Lowering:
     def _load(self, buffer: int, indices: list[Value], width: int) -> Value:
         b = self.b
         description = self.kernel.buffers[buffer]
-        kind = element(description.dtype)
+        dtype, kind = description.dtype, stored(description.dtype)
         pointer = self.pointers[-1][buffer]
         scalar = [(n, value) for n, value in enumerate(indices) if value.lanes == 1]
         vector = [(n, value) for n, value in enumerate(indices) if value.lanes > 1]
@@ -401,18 +400,32 @@ class _Lowering:
             step = b.binary("mul", value, self.args[self.arguments.index_strides[buffer, n]])
             pointer = b.offset(pointer, step, kind)
         if width == 1:
-            return b.load(pointer, kind)
+            return self._fetch(pointer, dtype)
         stride = description.strides[self.kernel.lane]
         if not vector and stride == 1:
-            return b.load(pointer, kind, width)
+            return self._fetch(pointer, dtype, width)
         parts = []
         for lane in range(width):
             place = pointer
             for n, value in vector:
                 step = b.binary("mul", b.extract(value, lane), self.args[self.arguments.index_strides[buffer, n]])
                 place = b.offset(place, step, kind)
-            parts.append(b.load(self._beside(place, buffer, lane), kind))
+            parts.append(self._fetch(self._beside(place, buffer, lane), dtype))
         return self._gather(parts)
+
+    def _fetch(self, place: Value, dtype: str, width: int = 1) -> Value:
+        """Load elements into registers."""
+        value = self.b.load(place, stored(dtype), width)
+        return short_floats.widened(self.b, value, dtype) if dtype in short_floats.SHORT else value
+
+    def _keep(self, value: Value, place: Value, dtype: str) -> None:
+        """Store elements."""
+        self.b.store(short_floats.narrowed(self.b, value, dtype) if dtype in short_floats.SHORT else value, place)
+
+    def _combined(self, how: str, dtype: str, there: Value, value: Value) -> Value:
+        """Combine what is in memory with a value, as a number of the format."""
+        result = elements.combine(self.b, how, dtype, there, value)
+        return short_floats.rounded(self.b, result, dtype) if dtype in short_floats.SHORT else result
 
     def _beside(self, pointer: Value, buffer: int, lane: int) -> Value:
         """Return the address for one lane."""
@@ -423,7 +436,7 @@ class _Lowering:
         step = b.number(lane, "i64")
         if stride != 1:
             step = b.binary("mul", self.args[self.arguments.strides[buffer, self.kernel.lane]], step)
-        return b.offset(pointer, step, element(self.kernel.buffers[buffer].dtype))
+        return b.offset(pointer, step, stored(self.kernel.buffers[buffer].dtype))
 
     def _gather(self, parts: list[Value]) -> Value:
         b = self.b
@@ -443,14 +456,14 @@ class _Lowering:
         if store.how:
             there = self._load(store.buffer, [], self.width)
             dtype = self.kernel.buffers[store.buffer].dtype
-            value = elements.combine(self.b, store.how, dtype, there, self._wide(value))
+            value = self._combined(store.how, dtype, there, self._wide(value))
         self._put(store.buffer, value)
 
     def _put_at_indices(self, store: Store, value: Value) -> None:
         """Write at computed places, one lane after the other where they differ from lane to lane."""
         b = self.b
         description = self.kernel.buffers[store.buffer]
-        kind = element(description.dtype)
+        kind = stored(description.dtype)
         pointer = self.pointers[-1][store.buffer]
         indices = [self._value(index) for index in store.indices]
         strides = [self.args[self.arguments.index_strides[store.buffer, n]] for n in range(len(indices))]
@@ -472,23 +485,23 @@ class _Lowering:
         """Write a value over what is in memory, or combine the two."""
         dtype = self.kernel.buffers[store.buffer].dtype
         if store.how != "set":
-            there = self.b.load(place, element(dtype), width)
-            value = elements.combine(self.b, store.how, dtype, there, value)
-        self.b.store(value, place)
+            value = self._combined(store.how, dtype, self._fetch(place, dtype, width), value)
+        self._keep(value, place, dtype)
 
     def _put(self, buffer: int, value: Value) -> None:
         b = self.b
         pointer = self.pointers[-1][buffer]
+        dtype = self.kernel.buffers[buffer].dtype
         stride = self.kernel.buffers[buffer].strides[self.kernel.lane] if self.kernel.axes else 0
         if self.width == 1 or stride == 0:
-            b.store(b.extract(value, 0), pointer)
+            self._keep(b.extract(value, 0), pointer, dtype)
             return
         value = self._wide(value)
         if stride == 1:
-            b.store(value, pointer)
+            self._keep(value, pointer, dtype)
             return
         for lane in range(self.width):
-            b.store(b.extract(value, lane), self._beside(pointer, buffer, lane))
+            self._keep(b.extract(value, lane), self._beside(pointer, buffer, lane), dtype)
 
     def _check(self, number: int, index: Value) -> Value:
         """Count a negative index from the end; report one that is out of range and take 0 instead."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.cpu import regions
-from septet.backends.cpu.loops import ELEMENTS, Kernel
+from septet.backends.cpu.loops import Kernel, is_element
 from septet.backends.cpu.memory import (
     ARENA,
     CONSTANT,
@@ -20,6 +20,8 @@ from septet.backends.cpu.memory import (
     Strided,
     strides_of,
 )
+from septet.backends.cpu.short_floats import SHORT
+from septet.base.dtypes import BY_NAME
 from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
 from septet.graph.graph import Graph
@@ -174,7 +176,7 @@ class Planner:
         """Return a place that holds a number."""
         slot = (repr(value), dtype)
         if slot not in self._numbers:
-            array = np.array(value).astype(dtype)
+            array = np.array(value).astype(BY_NAME[dtype])
             self._numbers[slot] = Strided(
                 self._new(CONSTANT, None, size=array.nbytes, value=array), array.dtype, (), ()
             )
@@ -218,10 +220,10 @@ class Planner:
         return view
 
     def copied(self, source: Strided, there: Strided | None = None) -> Strided:
-        """Copy a tensor, into memory without gaps where no place is given."""
+        """Copy a tensor, into memory without gaps where no place is given, and convert it to the dtype of that place."""
         if there is None:
             there = self.scratch(source.shape, source.dtype)
-        if source.dtype.name not in ELEMENTS:
+        if source.dtype == there.dtype and (source.dtype.name in SHORT or not is_element(source.dtype.name)):
             call = copy_call(source.as_bits(), there.as_bits())
         else:
             call = copy_call(source, there)
@@ -235,7 +237,7 @@ class Planner:
 
     def can_copy(self, *nodes: Node) -> bool:
         """Tell whether kernels can move the elements of some nodes, and there are any."""
-        return all(node.dtype.name in ELEMENTS and 0 not in node.shape for node in nodes)
+        return all(is_element(node.dtype.name) and 0 not in node.shape for node in nodes)
 
     def reuse(self, source: Node, node: Node) -> Strided | None:
         """Let a node take over the memory of an input that nobody needs afterwards; None where that cannot be."""
@@ -508,7 +510,10 @@ def as_slice(value: Any) -> slice:
 
 
 def copy_call(source: Strided, there: Strided) -> regions.Call | None:
-    """Return the kernel that copies one tensor to another of the same shape; None where there is nothing to copy."""
+    """Return the kernel that copies one tensor to another of the same shape, and converts it where its dtype differs.
+
+    None where there is nothing to copy.
+    """
     if 0 in source.shape:
         return None
     big = [a for a, size in enumerate(source.shape) if size != 1]
@@ -516,6 +521,8 @@ def copy_call(source: Strided, there: Strided) -> regions.Call | None:
     group = Group(-1, tuple(source.shape[a] for a in big), tuple(big.index(a) for a in order), True)
     region = regions.Region(group, lambda node: source, lambda value, dtype: source)
     value = region.load(source, tuple(source.strides[a] for a in big))
+    if there.dtype != source.dtype:
+        value = region.op("cast", value, dtype=there.dtype.name)
     axes = tuple(big.index(a) if a in big else None for a in range(len(source.shape)))
     region.store(value, there, axes)
     return region.call((), None, {})

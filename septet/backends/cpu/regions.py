@@ -11,7 +11,6 @@ from septet.backends.cpu import elements
 from septet.backends.cpu.loops import (
     CHECK,
     DYNAMIC,
-    ELEMENTS,
     LOAD,
     NUMBER,
     OP,
@@ -21,8 +20,11 @@ from septet.backends.cpu.loops import (
     Kernel,
     Store,
     Term,
+    is_element,
+    kind_of,
 )
 from septet.backends.cpu.memory import Strided
+from septet.base.dtypes import BY_NAME, accumulator_of
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, Op
 from septet.graph.rewrite import fill_value
@@ -71,7 +73,7 @@ def role(node: Node) -> Role | None:
     if isinstance(node.type, tuple) or not isinstance(node.op, Op):
         return None
     names = [source.dtype.name for source in node.inputs if not isinstance(source.type, tuple)]
-    if node.dtype.name not in ELEMENTS or len(names) < len(node.inputs) or any(n not in ELEMENTS for n in names):
+    if len(names) < len(node.inputs) or not all(is_element(name) for name in (node.dtype.name, *names)):
         return None
     if 0 in node.shape or any(0 in source.shape for source in node.inputs):
         return None
@@ -96,6 +98,12 @@ def _along_role(node: Node) -> Role | None:
         return None
     own = tuple(range(x.ndim))
     return Role({0: own, 1: own}, (axis,), is_sum=False)
+
+
+def _position_role(node: Node) -> Role:
+    """The position of an extremum: a reduction over one axis, or all."""
+    own, axis = tuple(range(node.inputs[0].ndim)), node.param("axis")
+    return Role({0: own}, own if axis is None else (axis,), is_sum=False)
 
 
 def _scatter_along_role(node: Node) -> Role | None:
@@ -124,6 +132,7 @@ def _iota_role(node: Node) -> Role | None:
 
 
 ROLES: dict[str, Callable[[Node], Role | None]] = {
+    "argmax": _position_role, "argmin": _position_role,
     "take_along_axis": _along_role, "scatter_along_axis": _scatter_along_role, "take": _take_role, "iota": _iota_role,
 }  # fmt: skip
 
@@ -172,11 +181,15 @@ class Region:
         """Return an elementwise op of terms."""
         return self.add(OP, args, (name, params), dtype or self.terms[args[0]].dtype)
 
+    def cast(self, value: int, dtype: str) -> int:
+        """Return a value in another dtype."""
+        return value if self.terms[value].dtype == dtype else self.op("cast", value, dtype=dtype)
+
     def number(self, value: Any, dtype: str) -> int:
         """Return a number: a literal where it is a common one, otherwise an argument, so that kernels are shared."""
-        is_common = (value == value and abs(value) in (0, 1, 2, 0.5, float("inf"))) or not dtype.startswith("float")
+        is_common = (value == value and abs(value) in (0, 1, 2, 0.5, float("inf"))) or kind_of(dtype) != "f"
         if is_common:
-            return self.add(NUMBER, (), np.dtype(dtype).type(value).item(), dtype)
+            return self.add(NUMBER, (), BY_NAME[dtype].type(value).item(), dtype)
         return self.load(self.constant(value, dtype), (0,) * len(self.group.domain))
 
     def load(self, there: Strided, strides: tuple[int, ...], *indices: tuple[int, int]) -> int:
@@ -205,8 +218,7 @@ class Region:
 
     def check(self, index: int, size: int) -> int:
         """Return an index, brought into range."""
-        wide = index if self.terms[index].dtype == "int64" else self.op("cast", index, dtype="int64")
-        term = self.add(CHECK, (wide,), size, "int64")
+        term = self.add(CHECK, (self.cast(index, "int64"),), size, "int64")
         self.limits[term] = size
         return term
 
@@ -379,15 +391,12 @@ def _plain(kind: str) -> Any:
 
 
 def _sum_input(region: Region, node: Node) -> int:
-    value = region.input(node, 0)
-    if region.terms[value].dtype != node.dtype.name:
-        value = region.op("cast", value, dtype=node.dtype.name)
-    return value
+    """The short floats are added up in float32."""
+    return region.cast(region.input(node, 0), accumulator_of(node.dtype).name)
 
 
-def _mean_input(region: Region, node: Node) -> int:
-    value = region.input(node, 0)
-    return value if region.terms[value].dtype == node.dtype.name else region.op("cast", value, dtype=node.dtype.name)
+def _total(region: Region, node: Node, total: int) -> int:
+    return region.cast(total, node.dtype.name)
 
 
 def count_of(node: Node) -> int:
@@ -399,25 +408,46 @@ def count_of(node: Node) -> int:
 
 
 def _divided(region: Region, node: Node, total: int) -> int:
-    count = region.load(region.constant(count_of(node), node.dtype.name), (0,) * len(region.group.domain))
-    return region.op("divide", total, count)
+    dtype = region.terms[total].dtype
+    count = region.load(region.constant(count_of(node), dtype), (0,) * len(region.group.domain))
+    return _total(region, node, region.op("divide", total, count))
 
 
 def _truth(region: Region, node: Node) -> int:
-    value = region.input(node, 0)
-    return value if region.terms[value].dtype == "bool" else region.op("cast", value, dtype="bool")
+    return region.cast(region.input(node, 0), "bool")
 
 
 def _logsumexp(region: Region, node: Node) -> int:
-    dtype = node.dtype.name
-    x = region.input(node, 0)
-    if region.terms[x].dtype != dtype:
-        x = region.op("cast", x, dtype=dtype)
+    dtype = accumulator_of(node.dtype).name
+    x = region.cast(region.input(node, 0), dtype)
     top = region.reduce("max", x)
     zero = region.number(0.0, dtype)
     shift = region.op("where", region.op("isfinite", top, dtype="bool"), top, zero, dtype=dtype)
     total = region.reduce("add", region.op("exp", region.op("subtract", x, shift)))
-    return region.op("add", region.op("log", total), shift)
+    return _total(region, node, region.op("add", region.op("log", total), shift))
+
+
+def _position_of(kind: str) -> Callable[[Region, Node], int]:
+    """The position of the first element that is the largest or smallest, or NaN."""
+
+    def write(region: Region, node: Node) -> int:
+        x = region.input(node, 0)
+        source = node.inputs[0]
+        axis = node.param("axis")
+        here, count = region.number(0, "int64"), 1
+        for number in range(source.ndim) if axis is None else (axis,):
+            size: Any = source.shape[number]
+            count *= size
+            place = region.group.points[node][number]
+            if place is not None and size != 1:
+                here = region.op("multiply", here, region.number(size, "int64"))
+                here = region.op("add", here, region.position(place))
+        top = region.reduce(kind, x)
+        is_hit = region.op("equal", x, top, dtype="bool")
+        is_hit = region.op("logical_or", is_hit, region.op("isnan", x, dtype="bool"), dtype="bool")
+        return region.reduce("min", region.op("where", is_hit, here, region.number(count, "int64"), dtype="int64"))
+
+    return write
 
 
 def _picked(region: Region, node: Node) -> int:
@@ -434,14 +464,16 @@ def _picked(region: Region, node: Node) -> int:
 
 
 REDUCTIONS: dict[str, tuple[str, Callable[..., int], Callable[..., int]]] = {
-    "sum": ("add", _sum_input, lambda region, node, total: total),
-    "prod": ("multiply", _sum_input, lambda region, node, total: total),
+    "sum": ("add", _sum_input, _total),
+    "prod": ("multiply", _sum_input, _total),
     "max": _plain("max"),
     "min": _plain("min"),
-    "mean": ("add", _mean_input, _divided),
+    "mean": ("add", _sum_input, _divided),
     "any": ("or", _truth, lambda region, node, total: total),
     "all": ("and", _truth, lambda region, node, total: total),
     "logsumexp": ("", _logsumexp, lambda region, node, total: total),
+    "argmax": ("", _position_of("max"), lambda region, node, total: total),
+    "argmin": ("", _position_of("min"), lambda region, node, total: total),
     "take_along_axis": ("", _picked, lambda region, node, total: total),
 }
 
@@ -478,8 +510,7 @@ def _iota(region: Region, node: Node) -> int:
     axis = region.group.points[node][node.param("axis")]
     if axis is None:
         return region.number(0, node.dtype.name)
-    position = region.position(axis)
-    return position if node.dtype.name == "int64" else region.op("cast", position, dtype=node.dtype.name)
+    return region.cast(region.position(axis), node.dtype.name)
 
 
 WRITERS: dict[str, Callable[[Region, Node], int]] = {
@@ -528,7 +559,7 @@ def lower_group(
         is_accumulated = node in group.accumulated
         kept = tuple(a for a in group.order if a in _kept(group, node))
         shape = tuple(group.domain[a] for a in kept)
-        partial = scratch((pieces, *shape), np.dtype(region.terms[value].dtype))
+        partial = scratch((pieces, *shape), BY_NAME[region.terms[value].dtype])
         partials.append((node, kind, partial))
         row = partial._replace(shape=shape, strides=partial.strides[1:])
         if is_accumulated:

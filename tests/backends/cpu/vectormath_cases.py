@@ -9,7 +9,10 @@ import mpmath
 import numpy as np
 from scipy import special
 
+from septet.ops.special import polygamma_value
+
 Array = np.ndarray
+PI = np.longdouble(2) * np.arccos(np.longdouble(0))
 WIDE = {"float": np.dtype(np.float64), "double": np.dtype(np.longdouble)}
 
 
@@ -20,6 +23,40 @@ def sigmoid(x: Array) -> Array:
 
 def softplus(x: Array) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def logit(p: Array) -> Array:
+    with np.errstate(all="ignore"):
+        near = np.log1p((2 * p - 1) / (1 - p))
+        return np.where(p < 0.25, np.log(p) - np.log1p(-p), np.where(p < 0, np.nan, near))
+
+
+def sinc(x: Array) -> Array:
+    """Of the argument in half a period, so that zeros are where they belong."""
+    size = np.abs(x)
+    turns = np.rint(size)
+    with np.errstate(all="ignore"):
+        sine = np.where(turns % 2, -1, 1) * np.sin(PI.astype(x.dtype) * (size - turns))
+        return np.where(x == 0, 1, sine / (PI.astype(x.dtype) * size))
+
+
+def guarded(logarithm: Callable[[Array], Array]) -> Callable[[Array, Array], Array]:
+    """Return x times a logarithm, and 0 where x is 0."""
+    return lambda x, y: np.where((x == 0) & ~np.isnan(y), 0, x * logarithm(y))
+
+
+def trigamma(x: mpmath.mpf) -> mpmath.mpf:
+    if x == mpmath.floor(x) and x <= 0:
+        return mpmath.nan if mpmath.isinf(x) else mpmath.inf
+    if x < 0.5:
+        return (mpmath.pi / mpmath.sinpi(x)) ** 2 - trigamma(1 - x)
+    return mpmath.psi(1, x) if x < 1e30 else 1 / x
+
+
+def floor_divide(a: Array, b: Array) -> Array:
+    quotient = a / b
+    is_plain = np.isfinite(a) & np.isfinite(b) & (b != 0)
+    return np.where(is_plain, np.floor_divide(a, b), np.floor(quotient))
 
 
 def erfc(x: mpmath.mpf) -> mpmath.mpf:
@@ -122,12 +159,28 @@ CASES = [
     Case("log1p", np.log1p, [(-1, 1), (-1, 10)], (1.6, 1.6)),
     Case("log2", np.log2, [(0.5, 2), (0, 1000)], (1.0, 1.3)),
     Case("logaddexp", np.logaddexp, [(-4, 4), (-100, 100)], (1.6, 1.6), arity=2, absolute=1.0),
+    Case("logit", logit, [(0, 1), (0.4, 0.6)], (2.3, 2.3)),
+    Case(
+        "polygamma",
+        lambda x: polygamma_value(1, x),
+        [(0, 4), (0, 100), (-3, 0)],
+        (0.6, 30.0),
+        slow=by_mpmath(trigamma),
+    ),
     Case("power", np.power, [(0, 4), (-20, 20), (-120, 120)], (0.6, 1.2), arity=2),
     Case("rsqrt", lambda x: 1 / np.sqrt(x), [(0, 4), (0, 1e6)], (1.5, 1.5)),
     Case("sigmoid", sigmoid, [(-4, 4), (-104, 20), (-746, 40)], (2.5, 2.5)),
     Case("sin", np.sin, [(-4, 4), (-1e5, 1e5), (-1e8, 1e8)], (1.6, 0.9)),
+    Case("sinc", sinc, [(-1, 1), (-20, 20)], (0.6, 8.0)),
     Case("sinh", np.sinh, [(-1, 1), (-90, 90), (-711, 711)], (2.3, 2.3)),
     Case("softplus", softplus, [(-4, 4), (-104, 20), (-746, 40)], (1.8, 1.8)),
     Case("tan", np.tan, [(-4, 4), (-1e5, 1e5), (-1e8, 1e8)], (2.3, 2.3)),
     Case("tanh", np.tanh, [(-1, 1), (-10, 10), (-20, 20)], (2.5, 2.5)),
+    Case("xlog1py", guarded(np.log1p), [(-0.9, 4)], (2.3, 2.3), arity=2),
+    Case("xlogy", guarded(np.log), [(0, 4)], (1.9, 1.9), arity=2),
 ]
+
+# Functions whose results are those of NumPy to the last bit.
+EXACT: dict[str, Callable[[Array, Array], Array]] = {
+    "floor_divide": floor_divide, "fmod": np.fmod, "remainder": np.remainder,
+}  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.regions import Region
+from septet.base.dtypes import accumulator_of
 from septet.graph.node import Node
 from septet.optimize.fuse import Group
 
@@ -27,13 +28,19 @@ def plan_scatter(planner: Planner, node: Node) -> bool:
             counted[place] = max(counted[place], size)
     others = [axis for axis in range(x.ndim) if axis not in axes]
     points = (*counted, *[there_x.shape[axis] for axis in others])
-    there = planner.reuse(x, node) or planner.copied(there_x, planner.allocate(node))
+    wide_dtype = accumulator_of(node.dtype) if mode in ("add", "multiply") else node.dtype  # of the short floats
+    if wide_dtype == node.dtype:
+        there = planner.reuse(x, node) or planner.copied(there_x, planner.allocate(node))
+    else:
+        there = planner.copied(there_x, planner.scratch(there_x.shape, wide_dtype))
     big = [axis for axis, size in enumerate(points) if size != 1]
     group = Group(-1, tuple(points[a] for a in big), tuple(range(len(big))), True)
     group.inner = tuple(n for n, axis in enumerate(big) if axis < rank)
     region = Region(group, planner.look, planner.constant)
     wide = there_updates.broadcast(points)
     value = region.load(wide, tuple(wide.strides[a] for a in big))
+    if there.dtype != wide.dtype:
+        value = region.op("cast", value, dtype=there.dtype.name)
     places = []
     for axis, index in zip(axes, there_indices, strict=True):
         own = index.broadcast(tuple(counted))
@@ -43,6 +50,8 @@ def plan_scatter(planner: Planner, node: Node) -> bool:
     strides = tuple(there.strides[others[a - rank]] if a >= rank else 0 for a in big)
     region.put(value, there, strides, mode, places)
     planner.emit(region.call((node,), None, {}), node.op.name)
+    if wide_dtype != node.dtype:
+        planner.copied(there, planner.allocate(node))
     return True
 
 

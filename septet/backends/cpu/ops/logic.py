@@ -49,5 +49,5 @@ TABLE = {
     "bitwise_invert": Rule(_invert, "biu"),
     "bitwise_left_shift": _shift("shl"),
     "bitwise_right_shift": _shift("ashr"),
-    "where": Rule(lambda c: c.b.select(*c.args)),
+    "where": Rule(lambda c: c.b.select(*c.args), is_exact=True),
 }

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from septet.backends.cpu.loops import ELEMENTS, Store
+from septet.backends.cpu.loops import Store, is_element, kind_of
 from septet.backends.cpu.memory import Strided
 from septet.backends.cpu.ops.conv import channels_last
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.regions import Region
+from septet.base.dtypes import accumulator_of
 from septet.graph.node import Node
 from septet.optimize.fuse import Group
 
@@ -73,7 +74,7 @@ class Windows:
 def _supports(node: Node) -> bool:
     names = [node.dtype.name, *[source.dtype.name for source in node.inputs]]
     shapes = (*node.shape, *[size for source in node.inputs for size in source.shape])
-    return all(name in ELEMENTS for name in names) and 0 not in shapes
+    return all(is_element(name) for name in names) and 0 not in shapes
 
 
 def _padded(planner: Planner, node: Node, x: Strided, fill: Any) -> Strided:
@@ -124,9 +125,8 @@ def _reduce(planner: Planner, node: Node, x: Strided, kind: str) -> bool:
     group, numbers = windows.group()
     region = Region(group, planner.look, planner.constant)
     value = region.load(windows.places, windows.strides(windows.places, numbers))
-    if value is not None and region.terms[value].dtype != node.dtype.name:
-        value = region.op("cast", value, dtype=node.dtype.name)
-    total = region.reduce(kind, value)
+    dtype = accumulator_of(node.dtype).name if kind == "add" else node.dtype.name
+    total = region.cast(region.reduce(kind, region.cast(value, dtype)), node.dtype.name)
     region.store(total, y, tuple(numbers.get(a) for a in range(node.ndim)))
     planner.emit(region.call((node,), None, {}), node.op.name)
     return True
@@ -156,15 +156,17 @@ def order_of_pool(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
 def plan_max_gradient(planner: Planner, node: Node) -> bool:
     """Find the first maximum of each window, then let the gradient into its place."""
     g, x = node.inputs
-    if not _supports(node) or x.dtype.kind != "f":
+    if not _supports(node) or kind_of(x.dtype.name) != "f":
         return False
-    wide = _padded(planner, node, planner.look(x), -np.inf)
+    padded = _padded(planner, node, planner.look(x), -np.inf)
     there_g = planner.look(g)
-    windows = Windows(node, wide, there_g.shape)
-    if windows.rank != len(node.param("padding")) or wide is not planner.look(x):
+    windows = Windows(node, padded, there_g.shape)
+    if windows.rank != len(node.param("padding")) or padded is not planner.look(x):
         return False  # padding may hold the maximum of a window of -inf: the reference knows
-    y = planner.allocate(node, _order(node, wide))
-    target = _gradient_target(planner, node, windows, y)
+    y = planner.allocate(node, _order(node, padded))
+    wide = y.dtype if windows.is_disjoint else accumulator_of(y.dtype)  # float32 for sums of short floats
+    target = y if wide == y.dtype else planner.scratch_in(y.shape, wide, _order(node, y))
+    _clear_gradient(planner, windows, target)
     group, numbers = windows.group()
     region = Region(group, planner.look, planner.constant)
     value = region.load(windows.places, windows.strides(windows.places, numbers))
@@ -189,8 +191,9 @@ def plan_max_gradient(planner: Planner, node: Node) -> bool:
     firsts = planner.scratch_in(there_g.shape, np.dtype(np.int64), _order(g, there_g))
     region.store(first, firsts, tuple(numbers.get(a) for a in range(node.ndim)))
     planner.emit(region.call((node,), None, {}), node.op.name)
-    into = Windows(node, target, there_g.shape).places
-    _spread(planner, node, windows, into, there_g, firsts)
+    _spread(planner, node, windows, Windows(node, target, there_g.shape).places, there_g, firsts)
+    if target is not y:
+        planner.copied(target, y)
     return True
 
 
@@ -204,7 +207,8 @@ def plan_sum_transpose(planner: Planner, node: Node) -> bool:
     shape: Any = (*node.shape[:lead], *[size + low + high for size, (low, high) in spatial])  # type: ignore[operator]
     order = tuple(sorted(range(node.ndim), key=lambda a: (-abs(there_g.strides[a]), a)))
     y = planner.allocate(node, order)
-    target = y if shape == y.shape else planner.scratch_in(shape, node.dtype, order)
+    wide = accumulator_of(node.dtype)
+    target = y if shape == y.shape and wide == node.dtype else planner.scratch_in(shape, wide, order)
     planner.filled(target, 0)
     windows = Windows(node, target, there_g.shape)
     _spread(planner, node, windows, windows.places, there_g, None)
@@ -213,8 +217,8 @@ def plan_sum_transpose(planner: Planner, node: Node) -> bool:
     return True
 
 
-def _gradient_target(planner: Planner, node: Node, windows: Windows, y: Strided) -> Strided:
-    """Return where gradients go; filled with zeros, unless every place is written once."""
+def _clear_gradient(planner: Planner, windows: Windows, y: Strided) -> None:
+    """Fill the place where gradients go with zeros, unless every element is written once."""
     covered = all(
         size == count * width
         for size, count, width in zip(
@@ -223,7 +227,6 @@ def _gradient_target(planner: Planner, node: Node, windows: Windows, y: Strided)
     )
     if not (windows.is_disjoint and covered):
         planner.filled(y, 0)
-    return y
 
 
 def _spread(planner: Planner, node: Node, windows: Windows, into: Strided, g: Strided, firsts: Strided | None) -> None:
@@ -237,11 +240,11 @@ def _spread(planner: Planner, node: Node, windows: Windows, into: Strided, g: St
         group = Group(-1, tuple(own.shape[a] for a in big), tuple(big.index(a) for a in order), True)
         region = Region(group, planner.look, planner.constant)
         old = region.load(own, tuple(own.strides[a] for a in big))
-        share = region.load(g, tuple(g.strides[a] for a in big))
+        share = region.cast(region.load(g, tuple(g.strides[a] for a in big)), into.dtype.name)
         if firsts is not None:
             first = region.load(firsts, tuple(firsts.strides[a] for a in big))
             here = region.op("equal", first, region.number(number, "int64"), dtype="bool")
-            share = region.op("where", here, share, region.number(0.0, g.dtype.name), dtype=g.dtype.name)
+            share = region.op("where", here, share, region.number(0.0, into.dtype.name), dtype=into.dtype.name)
         new = region.op("add", old, share)
         region.store(new, own, tuple(big.index(a) if a in big else None for a in range(lead + rank)))
         planner.emit(region.call((node,), None, {}), node.op.name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from septet.backends.cpu.builder import Builder, Value
-from septet.backends.cpu.loops import element
+from septet.backends.cpu.builder import BITS, Builder, Value
+from septet.backends.cpu.loops import element, kind_of
+from septet.backends.cpu.short_floats import to_odd
 
 
 class Call(NamedTuple):
@@ -34,12 +35,12 @@ class Call(NamedTuple):
     @property
     def is_float(self) -> bool:
         """Whether the operands are floats."""
-        return self.operands[0].startswith("float")
+        return kind_of(self.operands[0]) == "f"
 
     @property
     def is_unsigned(self) -> bool:
         """Whether the operands are unsigned integers."""
-        return self.operands[0].startswith("uint")
+        return kind_of(self.operands[0]) == "u"
 
     @property
     def is_bool(self) -> bool:
@@ -59,33 +60,39 @@ class Rule(NamedTuple):
     ----------
     write : callable
         ``write(call) -> Value`` of the result's element type.
-    kinds : str, optional
-        Kinds of dtypes (NumPy's letters b, i, u, f) that the operands may have; None for all that kernels know.
+    kinds : str
+        Kinds of dtypes (NumPy's letters b, i, u, f) that the operands may have.
+    is_exact : bool
+        Whether the result of short floats, computed in float, is always a number of their format.
     """
 
     write: Callable[[Call], Value]
-    kinds: str | None = None
+    kinds: str = "biuf"
+    is_exact: bool = False
 
 
 def converted(call: Call, value: Value, dtype: str) -> Value:
-    """Convert a value of the operands' dtype to another, as the op `cast` does."""
+    """Convert a value of the operands' dtype to another, as the op `cast` does; a short float is not rounded yet."""
     b, own = call.b, call.operands[0]
+    source, target = kind_of(own), kind_of(dtype)
     kind = element(dtype)
     if own == dtype:
         return value
     zero = b.number(0, value.kind, value.lanes)
-    if dtype == "bool":
-        return b.compare("une" if own.startswith("float") else "ne", value, zero)
-    if own.startswith("float"):
-        if dtype.startswith("float"):
-            return b.convert("fpext" if kind == "double" else "fptrunc", value, kind)
-        return _truncated(call, value, dtype)
-    if dtype.startswith("float"):
-        return b.convert("uitofp" if own == "bool" or own.startswith("uint") else "sitofp", value, kind)
-    from_bits, to_bits = int(value.kind[1:]), int(kind[1:])
-    if to_bits < from_bits:
+    if target == "b":
+        return b.compare("une" if source == "f" else "ne", value, zero)
+    if source == "f":
+        if target != "f":
+            return _truncated(call, value, dtype)
+        if own == "float64":
+            return to_odd(b, value) if dtype == "float16" else b.convert("fptrunc", value, kind)
+        return b.convert("fpext", value, kind)
+    is_unsigned = source in "bu"
+    if target == "f":
+        return b.convert("uitofp" if is_unsigned else "sitofp", value, kind)
+    if BITS[kind] < BITS[value.kind]:
         return b.convert("trunc", value, kind)
-    return b.convert("zext" if own == "bool" or own.startswith("uint") else "sext", value, kind)
+    return b.convert("zext" if is_unsigned else "sext", value, kind)
 
 
 def _truncated(call: Call, value: Value, dtype: str) -> Value:
@@ -95,6 +102,13 @@ def _truncated(call: Call, value: Value, dtype: str) -> Value:
     fits = b.binary("and", b.compare("olt", value, limit), b.compare("oge", value, b.negate(limit)))
     zero = b.number(0.0, value.kind, value.lanes)
     wide = b.convert("fptosi", b.select(fits, value, zero), "i64")
-    wide = b.select(fits, wide, b.number(-(2**63), "i64", value.lanes))
+    lowest = b.number(-(2**63), "i64", value.lanes)
+    rest = lowest
+    if dtype == "uint64":  # up to 2**64; beyond, C leaves open what it gives
+        beyond = b.binary("fsub", value, limit)
+        is_inside = b.binary("and", b.compare("oge", beyond, zero), b.compare("olt", beyond, limit))
+        high = b.convert("fptosi", b.select(is_inside, beyond, zero), "i64")
+        rest = b.select(is_inside, b.binary("xor", high, lowest), lowest)
+    wide = b.select(fits, wide, rest)
     kind = element(dtype)
     return b.convert("trunc", wide, kind) if kind != "i64" else wide

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from septet.backends.cpu import vectormath
-from septet.backends.cpu.ops.transcendental import _of
+from septet.backends.cpu.ops.rules import Rule
+from septet.backends.cpu.ops.transcendental import of
 
-NAMES = ("erf", "erfc", "erfinv", "gammaln", "digamma")
+NAMES = ("erf", "erfc", "erfinv", "gammaln", "digamma", "logit", "xlogy", "xlog1py")
 
-TABLE = {name: _of(getattr(vectormath, name)) for name in NAMES if hasattr(vectormath, name)}
+TABLE = {
+    **{name: of(getattr(vectormath, name)) for name in NAMES},
+    "sinc": Rule(lambda c: vectormath.sinc(c.b, *c.args, *c.params), "f"),
+    "polygamma": Rule(lambda c: vectormath.polygamma(c.b, *c.args, *c.params), "f"),
+}

@@ -1,34 +1,25 @@
-"""Exponentials, logarithms, trigonometry."""
+"""Exponentials, logarithms, roots, trigonometric and hyperbolic functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from septet.backends.cpu import vectormath
-from septet.backends.cpu.builder import Builder, Value
+from septet.backends.cpu.builder import Value
 from septet.backends.cpu.ops.rules import Rule
 
 
-def _of(function: Callable[..., Value]) -> Rule:
+def of(function: Callable[..., Value]) -> Rule:
+    """Return the rule of a function of the vector mathematics."""
     return Rule(lambda c: function(c.b, *c.args), "f")
 
 
 NAMES = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "tan", "asin",
-    "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "logaddexp",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "rsqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan",
+    "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "softplus", "logaddexp",
 )  # fmt: skip
 
-
-def _rsqrt(b: Builder, x: Value) -> Value:
-    return b.binary("fdiv", b.number(1.0, x.kind, x.lanes), b.intrinsic("sqrt", x))
-
-
-def _sqrt(b: Builder, x: Value) -> Value:
-    return b.intrinsic("sqrt", x)
-
-
 TABLE = {
-    "sqrt": _of(_sqrt),
-    "rsqrt": _of(_rsqrt),
-    **{name: _of(getattr(vectormath, name)) for name in NAMES if hasattr(vectormath, name)},
+    "sqrt": Rule(lambda c: c.b.intrinsic("sqrt", *c.args), "f"),
+    **{name: of(getattr(vectormath, name)) for name in NAMES},
 }

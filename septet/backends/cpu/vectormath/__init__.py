@@ -9,12 +9,24 @@ tools/fit_polynomials.py.
 """
 
 from septet.backends.cpu.vectormath.arcs import acos, asin, atan, atan2
+from septet.backends.cpu.vectormath.division import floor_divide, fmod, remainder
 from septet.backends.cpu.vectormath.error_function import erf, erfc, erfinv
 from septet.backends.cpu.vectormath.exponential import exp, exp2, expm1, sigmoid, tanh
-from septet.backends.cpu.vectormath.gamma import digamma, gammaln
+from septet.backends.cpu.vectormath.gamma import digamma, gammaln, polygamma
 from septet.backends.cpu.vectormath.hyperbolic import acosh, asinh, atanh, cosh, sinh
-from septet.backends.cpu.vectormath.logarithm import log, log1p, log2, log10, logaddexp, softplus
+from septet.backends.cpu.vectormath.logarithm import (
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logit,
+    softplus,
+    xlog1py,
+    xlogy,
+)
 from septet.backends.cpu.vectormath.power import cbrt, hypot, power, rsqrt
+from septet.backends.cpu.vectormath.sinc import sinc
 from septet.backends.cpu.vectormath.trigonometric import cos, sin, tan
 
 __all__ = [
@@ -35,6 +47,8 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
+    "floor_divide",
+    "fmod",
     "gammaln",
     "hypot",
     "log",
@@ -42,12 +56,18 @@ __all__ = [
     "log1p",
     "log2",
     "logaddexp",
+    "logit",
+    "polygamma",
     "power",
+    "remainder",
     "rsqrt",
     "sigmoid",
     "sin",
+    "sinc",
     "sinh",
     "softplus",
     "tan",
     "tanh",
+    "xlog1py",
+    "xlogy",
 ]

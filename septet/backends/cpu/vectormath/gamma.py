@@ -1,4 +1,4 @@
-"""The logarithm of the gamma function, and its derivative.
+"""The logarithm of the gamma function, and its derivatives.
 
 Up to BORDER by quotients of polynomials with the zeros taken out, beyond by Stirling's series with fitted coefficients,
 for negative numbers by reflection. All in double: floats are converted.
@@ -6,6 +6,10 @@ for negative numbers by reflection. All in double: floats are converted.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+from septet.backends.cpu.builder import Builder, Value
 from septet.backends.cpu.vectormath import coefficients
 from septet.backends.cpu.vectormath.logarithm import log_term
 from septet.backends.cpu.vectormath.steps import (
@@ -82,3 +86,77 @@ def digamma(x: Term) -> Term:
     reflected = result + PI * (cosine / sine)
     reflected = where(sine.equals(0.0), NAN, reflected)
     return where(is_negative, reflected, result)
+
+
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B_2, B_4, ... B_16
+SERIES_FROM = 12  # plus the order: from there on the series is exact to the last places
+
+
+def whole_power(x: Term, exponent: int) -> Term:
+    """Return x to a power from 1 on, by squaring."""
+    if exponent == 1:
+        return x
+    half = whole_power(x, exponent // 2)
+    return half * half * x if exponent % 2 else half * half
+
+
+def polygamma_upwards(n: int, x: Term) -> Term:
+    """Return the n-th derivative of digamma over (-1)**(n + 1) n!, for x >= 1/2, n >= 1.
+
+    The sum of (x + k)**-(n + 1) up to x + k = 12 + n, and the asymptotic series there (DLMF 5.15.5, 5.15.8).
+    """
+    b, start = x.builder, float(SERIES_FROM + n)
+
+    def goes_on(carried: Sequence[Value]) -> Value:
+        return b.any_lane((Term(b, carried[0]) < start).value)
+
+    def step(carried: Sequence[Value]) -> list[Value]:
+        z, total = (Term(b, value) for value in carried)
+        is_low = z < start
+        total = where(is_low, total + whole_power(1.0 / z, n + 1), total)
+        return [where(is_low, z + 1.0, z).value, total.value]
+
+    z, total = (Term(b, value) for value in b.repeat([x.value, x.like(0.0).value], goes_on, step))
+    inverse = 1.0 / z
+    series = polynomial(
+        inverse * inverse,
+        [
+            number * math.factorial(2 * k + n - 1) / (math.factorial(2 * k) * math.factorial(n))
+            for k, number in enumerate(BERNOULLI, 1)
+        ],
+    )
+    head = fma(inverse, n / 2, 1.0) * (1 / n) + series * inverse * inverse
+    return fma(head, whole_power(inverse, n), total)
+
+
+def cotangent_derivative(n: int) -> list[float]:
+    """Return the coefficients of the n-th derivative of cot(t) in powers of cot(t): the derivative is -(1 + cot(t)**2)."""
+    coefficients_of = [0.0, 1.0]
+    for _ in range(n):
+        slope = [k * c for k, c in enumerate(coefficients_of)][1:]
+        coefficients_of = [
+            -(below + above) for below, above in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope], strict=True)
+        ]
+    return coefficients_of
+
+
+def polygamma_term(n: int, x: Term) -> Term:
+    """Return the n-th derivative of digamma of a double; below 1/2 by reflection (DLMF 5.15.6)."""
+    is_low = x < 0.5
+    sign = -1.0 if n % 2 == 0 else 1.0
+    direct = polygamma_upwards(n, where(is_low, 1.0 - x, x)) * (sign * math.factorial(n))
+    sine, cosine = sin_cos_of_pi(magnitude(x))
+    cotangent = where(x < 0.0, -(cosine / sine), cosine / sine)
+    turned = polynomial(cotangent, cotangent_derivative(n)) * PI ** (n + 1)
+    reflected = (-direct if n % 2 else direct) - turned
+    # At the poles both sides agree for odd n; else the sign of the zero chooses one.
+    pole = x.like(INFINITY) if n % 2 else where(x.equals(0.0), x.like(INFINITY).call("copysign", -x), NAN)
+    reflected = where(sine.equals(0.0), where(x.equals(-INFINITY), NAN, pole), reflected)
+    return where(is_low, reflected, direct)
+
+
+def polygamma(b: Builder, x: Value, n: int = 1) -> Value:
+    """Write the n-th derivative of digamma."""
+    if n == 0:
+        return digamma(b, x)
+    return in_double(lambda term: polygamma_term(n, term))(Term(b, x)).value

@@ -47,7 +47,7 @@ def asinh(x: Term) -> Term:
     is_huge = a > HUGE[x.kind]
     square = a * a
     u = a + square / (1.0 + (square + 1.0).call("sqrt"))
-    result = settle(log1p_core(where(is_huge, a, u), doubled=is_huge), a + 1.0)
+    result = settle(log1p_core(where(is_huge, a, u), doublings=where(is_huge, a.like(1.0), 0.0)), a + 1.0)
     return with_sign(where(a < TINY, x, result), x)
 
 
@@ -57,7 +57,7 @@ def acosh(x: Term) -> Term:
     is_huge = x > HUGE[x.kind]
     t = x - 1.0
     u = t + fma(t, t, 2.0 * t).call("sqrt")
-    result = settle(log1p_core(where(is_huge, x, u), doubled=is_huge), x)
+    result = settle(log1p_core(where(is_huge, x, u), doublings=where(is_huge, x.like(1.0), 0.0)), x)
     return where(x < 1.0, NAN, where(x.equals(1.0), 0.0, result))
 
 

@@ -25,6 +25,7 @@ from septet.backends.cpu.vectormath.steps import (
 SMALLEST_NORMAL = {"float": 2.0**-126, "double": 2.0**-1022}
 HALF_ROOT_BITS = {"float": 0x3F3504F3, "double": 0x3FE6A09E667F3BCD}  # the bits of sqrt(1/2)
 LOG_IN_BASE = {"2": coefficients.LOG2_FLOAT, "10": coefficients.LOG10_FLOAT}
+TINY_CHANCE = {"float": 2.0**-100, "double": 2.0**-900}  # below, 1 / p may overflow, and 1 does not count beside it
 # 1 / log(base) in two parts, each rounded to the format.
 INVERSE_LOG = {
     "2": {
@@ -155,11 +156,11 @@ def log10(x: Term) -> Term:
     return log_in_base(x, "10")
 
 
-def log1p_core(x: Term, *, largest: int | None = None, doubled: Term | None = None) -> Term:
+def log1p_core(x: Term, *, largest: int | None = None, doublings: Term | None = None) -> Term:
     """Return log(1 + x) for finite x > -1, where |x| is not below 2**-100 (then the result is x) or `largest` is given.
 
-    `largest` is a bound on the exponent of 1 + x: with it, 2**-n is known to be a normal number. Where `doubled` holds,
-    the result is log(2 + 2 x).
+    `largest` is a bound on the exponent of 1 + x: with it, 2**-n is known to be a normal number. With `doublings`, a
+    whole number k, the result is log((1 + x) 2**k).
     """
     u = x + 1.0
     lost = x - (u - 1.0)  # what rounding took from 1 + x: exact, or without weight where x > 2**FRACTION_BITS
@@ -169,16 +170,49 @@ def log1p_core(x: Term, *, largest: int | None = None, doubled: Term | None = No
         f = fma(lost * 0.25, (x.like(4.0).bits() - high).real(), m - 1.0)
     else:
         f = fma(lost, (x.like(1.0).bits() - high).real(), m - 1.0)
-    if doubled is not None:
-        n = where(doubled, n + 1.0, n)
+    if doublings is not None:
+        n = n + doublings
     return log_of_split(n, f)
+
+
+def log1p_term(x: Term) -> Term:
+    """Return log(1 + x)."""
+    result = settle(log1p_core(x), x + 1.0)
+    return where(magnitude(x) < 2.0**-100, x, result)
 
 
 @vectorized
 def log1p(x: Term) -> Term:
     """Write log(1 + x), exact to the last places near 0 too."""
-    result = settle(log1p_core(x), x + 1.0)
-    return where(magnitude(x) < 2.0**-100, x, result)
+    return log1p_term(x)
+
+
+@vectorized
+def logit(p: Term) -> Term:
+    """Write log(p / (1 - p)) as log(1 + |1 - 2 p| / d) with the sign of p - 1/2, d the smaller of p and 1 - p.
+
+    1 - 2 p is exact where it is small, and so is 1 - p where that is the smaller. -inf at 0, inf at 1, NaN outside.
+    """
+    is_low = p < 0.5
+    smaller = where(is_low, p, 1.0 - p)
+    is_tiny = smaller < TINY_CHANCE[p.kind]
+    quotient = (1.0 - 2.0 * smaller) / where(is_tiny, smaller * 2.0**64, smaller)
+    result = log1p_core(quotient, doublings=where(is_tiny, smaller.like(64.0), 0.0))
+    result = where(magnitude(quotient) < 2.0**-100, quotient, result)
+    result = where(smaller > 0.0, result, where(smaller.equals(0.0), smaller.like(INFINITY), NAN))
+    return where(is_low, -result, result)
+
+
+@vectorized
+def xlogy(x: Term, y: Term) -> Term:
+    """Write x log(y), and 0 where x is 0, unless y is NaN."""
+    return where(x.equals(0.0) & y.equals(y), 0.0, x * log_term(y))
+
+
+@vectorized
+def xlog1py(x: Term, y: Term) -> Term:
+    """Write x log(1 + y), and 0 where x is 0, unless y is NaN."""
+    return where(x.equals(0.0) & y.equals(y), 0.0, x * log1p_term(y))
 
 
 @vectorized

@@ -91,6 +91,10 @@ class Term:
     def __xor__(self, other: Term | int) -> Term:
         return self._binary("", "xor", other)
 
+    def __invert__(self) -> Term:
+        """Return the opposite of a truth value; for integers, all bits the other way."""
+        return self ^ (1 if self.kind == "i1" else -1)
+
     def _compare(self, real: str, integer: str, other: Term | float) -> Term:
         condition = real if self.kind in FRACTION_BITS else integer
         return Term(self.builder, self.builder.compare(condition, self.value, self.like(other).value))
