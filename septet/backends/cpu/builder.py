@@ -213,10 +213,11 @@ class Builder:
         self.declarations.add(f"declare i1 @{name}({a.type})")
         return self.pure(f"call i1 @{name}({a.type} {a.name})", "i1", 1)
 
-    def shuffle(self, a: Value, lanes: Sequence[int]) -> Value:
-        """Return some lanes of a vector, in the given order."""
+    def shuffle(self, a: Value, lanes: Sequence[int], b: Value | None = None) -> Value:
+        """Return some lanes of a vector, in the given order; those of a second one are counted on."""
         mask = ", ".join(f"i32 {lane}" for lane in lanes)
-        text = f"shufflevector {a.type} {a.name}, {a.type} poison, <{len(lanes)} x i32> <{mask}>"
+        other = "poison" if b is None else b.name
+        text = f"shufflevector {a.type} {a.name}, {a.type} {other}, <{len(lanes)} x i32> <{mask}>"
         return self.pure(text, a.kind, len(lanes))
 
     def offset(self, pointer: Value, index: Value, kind: str) -> Value:
@@ -232,11 +233,13 @@ class Builder:
         )
         return self.convert("trunc", value, "i1") if kind == "i1" else value
 
-    def store(self, value: Value, pointer: Value) -> None:
-        """Store neighbouring elements."""
+    def store(self, value: Value, pointer: Value, align: int = 0) -> None:
+        """Store neighbouring elements, at an address that is a multiple of their size unless said otherwise."""
         if value.kind == "i1":
             value = self.convert("zext", value, "i8")
-        self.line(f"store {value.type} {value.name}, ptr {pointer.name}, align {max(1, BITS[value.kind] // 8)}")
+        self.line(
+            f"store {value.type} {value.name}, ptr {pointer.name}, align {align or max(1, BITS[value.kind] // 8)}"
+        )
 
     # Control.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from septet.backends.cpu.ops import assembling, control, conv, indexing, matmul, pool
+from septet.backends.cpu.ops import assembling, control, conv, indexing, matmul, pool, random
 from septet.backends.cpu.planner import Library
 from septet.graph.node import Node
 
@@ -18,5 +18,8 @@ def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
 ORDERS = {**conv.ORDERS, **matmul.ORDERS, **pool.ORDERS}
 
 LIBRARY = Library(
-    {**assembling.TABLE, **control.TABLE, **conv.TABLE, **indexing.TABLE, **matmul.TABLE, **pool.TABLE}, order
-)
+    {
+        **assembling.TABLE, **control.TABLE, **conv.TABLE, **indexing.TABLE, **matmul.TABLE, **pool.TABLE, **random.TABLE,
+    },
+    order,
+)  # fmt: skip
