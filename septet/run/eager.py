@@ -16,7 +16,7 @@ from septet.backends.reference.program import run_graph
 from septet.graph.context import SPENT, TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ITEM
+from septet.graph.op import ELEMENTWISE, ITEM, MOVEMENT
 from septet.graph.pending import set_evaluator, wanted
 from septet.run import tiers
 from septet.tensor.tensor import Tensor, traced_error
@@ -107,8 +107,7 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
     for node in nodes:
         if node.value is not None:
             continue
-        is_for_backward = keep_tracked and node.flags & (TRACKED | SPENT) == TRACKED
-        if node in asked or is_for_backward or _held_elsewhere(node, uses[node]):
+        if node in asked or (keep_tracked and _is_for_backward(node)) or _held_elsewhere(node, uses[node]):
             kept.add(node)
     if tiers.run(nodes, kept):
         computed = [node for node in nodes if node in kept]
@@ -149,6 +148,14 @@ def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) ->
                 node.value = None
         raise
     return computed
+
+
+def _is_for_backward(node: Node) -> bool:
+    """Tell whether a node keeps its value for a backward pass to come: where computing it again would take long."""
+    return node.flags & (TRACKED | SPENT) == TRACKED and getattr(node.op, "kind", ELEMENTWISE) not in CHEAP
+
+
+CHEAP = frozenset({ELEMENTWISE, MOVEMENT})
 
 
 def _held_elsewhere(node: Node, uses: int) -> bool:
