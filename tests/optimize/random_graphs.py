@@ -29,38 +29,56 @@ FORMS = (
     lambda x: x - (-x), lambda x: ops.sqrt(x * x), lambda x: x**2, lambda x: ops.where(x > 0, x, x),
     lambda x: ops.cast(ops.cast(x, dtype="float32"), dtype="float64"),
 )  # fmt: skip
-SHAPES = ((), (3,), (2, 3), (2, 1), (1, 3), (3, 2), (0, 3), (1,))
+SMALL = (2, 3)
 
 
-def random_graph(seed: int) -> tuple[Graph, list[np.ndarray]]:
-    """Return a random graph of 3 to 12 ops and values for its inputs."""
+def shapes(sizes: tuple[int, int]) -> tuple[tuple[int, ...], ...]:
+    """The shapes of inputs, made of two sizes."""
+    a, b = sizes
+    return ((), (b,), (a, b), (a, 1), (1, b), (b, a), (0, b), (1,))
+
+
+def random_graph(
+    seed: int, sizes: tuple[int, int] = SMALL, dtype: dtypes.DType = dtypes.float64
+) -> tuple[Graph, list[np.ndarray]]:
+    """Return a random graph of 3 to 12 ops and values for its inputs.
+
+    Parameters
+    ----------
+    seed : int
+    sizes : (int, int)
+        Of which shapes are made; no result has more than some thousand times their product.
+    dtype : dtype
+        Of the inputs.
+    """
+    most = 64 if sizes == SMALL else 40 * sizes[0] * sizes[1]
     dice = random.Random(seed)
     numbers = np.random.default_rng(seed)
     inputs, arrays = [], []
     for index in range(dice.randint(1, 3)):
-        shape = dice.choice(SHAPES)
-        inputs.append(symbol(tensor_type(dtypes.float64, shape), f"x{index}"))
+        shape = dice.choice(shapes(sizes))
+        inputs.append(symbol(tensor_type(dtype, shape), f"x{index}"))
         values = numbers.uniform(-2, 2, shape)
         if dice.random() < 0.3:  # some round numbers, where the functions have their corners
             values = np.round(values)
-        arrays.append(values)
+        arrays.append(np.asarray(values, dtype))
     nodes: list[Node] = list(inputs)
     wanted = dice.randint(3, 12)
     for _ in range(60):
         if len(nodes) - len(inputs) >= wanted:
             break
         try:
-            node = _step(dice, nodes)
+            node = _step(dice, nodes, sizes)
         except SeptetError:
             continue
         size = node.type.size
-        if size is not None and size <= 64:
+        if size is not None and size <= most:
             nodes.append(node)
     outputs = [dice.choice(nodes[len(inputs) :] or nodes) for _ in range(dice.randint(1, 3))]
     return Graph(inputs, [nodes[-1], *outputs], name=f"random {seed}"), arrays
 
 
-def _step(dice: random.Random, nodes: list[Node]) -> Node:
+def _step(dice: random.Random, nodes: list[Node], sizes: tuple[int, int]) -> Node:
     """Apply one random op; raises a SeptetError where the shapes do not fit."""
     x = _pick(dice, nodes)
     kind = dice.random()
@@ -85,7 +103,7 @@ def _step(dice: random.Random, nodes: list[Node]) -> Node:
         dice.shuffle(axes)
         return ops.transpose(x, axes=tuple(axes))
     if kind < 0.92:
-        return ops.broadcast_to(x, shape=(*[dice.choice((1, 2))] * dice.randint(0, 1), *_grown(dice, x)))
+        return ops.broadcast_to(x, shape=(*[dice.choice((1, sizes[0]))] * dice.randint(0, 1), *_grown(dice, x, sizes)))
     if kind < 0.96:
         return ops.reshape(x, shape=_reshaped(dice, x))
     y = _pick(dice, nodes)
@@ -97,8 +115,8 @@ def _pick(dice: random.Random, nodes: list[Node]) -> Node:
     return nodes[max(dice.randrange(len(nodes)), dice.randrange(len(nodes)))]
 
 
-def _grown(dice: random.Random, x: Node) -> tuple[int, ...]:
-    return tuple(dice.choice((1, 2, 3)) if size == 1 else int(size or 0) for size in x.shape)
+def _grown(dice: random.Random, x: Node, sizes: tuple[int, int]) -> tuple[int, ...]:
+    return tuple(dice.choice((1, *sizes)) if size == 1 else int(size or 0) for size in x.shape)
 
 
 def _reshaped(dice: random.Random, x: Node) -> tuple[int, ...]:
