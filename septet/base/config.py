@@ -296,6 +296,12 @@ class Config:
     check_nan = Flag(False, "Check every result for NaN and infinity, and name the op that made the first one.")
     verify = Flag(False, "Verify the graph after every pass that changes it.")
     print_width = Integer(80, "Columns that printed graphs, tensors and tables may take.", minimum=20)
+    convolution = Choice(
+        "fast",
+        "How convolutions of float32 are computed: with fewer multiplications (Winograd) where that is faster, at "
+        "about twice the rounding error; or as plain sums of products. Read when a graph first runs with its shapes.",
+        choices=("fast", "plain"),
+    )
     deterministic = Flag(True, "Use only kernels whose results are bitwise the same from run to run.")
 
     # --- what the table does not show

@@ -13,8 +13,8 @@ def clear_bytes(w: Writer, target: Value, size: Int) -> None:
     w.b.line(f"call void @llvm.memset.p0.i64(ptr {target.name}, i8 0, i64 {size.value.name}, i1 false)")
 
 
-def pack_task(machine: Machine) -> Writer:
-    """Write the kernel. Args: kernel, packed, stride of output and input channels, input channels, rows of the table,
+def pack_task(machine: Machine, *, is_internal: bool = False) -> Writer:
+    """Write the kernel, or the same for other functions of a module. Args: kernel, packed, stride of output and input channels, input channels, rows of the table,
     number of neighbours, their places.
 
     A row of the table is a task: elements from the kernel's beginning to the panel's, number of offsets, their address,
@@ -22,7 +22,7 @@ def pack_task(machine: Machine) -> Writer:
     Where all that an output channel sees are neighbours in memory, `places` says for each which row of the panel it is
     (in any order), and as many as a vector has lanes are turned at a time.
     """
-    w = Writer("pack_task", [("args", "ptr"), ("begin", "i64"), ("end", "i64")])
+    w = Writer("pack_task", [("args", "ptr"), ("begin", "i64"), ("end", "i64")], is_internal=is_internal)
     kind, size, lanes = machine.kind, size_of(machine.kind), machine.lanes
     args = (w.slot(w.pointer("args"), n) for n in range(8))
     source, packed, output, channel, channels, table, neighbours, places = args

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from septet.backends.cpu import llvm
 from septet.backends.cpu.builder import Builder, Value
-from septet.backends.cpu.writing import Loop, Writer
+from septet.backends.cpu.writing import Int, Loop, Writer
 
 
 class Machine(NamedTuple):
@@ -72,7 +72,8 @@ def product_tile(machine: Machine, rows: int) -> Writer:
     inner.close([w.at(panel, machine.panel, kind), *sums])
     outer.close(inner.values)
     sums = outer.values[1:]
-    _write(w, machine, sums, [w.at(w.pointer("y"), w.load(w.pointer("targets"), m), kind) for m in range(rows)])
+    places = [w.at(w.pointer("y"), w.load(w.pointer("targets"), m), kind) for m in range(rows)]
+    _write(w, machine, sums, places, w.parameter("adds"))
     return w
 
 
@@ -91,7 +92,53 @@ def kernel_tile(machine: Machine, rows: int) -> Writer:
     window = w.at(x, w.load(places, loop.index), kind)
     sums = _multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
     loop.close([w.at(g, w.parameter("step"), kind), *sums])
-    _write(w, machine, loop.values[1:], [w.at(w.pointer("y"), m * machine.panel, kind) for m in range(rows)])
+    places = [w.at(w.pointer("y"), m * machine.panel, kind) for m in range(rows)]
+    _write(w, machine, loop.values[1:], places, w.parameter("adds"))
+    return w
+
+
+def product_sweep(machine: Machine, rows: int) -> Writer:
+    """Write ``products<rows>(x, pitch, count, length, panel, y, y_pitch)``: tiles of a dense product, one below the other.
+
+    y[m * y_pitch + lane] = sum over j of x[m * pitch + j] * panel[j, lane], for m in 0 .. count * rows. `count` and
+    `length` are at least 1.
+    """
+    names = ("x", "ptr"), ("pitch", "i64"), ("count", "i64"), ("length", "i64"), ("panel", "ptr"), ("y", "ptr")
+    w = Writer(f"products{rows}", [*names, ("y_pitch", "i64")], is_internal=True)
+    b, kind = w.b, machine.kind
+    pitch, y_pitch = w.parameter("pitch"), w.parameter("y_pitch")
+    outer = Loop(w, w.parameter("count"), [w.pointer("x"), w.pointer("y")])
+    x, y = outer.values
+    starts = [w.at(x, pitch * m, kind) for m in range(rows)]
+    zero = b.number(0, kind, machine.lanes)
+    inner = Loop(w, w.parameter("length"), [w.pointer("panel"), *[zero] * (machine.vectors * rows)])
+    panel, sums = inner.values[0], inner.values[1:]
+    sums = _multiply(machine, b, panel, [w.at(start, inner.index, kind) for start in starts], sums)
+    inner.close([w.at(panel, machine.panel, kind), *sums])
+    _write(w, machine, inner.values[1:], [w.at(y, y_pitch * m, kind) for m in range(rows)])
+    outer.close([w.at(x, pitch * rows, kind), w.at(y, y_pitch * rows, kind)])
+    return w
+
+
+def kernel_sweep(machine: Machine, rows: int) -> Writer:
+    """Write ``kernels<rows>(x, pitch, n, g, count, y, adds)``: tiles of the product of a transpose, one below the other.
+
+    y[m, lane] = sum over p of x[p * pitch + m] * g[p, lane], for m in 0 .. count * rows, in a panel; where `adds` is not
+    0, added to what y held. `count` and `n` are at least 1.
+    """
+    names = ("x", "ptr"), ("pitch", "i64"), ("n", "i64"), ("g", "ptr"), ("count", "i64"), ("y", "ptr")
+    w = Writer(f"kernels{rows}", [*names, ("adds", "i64")], is_internal=True)
+    b, kind = w.b, machine.kind
+    outer = Loop(w, w.parameter("count"), [w.pointer("x"), w.pointer("y")])
+    x, y = outer.values
+    zero = b.number(0, kind, machine.lanes)
+    inner = Loop(w, w.parameter("n"), [x, w.pointer("g"), *[zero] * (machine.vectors * rows)])
+    window, g, sums = inner.values[0], inner.values[1], inner.values[2:]
+    sums = _multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
+    inner.close([w.at(window, w.parameter("pitch"), kind), w.at(g, machine.panel, kind), *sums])
+    adds = w.parameter("adds")
+    _write(w, machine, inner.values[2:], [w.at(y, m * machine.panel, kind) for m in range(rows)], adds)
+    outer.close([w.at(x, rows, kind), w.at(y, rows * machine.panel, kind)])
     return w
 
 
@@ -109,11 +156,15 @@ def _multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value
     return result
 
 
-def _write(w: Writer, machine: Machine, sums: list[Value], places: list[Value]) -> None:
-    """Store a tile, or add it to what is there."""
+def _write(w: Writer, machine: Machine, sums: list[Value], places: list[Value], when: Int | None = None) -> None:
+    """Store a tile, or add it to what is there where a number is not 0."""
     b = w.b
-    adds = w.parameter("adds").compare("ne", 0)
     parts = [w.at(place, start, machine.kind) for place in places for start in range(0, machine.panel, machine.lanes)]
+    if when is None:
+        for place, value in zip(parts, sums, strict=True):
+            b.store(value, place)
+        return
+    adds = when.compare("ne", 0)
     with w.when(adds):
         for place, value in zip(parts, sums, strict=True):
             b.store(b.binary("fadd", b.load(place, machine.kind, machine.lanes), value), place)

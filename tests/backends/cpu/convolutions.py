@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
 
+from septet.backends.cpu import jit, native
+from septet.backends.cpu.direct_tiles import Machine
 from septet.backends.cpu.layouts import Convolution, Layout, channels_last
 from septet.ops.conv import conv, conv_input, conv_kernel
 
@@ -76,3 +79,24 @@ def assert_close(found: np.ndarray, truth: np.ndarray, precision: float = 1e-5) 
     assert found.shape == truth.shape
     largest = max(1.0, float(np.abs(truth).max(initial=0.0)))
     np.testing.assert_allclose(found, truth, rtol=precision, atol=0.3 * precision * largest)
+
+
+def aligned(size: int, dtype: Any = np.uint8) -> np.ndarray:
+    """Return memory on a cache line, full of NaNs."""
+    raw = np.full(size * np.dtype(dtype).itemsize + 64, 0xFF, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size * np.dtype(dtype).itemsize].view(dtype)
+
+
+def call(kernel: str, tasks: int, threads: int, args: list[Any]) -> None:
+    """Run the tasks of a native kernel in threads."""
+    parallel, address = jit.addresses([native.module("parallel"), native.module(kernel)])
+    row = np.array([address, tasks, 1, threads, *map(int, args)], np.int64)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(parallel)(row.ctypes.data)
+
+
+def values(sizes: Convolution, own: Machine) -> list[np.ndarray]:
+    """Return x, kernel and y with random values, in the layouts of the sizes."""
+    dtype = np.float32 if own.kind == "float" else np.float64
+    layouts = (sizes.x, sizes.kernel, sizes.y)
+    return [stored(random(layout, n).astype(dtype), layout) for n, layout in enumerate(layouts)]

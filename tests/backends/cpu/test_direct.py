@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
 import pytest
 
-from septet.backends.cpu import direct, jit, native
+from septet.backends.cpu import direct
 from septet.backends.cpu.direct import Axis, backward_axes, forward_axes
 from septet.backends.cpu.direct_kernels import DIRECT, ELEMENTS, FIELDS, PIXELS, ROWS, kernel_name
 from septet.backends.cpu.direct_tiles import Machine, machine
 from septet.backends.cpu.layouts import Convolution, Layout, channels_first, channels_last, in_order
-from tests.backends.cpu.convolutions import CASES, KINDS, assert_close, expected, random, sizes_of, stored
+from tests.backends.cpu.convolutions import CASES, KINDS, aligned, assert_close, call, expected, sizes_of, values
 
 MORE = [
     ((1, 5, 5, 5), (4, 5, 3, 3), 3, 0, 1, 1),  # pixels that no window sees
@@ -37,20 +36,6 @@ MACHINES = [
 ]
 
 
-def aligned(size: int, dtype: Any = np.uint8) -> np.ndarray:
-    """Return memory on a cache line, full of NaNs."""
-    raw = np.full(size * np.dtype(dtype).itemsize + 64, 0xFF, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size * np.dtype(dtype).itemsize].view(dtype)
-
-
-def call(task: str, own: Machine, tasks: int, threads: int, args: list[Any]) -> None:
-    """Run tasks in threads."""
-    parallel, kernel = jit.addresses([native.module("parallel"), native.module(kernel_name(task, own))])
-    row = np.array([kernel, tasks, 1, threads, *map(int, args)], np.int64)
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(parallel)(row.ctypes.data)
-
-
 def compute(
     kind: str, sizes: Convolution, own: Machine, x: np.ndarray, kernel: np.ndarray, y: np.ndarray, threads: int = 1
 ) -> None:
@@ -59,25 +44,18 @@ def compute(
         plan = direct.kernels(sizes, own)
         packed, memory = aligned(plan.packing.size * plan.parts, x.dtype), aligned(plan.memory * threads)
         args = [x.ctypes.data, y.ctypes.data, packed.ctypes.data, memory.ctypes.data, plan.memory]
-        call("kernel_task", own, plan.tasks, threads, [*args, plan.block.ctypes.data])
+        call(kernel_name("kernel_task", own), plan.tasks, threads, [*args, plan.block.ctypes.data])
         args = [*plan.packing.args(kernel.ctypes.data, packed.ctypes.data), plan.parts, plan.packing.size]
-        call("unpack_task", own, len(plan.packing.table), threads, args)
+        call(kernel_name("unpack_task", own), len(plan.packing.table), threads, args)
         return
     planned = direct.products(kind, sizes, own)
     packed, memory = aligned(planned.packing.size, x.dtype), aligned(planned.memory * threads)
     args = planned.packing.args(kernel.ctypes.data, packed.ctypes.data)
-    call("pack_task", own, len(planned.packing.table), threads, args)
+    call(kernel_name("pack_task", own), len(planned.packing.table), threads, args)
     source, target = (x, y) if kind == "conv" else (y, x)
     args = [source.ctypes.data, packed.ctypes.data, target.ctypes.data, memory.ctypes.data, planned.memory]
     args += [len(planned.blocks), planned.blocks.ctypes.data]
-    call("product_task", own, planned.tasks, threads, args)
-
-
-def values(sizes: Convolution, own: Machine) -> list[np.ndarray]:
-    """Return x, kernel and y with random values, in the layouts of the sizes."""
-    dtype = np.float32 if own.kind == "float" else np.float64
-    layouts = (sizes.x, sizes.kernel, sizes.y)
-    return [stored(random(layout, n).astype(dtype), layout) for n, layout in enumerate(layouts)]
+    call(kernel_name("product_task", own), planned.tasks, threads, args)
 
 
 def check(kind: str, sizes: Convolution, own: Machine, threads: int = 1) -> np.ndarray:

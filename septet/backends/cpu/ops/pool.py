@@ -10,7 +10,7 @@ import numpy as np
 
 from septet.backends.cpu.loops import Store, is_element, kind_of
 from septet.backends.cpu.memory import Strided
-from septet.backends.cpu.ops.conv import channels_last
+from septet.backends.cpu.ops.conv_parts import channels_last
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.regions import Region
 from septet.base.dtypes import accumulator_of
