@@ -5,6 +5,7 @@ The dimension that is summed is never cut, so results do not depend on the numbe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,8 +14,11 @@ from septet.backends.cpu.memory import Strided, strides_of
 from septet.backends.cpu.planner import Planner
 from septet.graph.node import Node
 
-SIDE = 256
-"""Rows and columns of a task: enough that packing the operands is a small part of the work."""
+WORK = 1 << 24
+"""Multiplications of a task at least: 0.4 ms, beside which waking a thread is little."""
+TASKS = 8
+"""Tasks that a product is cut into, where it is large enough: fewer are larger, and pack less of their operands twice."""
+SIDE = 768  # rows and columns of a task at most
 SMALL = 1 << 21  # multiplications and additions below which one thread does everything
 
 
@@ -141,10 +145,10 @@ def _emit(
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
     (outer, outer_strides), (inner, inner_strides) = levels
-    m_task, n_task = _task(m), _task(n)
+    work = outer * inner * m * n * k
+    m_task, n_task = _tile(m, n, min(TASKS, work // WORK) / (outer * inner))
     n_m, n_n = -(-m // m_task), -(-n // n_task)
     tasks = outer * inner * n_m * n_n
-    work = outer * inner * m * n * k
     args: list[Any] = [tasks, 1, planner.threads if work > SMALL else 1]
     args += [a.there.place, b.there.place, c.there.place, m, n, k]
     args += [0 if a.column == 1 else 1, 0 if b.column == 1 else 1]
@@ -157,9 +161,21 @@ def _emit(
     planner.tasks(node.op.name, name, args, [a.there, b.there], [c.there], node)
 
 
-def _task(size: int) -> int:
-    """Cut a dimension into equal parts of about `SIDE`, whole vectors each."""
-    parts = max(1, round(size / SIDE))
+def _tile(m: int, n: int, tasks: float) -> tuple[int, int]:
+    """Cut a result into at least so many tiles, as square as can be: what is packed goes with their circumference."""
+    best = (m, n)
+    least = float("inf")
+    for rows in range(-(-m // SIDE), max(-(-m // SIDE), TASKS) + 1):
+        columns = max(-(-n // SIDE), math.ceil(tasks / rows))
+        tile = min(_share(m, rows), m), min(_share(n, columns), n)
+        cost = 1 / tile[0] + 1 / tile[1] + max(0, rows * columns - TASKS) * 1e-3
+        if cost < least:
+            best, least = tile, cost
+    return best
+
+
+def _share(size: int, parts: int) -> int:
+    """Return the length of equal parts, in whole vectors."""
     share = -(-size // parts)
     return -(-share // 16) * 16
 
