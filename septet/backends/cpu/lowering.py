@@ -237,7 +237,8 @@ class _Lowering:
         self._prefetch(needed)
         totals = self._inner(kernel.outer, reductions, stores, spills, [self._neutral(r) for r in reductions])
         for number, total in zip(reductions, totals, strict=True):
-            self.scopes[-1][number] = total
+            is_vector = kernel.lane in self.facts.axes[number]
+            self.scopes[-1][number] = total if is_vector else self.b.extract(total, 0)  # else all lanes are equal
 
     def _inner(
         self, axis: int, reductions: list[int], stores: list[Store], spills: list[int], carried: list[Value]

@@ -41,7 +41,7 @@ def check(seed: int) -> None:
     values: dict[Node, Any] = dict(zip(graph.inputs, arrays, strict=True))
     values.update(zip(nodes, CpuProgram(every, REFERENCE)(arrays), strict=True))
     for node in nodes:
-        sources = [values[source] if source in values else source.value for source in node.inputs]
+        sources = [values.get(source, source.value) for source in node.inputs]
         expected = compute(node, sources, run_graph)
         found = values[node]
         assert found.dtype == expected.dtype and found.shape == expected.shape, f"graph {seed}: {node!r}"
@@ -97,7 +97,7 @@ if __name__ == "__main__":
             check(number)
         except Exception as error:
             failed += 1
-            print(str(error)[:600])
+            print(f"graph {number}: {str(error)[:600]}")
         if number % 1000 == 999:
             print(f"{number + 1 - start} graphs, {failed} failed", flush=True)
     sys.exit(failed > 0)
