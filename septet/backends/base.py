@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from septet.backends.base_work import Description, Tell
 from septet.graph.graph import Graph
 
 
@@ -22,6 +23,12 @@ class Program(Protocol):
 
         Variables are read when the call starts; storing their new values is the caller's part.
         """
+
+    def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[np.ndarray]:
+        """Run one work after the other, and say how long each took. Variables keep the arrays that they have."""
+
+    def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
+        """Return what runs for inputs of some shapes, and what memory it takes; nothing is run."""
 
 
 def owned(results: Sequence[Any], arguments: Sequence[np.ndarray]) -> list[Any]:

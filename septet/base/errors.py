@@ -35,6 +35,7 @@ class SeptetError(Exception):
         self.marks = tuple(marks)
         self.hint = hint
         self.is_located = False
+        self.details: tuple[str, ...] = ()  # lines that the report shows below the arguments
         self.inputs: tuple[Any, ...] | None = None  # the inputs of the op whose rule raised it
 
     def __str__(self) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
+from septet.base.config import config
 from septet.base.errors import SeptetError
+from septet.base.watch import NODE, tell, watch
+from septet.graph import finite
 from septet.graph.node import Node
 from septet.graph.report import report
 from septet.graph.types import NodeType, TensorType, tensor_type
@@ -47,6 +51,28 @@ def compute(node: Node, arrays: Sequence[Any], run: Any) -> Any:
     if isinstance(node.type, TensorType):
         return finish(result, node.type)
     return tuple([finish(r, t) for r, t in zip(result, node.type, strict=True)])
+
+
+def compute_watched(node: Node, arrays: Sequence[Any], run: Any) -> Any:
+    """Compute a node as `compute` does; tell observers how long it took, and check the result where that is asked for.
+
+    Raises
+    ------
+    NonFiniteError
+        With the setting ``check_nan``: if the result has NaN or infinity that the inputs do not have.
+    """
+    start = perf_counter_ns()
+    value = compute(node, arrays, run)
+    if watch.observers:
+        tell(NODE, node.op.name, start, perf_counter_ns(), node)
+    if config.check_nan:
+        finite.check(node, arrays, value)
+    return value
+
+
+def computer() -> Callable[[Node, Sequence[Any], Any], Any]:
+    """Return what computes nodes at present: `compute_watched` while somebody wants to know, else `compute`."""
+    return compute_watched if watch.observers or config.check_nan else compute
 
 
 def check_sizes(node: Node, arrays: Sequence[Any]) -> None:

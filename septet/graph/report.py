@@ -9,6 +9,7 @@ from septet.base.errors import SeptetError
 from septet.base.shapes import Shape
 from septet.base.source import Source, place_text, source_text
 from septet.base.text import shape_text
+from septet.graph.derived import lines_about
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.types import NodeType, TensorType
 
@@ -96,8 +97,8 @@ def report(
     shown = ", ".join(f"{name}={_param_text(name, value)}" for name, value in params.items() if name != CALLER)
     if shown:
         lines.append(f"  with {shown}" if len(shown) <= 200 else f"  with {shown[:197]}...")
-    if layers:
-        lines.append(f"  in layer {'/'.join(layers)}")
+    lines += error.details
+    lines += lines_about(layers)
     where = source_text(source)
     if where:
         lines.append(f"  at {where}")

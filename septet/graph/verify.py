@@ -18,6 +18,7 @@ from septet.base.source import source_text
 from septet.base.text import shape_text, type_text
 from septet.graph.assemble import graphs_in, has_effect
 from septet.graph.context import SYMBOLIC
+from septet.graph.derived import lines_about
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM, Op, get
@@ -64,8 +65,7 @@ class _Verifier:
             lines.append(f"  in the sub-graph {' / '.join(path)}")
         if node is not None:
             lines.append(f"  node: {node!r}")
-            if node.layers:
-                lines.append(f"  in layer {'/'.join(node.layers)}")
+            lines += lines_about(node.layers)
             lines.append(f"  made at {source_text(node.source) or 'an unknown place'}")
         raise GraphError("\n".join(lines))
 

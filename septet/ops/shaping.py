@@ -127,7 +127,7 @@ def _reshape_gradient(g: Node, y: Node, x: Node, *sizes: Node, shape: Shape) -> 
 
 
 reshape_op: Op = card(
-    "reshape", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False,
+    "reshape", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False, properties=["view"],
     param_docs={"shape": "The new sizes; one may be -1, which is worked out from the others; None takes a size input."},
     summary="Give the elements, in row-major order, another shape.",
     canonical=_reshape_canonical,
@@ -205,7 +205,7 @@ def _batch_broadcast(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: S
 
 
 broadcast_op: Op = card(
-    "broadcast_to", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False,
+    "broadcast_to", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False, properties=["view"],
     param_docs={"shape": "The shape to repeat to; None takes a size input."},
     summary="Repeat along new axes and axes of size 1.",
     canonical=lambda types, shape: {"shape": tuple(shape)},
@@ -285,6 +285,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
 
 transpose: Op = card(
     "transpose", "x", params={"axes": None}, kind=MOVEMENT, methods=["transpose"], aliases=["permute"],
+    properties=["view"],
     param_docs={"axes": "The old axis for each new one; None reverses the axes."},
     summary="Permute the axes.", canonical=_transpose_canonical,
     shape=lambda x, axes: tuple(x[axis] for axis in axes), dtype=lambda x, axes: ((x,), x),

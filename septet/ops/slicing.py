@@ -86,7 +86,7 @@ def _one_further(slices: Slices) -> Slices:
 
 
 slice_op: Op = card(
-    "slice", "x", params={"slices": REQUIRED}, kind=MOVEMENT, public=False,
+    "slice", "x", params={"slices": REQUIRED}, kind=MOVEMENT, public=False, properties=["view"],
     param_docs={"slices": "For each axis (start, stop, step), with the meaning of Python's slices."},
     summary="Select a slice on each axis.", canonical=_slice_canonical, shape=_slice_shape,
     dtype=lambda x, slices: ((x,), x), reference=lambda x, slices: x[_key(slices)], linear="all",

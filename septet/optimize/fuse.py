@@ -123,12 +123,9 @@ def aligned(source: Node, node: Node) -> Axes:
     return tuple(range(node.ndim - source.ndim, node.ndim))
 
 
-VIEWS = ("transpose", "broadcast_to", "reshape", "slice")
-
-
 def is_view(node: Node) -> bool:
     """Tell whether a node shows the elements of its input in another way, without computing."""
-    return node.op.name in VIEWS and len(node.inputs) == 1
+    return len(node.inputs) == 1 and isinstance(node.op, Op) and "view" in node.op.properties
 
 
 def fuse(

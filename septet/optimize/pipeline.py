@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from septet.base.config import config
 from septet.base.errors import ArgumentError
 from septet.base.text import nearest, table
+from septet.base.watch import OPTIMIZE, span
 from septet.graph.graph import Graph
 from septet.graph.rewrite import Outcome
 from septet.graph.verify import verify
@@ -147,7 +148,8 @@ def optimize(graph: Graph, passes: Sequence[Pass | str] | None = None, trace: li
         trace.append(Step("", graph, {}, 0.0))
     for own in chosen:
         start = time.perf_counter()
-        outcome = own.run(graph)
+        with span(OPTIMIZE, own.name):
+            outcome = own.run(graph)
         if checks and outcome.graph is not graph:
             verify(outcome.graph, after=f"the pass {own.name}")
         graph = outcome.graph

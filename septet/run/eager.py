@@ -11,8 +11,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from septet.backends.reference.kernels import compute
+from septet.backends.reference.kernels import computer
 from septet.backends.reference.program import run_graph
+from septet.base.watch import EVALUATE, span
 from septet.graph.context import SPENT, TRACKED
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, VARIABLE, Node
@@ -109,10 +110,11 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
             continue
         if node in asked or (keep_tracked and _is_for_backward(node)) or _held_elsewhere(node, uses[node]):
             kept.add(node)
-    if tiers.run(nodes, kept):
-        computed = [node for node in nodes if node in kept]
-    else:
-        computed = _interpret(nodes, uses, kept)
+    with span(EVALUATE, "define by run"):
+        if tiers.run(nodes, kept):
+            computed = [node for node in nodes if node in kept]
+        else:
+            computed = _interpret(nodes, uses, kept)
     for node in computed:
         if node in kept and not node.flags & TRACKED and node.op is not VARIABLE:
             node.settle(node.value)
@@ -124,6 +126,7 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
 def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> list[Node]:
     """Compute node by node, and drop what nobody keeps when its last user has it; return all that were computed."""
     computed: list[Node] = []
+    compute = computer()
     try:
         for node in nodes:
             if node.value is not None:

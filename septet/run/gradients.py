@@ -9,6 +9,7 @@ from septet.base import dtypes
 from septet.base.errors import GradientError, ShapeError
 from septet.base.source import source_text
 from septet.base.text import shape_text
+from septet.base.watch import DIFFERENTIATE, span
 from septet.graph.context import SPENT, TRACKED, context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
@@ -62,7 +63,7 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
         if own.op is VARIABLE:
             leaves.setdefault(own.params[0], []).append(own)
     flat = [leaf for group in leaves.values() for leaf in group]
-    with recording(create_graph):
+    with recording(create_graph), span(DIFFERENTIATE, "backward"):
         found = iter(vjp([node], [cotangent], flat))
         for variable, group in leaves.items():
             for _ in group:

@@ -11,6 +11,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import TracedValueError
 from septet.base.source import source_text
 from septet.graph.context import TRACKED
+from septet.graph.derived import lines_about
 from septet.graph.graph import order
 from septet.graph.node import SYMBOL, Node
 from septet.graph.op import get
@@ -224,7 +225,7 @@ def traced_error(node: Node, what: str) -> TracedValueError:
     text = (
         f"{what}: {node.op.name} {node.type!r} depends on {names}, which has no value while the graph is built"
         + (f"\n  made at {made}" if made else "")
-        + (f"\n  in layer {'/'.join(node.layers)}" if node.layers else "")
+        + "".join([f"\n{line}" for line in lines_about(node.layers)])
         + "\n  instead: st.where(condition, a, b) computes both sides; st.cond(condition, f, g, *args) one of them;"
         + "\n  st.scan and st.while_loop are loops; expression.eval({symbol: value}) evaluates a symbolic expression;"
         + "\n  a plain Python argument (not a tensor) is static in st.compile"

@@ -8,7 +8,8 @@ from typing import Any
 from septet.base import dtypes
 from septet.base.errors import GradientError
 from septet.base.source import source_text
-from septet.graph.context import TRACKED
+from septet.graph.context import TRACKED, context
+from septet.graph.derived import derived
 from septet.graph.graph import order, rebuild
 from septet.graph.node import Node, symbol
 from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops, record
@@ -53,7 +54,15 @@ def jvp(outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node | 
             continue
         own = [found.get(source) for source in node.inputs]
         moves = node in needed and node.flags & TRACKED and is_smooth(node) and any(t is not None for t in own)
-        found[node] = push(node, own) if moves else None
+        if not moves:
+            found[node] = None
+            continue
+        before = context.layers
+        context.layers = derived(node, "tangent")
+        try:
+            found[node] = push(node, own)
+        finally:
+            context.layers = before
     return [found.get(node) for node in outputs]
 
 

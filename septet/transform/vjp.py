@@ -8,7 +8,8 @@ from typing import Any
 from septet.base import dtypes
 from septet.base.errors import GradientError
 from septet.base.source import source_text
-from septet.graph.context import TRACKED
+from septet.graph.context import TRACKED, context
+from septet.graph.derived import derived
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
 from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
@@ -63,9 +64,14 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
         needed = [source in reaches for source in node.inputs]
         if not any(needed):
             continue
-        for source, cotangent in zip(node.inputs, pull(node, g, needed), strict=True):
-            if cotangent is not None:
-                _collect(collected, source, cotangent)
+        before = context.layers
+        context.layers = derived(node)
+        try:
+            for source, cotangent in zip(node.inputs, pull(node, g, needed), strict=True):
+                if cotangent is not None:
+                    _collect(collected, source, cotangent)
+        finally:
+            context.layers = before
     return [found.get(node) for node in wrt]
 
 

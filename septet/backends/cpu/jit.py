@@ -20,6 +20,7 @@ from septet.backends.cpu import llvm, objects
 from septet.base.config import config
 from septet.base.errors import CompilerError
 from septet.base.threads import thread_count
+from septet.base.watch import CODE, span
 
 # How much LLVM's code generator optimizes, 0 to 3.
 LEVEL = 2
@@ -60,6 +61,26 @@ class _Function:
         self.is_done = threading.Event()
 
 
+class _Counts(threading.local):
+    """How many functions this thread has brought into the process.
+
+    Attributes
+    ----------
+    new : int
+        Compiled.
+    loaded : int
+        Found on disk.
+    """
+
+    new = 0
+    loaded = 0
+
+    def counts(self) -> tuple[int, int]:
+        """Return both."""
+        return self.new, self.loaded
+
+
+made = _Counts()
 _lock = threading.Lock()
 _functions: dict[str, _Function] = {}
 
@@ -118,9 +139,12 @@ def _make(modules: dict[str, Module]) -> None:
         cache = objects.current()
         codes = {name: cache.read(name) for name in modules}
         missing = [name for name, code in codes.items() if code is None]
-        new = dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing])))
+        with span(CODE, f"{len(missing)} kernels, {len(modules) - len(missing)} from disk"):
+            new = dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing])))
         found = llvm.link([codes[name] or new[name] for name in modules], [symbol(name) for name in modules], imports)
         cache.write(new)
+        made.new += len(missing)
+        made.loaded += len(modules) - len(missing)
     except BaseException as error:
         with _lock:
             for name in modules:

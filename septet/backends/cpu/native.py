@@ -263,6 +263,19 @@ def module(name: str) -> jit.Module:
     return jit.Module(name, TEXTS[name], imports)
 
 
+def maker(name: str) -> str:
+    """Say whose work a native function is, for people."""
+    if name == "onednn_task":
+        return "oneDNN"
+    if name in openblas.KINDS:
+        return "OpenBLAS"
+    if name in philox.TEXTS:
+        return "own Philox"
+    if name.startswith("winograd"):
+        return "own tiles, minimal filtering"
+    return "own tiles" if "_task-" in name else name
+
+
 def callable_run(address: int) -> Any:
     """Return `run` as a Python function."""
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 7)(address)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +76,21 @@ class Step(NamedTuple):
         return not callable(self.code) and nested
 
 
+class Unit(NamedTuple):
+    """What was planned together: a fused group, or a node by itself.
+
+    Attributes
+    ----------
+    nodes : tuple of Node
+    first, end : int
+        Its steps.
+    """
+
+    nodes: tuple[Node, ...]
+    first: int
+    end: int
+
+
 class Library(NamedTuple):
     """What is known of ops that are computed by themselves.
 
@@ -103,6 +119,8 @@ class Planner:
     ----------
     graph : Graph
     steps : list of Step
+    units : list of Unit
+        How steps belong together.
     memories : list of Memory
         Everything that steps refer to.
     """
@@ -112,6 +130,8 @@ class Planner:
         self.library = library
         self.threads = thread_count()
         self.steps: list[Step] = []
+        self.units: list[Unit] = []
+        self._under_way: tuple[Node, ...] = ()
         self.memories: list[Memory] = []
         self.places: dict[Node, Strided] = {}
         self._numbers: dict[tuple[str, str], Strided] = {}
@@ -134,7 +154,8 @@ class Planner:
         groups = fuse(graph, regions.role, self._order)
         self._needed = self._stored_nodes(groups)
         for group in self._updates_last(groups):
-            self._take(group)
+            with self._unit(tuple(group.nodes)):
+                self._take(group)
         self._reach_goals()
 
     def _order(self, node: Node) -> tuple[int, ...] | None:
@@ -280,6 +301,7 @@ class Planner:
         rows += [(node, memory) for (_, node), memory in zip(self.graph.updates, self.written, strict=True)]
         for node, memory in rows:
             if self._goals.get(node) is not memory:
+                self._under_way = (node,)
                 self.copied(self.look(node), _natural(memory, node))
 
     # Groups.
@@ -333,7 +355,7 @@ class Planner:
                 order = sorted(range(node.ndim), key=lambda a: -1 if axes[a] is None else place[axes[a]])  # type: ignore
                 stored[node] = self.allocate(node, tuple(order))
         for call in regions.lower_group(group, stored, self.look, self.constant, self.scratch):
-            self.emit(call, "+".join(node.op.name for node in group.nodes))
+            self.emit(call, "+".join(node.op.name for node in call.nodes))
 
     def _alone(self, node: Node) -> None:
         """Plan a node that is computed by itself: with a library, or in Python."""
@@ -416,10 +438,19 @@ class Planner:
         memories = tuple(s.memory for s in reads), tuple(s.memory for s in writes)
         self.append(Step(name, "parallel", (Function(kernel), *args), *memories, (node,)))
 
+    @contextmanager
+    def _unit(self, nodes: tuple[Node, ...]) -> Iterator[None]:
+        """Plan some nodes: the steps that are added inside belong together."""
+        first = len(self.steps)
+        self._under_way = nodes
+        yield
+        self.units.append(Unit(nodes, first, len(self.steps)))
+        self._under_way = ()
+
     def append(self, step: Step) -> None:
         """Add a step, and note for every piece of memory when it is first and last used."""
         number = len(self.steps)
-        self.steps.append(step)
+        self.steps.append(step if step.nodes else step._replace(nodes=self._under_way))
         for memory in (*step.reads, *step.writes):
             if memory.first < 0:
                 memory.first = number

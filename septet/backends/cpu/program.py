@@ -5,17 +5,21 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
 from septet.backends.base import Backend, Program, owned
-from septet.backends.cpu import jit, native
+from septet.backends.base_work import Change, Description, Made, Tell, Work
+from septet.backends.cpu import describing, jit, native, stepwise
 from septet.backends.cpu.linking import align, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Host, Planner
 from septet.backends.cpu.results import new
+from septet.base.config import config
+from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
 from septet.optimize import products
@@ -48,6 +52,20 @@ class Plan:
         self.outputs = [(node.shape, node.dtype) for node in graph.outputs]
         self.effects = [None] * len(graph.effects)
         self.is_native = all(isinstance(segment, tuple) for segment in self.linked.segments)
+        self.made: Made | None = None  # set by the program
+        self._works: list[Work] | None = None
+
+    @property
+    def works(self) -> list[Work]:
+        """What each step does."""
+        if self._works is None:
+            self._works = describing.works_of(self.planner)
+        return self._works
+
+    def tell(self, number: int, start: int, end: int) -> None:
+        """Tell those who watch how long a step took."""
+        work = self.works[number]
+        tell(work.kind, work.name, start, end, work)
 
     def place(self, *groups: list[np.ndarray]) -> None:
         """Tell native code where inputs, variables, their new values and results lie, in this order."""
@@ -125,6 +143,9 @@ def _choose_address_of() -> Any:
 address_of = _choose_address_of()
 
 
+OPEN_SIZES = "sizes in this graph depend on values"
+
+
 class CpuProgram:
     """A graph made ready to run natively.
 
@@ -158,16 +179,73 @@ class CpuProgram:
             results = plan(arguments)
             return results if plan.owns_results else owned(results, arguments)
         with plan.lock:
+            if watch.observers or config.check_nan:
+                with span(RUN, self.graph.name or "graph"):
+                    return self._run_by_steps(plan, arguments, plan.tell if watch.observers else None, config.check_nan)
             return self._run(plan, arguments)
 
-    def _plan(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
-        """Return the plan for some shapes; where sizes depend on values, there is only the reference."""
+    def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
+        """Run step by step; variables are not overwritten."""
+        plan = self.prepare([array.shape for array in arguments])
+        if not isinstance(plan, Plan):
+            return plan.observe(arguments, tell)
+        with plan.lock:
+            return self._run_by_steps(plan, arguments, tell, False)
+
+    def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
+        """Return what runs for inputs of some shapes, and what memory it takes."""
+        plan = self.prepare(shapes)
+        changes: list[Change] = []
+        self._graph_for(tuple(shapes), changes)
+        if not isinstance(plan, Plan):
+            found = plan.describe(shapes)
+            works = [work._replace(reason=OPEN_SIZES) for work in found.works]
+            return found._replace(works=works, changes=changes)
+        pieces = describing.pieces_of(plan.planner, plan.in_place)
+        return Description("cpu", plan.planner.threads, plan.works, pieces, plan.linked.arena_size, changes, plan.made)
+
+    def _graph_for(self, shapes: tuple[tuple[int, ...], ...], changes: list[Change] | None = None) -> Graph | None:
+        """Return the graph for some shapes, as it is planned; None where sizes depend on values.
+
+        `changes` takes what was done to the graph on the way.
+        """
+
+        def note(name: str, graph: Graph, fired: dict[str, int], start: int) -> None:
+            if changes is not None:
+                changes.append(Change(name, len(graph), fired, 1e-9 * (perf_counter_ns() - start)))
+
+        start = perf_counter_ns()
         graph = with_shapes(self.graph, shapes)
         if has_open_sizes(graph):
-            return self.reference.compile(self.graph)
+            return None
         if graph is not self.graph:
-            graph = optimize(graph)
-        return Plan(rewrite(graph, products.RULES).graph)
+            note("sizes", graph, {}, start)
+            steps: list[Any] = []
+            graph = optimize(graph, None, steps)
+            if changes is not None:
+                changes += [Change(own.name, len(own.graph), own.fired, own.seconds) for own in steps[1:]]
+        start = perf_counter_ns()
+        outcome = rewrite(graph, products.RULES)
+        note("products", outcome.graph, outcome.fired, start)
+        return outcome.graph
+
+    def _plan(self, shapes: tuple[tuple[int, ...], ...]) -> Plan | Program:
+        """Return the plan for some shapes; where sizes depend on values, there is only the reference."""
+        start, before = perf_counter_ns(), jit.made.counts()
+        graph = self._graph_for(shapes)
+        if graph is None:
+            return self.reference.compile(self.graph)
+        with span(PLAN, self.graph.name or "graph"):
+            plan = Plan(graph)
+        new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
+        plan.made = Made(shapes, len(graph), 1e-9 * (perf_counter_ns() - start), new + loaded, new)
+        return plan
+
+    def _run_by_steps(self, plan: Plan, arguments: Sequence[np.ndarray], tell: Tell | None, checks: bool) -> list[Any]:
+        results = stepwise.run(plan, arguments, self._run_graph, tell, checks)
+        if results is None:
+            self._explain(arguments)
+        return results  # type: ignore[return-value]
 
     def _run(self, plan: Plan, arguments: Sequence[np.ndarray]) -> list[Any]:
         inputs = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in arguments]

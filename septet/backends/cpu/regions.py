@@ -53,6 +53,8 @@ class Call(NamedTuple):
     piece : int
     nodes : tuple of Node
         What it computes, to tell users.
+    domain : tuple of int
+        The sizes before axes were merged, to tell users.
     """
 
     kernel: Kernel
@@ -63,6 +65,7 @@ class Call(NamedTuple):
     limits: list[int]
     piece: int
     nodes: tuple[Node, ...]
+    domain: tuple[int, ...]
 
 
 # Roles
@@ -350,7 +353,7 @@ class Region:
         )  # fmt: skip
         limits = [self.limits[number] for number, term in enumerate(terms) if term.form == CHECK]
         places = [there for there, *_ in self.buffers]
-        return Call(kernel, places, tuple(sizes), strides, index_strides, limits, piece, nodes)
+        return Call(kernel, places, tuple(sizes), strides, index_strides, limits, piece, nodes, group.domain)
 
     def _merged(self, axes: Sequence[int], keep: set[int]) -> list[tuple[int, int]]:
         """Merge neighbouring axes along which every buffer runs on: rows of (axis that gives the stride, size)."""

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
-from septet.backends.reference.kernels import compute
+from septet.backends.base_work import (
+    ARGUMENT,
+    CONSTANT,
+    NEW,
+    OUTPUT,
+    STATE,
+    VALUE,
+    Description,
+    Piece,
+    Tell,
+    Work,
+)
+from septet.backends.reference.kernels import computer
 from septet.base.errors import GraphError
+from septet.base.watch import NODE, RUN, span
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ITEM
+from septet.graph.op import ITEM, Op
+from septet.graph.types import TensorType
 
 
 class ReferenceProgram:
@@ -21,14 +36,14 @@ class ReferenceProgram:
     ----------
     graph : Graph
     observe : callable, optional
-        ``observe(node, value)`` is called after each node: for checking and profiling.
+        ``observe(node, value)`` is called after each node, for looking at values.
     """
 
     owns_results = False
 
     def __init__(self, graph: Graph, observe: Any = None) -> None:
         self.graph = graph
-        self.observe = observe
+        self.look = observe
         free = graph.free_symbols()
         if free:
             names = ", ".join(repr(node.params[0] or node.type) for node in free)
@@ -61,23 +76,98 @@ class ReferenceProgram:
 
     def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
         """Run, and return the values of the roots."""
+        with span(RUN, self.graph.name or "graph"):
+            return self._run(arguments)
+
+    def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
+        """Run, and say how long each node took; those that only select a result are not counted."""
+        return self._run(arguments, tell)
+
+    def _run(self, arguments: Sequence[np.ndarray], tell: Tell | None = None) -> list[Any]:
         values: list[Any] = [None] * len(self.slots)
         values[: len(arguments)] = arguments
         for slot, value in self.constants:
             values[slot] = value
         for slot, variable in self.variables:
             values[slot] = variable.current()
+        compute = computer()
+        number = 0
         for node, sources, target, dead in self.steps:
             if node.op is ITEM:
                 value = values[sources[0]][node.params[0]]
-            else:
+            elif tell is None:
                 value = compute(node, [values[s] for s in sources], run_graph)
+            else:
+                start = perf_counter_ns()
+                value = compute(node, [values[s] for s in sources], run_graph)
+                tell(number, start, perf_counter_ns())
+                number += 1
             values[target] = value
-            if self.observe is not None:
-                self.observe(node, value)
+            if self.look is not None:
+                self.look(node, value)
             for slot in dead:
                 values[slot] = None
         return [values[slot] for slot in self.roots]
+
+    def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
+        """Return the nodes in the order in which they are computed, and their values; sizes must be known for these."""
+        works = [self._work(node) for node, *_ in self.steps if node.op is not ITEM]
+        pieces = _Pieces(self, shapes).found
+        arena = max([0, *[sum(p.size for p in pieces if p.kind == VALUE and p.first <= number <= p.last)
+                          for number in range(len(works))]])  # fmt: skip
+        return Description("reference", 1, works, pieces, arena)
+
+    def _work(self, node: Node) -> Work:
+        shape: Any = node.shape if isinstance(node.type, TensorType) else ()
+        return Work(NODE, node.op.name, (node,), shape, "NumPy, by the reference of its card")
+
+
+class _Pieces:
+    """The memory that a run takes: what NumPy only looks at in another way takes none of its own."""
+
+    def __init__(self, program: ReferenceProgram, shapes: Sequence[tuple[int, ...]]) -> None:
+        self.found: list[Piece] = []
+        graph = program.graph
+        numbers: dict[Node, int] = {}
+        for node, *_ in program.steps:
+            numbers[node] = len(numbers) if node.op is not ITEM else numbers[node.inputs[0]]
+        end = max(len(program.steps) - 1, 0)
+        for node, shape in zip(graph.inputs, shapes, strict=True):
+            size = node.tensor_type.with_shape(tuple(shape)).size or 0
+            self.found.append(Piece(ARGUMENT, size * node.dtype.itemsize, 0, end, node, node.params[0]))
+        for node in graph.nodes:
+            if node.op is VARIABLE:
+                self.found.append(Piece(STATE, _bytes(node.type), 0, end, node, node.params[0].name))
+            elif node.value is not None and not node.inputs and node.op is not SYMBOL:
+                self.found.append(Piece(CONSTANT, _bytes(node.type), 0, end, node))
+        last: dict[Node, int] = {}
+        for node in numbers:
+            for source in node.inputs:
+                last[_base(source)] = numbers[node]
+        kinds: dict[Node, tuple[str, str]] = {}
+        for index, node in enumerate(graph.outputs):
+            kinds.setdefault(_base(node), (OUTPUT, f"output {index}"))
+        for variable, node in graph.updates:
+            kinds.setdefault(_base(node), (NEW, variable.name))
+        for node, number in numbers.items():
+            if _base(node) is not node:
+                continue
+            kind, name = kinds.get(node, (VALUE, node.op.name))
+            until = last.get(node, number) if kind == VALUE else end
+            self.found.append(Piece(kind, _bytes(node.type), number, until, node, name))
+
+
+def _base(node: Node) -> Node:
+    """Return the node whose memory a result shows."""
+    while node.op is ITEM or (len(node.inputs) == 1 and isinstance(node.op, Op) and "view" in node.op.properties):
+        node = node.inputs[0]
+    return node
+
+
+def _bytes(type_: Any) -> int:
+    if isinstance(type_, tuple):
+        return sum(_bytes(part) for part in type_)
+    return (type_.size or 0) * int(type_.dtype.itemsize)
 
 
 def run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
