@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from septet.backends.cpu import direct_kernels, jit, onednn_tasks, openblas, philox, pool, winograd_kernels
+from septet.backends.cpu import direct_kernels, dots, jit, onednn_tasks, openblas, philox, pool, winograd_kernels
 
 RUN = """
 define i64 @run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status) #0 {
@@ -253,6 +253,8 @@ def module(name: str) -> jit.Module:
         return philox.module(name)
     if name.startswith("winograd"):
         return winograd_kernels.module(name)
+    if name.startswith(("dots_task", "windows_task")):
+        return dots.module(name)
     if "_task-" in name:
         return direct_kernels.module(name)
     imports: Mapping[str, int] = {}

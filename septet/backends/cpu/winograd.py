@@ -231,24 +231,30 @@ def _taps(sizes: Convolution) -> tuple[int, int]:
     return height, width
 
 
-FEW, SOME = 4, 16
-LARGE = 1 << 18
-WORTH = 1.75
-
-
-def serves(kind: str, sizes: Convolution, machine: Machine) -> bool:
-    """Tell whether minimal filtering can compute a convolution, and is faster than plain sums of products."""
+def is_possible(sizes: Convolution, machine: Machine) -> bool:
+    """Tell whether minimal filtering can compute a convolution, with tiles for the channels of its result."""
     if len(sizes.kernel.shape) != 4 or sizes.groups != 1 or machine.kind != "float":
         return False
     if set(sizes.stride) | set(sizes.dilation) != {1} or not set(sizes.kernel.shape[2:]) <= {3, 5}:
         return False
-    outputs, inputs, *taps = sizes.kernel.shape
-    if outputs % machine.panel or inputs % machine.panel:
-        return False
+    return sizes.kernel.shape[0] % machine.panel == 0 and sizes.kernel.shape[1] % machine.panel == 0
+
+
+FEW = 4
+WORTH = 1.75
+
+
+def is_worth(kind: str, sizes: Convolution) -> bool:
+    """Tell whether it is faster than plain sums of products.
+
+    Measured on two cores with AVX2 (benchmarks/convolutions.py): a transformed kernel is 4 times as large, so `FEW` tiles
+    at least must share it. At the rim of small images, results of tiles are thrown away: multiplications must fall by
+    `WORTH` at least.
+    """
+    taps = sizes.kernel.shape[2:]
     images = sizes.x if kind == "conv_input" else sizes.y
     pixels = tiles = images.shape[0]
     for size, r in zip(images.shape[2:], taps, strict=True):
         pixels *= size
         tiles *= -(-size // (SIZE + 1 - r))
-    few = SOME if kind != "conv_kernel" and outputs * inputs * taps[0] * taps[1] > LARGE else FEW
-    return tiles >= few and pixels * taps[0] * taps[1] >= WORTH * tiles * PRODUCTS
+    return tiles >= FEW and pixels * taps[0] * taps[1] >= WORTH * tiles * PRODUCTS

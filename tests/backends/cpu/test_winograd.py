@@ -212,7 +212,8 @@ def test_what_tiles_see_begins_at_the_padding() -> None:
         (((8, 64, 16, 16), (64, 64, 1, 1), 1, 0, 1, 1), "direct"),
         (((8, 60, 16, 16), (64, 60, 3, 3), 1, 1, 1, 1), "direct"),
         (((8, 3, 16, 16), (64, 3, 3, 3), 1, 1, 1, 1), "direct"),
-        (((1, 512, 4, 4), (512, 512, 3, 3), 1, 1, 1, 1), "direct"),  # few tiles for a large kernel
+        (((1, 64, 4, 4), (64, 64, 3, 3), 1, 1, 1, 1), "direct"),  # one tile for a kernel
+        (((8, 64, 5, 5), (64, 64, 3, 3), 1, 1, 1, 1), "direct"),  # 25 results of 64 that tiles have
     ],
     ids=str,
 )

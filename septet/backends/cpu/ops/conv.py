@@ -6,11 +6,12 @@ Images are kept with their channels next to each other, through the graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from septet.backends.cpu import onednn, winograd
+from septet.backends.cpu import dots, onednn, winograd
 from septet.backends.cpu.direct_tiles import machine
 from septet.backends.cpu.layouts import Convolution
-from septet.backends.cpu.ops import conv_direct, conv_onednn, conv_winograd
+from septet.backends.cpu.ops import conv_direct, conv_dots, conv_onednn, conv_winograd
 from septet.backends.cpu.ops.conv_parts import channels_last, shaped, sizes_of
 from septet.backends.cpu.planner import Planner
 from septet.base.config import config
@@ -53,7 +54,7 @@ def choose(kind: str, sizes: Convolution) -> str:
     Returns
     -------
     str
-        ``direct``, ``winograd`` or ``onednn``.
+        ``direct``, ``winograd``, ``dots`` or ``onednn``.
     """
     channels = max(sizes.kernel.shape[1], sizes.kernel.shape[0] // sizes.groups)
     is_narrow = sizes.groups > 1 and channels <= FEW_CHANNELS
@@ -61,10 +62,19 @@ def choose(kind: str, sizes: Convolution) -> str:
         return "onednn"
     outputs = sizes.kernel.shape[1 if kind == "conv_input" else 0]
     own = machine(sizes.x.dtype, outputs // sizes.groups)
-    return "winograd" if config.convolution == "fast" and winograd.serves(kind, sizes, own) else "direct"
+    if config.convolution == "fast" and winograd.is_possible(sizes, own) and winograd.is_worth(kind, sizes):
+        return "winograd"
+    if dots.is_possible(kind, sizes, own.lanes) and dots.is_worth(sizes):
+        return "dots"
+    return "direct"
 
 
-IMPLEMENTATIONS = {"direct": conv_direct, "winograd": conv_winograd, "onednn": conv_onednn}
+IMPLEMENTATIONS: dict[str, Any] = {
+    "direct": conv_direct,
+    "dots": conv_dots,
+    "winograd": conv_winograd,
+    "onednn": conv_onednn,
+}
 
 
 def _is_supported(node: Node) -> bool:
