@@ -469,7 +469,10 @@ def kernels(sizes: Convolution, machine: Machine) -> Kernels:
     f["run_blocks"] = -(-len(runs) // block_runs)
     f["plane_blocks"] = groups
     f["parts"] = parts
-    block = own.finish(0, runs, block_runs)
     tasks = f["panel_blocks"] * f["run_blocks"] * groups * parts
     memory = f["packed"] + f["block_panels"] * f["most_windows"] * machine.panel * own.item
+    if own.length >= machine.panel:
+        f["elements"] = -(-memory // LINE) * LINE
+        memory = f["elements"] + GRADIENT_BLOCK * machine.panel * own.item
+    block = own.finish(0, runs, block_runs)
     return Kernels(tasks, np.array([block], np.int64), memory, parts, packing, [runs])

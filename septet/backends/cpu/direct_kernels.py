@@ -16,7 +16,7 @@ from __future__ import annotations
 from septet.backends.cpu import jit
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.direct_panels import clear_bytes, pack_task, unpack_task
-from septet.backends.cpu.direct_tiles import Machine, kernel_tile, product_tile
+from septet.backends.cpu.direct_tiles import Machine, kernel_sweep, kernel_tile, product_tile, sweep
 from septet.backends.cpu.writing import Int, Writer, module_text, size_of
 
 FIELDS = (
@@ -38,8 +38,8 @@ FIELDS = (
     "outputs", "panels", "kernel_start", "kernel_group", "block_windows",
     # elements of y from window to window, where that is all that separates them and packing does not pay
     "y_step",
-    # memory of a thread: where in it the places and targets, and the packed gradient lie
-    "tables", "packed", "most_windows",
+    # memory of a thread: where in it the places and targets, the packed gradient, and some elements of windows lie
+    "tables", "packed", "elements", "most_windows",
     # the gradient of a kernel: parts of the batch, and blocks of runs
     "parts", "part_planes", "run_blocks", "part_size",
 )  # fmt: skip
@@ -298,7 +298,8 @@ def _kernel_task(machine: Machine) -> Writer:
     f = _Block(w, block)
     copy, places = w.to_pointer(memory), w.to_pointer(memory + f.tables)
     targets = w.at(places, f.most_windows, "i64")
-    packed = w.to_pointer(memory + f.packed)
+    packed, elements = w.to_pointer(memory + f.packed), w.to_pointer(memory + f.elements)
+    gathers = f.elements.compare("ne", 0)
     n_runs, length = f.n_runs, f.length
     runs = w.to_pointer(f.runs)
     with w.range(w.parameter("begin"), w.parameter("end")) as task:
@@ -336,17 +337,30 @@ def _kernel_task(machine: Machine) -> Writer:
                 later = w.b.convert("zext", piece.compare("ne", 0), "i64")
                 own_adds = Int(w, w.b.binary("or", adds.value, later))
                 at = w.at(places, begin, "i64")
-                with w.range(0, panels) as p:
-                    own_g = w.at(g, p * g_panel + begin * g_step, kind)
-                    with w.range(first_run, end_run) as run:
-                        start = w.at(source, w.load(runs, run), kind)
+                own_g = w.at(g, begin * g_step, kind)
+                with w.range(first_run, end_run) as run:
+                    start = w.at(source, w.load(runs, run), kind)
+                    with w.when(gathers), w.range(0, length, machine.panel) as element:
+                        width = (length - element).min(machine.panel)
+                        w.call("pack_elements", w.at(start, element, kind), at, count, width, elements)
+                        with w.range(0, panels) as p:
+                            target = (((panel + p) * n_runs + run) * length + element) * machine.panel
+                            piece_g = w.at(own_g, p * g_panel, kind)
+
+                            def call(row: Int, tiles: Int) -> list[Value | Int]:
+                                x, y = w.at(elements, row, kind), w.at(own, target + row * machine.panel, kind)
+                                return [x, w.number(machine.panel), count, piece_g, g_step, tiles, y, own_adds]
+
+                            sweep(w, "kernels", width, machine.rows, call)
+                    with w.otherwise(gathers), w.range(0, panels) as p:
                         target = ((panel + p) * n_runs + run) * length * machine.panel
                         tiles, rows, larger = _evenly(length, machine.rows)
                         with w.range(0, tiles) as t:
                             element = t * rows + t.min(larger)
                             own_rows = rows + Int(w, w.b.convert("zext", t.compare("slt", larger), "i64"))
                             place = w.at(own, target + element * machine.panel, kind)
-                            args = (w.at(start, element, kind), at, count, own_g, g_step, place, own_adds)
+                            panel_g = w.at(own_g, p * g_panel, kind)
+                            args = (w.at(start, element, kind), at, count, panel_g, g_step, place, own_adds)
                             _dispatch(w, "kernel", own_rows, machine.rows, *args)
     return w
 
@@ -377,6 +391,26 @@ def _pack_windows(machine: Machine) -> Writer:
     return w
 
 
+def _pack_elements(machine: Machine) -> Writer:
+    """Write ``pack_elements(x, places, n, width, packed)``: some neighbouring elements of windows, a row for each."""
+    names = ("x", "ptr"), ("places", "ptr"), ("n", "i64"), ("width", "i64"), ("packed", "ptr")
+    w = Writer("pack_elements", names, is_internal=True)
+    kind = machine.kind
+    width = w.parameter("width")
+    is_whole = width.compare("eq", machine.panel)
+    with w.when(is_whole), w.range(0, w.parameter("n")) as i:
+        source = w.at(w.pointer("x"), w.load(w.pointer("places"), i), kind)
+        target = w.at(w.pointer("packed"), i * machine.panel, kind)
+        for half in range(0, machine.panel, machine.lanes):
+            w.b.store(w.b.load(w.at(source, half, kind), kind, machine.lanes), w.at(target, half, kind))
+    with w.otherwise(is_whole), w.range(0, w.parameter("n")) as i:
+        source = w.at(w.pointer("x"), w.load(w.pointer("places"), i), kind)
+        target = w.at(w.pointer("packed"), i * machine.panel, kind)
+        with w.range(0, width) as j:
+            w.b.store(w.b.load(w.at(source, j, kind), kind), w.at(target, j, kind))
+    return w
+
+
 def module(name: str) -> jit.Module:
     """Return the module of a kernel, by its `kernel_name`."""
     task, kind, lanes, rows, vectors = name.split("-")
@@ -388,8 +422,8 @@ def module(name: str) -> jit.Module:
         functions = [_copy_row, _gather, _spread, _product_block, _product_task]
         tiles = [product_tile(machine, rows + 1) for rows in range(machine.rows)]
     else:
-        functions = [_copy_row, _gather, _pack_windows, _kernel_task]
-        tiles = [kernel_tile(machine, rows + 1) for rows in range(machine.rows)]
+        functions = [_copy_row, _gather, _pack_windows, _pack_elements, _kernel_task]
+        tiles = [write(machine, rows + 1) for write in (kernel_tile, kernel_sweep) for rows in range(machine.rows)]
     return jit.Module(task, module_text([*tiles, *[write(machine) for write in functions]]))
 
 

@@ -11,6 +11,7 @@ A panel is one or two vectors wide. Panels of the kernel and of its gradient lie
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -121,12 +122,13 @@ def product_sweep(machine: Machine, rows: int) -> Writer:
 
 
 def kernel_sweep(machine: Machine, rows: int) -> Writer:
-    """Write ``kernels<rows>(x, pitch, n, g, count, y, adds)``: tiles of the product of a transpose, one below the other.
+    """Write ``kernels<rows>(x, pitch, n, g, step, count, y, adds)``: tiles of the product of a transpose, one below the
+    other.
 
-    y[m, lane] = sum over p of x[p * pitch + m] * g[p, lane], for m in 0 .. count * rows, in a panel; where `adds` is not
-    0, added to what y held. `count` and `n` are at least 1.
+    y[m, lane] = sum over p of x[p * pitch + m] * g[p * step + lane], for m in 0 .. count * rows, in a panel; where `adds`
+    is not 0, added to what y held. `count` and `n` are at least 1.
     """
-    names = ("x", "ptr"), ("pitch", "i64"), ("n", "i64"), ("g", "ptr"), ("count", "i64"), ("y", "ptr")
+    names = ("x", "ptr"), ("pitch", "i64"), ("n", "i64"), ("g", "ptr"), ("step", "i64"), ("count", "i64"), ("y", "ptr")
     w = Writer(f"kernels{rows}", [*names, ("adds", "i64")], is_internal=True)
     b, kind = w.b, machine.kind
     outer = Loop(w, w.parameter("count"), [w.pointer("x"), w.pointer("y")])
@@ -135,11 +137,35 @@ def kernel_sweep(machine: Machine, rows: int) -> Writer:
     inner = Loop(w, w.parameter("n"), [x, w.pointer("g"), *[zero] * (machine.vectors * rows)])
     window, g, sums = inner.values[0], inner.values[1], inner.values[2:]
     sums = _multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
-    inner.close([w.at(window, w.parameter("pitch"), kind), w.at(g, machine.panel, kind), *sums])
+    inner.close([w.at(window, w.parameter("pitch"), kind), w.at(g, w.parameter("step"), kind), *sums])
     adds = w.parameter("adds")
     _write(w, machine, inner.values[2:], [w.at(y, m * machine.panel, kind) for m in range(rows)], adds)
     outer.close([w.at(x, rows, kind), w.at(y, rows * machine.panel, kind)])
     return w
+
+
+def sweep(w: Writer, prefix: str, total: Int, most: int, call: Callable[[Int, Int], Sequence[Value | Int]]) -> None:
+    """Cut rows into tiles of nearly equal heights of at most `most`, and call the sweeps of both heights.
+
+    ``call(begin, count)`` returns the arguments for `count` tiles from row `begin` on.
+    """
+    b = w.b
+    parts = (total + most - 1) // most
+    least, more = total // parts, total % parts
+    few = parts - more
+    for count, rows, begin in ((more, least + 1, w.number(0)), (few, least, more * (least + 1))):
+        some = count.compare("ne", 0)
+        with w.when(some):
+            args = call(begin, count)
+            labels = [b.label("height") for _ in range(most)]
+            done = b.label("swept")
+            cases = " ".join(f"i64 {n + 1}, label %{label}" for n, label in enumerate(labels[:-1]))
+            b.line(f"switch i64 {rows.value.name}, label %{labels[-1]} [ {cases} ]")
+            for n, label in enumerate(labels):
+                b.begin(label)
+                w.call(f"{prefix}{n + 1}", *args)
+                b.jump(done)
+            b.begin(done)
 
 
 def _multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value], sums: list[Value]) -> list[Value]:

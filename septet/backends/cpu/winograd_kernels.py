@@ -16,7 +16,7 @@ from __future__ import annotations
 from septet.backends.cpu import jit
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.direct_panels import clear_bytes, pack_task
-from septet.backends.cpu.direct_tiles import Machine, kernel_sweep, product_sweep
+from septet.backends.cpu.direct_tiles import Machine, kernel_sweep, product_sweep, sweep
 from septet.backends.cpu.winograd_matrices import SIZE, filtering
 from septet.backends.cpu.winograd_transforms import transform
 from septet.backends.cpu.writing import Int, Writer, module_text, size_of
@@ -157,27 +157,6 @@ def _scatter(shape: Shape) -> Writer:
     return w
 
 
-def _sweep(w: Writer, prefix: str, total: Int, most: int, call: object) -> None:
-    """Cut rows into tiles of nearly equal heights of at most `most`, and call the sweeps of both heights."""
-    b = w.b
-    parts = (total + most - 1) // most
-    least, more = total // parts, total % parts
-    few = parts - more
-    for count, rows, begin in ((more, least + 1, w.number(0)), (few, least, more * (least + 1))):
-        some = count.compare("ne", 0)
-        with w.when(some):
-            args = call(begin, count)  # type: ignore[operator]
-            labels = [b.label("height") for _ in range(most)]
-            done = b.label("swept")
-            cases = " ".join(f"i64 {n + 1}, label %{label}" for n, label in enumerate(labels[:-1]))
-            b.line(f"switch i64 {rows.value.name}, label %{labels[-1]} [ {cases} ]")
-            for n, label in enumerate(labels):
-                b.begin(label)
-                w.call(f"{prefix}{n + 1}", *args)
-                b.jump(done)
-            b.begin(done)
-
-
 def _product_task(shape: Shape) -> Writer:
     """Write the kernel. Args: x, transformed kernel, y, memory of threads, bytes of one, the block, those of packing."""
     parameters = [("args", "ptr"), ("begin", "i64"), ("end", "i64"), ("number", "i64")]
@@ -223,7 +202,7 @@ def _product_task(shape: Shape) -> Writer:
                     source, target = w.at(own_x, begin * x_pitch, kind), w.at(own_y, begin * y_pitch, kind)
                     return [source, x_pitch, groups, channels, own, target, y_pitch]
 
-                _sweep(w, "products", tiles, machine.rows, call)
+                sweep(w, "products", tiles, machine.rows, call)
             with w.range(0, tiles) as t:
                 w.call("aim", w.to_pointer(y), f.pointer, first + t, waste, table)
                 source = w.at(products, t * f.y_pitch, kind)
@@ -277,9 +256,10 @@ def _kernel_task(shape: Shape) -> Writer:
                             w.at(channel_x, begin, kind),
                             w.at(own, (channel + begin) * machine.panel, kind),
                         )
-                        return [source, w.number(machine.panel), tiles, own_g, groups, target, adds]
+                        panel = w.number(machine.panel)
+                        return [source, panel, tiles, own_g, panel, groups, target, adds]
 
-                    _sweep(w, "kernels", w.number(machine.panel), machine.rows, call)
+                    sweep(w, "kernels", w.number(machine.panel), machine.rows, call)
         own = (
             result + (part * f.part_size + panel * f.channels * (shape.taps[0] * shape.taps[1] * machine.panel)) * size
         )
