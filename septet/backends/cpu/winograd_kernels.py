@@ -126,8 +126,8 @@ def _gather(
     if in_panels:
         with w.range(0, w.parameter("channels"), machine.panel) as first:
             target = w.at(w.pointer("target"), first * w.parameter("tiles"), kind)
-            for half in range(0, machine.panel, lanes):
-                run(w.at(target, half, kind), first + half)
+            with w.range(0, machine.panel, lanes) as lane:
+                run(w.at(target, lane, kind), first + lane)
     else:
         with w.range(0, w.parameter("channels"), lanes) as channel:
             run(w.at(w.pointer("target"), channel, kind), channel)
@@ -279,25 +279,23 @@ def _gather_kernel(shape: Shape) -> Writer:
 
 
 def _panel(w: Writer, shape: Shape, matrices: list[object], width: int, own_width: int) -> None:
-    """Transform a panel, row by row: from elements `step` apart (or as many as the panel has rows) to elements that far."""
+    """Transform a panel: its elements lie `step` apart on one side, as many as the panel has on the other."""
     machine = shape.machine
     kind = machine.kind
     step = w.parameter("step")
     middle = w.reserve(PRODUCTS * machine.lanes, kind)
     plain = w.parameter("channels") * machine.panel
     source_step, target_step = (step, plain) if width == SIZE else (plain, step)
-    with w.range(0, w.parameter("channels")) as c:
-        for half in range(0, machine.panel, machine.lanes):
-            source = w.at(w.pointer("source"), c * machine.panel + half, kind)
-            target = w.at(w.pointer("target"), c * machine.panel + half, kind)
+    with w.range(0, plain, machine.lanes) as element:
+        source, target = (w.at(w.pointer(name), element, kind) for name in ("source", "target"))
 
-            def read(i: int, j: int, source: Value = source) -> Value:
-                return w.b.load(w.at(source, source_step * (width * i + j), kind), kind, machine.lanes)
+        def read(i: int, j: int) -> Value:
+            return w.b.load(w.at(source, source_step * (width * i + j), kind), kind, machine.lanes)
 
-            def write(i: int, j: int, value: Value, target: Value = target) -> None:
-                w.b.store(value, w.at(target, target_step * (own_width * i + j), kind))
+        def write(i: int, j: int, value: Value) -> None:
+            w.b.store(value, w.at(target, target_step * (own_width * i + j), kind))
 
-            transform(w, *matrices, middle, read, write)
+        transform(w, *matrices, middle, read, write)
 
 
 def _prepare(shape: Shape) -> list[Writer]:
