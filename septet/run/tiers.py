@@ -1,8 +1,12 @@
 """Tiers of define-by-run code: a pending graph that comes again is compiled, off the thread that waits for it.
 
 A graph is known by its signature: the structural keys of its nodes, how they are connected, and what of it must be
-kept. The first times it is interpreted; when it is hot, a background thread compiles it, and from then on it is one
-native call. A graph that differs each time never gets hot, and nobody waits for a compiler.
+kept. The first times it is interpreted; when it is hot, a background thread compiles it, and some evaluations later it
+is one native call. A graph that differs each time never gets hot.
+
+The change comes with the same evaluation in every run of a program, whatever the machine is doing: native code and
+NumPy differ in last bits, and a run must be repeatable to the last one. Where the compiler is not done by then, it is
+waited for.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from septet.graph.types import tensor_type
 from septet.run.programs import make_program
 
 HOT = 2  # times that a graph is seen before it is compiled
+CHANGE = 4  # the time from which it runs natively
 RECENT = 64  # evaluations within which it must come again to count: a cycle of 400 graphs is no loop worth compiling
 MOST = 1024  # signatures that are remembered
 FEWEST = 4  # nodes below which interpreting is as fast as calling a program
@@ -46,17 +51,20 @@ class Entry:
         Set by the compiling thread, when it is ready.
     is_asked : bool
         Whether it was handed to the compiling thread.
+    is_done : Event
+        Set when the compiling thread has done what it could.
     error : Exception or None
         Why it could not be compiled: interpreting goes on.
     """
 
-    __slots__ = ("error", "is_asked", "last", "program", "seen")
+    __slots__ = ("error", "is_asked", "is_done", "last", "program", "seen")
 
     def __init__(self) -> None:
         self.seen = 0
         self.last = -RECENT
         self.program: Any = None
         self.is_asked = False
+        self.is_done = threading.Event()
         self.error: Exception | None = None
 
 
@@ -87,15 +95,15 @@ def run(nodes: Sequence[Node], kept: set[Node]) -> bool:
         return False
     signature, leaves = found
     entry = _look_up(signature)
+    is_at_once = config.tier == "compile"
+    if not entry.is_asked and (is_at_once or entry.seen >= HOT):
+        entry.is_asked = True
+        compiler.ask(entry, _graph(nodes, kept, leaves))
+    if not entry.is_asked or not (is_at_once or entry.seen >= CHANGE):
+        return False
+    entry.is_done.wait()
     if entry.program is None:
-        if config.tier == "compile" and not entry.is_asked:
-            entry.is_asked = True
-            entry.program = _prepare(_graph(nodes, kept, leaves))
-        elif entry.seen >= HOT and not entry.is_asked:
-            entry.is_asked = True
-            compiler.ask(entry, _graph(nodes, kept, leaves))
-        if entry.program is None:
-            return False
+        return False
     try:
         values = entry.program([_array(leaf) for leaf in leaves])
     except SeptetError:
@@ -217,6 +225,7 @@ class Compiler:
                 entry.error = error
             finally:
                 self.open -= 1
+                entry.is_done.set()
 
     def stop(self) -> None:
         """End the thread, after what it is compiling now."""
@@ -235,6 +244,8 @@ def _forget() -> None:
     compiler = Compiler()
     for entry in _entries.values():
         entry.is_asked = entry.program is not None
+        if entry.is_asked:
+            entry.is_done.set()
 
 
 atexit.register(lambda: compiler.stop())
