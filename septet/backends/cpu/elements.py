@@ -22,6 +22,9 @@ DEAR = frozenset({
 }) - {"sqrt"}  # fmt: skip
 """Ops that take many instructions: a value that needs one is kept rather than computed again."""
 
+IN_DOUBLE = frozenset({"power", "hypot", "gammaln", "digamma", "polygamma", "sinc", "erfinv"})
+"""Those of them that compute floats in double."""
+
 COMPLEX = "a lane holds one number, and complex numbers are two; NumPy computes them, op by op"
 SERIES = "series and fractions of up to 500 steps, over parts of the plane: lanes would wait for the slowest"
 REASONS: dict[tuple[str, str], str] = {
@@ -95,9 +98,9 @@ def combine(b: Builder, kind: str, dtype: str, a: Value, c: Value) -> Value:
     return b.intrinsic(f"{sign}{kind}", a, c)
 
 
-def across(b: Builder, kind: str, dtype: str, vector: Value) -> Value:
-    """Combine the lanes of a vector, in halves: always the same tree."""
-    while vector.lanes > 1:
+def across(b: Builder, kind: str, dtype: str, vector: Value, lanes: int = 1) -> Value:
+    """Combine the lanes of a vector, in halves: always the same tree, down to a number of lanes."""
+    while vector.lanes > lanes:
         half = vector.lanes // 2
         low = b.shuffle(vector, range(half))
         high = b.shuffle(vector, range(half, vector.lanes))
