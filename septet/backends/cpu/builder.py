@@ -247,9 +247,13 @@ class Builder:
         """End the block with a jump."""
         self.line(f"br label %{label}")
 
-    def branch(self, condition: Value, yes: str, no: str) -> None:
-        """End the block with a branch on a scalar truth value."""
-        self.line(f"br i1 {condition.name}, label %{yes}, label %{no}")
+    def branch(self, condition: Value, yes: str, no: str, *, is_rare: bool = False) -> None:
+        """End the block with a branch on a scalar truth value; code for what is rare lies out of the way."""
+        hint = ""
+        if is_rare:
+            self.declarations.add('!0 = !{!"branch_weights", i32 1, i32 2000}')
+            hint = ", !prof !0"
+        self.line(f"br i1 {condition.name}, label %{yes}, label %{no}{hint}")
 
     def detour(self, condition: Value, usual: Sequence[Value], write: Callable[[], Sequence[Value]]) -> list[Value]:
         """Return values as they are, or, where a scalar condition holds, those that `write` writes in a block of its own.
@@ -257,7 +261,7 @@ class Builder:
         The block of the builder is another one afterwards: a loop around this takes `block` at its end for its phis.
         """
         before, detour, after = self.block, self.label("detour"), self.label("after")
-        self.branch(condition, detour, after)
+        self.branch(condition, detour, after, is_rare=True)
         self.begin(detour)
         self.push()
         others = write()
