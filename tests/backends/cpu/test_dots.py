@@ -89,7 +89,7 @@ def test_only_the_result_is_written() -> None:
         (((1, 3, 4, 4), (32, 3, 3, 3), 1, 1, 1, 1), channels_first, False),
         (((1, 32, 4, 4), (32, 16, 3, 3), 1, 1, 1, 2), channels_first, False),
     ],
-    ids=str,
+    ids=["possible", "channels last", "odd number of kernels", "few channels", "groups"],
 )
 def test_what_is_possible(case: tuple[Any, ...], kernel: Any, is_possible: bool) -> None:
     sizes = planned(case)._replace(kernel=kernel(case[1]))
