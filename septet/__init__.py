@@ -36,11 +36,15 @@ from septet.base.dtypes import bool_ as bool
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
 from septet.run import gradients as _gradients
+from septet.run.check import check
 from septet.run.compile import compile
 from septet.run.eager import evaluate_tensors as evaluate
+from septet.run.explain import explain
 from septet.run.function import eval_ as _eval
 from septet.run.function import function
 from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
+from septet.run.profile import profile
+from septet.run.tiers import compiles
 from septet.tensor import namespace as _namespace
 from septet.tensor import random
 from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
@@ -68,7 +72,7 @@ __all__ = [
     "grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp",
     "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "vmap", "callback", "check_finite", "check_that", "print",
     "astype", "broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type",
-    "__array_api_version__", "__array_namespace_info__",
+    "check", "compiles", "explain", "profile", "__array_api_version__", "__array_namespace_info__",
     "pi", "e", "inf", "nan", "newaxis",
 ]  # fmt: skip
 

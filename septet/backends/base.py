@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from septet.backends.base_work import Description, Tell
+from septet.backends.base_work import Description, Made, Tell
 from septet.graph.graph import Graph
 
 
@@ -17,6 +17,13 @@ class Program(Protocol):
     graph: Graph
     owns_results: bool
     """Whether no result can be a view of an argument."""
+
+    @property
+    def made(self) -> Sequence[Made]:
+        """What was made so far, for each combination of shapes that needed something of its own."""
+
+    def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> Made | None:
+        """Do at once what a first call with inputs of some shapes would do before it runs; return what that took."""
 
     def __call__(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the values of the graph's roots (outputs, new values, effects) for values of its inputs.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from septet.backends.base import owned
 from septet.base.config import config
 from septet.base.errors import ArgumentError, SeptetError
+from septet.base.watch import TRACE, span
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.graph import Graph, order, substitute
 from septet.graph.node import CONSTANT, Node, constant, symbol
@@ -19,34 +21,28 @@ from septet.graph.params import exact
 from septet.graph.types import TensorType, tensor_type
 from septet.run import eager
 from septet.run.arguments import explain_arguments
+from septet.run.compiles import Compile, Compiles, with_made
+from septet.run.memory import Memory
 from septet.run.names import argument_names, check_call, function_name, leaf_names, signature
 from septet.run.plans import Call, Plan, Plans, arguments_text, surroundings
 from septet.run.programs import make_program
+from septet.run.target import Runnable, Target, with_stand_ins
 from septet.tensor import tree
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import Trace
 from septet.tensor.variable import Variable
 
-
-class Compile(NamedTuple):
-    """One compile of a function: for which arguments, and why it was needed."""
-
-    arguments: str
-    reason: str
-    nodes: int
-
-
 _LEAVES = frozenset([Tensor, Variable, np.ndarray, int, float, complex, bool, str])
 """Classes of arguments that have no parts, so that there is nothing to take apart; others may have none either."""
 
 
-class Compiled:
+class Compiled(Runnable):
     """A function that runs as one compiled graph. Make one with `compile`.
 
     Attributes
     ----------
-    compiles : list of Compile
-        Each compile so far, with its reason.
+    compiles : Compiles
+        Each compile so far, with its reason and what it took.
     """
 
     def __init__(self, call: Callable[..., Any], level: str | None = None) -> None:
@@ -54,8 +50,8 @@ class Compiled:
         self._level = level
         self._name = function_name(call)
         self._plans = Plans()
-        self.compiles: list[Compile] = []
-        functools.update_wrapper(self, call)
+        self.compiles = Compiles(self._name)
+        functools.update_wrapper(self, call, updated=())  # attributes of a model are none of ours
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind to an instance, so that methods can be compiled."""
@@ -74,6 +70,62 @@ class Compiled:
         state = context.__dict__  # of this thread
         if state["trace"] is not None:  # inside another compiled function or a transform: part of that graph
             return self._call(*args, **words)
+        plan, arrays = self._find(args, words, state)
+        program = plan.program
+        results = program(arrays)
+        if not program.owns_results:
+            results = owned(results, arrays)
+        if plan.variables:
+            for variable, value in zip(plan.variables, results[plan.count :], strict=False):
+                variable.store(value)
+        if plan.is_single:
+            return Tensor(constant(results[0]))
+        return plan.rebuild([Tensor(constant(value)) for value in results[: plan.count]])
+
+    def target(self, *args: Any, **words: Any) -> Target:
+        """Return what runs for some arguments, traced and compiled where that was not done yet; nothing is run.
+
+        Raises
+        ------
+        CallError, ArgumentError
+            As for a call.
+        """
+        plan, arrays = self._find(args, words, context.__dict__)
+        described = arguments_text(plan.names, plan.call.slots)
+        return Target(self._name, described, plan.graph, plan.program, arrays, self._level, self.compiles)
+
+    def memory(self, *args: Any, **words: Any) -> Memory:
+        """Return the memory that a call takes, before it runs; see `septet.run.memory.Memory`.
+
+        The function is traced and compiled for these arguments, where that was not done yet; nothing is run.
+
+        Parameters
+        ----------
+        *args, **words
+            Arguments of a call; a symbol, ``st.symbol(shape=(64, 784))``, stands for an array of its shape and dtype.
+
+        Raises
+        ------
+        ArgumentError
+            If a symbol has sizes that are not known; otherwise as for a call.
+        CallError
+            As for a call.
+
+        Examples
+        --------
+        >>> import septet as st
+        >>> f = st.compile(lambda x: st.exp(x @ x))
+        >>> found = f.memory(st.symbol(shape=(100, 100)))
+        >>> found.arguments, found.outputs
+        (40000, 40000)
+        """
+        args, words = with_stand_ins(args, words)
+        return Memory(self.target(*args, **words))
+
+    def _find(
+        self, args: tuple[Any, ...], words: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[Plan, list[np.ndarray]]:
+        """Return the plan for a call, made where there is none, and the arrays that are its inputs."""
         leaves: Sequence[Any] = args
         structure: Any = ()  # the keywords, where no argument is nested
         if words or not _LEAVES.issuperset(map(type, args)):
@@ -100,19 +152,11 @@ class Compiled:
             raise self._unhashable(leaves, args, words) or error from None
         if plan is None:
             plan = self._trace(tuple(key), leaves, args, words)
-        program = plan.program
-        results = program(arrays)
-        if not program.owns_results:
-            results = owned(results, arrays)
-        if plan.variables:
-            for variable, value in zip(plan.variables, results[plan.count :], strict=False):
-                variable.store(value)
-        if plan.is_single:
-            return Tensor(constant(results[0]))
-        return plan.rebuild([Tensor(constant(value)) for value in results[: plan.count]])
+        return plan, arrays
 
     def _trace(self, key: tuple[Any, ...], leaves: Sequence[Any], args: tuple[Any, ...], words: dict[str, Any]) -> Plan:
         """Run the Python function on symbols and compile what it recorded."""
+        start = perf_counter()
         names = self._leaf_names(args, words)
         call = Call.of(key, leaves, tree.flatten((args, words))[1])
         reason = self._plans.reason(call, names)
@@ -126,7 +170,7 @@ class Compiled:
                 inputs.append(node)
                 handles.append(Tensor(node))
         args, words = tree.unflatten(call.structure, handles)
-        with Trace() as trace:
+        with span(TRACE, self._name), Trace() as trace:
             result = self._call(*args, **words)
             found, shape = tree.flatten(result)
             outputs = [leaf.node for leaf in found if isinstance(leaf, Tensor)]
@@ -135,8 +179,11 @@ class Compiled:
         variables = [variable for variable, _ in graph.updates]
         notes = trace.settled_notes()
         is_single = shape is tree.LEAF and len(outputs) == 1
-        plan = Plan(program, _rebuilder(found, shape), is_single, variables, len(outputs), call, names, notes)
-        self.compiles.append(Compile(arguments_text(names, call.slots), reason, len(graph)))
+        made = program.make_ready([node.shape for node in inputs])
+        rebuild = _rebuilder(found, shape)
+        plan = Plan(graph, program, rebuild, is_single, variables, len(outputs), call, names, notes)
+        compile = Compile(arguments_text(names, call.slots), reason, len(graph), perf_counter() - start)
+        self.compiles.append(with_made(compile, made))
         self._plans.add(key, plan)
         return plan
 

@@ -8,21 +8,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.base import owned
+from septet.backends.base_work import Made
 from septet.base.errors import GraphError, SeptetError
-from septet.base.text import listing
+from septet.base.text import listing, shape_text
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, Node, constant
 from septet.graph.op import as_node, cast_to
-from septet.graph.types import TensorType
+from septet.graph.types import TensorType, tensor_type
 from septet.ops.subgraph import fits
 from septet.run.arguments import as_argument, at_once, explain_arguments, misfits, place
+from septet.run.compiles import Compile, Compiles
+from septet.run.memory import Memory
 from septet.run.programs import make_program
+from septet.run.target import Runnable, Target, with_stand_ins
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.tensor.wrap import explain_values, unwrap
 
 
-class Function:
+class Function(Runnable):
     """A graph that is called like a Python function. Make one with `function`.
 
     Attributes
@@ -36,6 +40,7 @@ class Function:
         self.graph = graph
         self.name = name
         self._structure = structure
+        self._level = level
         self._program = make_program(graph, level=level)
         self._count = len(graph.outputs)
         self._names = [node.params[0] or f"input {index}" for index, node in enumerate(graph.inputs)]
@@ -55,6 +60,19 @@ class Function:
         ShapeError, DTypeError
             If an input does not have the type of its symbol.
         """
+        arrays = self._arrays(args, words)
+        program = self._program
+        results = program(arrays)
+        if not program.owns_results:
+            results = owned(results, arrays)
+        count = self._count
+        if len(results) > count:
+            for (variable, _), value in zip(self.graph.updates, results[count:], strict=False):
+                variable.store(value)
+        return self._structure([Tensor(constant(value)) for value in results[:count]])
+
+    def _arrays(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[np.ndarray]:
+        """Return the inputs of a call as arrays."""
         arrays: list[np.ndarray] = []
         try:
             for value, symbol in zip(place(args, words, self._names), self.graph.inputs, strict=True):
@@ -65,15 +83,67 @@ class Function:
                 arrays.append(array)
         except SeptetError as error:
             raise explain_arguments(error, self.name, self._named(args, words)) from None
-        program = self._program
-        results = program(arrays)
-        if not program.owns_results:
-            results = owned(results, arrays)
-        count = self._count
-        if len(results) > count:
-            for (variable, _), value in zip(self.graph.updates, results[count:], strict=False):
-                variable.store(value)
-        return self._structure([Tensor(constant(value)) for value in results[:count]])
+        return arrays
+
+    @property
+    def compiles(self) -> Compiles:
+        """What was compiled so far: for each combination of shapes, one plan."""
+        found = Compiles(self.name)
+        before: Made | None = None
+        for made in self._program.made:
+            texts = [
+                f"{name}: {node.tensor_type.with_shape(shape)!r}"
+                for name, node, shape in zip(self._names, self.graph.inputs, made.shapes, strict=True)
+            ]
+            changes = [
+                f"{name}: {shape_text(old)} -> {shape_text(new)}"
+                for name, old, new in zip(self._names, before.shapes if before else (), made.shapes, strict=False)
+                if old != new
+            ]
+            reason = "; ".join(changes) if before else "first call"
+            found.append(Compile(", ".join(texts), reason, made.nodes, made.seconds, made.kernels, made.new))
+            before = made
+        return found
+
+    def target(self, *args: Any, **words: Any) -> Target:
+        """Return what runs for some inputs; nothing is run.
+
+        Raises
+        ------
+        CallError, ShapeError, DTypeError
+            As for a call.
+        """
+        arrays = self._arrays(args, words)
+        pairs = zip(self._names, arrays, strict=True)
+        described = ", ".join([f"{name}: {tensor_type(array.dtype, array.shape)!r}" for name, array in pairs])
+        return Target(self.name, described, self.graph, self._program, arrays, self._level, self.compiles)
+
+    def memory(self, *args: Any, **words: Any) -> Memory:
+        """Return the memory that a call takes, before it runs; see `septet.run.memory.Memory`.
+
+        Parameters
+        ----------
+        *args, **words
+            Inputs of a call, or symbols that say which shapes they have. With none, the function's own symbols.
+
+        Raises
+        ------
+        ArgumentError
+            If a size is not known.
+        CallError, ShapeError, DTypeError
+            As for a call.
+
+        Examples
+        --------
+        >>> import septet as st
+        >>> x = st.symbol("x", (None, 100))
+        >>> st.function([x], st.exp(x)).memory(st.symbol(shape=(1000, 100))).outputs
+        400000
+        """
+        if not args and not words:
+            args = tuple([Tensor(node) for node in self.graph.inputs])
+        args, words = with_stand_ins(args, words)
+        return Memory(self.target(*args, **words))
 
     def _named(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[tuple[str, Any]]:
         """Return the arguments of a call with the names of the inputs that they are for."""

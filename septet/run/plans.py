@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from septet.backends.base import Program
 from septet.base.config import Config
 from septet.graph.context import TRACKED, changes
+from septet.graph.graph import Graph
 from septet.graph.types import TensorType
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import Note
@@ -62,6 +63,8 @@ class Plan:
 
     Parameters
     ----------
+    graph : Graph
+        As it was traced.
     program : Program
     rebuild : callable
         Puts the outputs back into the structure of the result.
@@ -79,12 +82,13 @@ class Plan:
         The Python state that the traced function has read.
     """
 
-    __slots__ = ("_checked", "call", "count", "is_single", "names", "notes", "program", "rebuild", "variables")
+    __slots__ = ("_checked", "call", "count", "graph", "is_single", "names", "notes", "program", "rebuild", "variables")
 
     def __init__(
-        self, program: Program, rebuild: Callable[[list[Any]], Any], is_single: bool, variables: list[Any], count: int,
-        call: Call, names: Sequence[str], notes: Iterable[Note],
+        self, graph: Graph, program: Program, rebuild: Callable[[list[Any]], Any], is_single: bool,
+        variables: list[Any], count: int, call: Call, names: Sequence[str], notes: Iterable[Note],
     ) -> None:  # fmt: skip
+        self.graph = graph
         self.program = program
         self.rebuild = rebuild
         self.is_single = is_single

@@ -7,12 +7,15 @@ for them.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from septet.backends.base import Backend, Program
 from septet.backends.reference.program import ReferenceBackend
 from septet.base.config import config
 from septet.graph.graph import Graph
+
+if TYPE_CHECKING:
+    from septet.optimize.pipeline import History
 
 REFERENCE = ReferenceBackend()
 
@@ -23,6 +26,17 @@ def cpu() -> Backend:
     from septet.backends.cpu.program import CpuBackend
 
     return CpuBackend(REFERENCE)
+
+
+def history(graph: Graph, *, level: str | None = None) -> History:
+    """Return what the passes do to a graph, step by step; `level` as for `make_program`."""
+    from septet.optimize import pipeline
+
+    return pipeline.history(graph, None if _is_full(level) else ())
+
+
+def _is_full(level: str | None) -> bool:
+    return (config.optimize if level is None else level) == "full"
 
 
 def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> Program:
@@ -36,7 +50,7 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
     **options
         Passed on to the backend.
     """
-    if (config.optimize if level is None else level) == "full":
+    if _is_full(level):
         from septet.optimize.pipeline import optimize
 
         graph = optimize(graph)

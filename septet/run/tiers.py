@@ -16,10 +16,12 @@ import os
 import queue
 import threading
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from septet.backends.base import Program
 from septet.base.config import config
 from septet.base.errors import SeptetError
 from septet.graph.assemble import apart, with_inputs
@@ -27,6 +29,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
 from septet.graph.op import ITEM
 from septet.graph.types import tensor_type
+from septet.run.compiles import Compile, Compiles, with_made
 from septet.run.programs import make_program
 
 HOT = 2  # times that a graph is seen before it is compiled
@@ -98,7 +101,7 @@ def run(nodes: Sequence[Node], kept: set[Node]) -> bool:
     is_at_once = config.tier == "compile"
     if not entry.is_asked and (is_at_once or entry.seen >= HOT):
         entry.is_asked = True
-        compiler.ask(entry, _graph(nodes, kept, leaves))
+        compiler.ask(entry, _graph(nodes, kept, leaves), "the setting tier" if is_at_once else f"came {HOT} times")
     if not entry.is_asked or not (is_at_once or entry.seen >= CHANGE):
         return False
     entry.is_done.wait()
@@ -189,40 +192,71 @@ def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Gr
     )
 
 
-def _prepare(graph: Graph) -> Any:
-    """Compile a graph for the shapes that its inputs have."""
-    program: Any = make_program(graph)
-    program.prepare([node.shape for node in graph.inputs])
+MOST_COMPILES = 1000  # that are remembered
+_compiles = Compiles("define by run")
+
+
+def compiles() -> Compiles:
+    """Return what was compiled of define-by-run code, the last thousand; ``print`` shows it as a table.
+
+    Functions made by `compile` and `function` have their own: ``f.compiles``.
+
+    Returns
+    -------
+    Compiles
+        For each the reason, nodes, seconds, kernels, and the error of what could not be compiled (it is interpreted).
+    """
+    return Compiles(_compiles.name, _compiles)
+
+
+def _prepare(graph: Graph) -> Program:
+    """Return the program of a graph, ready for the shapes that its inputs have."""
+    program = make_program(graph)
+    program.make_ready([node.shape for node in graph.inputs])
     return program
+
+
+def _compile(entry: Entry, graph: Graph, reason: str) -> None:
+    """Compile the graph of an entry, and note what that took."""
+    start = perf_counter()
+    types = [repr(node.type) for node in graph.inputs]
+    arguments = ", ".join(types[:4]) + (f" and {len(types) - 4} more" if len(types) > 4 else "")
+    note = Compile(arguments, reason, len(graph))
+    try:
+        program = entry.program = _prepare(graph)
+        note = with_made(note, program.made[-1] if program.made else None)
+    except Exception as error:  # interpreting goes on, and reports what is wrong when it meets it
+        entry.error = error
+        note = note._replace(error=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    _compiles.append(note._replace(seconds=perf_counter() - start))
+    del _compiles[:-MOST_COMPILES]
 
 
 class Compiler:
     """The thread that compiles hot graphs, one after the other; it starts with the first of them."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[Entry, Graph] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Entry, Graph, str] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_over = False
         self.open = 0
 
-    def ask(self, entry: Entry, graph: Graph) -> None:
-        """Have a graph compiled; its program appears in the entry."""
+    def ask(self, entry: Entry, graph: Graph, reason: str) -> None:
+        """Have a graph compiled; its program appears in the entry, and the reason in `compiles`."""
         self.open += 1
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="septet-compiler", daemon=True)
             self._thread.start()
-        self._jobs.put((entry, graph))
+        self._jobs.put((entry, graph, reason))
 
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
             if job is None or self._is_over:
                 return
-            entry, graph = job
+            entry, graph, reason = job
             try:
-                entry.program = _prepare(graph)
-            except Exception as error:  # interpreting goes on, and reports what is wrong when it meets it
-                entry.error = error
+                _compile(entry, graph, reason)
             finally:
                 self.open -= 1
                 entry.is_done.set()

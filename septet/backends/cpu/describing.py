@@ -78,12 +78,12 @@ def _forms(step: Step) -> Iterator[str]:
             length *= size
         yield f"rows of {length}"
     elif not accumulates:
-        yield "element by element"
+        yield "elementwise"
     if accumulates:
         yield "totals row by row"
     if gathers:
         yield "from places by index"
-    if kernel.split >= 0:
+    if kernel.split >= 0 and call.sizes[0] > 1:
         yield f"in {call.sizes[0]} pieces"
 
 

@@ -164,6 +164,16 @@ class CpuProgram:
         self.plans: dict[Any, Plan | Program] = {}
         self._programs: dict[int, Program] = {}
 
+    @property
+    def made(self) -> list[Made]:
+        """What each plan took."""
+        return [plan.made for plan in self.plans.values() if isinstance(plan, Plan) and plan.made is not None]
+
+    def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> Made | None:
+        """Make the plan for inputs of some shapes."""
+        plan = self.prepare(shapes)
+        return plan.made if isinstance(plan, Plan) else None
+
     def prepare(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
         """Return the plan for inputs of some shapes, and make it first where there is none."""
         key = tuple(shapes)

@@ -16,6 +16,7 @@ from septet.backends.base_work import (
     STATE,
     VALUE,
     Description,
+    Made,
     Piece,
     Tell,
     Work,
@@ -40,6 +41,7 @@ class ReferenceProgram:
     """
 
     owns_results = False
+    made: Sequence[Made] = ()
 
     def __init__(self, graph: Graph, observe: Any = None) -> None:
         self.graph = graph
@@ -78,6 +80,9 @@ class ReferenceProgram:
         """Run, and return the values of the roots."""
         with span(RUN, self.graph.name or "graph"):
             return self._run(arguments)
+
+    def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """There is nothing to do."""
 
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
         """Run, and say how long each node took; those that only select a result are not counted."""

@@ -36,7 +36,7 @@ def test_totals_row_by_row_and_pieces():
     assert first.domain == (4096, 64) and first.name == "exp+sum" and second.name == "sum"
     assert second.nodes == first.nodes[1:]
     (one,) = described([x], [st.exp(x) * 2]).works
-    assert one.form.startswith("element by element")
+    assert one.form.startswith("elementwise")
 
 
 def test_libraries():

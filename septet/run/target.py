@@ -1,0 +1,117 @@
+"""What is explained, measured and searched: a function together with arguments, down to its program."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from septet.backends.base import Program
+from septet.backends.base_work import Description
+from septet.base.errors import ArgumentError
+from septet.graph.graph import Graph
+from septet.graph.node import SYMBOL
+from septet.tensor import tree
+from septet.tensor.tensor import Tensor
+
+
+class Target(NamedTuple):
+    """What runs for a function and some arguments.
+
+    Attributes
+    ----------
+    name : str
+    arguments : str
+        Their names and types.
+    graph : Graph
+        As it was written or traced.
+    program : Program
+    arrays : list of ndarray
+        The inputs.
+    level : str or None
+        Which optimizations the program was made with; None for the setting.
+    compiles : sequence of Compile
+        Of the function, so far.
+    """
+
+    name: str
+    arguments: str
+    graph: Graph
+    program: Program
+    arrays: Sequence[np.ndarray]
+    level: str | None
+    compiles: Any
+
+    @property
+    def call(self) -> str:
+        """The call as text."""
+        return f"{self.name}({self.arguments})"
+
+    def describe(self) -> Description:
+        """Return what the program does for these arguments."""
+        return self.program.describe([array.shape for array in self.arrays])
+
+
+class Runnable:
+    """What can be explained for some arguments: a function made by `compile` or `function`."""
+
+    def target(self, *args: Any, **words: Any) -> Target:
+        """Return what runs for some arguments, made ready where that was not done yet; nothing is run."""
+        raise NotImplementedError
+
+
+def with_stand_ins(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments with arrays in the place of symbols: they have shape and dtype, and take no memory.
+
+    Raises
+    ------
+    ArgumentError
+        If a size of a symbol is not known.
+    """
+    leaves, structure = tree.flatten((args, words))
+    found: tuple[tuple[Any, ...], dict[str, Any]] = tree.unflatten(structure, [_stand_in(leaf) for leaf in leaves])
+    return found
+
+
+def _stand_in(leaf: Any) -> Any:
+    if not isinstance(leaf, Tensor) or leaf.node.op is not SYMBOL:
+        return leaf
+    type_ = leaf.node.tensor_type
+    if None in type_.shape:
+        raise ArgumentError(
+            f"memory depends on sizes that are not known: {leaf.node.params[0] or 'a symbol'} is {type_!r}",
+            hint="give an array, or a symbol of which all sizes are known: st.symbol(shape=(64, 784))",
+        )
+    return np.broadcast_to(np.zeros((), type_.dtype), type_.shape)
+
+
+def target_of(fn: Any, args: tuple[Any, ...], words: dict[str, Any], compile: Any) -> Target:
+    """Return what runs for a function and arguments.
+
+    Parameters
+    ----------
+    fn : Compiled, Function, or callable
+        A compiled function, also as a method; what `function` returns; or any function of tensors, such as a model,
+        which is compiled for this.
+    args, words
+    compile : callable
+        Compiles a plain function.
+
+    Raises
+    ------
+    ArgumentError
+        If it is nothing that can be called.
+    CallError
+        If the function does not take the arguments.
+    """
+    if isinstance(fn, functools.partial) and isinstance(fn.func, Runnable):  # a compiled method of an instance
+        return fn.func.target(*fn.args, *args, **{**fn.keywords, **words})
+    if isinstance(fn, Runnable):
+        return fn.target(*args, **words)
+    if not callable(fn):
+        raise ArgumentError(
+            f"expected a function, got {fn!r}", hint="pass the function itself, and its arguments behind it: (f, x, y)"
+        )
+    return compile(fn).target(*args, **words)
