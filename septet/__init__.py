@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math as _math
 import types as _types
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from septet.base import errors
@@ -36,14 +37,11 @@ from septet.base.dtypes import bool_ as bool
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
 from septet.run import gradients as _gradients
-from septet.run.check import check
 from septet.run.compile import compile
 from septet.run.eager import evaluate_tensors as evaluate
-from septet.run.explain import explain
 from septet.run.function import eval_ as _eval
 from septet.run.function import function
 from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
-from septet.run.profile import profile
 from septet.run.tiers import compiles
 from septet.tensor import namespace as _namespace
 from septet.tensor import random
@@ -92,7 +90,13 @@ __all__ += [_name for _name in (*_spaces[""], *_spaces) if _name and _name not i
 
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
+if _TYPE_CHECKING:
+    from septet.run.check import check
+    from septet.run.explain import explain
+    from septet.run.profile import profile
+
 _LAZY = ("nn", "optim", "data", "train", "metrics", "io", "view")
+_LAZY_NAMES = {"check": "septet.run.check", "explain": "septet.run.explain", "profile": "septet.run.profile"}
 
 
 def _train() -> _Any:
@@ -103,9 +107,12 @@ _register_hook("train", _train)
 
 
 def __getattr__(name: str) -> _Any:
-    """Import the library's folders when they are first used."""
-    if name in _LAZY:
-        import importlib
+    """Import the library's folders, and what only looks at programs, when they are first used."""
+    if name not in _LAZY and name not in _LAZY_NAMES:
+        raise AttributeError(f"module 'septet' has no attribute {name!r}")
+    import importlib
 
+    if name in _LAZY:
         return importlib.import_module(f"septet.{name}")
-    raise AttributeError(f"module 'septet' has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
+    return found

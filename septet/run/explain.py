@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import median
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -103,7 +102,7 @@ class Explanation(Shown):
         self.compiles: Compiles = target.compiles
         times, totals = _measure(target, len(found.works))
         self.runs = len(totals)
-        self.seconds = 1e-9 * median(totals)
+        self.seconds = 1e-9 * _median(totals)
         whole = sum(times) or 1.0
         self.steps = [
             Step(
@@ -189,6 +188,10 @@ def _inside(works: Sequence[Work], depth: int) -> list[tuple[Any, ...]]:
     return rows
 
 
+def _median(times: Sequence[int]) -> float:
+    return float(sorted(times)[len(times) // 2])
+
+
 def _measure(target: Target, count: int) -> tuple[list[float], list[int]]:
     """Run step by step, some times; return the median of each step, and all times of whole runs, in nanoseconds."""
     times: list[list[int]] = [[] for _ in range(count)]
@@ -207,7 +210,7 @@ def _measure(target: Target, count: int) -> tuple[list[float], list[int]]:
         start = perf_counter_ns()
         target.program.observe(target.arrays, tell)
         totals.append(perf_counter_ns() - start)
-    return [float(median(own)) for own in times], totals
+    return [_median(own) for own in times], totals
 
 
 def explain(fn: Callable[..., Any], *args: Any, **words: Any) -> Explanation:

@@ -244,16 +244,18 @@ class Profile(Shown):
         import json
 
         process = os.getpid()
+        begin = min([self._start, *[event.start for event in self.events]])  # a compile may have begun before the block
         threads = {event.thread: event.thread_name for event in self.events}
+        numbers = {thread: number for number, thread in enumerate(threads, 1)}  # own ones: viewers expect few digits
         events: list[dict[str, Any]] = [
-            {"name": "thread_name", "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
+            {"name": "thread_name", "ph": "M", "pid": process, "tid": numbers[thread], "args": {"name": name}}
             for thread, name in threads.items()
         ]
         for event in self.events:
             events.append(
                 {
-                    "name": event.name, "cat": event.kind, "ph": "X", "pid": process, "tid": event.thread,
-                    "ts": (event.start - self._start) / 1000, "dur": (event.end - event.start) / 1000,
+                    "name": event.name, "cat": event.kind, "ph": "X", "pid": process, "tid": numbers[event.thread],
+                    "ts": (event.start - begin) / 1000, "dur": (event.end - event.start) / 1000,
                     "args": _arguments(event),
                 }
             )  # fmt: skip
@@ -311,8 +313,8 @@ def _arguments(event: Event) -> dict[str, Any]:
 def profile() -> Profile:
     """Profile a ``with`` block: everything that runs in it, compiled or define-by-run, in all threads.
 
-    While it is on, native programs run step by step so that each step can be timed; that takes some microseconds more
-    for each. Tracing, differentiating, optimizing, planning and machine code are timed too. Define-by-run code computes
+    While it is on, native programs stamp the clock between steps, and do not write new values of variables over the old
+    ones. Tracing, differentiating, optimizing, planning and machine code are timed too. Define-by-run code computes
     when a value is asked for: what is still pending at the end of the block was not computed in it (`septet.evaluate`
     asks for it).
 

@@ -239,8 +239,26 @@ attributes #0 = { nounwind }
 """Args: address of a truth value, position of the body's arguments, status, then the arguments of two loops of length 1:
 the condition, which writes the truth value, and the body, which writes the carried values in their place."""
 
+STAMP = """
+declare i32 @clock_gettime(i32, ptr)
+define void @stamp(ptr %args) #0 {
+entry:
+  %time = alloca [2 x i64]
+  %r = call i32 @clock_gettime(i32 1, ptr %time)
+  %p.nanos = getelementptr i64, ptr %time, i64 1
+  %seconds = load i64, ptr %time
+  %nanos = load i64, ptr %p.nanos
+  %big = mul i64 %seconds, 1000000000
+  %now = add i64 %big, %nanos
+  store i64 %now, ptr %args
+  ret void
+}
+attributes #0 = { nounwind }
+"""
+"""Args: the word that takes the nanoseconds of Linux' monotonic clock."""
 
-TEXTS = {"run": RUN, "parallel": PARALLEL, "loop": LOOP, "branch": BRANCH, "while": WHILE}
+
+TEXTS = {"run": RUN, "parallel": PARALLEL, "loop": LOOP, "branch": BRANCH, "while": WHILE, "stamp": STAMP}
 
 
 def module(name: str) -> jit.Module:
@@ -262,6 +280,8 @@ def module(name: str) -> jit.Module:
         imports = pool.imports()
     elif name in ("branch", "while"):
         imports = {"loop": jit.addresses([module("loop")])[0]}
+    elif name == "stamp":
+        imports = pool.of_process("clock_gettime")
     return jit.Module(name, TEXTS[name], imports)
 
 

@@ -357,7 +357,7 @@ def _fill(text: str) -> str:
     return text + PAUSE_DECLARATION[machine] + "\n"
 
 
-def _process(*names: str) -> dict[str, int]:
+def of_process(*names: str) -> dict[str, int]:
     """Return the addresses of functions of the C library."""
     library = ctypes.CDLL(None)
     found = {}
@@ -401,8 +401,8 @@ def _make() -> int:
         allocate = ctypes.CDLL(None).calloc
         allocate.restype = ctypes.c_size_t
         _pool = -(-allocate(ctypes.c_size_t(1), ctypes.c_size_t(SIZE + 64)) // 64) * 64
-    worker = jit.Module("worker", _fill(COMMON + WORKER), _process("syscall", "clock_gettime"))
-    needed = _process("syscall", "pthread_create", "pthread_detach", "pthread_sigmask")
+    worker = jit.Module("worker", _fill(COMMON + WORKER), of_process("syscall", "clock_gettime"))
+    needed = of_process("syscall", "pthread_create", "pthread_detach", "pthread_sigmask")
     needed |= {"worker": jit.addresses([worker])[0], "pool": _pool}
     return jit.addresses([jit.Module("region", _fill(COMMON + REGION), needed)])[0]
 

@@ -53,6 +53,7 @@ class Plan:
         self.effects = [None] * len(graph.effects)
         self.is_native = all(isinstance(segment, tuple) for segment in self.linked.segments)
         self.made: Made | None = None  # set by the program
+        self.stamped: list[Any] | None = None  # set by `stepwise`
         self._works: list[Work] | None = None
 
     @property

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from time import perf_counter_ns
+
 import numpy as np
 import pytest
 
 import septet as st
 from septet import nn
+from septet.backends.cpu import pool
 from septet.backends.cpu.program import CpuProgram
 from septet.base.config import config
 from septet.base.errors import IndexOutOfRangeError, NonFiniteError
@@ -186,3 +190,40 @@ class TestFirstNonFinite:
         monkeypatch.setattr(own_module, "compute", lambda node, *rest: np.zeros_like(real(node, *rest)))
         text = self.search(own, np.full_like(X, 100))
         assert "computed by the reference it is finite" in text and "st.check.bisect" in text
+
+
+class TestTimes:
+    def test_they_are_taken_in_native_code_and_add_up(self):
+        x = st.symbol("x", (300, 300))
+        parts = st.linalg.svd(x[:4, :4]).S  # Python between native steps
+        big, small = (x @ x @ x).sum(), st.tanh(x[0] * 2).sum()
+        own = program([x], [big, small, parts.max() * 2])
+        plan = own.prepare([(300, 300)])
+        array = np.random.default_rng(0).normal(size=(300, 300)).astype(np.float32)
+        own.observe([array], lambda *event: None)  # memory and caches are warm
+        times = []
+        begin = perf_counter_ns()
+        own.observe([array], lambda *event: times.append(event))
+        end = perf_counter_ns()
+        assert len(times) == len(plan.steps) and len(plan.linked.segments) > 1
+        assert begin <= times[0][1] and times[-1][2] <= end
+        for (_, _, before), (_, start, _) in pairwise(times):
+            assert before <= start
+        products = [e - s for n, s, e in times if plan.steps[n].name == "dot_general"]
+        assert min(products) > max(e - s for n, s, e in times if "tanh" in plan.steps[n].name)
+
+    def test_without_stamps_of_the_clock(self, monkeypatch):
+        x = st.symbol("x", (40, 70))
+        own = program([x], [st.tanh(x) @ st.ones((70, 3)), st.linalg.svd(x).S])
+        plain, times = own([X]), []
+        monkeypatch.setattr(pool, "has_threads", lambda: False)
+        found = own.observe([X], lambda *event: times.append(event))
+        assert [a.tobytes() for a in found] == [a.tobytes() for a in plain]
+        assert [number for number, *_ in times] == list(range(len(own.describe([X.shape]).works)))
+
+    def test_an_error_in_the_middle(self):
+        x, i = st.symbol("x", (40, 70)), st.symbol("i", (3,), "int64")
+        own = program([x, i], [st.take(st.tanh(x), i, axis=0) @ st.ones((70, 2))])
+        with pytest.raises(IndexOutOfRangeError):
+            own.observe([X, np.array([0, 1, 40])], lambda *event: None)
+        assert own([X, np.array([0, 1, 39])])[0].shape == (3, 2)
