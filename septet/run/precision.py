@@ -37,7 +37,8 @@ def spacing(dtype: DType, values: np.ndarray) -> np.ndarray:
     """
     bits, least = PRECISION[PARTS.get(dtype, dtype)]
     sizes = np.abs(values)
-    exponents = np.frexp(np.where(np.isfinite(sizes), sizes, 0.0))[1].astype(np.int64) - 1
+    sizes = np.where(np.isfinite(sizes), sizes, 0.0)
+    exponents = np.frexp(sizes)[1].astype(np.int64) - 1
     return np.ldexp(1.0, np.maximum(np.where(sizes > 0, exponents - bits, least), least).astype(np.int32))
 
 

@@ -48,13 +48,11 @@ def _work(step: Step) -> Work:
     nested = [arg for arg in step.args if isinstance(arg, Nested)]
     if nested:
         inside = [work for arg in nested for work in works_of(arg.planner)]
-        return Work(BY_LIBRARY, step.name, step.nodes, shape, LOOPS[step.code].format(step.args[0]), "", tuple(inside))
+        return Work(KERNEL, step.name, step.nodes, shape, LOOPS[step.code].format(step.args[0]), "", tuple(inside))
     functions = [arg.name for arg in step.args if isinstance(arg, Function)]
-    if functions:
-        form = ", ".join([native.maker(functions[0]), *_threads(step.args[1:])])
-    else:
-        form = native.maker(step.code)
-    return Work(BY_LIBRARY, step.name, step.nodes, shape, form)
+    maker = native.maker(functions[0] if functions else step.code)
+    form = ", ".join([maker, *_threads(step.args[1:])]) if functions else maker
+    return Work(BY_LIBRARY if maker in native.LIBRARIES else KERNEL, step.name, step.nodes, shape, form)
 
 
 def _shape(nodes: Sequence[Node]) -> tuple[Any, ...]:

@@ -285,6 +285,10 @@ def module(name: str) -> jit.Module:
     return jit.Module(name, TEXTS[name], imports)
 
 
+LIBRARIES = ("oneDNN", "OpenBLAS")
+"""Makers that are not Septet."""
+
+
 def maker(name: str) -> str:
     """Say whose work a native function is, for people."""
     if name == "onednn_task":
