@@ -472,8 +472,9 @@ def card(
     linear : str
         "all": linear in all inputs together; "each": linear in every input separately; "first": linear in the first.
     properties : iterable of str
-        Algebra that passes ask for: commutative, associative, idempotent, involution, monotone, odd, even, positive
-        ... "view": the result shows the elements of a single input in another way, and takes no memory.
+        What passes ask for: commutative, associative, idempotent, involution, monotone, odd, even, positive;
+        transcendental: it takes many instructions for each element; view: the result shows the elements of a single
+        input in another way, and takes no memory; ...
     identity : float, optional
         The neutral element on the right.
     immediate : bool

@@ -211,7 +211,7 @@ log_gamma_slope: Op = card(
     no_gradient="it is the derivative of a random gamma variate; a second one is not defined here",
     cases=[Case((3, 4), (3, 4), domain=[(0.3, 4.0), (-3.0, 2.0)]), Case((3,), (), domain=[(0.3, 4.0), (-3.0, 2.0)]),
            Case((0,), (0,))],
-    bad=[BadCase((3,), (4,), error=ShapeError, match="do not broadcast")],
+    properties=["transcendental"], bad=[BadCase((3,), (4,), error=ShapeError, match="do not broadcast")],
 )  # fmt: skip
 
 

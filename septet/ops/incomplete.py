@@ -169,7 +169,7 @@ _SHARED: dict[str, Any] = {
     "kind": ELEMENTWISE, "shape": broadcasting, "dtype": REAL_FLOATING, "domain": (0.3, 6.0), "cases": _CASES,
     "notes": "NaN where a or x is negative. The gradient with respect to `a` is of first order only.",
     "source": "DLMF 8.2.4; gradient for a: Figurnov, Mohamed and Mnih, Implicit reparameterization gradients, 2018",
-    "bad": [*BAD_PAIRS, BAD_COMPLEXES],
+    "properties": ["transcendental"], "bad": [*BAD_PAIRS, BAD_COMPLEXES],
 }  # fmt: skip
 
 gammainc: Op = card(

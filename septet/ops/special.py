@@ -57,8 +57,8 @@ def _special(
     """Make the card of a real function of one variable from its derivative ``slope(y, x)``."""
     return card(
         name, "x", kind=ELEMENTWISE, summary=summary, shape=same_shape, dtype=REAL_FLOATING,
-        reference=in_float64(reference), gradient=lambda g, y, x: (g * slope(y, x),), properties=properties,
-        domain=domain, cases=[*SINGLES, *cases], bad=[BAD_COMPLEX], **more,
+        reference=in_float64(reference), gradient=lambda g, y, x: (g * slope(y, x),),
+        properties=(*properties, "transcendental"), domain=domain, cases=[*SINGLES, *cases], bad=[BAD_COMPLEX], **more,
     )  # fmt: skip
 
 
@@ -249,6 +249,7 @@ polygamma: Op = card(
     summary="Return the n-th derivative of digamma.", shape=same_shape, dtype=_order_dtype, canonical=_order,
     reference=in_float64(lambda x, n: polygamma_value(n, x)),
     gradient=lambda g, y, x, n: (g * polygamma(x, n=n + 1),), domain=(0.3, 4.0), source="DLMF 5.15", public=False,
+    properties=["transcendental"],
     cases=[Case((3, 4), n=0), Case((3,), n=1), Case((2, 2), n=3), Case((), n=2), Case((0, 3), n=1),
            Case((3,), n=1, domain=(-0.8, -0.3))],
     bad=[BadCase((2,), n=-1, error=ArgumentError, match="n is a whole number from 0 to 100, got -1"),
@@ -333,6 +334,7 @@ sinc: Op = card(
     param_docs={"order": "Which derivative; 0 for the function itself."},
     summary="Return sin(pi x) / (pi x), and 1 at 0; or a derivative of it.",
     reference=in_float64(_sinc), gradient=lambda g, y, x, order: (g * sinc(x, order=order + 1),),
+    properties=["transcendental"],
     cases=[*SINGLES, Case(np.array([0.0, 1e-9, -1.0, 30.25])), Case((3, 4), order=1), Case((4,), order=2)],
     bad=[BAD_COMPLEX, BadCase((2,), order=-1, error=ArgumentError, match="order is a whole number from 0 to 100")],
 )  # fmt: skip
@@ -371,12 +373,12 @@ xlogy: Op = card(
     notes="NaN where y is NaN. Where x is 0 and y is not positive, the gradient is 0.", dtype=REAL_FLOATING,
     reference=_guarded(np.log), gradient=lambda g, r, x, y: _guarded_gradient(g, x, y, y),
     domain=[(0.2, 2.0), (0.2, 3.0)], cases=[*PAIRS, Case(np.zeros(2), np.array([0.0, 2.0]), gradient=False)],
-    bad=[*BAD_PAIRS, BAD_COMPLEXES],
+    properties=["transcendental"], bad=[*BAD_PAIRS, BAD_COMPLEXES],
 )  # fmt: skip
 xlog1py: Op = card(
     "xlog1py", "x y", kind=ELEMENTWISE, summary="Return x * log(1 + y), and 0 where x is 0.", shape=broadcasting,
     notes="NaN where y is NaN. Where x is 0 and y is at most -1, the gradient is 0.", dtype=REAL_FLOATING,
     reference=_guarded(np.log1p), gradient=lambda g, r, x, y: _guarded_gradient(g, x, y, 1 + y),
     domain=[(0.2, 2.0), (-0.5, 2.0)], cases=[*PAIRS, Case(np.zeros(2), np.array([-1.0, 2.0]), gradient=False)],
-    bad=[*BAD_PAIRS, BAD_COMPLEXES],
+    properties=["transcendental"], bad=[*BAD_PAIRS, BAD_COMPLEXES],
 )  # fmt: skip

@@ -40,9 +40,11 @@ def wide(reference: Callable[..., Any]) -> Callable[..., Any]:
 
 def smooth(
     name: str, summary: str, reference: Callable[..., Any], slope: Slope, *properties: str, domain: Any = (-2.0, 2.0),
-    real: bool = False, methods: Sequence[str] = (), cases: Sequence[Case] = (), **fields: Any,
+    real: bool = False, is_root: bool = False, methods: Sequence[str] = (), cases: Sequence[Case] = (), **fields: Any,
 ) -> Op:  # fmt: skip
     """Make the card of a smooth function of one variable from its derivative ``slope(y, x)``."""
+    if not is_root:
+        properties = (*properties, "transcendental")
     return card(
         name, "x", kind=ELEMENTWISE, summary=summary, shape=same_shape, dtype=REAL_FLOATING if real else floating,
         reference=wide(reference), gradient=lambda g, y, x: (g * conjugate(slope(y, x)),), properties=properties,
@@ -122,16 +124,17 @@ log10: Op = smooth(
 # Roots.
 
 sqrt: Op = smooth(
-    "sqrt", "Return the square root.", np.sqrt, lambda y, x: 0.5 / y, "monotone", domain=_POSITIVE, methods=["sqrt"],
+    "sqrt", "Return the square root.", np.sqrt, lambda y, x: 0.5 / y, "monotone", domain=_POSITIVE, is_root=True,
+    methods=["sqrt"],
     notes="NaN below 0; the gradient at 0 is infinite.",
 )  # fmt: skip
 rsqrt: Op = smooth(
     "rsqrt", "Return 1 / sqrt(x).", lambda x: np.ones((), x.dtype) / np.sqrt(x), lambda y, x: y / x * -0.5,
-    "positive", domain=_POSITIVE, methods=["rsqrt"],
+    "positive", domain=_POSITIVE, is_root=True, methods=["rsqrt"],
 )  # fmt: skip
 cbrt: Op = smooth(
     "cbrt", "Return the real cube root.", np.cbrt, lambda y, x: reciprocal(square(y) * 3), "monotone", "odd",
-    domain=_POSITIVE, real=True, cases=[Case((3,), domain=(-3.0, -0.2))],
+    domain=_POSITIVE, real=True, is_root=True, cases=[Case((3,), domain=(-3.0, -0.2))],
 )  # fmt: skip
 
 # Trigonometric functions and their inverses.
@@ -169,6 +172,7 @@ atan2: Op = card(
     "atan2", "y x", kind=ELEMENTWISE, summary="Return the angle of the points (x, y) in radians, in [-pi, pi].",
     notes="The quadrant follows from both signs, also of zeros. The gradient at (0, 0) is NaN.",
     shape=broadcasting, dtype=REAL_FLOATING, reference=wide(np.arctan2), gradient=_atan2_gradient,
+    properties=["transcendental"],
     domain=[(0.2, 2.0), (0.2, 2.0)], aliases=["arctan2"],
     cases=[*PAIRS, Case((4,), (4,), domain=[(-2.0, -0.2), (-2.0, -0.2)])], bad=[*BAD_PAIRS, BAD_COMPLEXES],
 )  # fmt: skip
@@ -232,7 +236,8 @@ logaddexp: Op = card(
     "logaddexp", "a b", kind=ELEMENTWISE, summary="Return log(exp(a) + exp(b)), without overflow.",
     notes="-inf stands for exp(-inf) = 0; there the gradient is finite too.",
     shape=broadcasting, dtype=REAL_FLOATING, reference=wide(np.logaddexp), gradient=_logaddexp_gradient,
-    properties=["commutative", "associative"], identity=-math.inf, cases=[*PAIRS, Case(np.ones(2), np.ones(2))],
+    properties=["commutative", "associative", "transcendental"], identity=-math.inf,
+    cases=[*PAIRS, Case(np.ones(2), np.ones(2))],
     bad=[*BAD_PAIRS, BAD_COMPLEXES],
 )  # fmt: skip
 

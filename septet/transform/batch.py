@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from septet.base.errors import NotSupportedError
 from septet.graph.context import TRACKED
 from septet.graph.graph import Graph, order, rebuild
 from septet.graph.node import VARIABLE, Node, symbol
-from septet.graph.op import ELEMENTWISE, ITEM, Op, item, items, record
-from septet.graph.report import report
+from septet.graph.op import Op, record
 from septet.graph.types import TensorType, tensor_type
-from septet.ops.shaping import broadcast_to, reshape, sizes_of
+from septet.ops.batching import batch
+from septet.ops.shaping import broadcast_to, sizes_of
 from septet.tensor.trace import Trace
 from septet.transform.transforms import Transforms, enter
 
@@ -49,7 +48,7 @@ def batch_nodes(roots: Sequence[Node], mapping: Mapping[Node, Node]) -> tuple[li
             elif any(source in shared for source in node.inputs):
                 shared[node] = rebuild(node, tuple(inputs))
             continue
-        result = _batch(node, marks, inputs, transforms)
+        result = batch(node, marks, inputs, transforms)
         if isinstance(result, Node):
             result = _like(result, node)
             if node.hooks:
@@ -82,43 +81,6 @@ def _batched_hooks(node: Node, batched: Mapping[Node, Any]) -> Callable[[Node], 
         return found if mark else broadcast_to(found, sizes_of(g))
 
     return hook
-
-
-def _batch(node: Node, marks: Sequence[bool], inputs: Sequence[Any], transforms: Transforms) -> Any:
-    """Apply the batching rule of one node; several results come as a tuple."""
-    op = node.op
-    if op is ITEM:
-        own = inputs[0]
-        return own[node.params[0]] if isinstance(own, tuple) else item(own, node.params[0])
-    assert isinstance(op, Op)
-    if op.batch is None and op.kind == ELEMENTWISE:
-        return record(op, _align(node, marks, inputs), node.params)
-    if op.batch is None:
-        error = NotSupportedError(
-            f"vmap cannot batch it: {op.no_batch}", hint="st.map(function, examples) loops over the examples instead"
-        )
-        raise error.locate(
-            report(error, op.name, op.input_names, node.inputs, node.keywords(), node.layers, node.source)
-        )
-    words = node.keywords()
-    if op.is_higher_order:
-        words["transforms"] = transforms
-    result = op.batch(marks, *inputs, **words)
-    if isinstance(result, Node):
-        return items(result) if isinstance(result.type, tuple) else result
-    return tuple(result)
-
-
-def _align(node: Node, marks: Sequence[bool], inputs: Sequence[Node]) -> tuple[Node, ...]:
-    """Give batched operands of lower rank axes of size 1 after the batch, so that they broadcast as before."""
-    rank = max(source.ndim for source in node.inputs)
-    result = []
-    for is_batched, new, old in zip(marks, inputs, node.inputs, strict=True):
-        if is_batched and old.ndim < rank:
-            sizes = sizes_of(new)
-            new = reshape(new, (sizes[0], *[1] * (rank - old.ndim), *sizes[1:]))
-        result.append(new)
-    return tuple(result)
 
 
 def batch_graph(graph: Graph, is_batched: Sequence[bool], size: int | None = None) -> tuple[Graph, list[bool]]:
