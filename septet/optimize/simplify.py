@@ -16,7 +16,7 @@ from septet.graph.node import Node
 from septet.graph.op import as_node, ops
 from septet.graph.rewrite import C, Match, Outcome, P, Rule, RuleSet, rewrite
 from septet.ops.shaping import broadcast_to
-from septet.optimize import canonicalize, stabilize
+from septet.optimize import canonicalize, parts, stabilize
 from septet.optimize.build import again, drops_no_check, filled, fit, same_type, squeeze
 from septet.optimize.constants import FOLD
 from septet.optimize.facts import (
@@ -239,6 +239,7 @@ RULES = [
     Rule("slice_all", P("slice", "x"), _slice_all, "everything is selected"),
     Rule("pad_nothing", P("pad", "x"), same_type("x"), "nothing is put around it",
          lambda m: all(pair == (0, 0) for pair in m.root.param("widths"))),
+    *parts.RULES,
 ]  # fmt: skip
 
 _SET = RuleSet([FOLD, *canonicalize.RULES, *RULES, *stabilize.RULES])

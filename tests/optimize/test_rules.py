@@ -44,6 +44,12 @@ def twice(node: Callable[[], Node], build: Callable[[Node, Node], Node]) -> Node
     return build(x, x)
 
 
+def part(x: Node, shape: tuple[int, ...], start: tuple[int, ...], filling: float = 0.0) -> Node:
+    """A tensor of one number, but for a part."""
+    slices = tuple((first, first + size, 1) for first, size in zip(start, x.shape, strict=True))
+    return ops.update_slice(broadcast_to(as_node(filling, x.dtype), shape), x, slices=slices)
+
+
 def of(make: Callable[[], Node], build: Build) -> Node:
     return build(make())
 
@@ -183,6 +189,25 @@ TABLE: dict[str, tuple[list[Node], list[Node]]] = {
     ),
     "reduce_of_transpose": ([ops.sum(ops.transpose(X()))], [ops.sum(ops.transpose(X()), axis=0)]),
     "concatenate_one": ([ops.concatenate(X(), axis=0)], [ops.concatenate(X(), Y(), axis=0)]),
+    "concatenate_of_concatenate": (
+        [ops.concatenate(ops.concatenate(X(), Y(), axis=1), sym(2, 1), axis=1)],
+        [ops.concatenate(ops.concatenate(X(), Y(), axis=1), sym(1, 6), axis=0)],
+    ),
+    "sum_of_parts": (
+        [
+            part(sym(2, 1), (2, 4), (0, 0)) + part(X(), (2, 4), (0, 1)),
+            part(sym(1, 2), (3, 4), (0, 0)) + part(sym(1, 2), (3, 4), (2, 2)),
+            part(X(), (2, 6), (0, 3)) + part(Y(), (2, 6), (0, 0)),
+            part(X(), (6, 5), (0, 1)) + (part(Y(), (6, 5), (2, 1)) + part(sym(2, 3), (6, 5), (4, 1))),
+        ],
+        [
+            part(X(), (2, 5), (0, 0)) + part(Y(), (2, 5), (0, 2)),
+            part(X(), (2, 6), (0, 0), 1.0) + part(Y(), (2, 6), (0, 3), 1.0),
+            ops.update_slice(sym(4, 3), X(), slices=((0, 2, 1), (0, 3, 1))) + part(Y(), (4, 3), (2, 0)),
+            part(X(), (4, 3), (0, 0)) + part(sym(2, 2), (4, 3), (1, 0)),
+            part(X(), (4, 3), (0, 0)) + part(sym(2, 3), (4, 3), (2, 0), -0.0),
+        ],
+    ),
     "slice_all": (
         [ops.slice(X(), slices=((None, None, None), (0, 3, 1)))],
         [ops.slice(X(), slices=((None, None, -1), (None, None, None)))],

@@ -151,6 +151,7 @@ class Planner:
                 self._hold(node)
         self._set_goals()
         self._users = graph.users()
+        self._parts = self._find_parts()
         self.orders: dict[Node, tuple[int, ...]] = {}
         groups = fuse(graph, regions.role, self._order)
         self._needed = self._stored_nodes(groups)
@@ -224,6 +225,30 @@ class Planner:
             there = Strided(self._new(ARENA, node), node.dtype, shape, strides_of(shape, order))
         self.places[node] = there
         return there
+
+    def _find_parts(self) -> dict[Node, tuple[Node, list[slice]]]:
+        """Return what is only a part of a tensor that is joined of several: it can be computed where it will lie."""
+        found: dict[Node, tuple[Node, list[slice]]] = {}
+        for node in self.graph.nodes:
+            if node.op.name != "concatenate" or not self.can_copy(node):
+                continue
+            axis, start = node.param("axis"), 0
+            for source in node.inputs:
+                part = [slice(None)] * node.ndim
+                part[axis] = slice(start, start + source.shape[axis])
+                start += source.shape[axis]  # type: ignore[operator]
+                if source not in found and source not in self._goals:
+                    found[source] = node, part
+        return found
+
+    def allocate_stored(self, node: Node, order: tuple[int, ...]) -> Strided:
+        """Return the place of a value that a kernel computes, which may be a part of another one."""
+        if node not in self._parts:
+            return self.allocate(node, order)
+        whole, part = self._parts[node]
+        there = self.places.get(whole) or self.allocate(whole)
+        self.places[node] = there.sliced(part)
+        return self.places[node]
 
     def look(self, node: Node) -> Strided:
         """Return where a value lies; a view that needs its elements moved is copied first."""
@@ -354,7 +379,7 @@ class Planner:
                 place = {axis: index for index, axis in enumerate(group.order)}
                 axes = group.maps[node]
                 order = sorted(range(node.ndim), key=lambda a: -1 if axes[a] is None else place[axes[a]])  # type: ignore
-                stored[node] = self.allocate(node, tuple(order))
+                stored[node] = self.allocate_stored(node, tuple(order))
         for call in regions.lower_group(group, stored, self.look, self.constant, self.scratch):
             self.emit(call, "+".join(node.op.name for node in call.nodes))
 

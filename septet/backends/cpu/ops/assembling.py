@@ -7,19 +7,21 @@ from septet.graph.node import Node
 
 
 def plan_concatenate(planner: Planner, node: Node) -> bool:
-    """Copy each tensor into its part of the result."""
+    """Copy each tensor into its part of the result, unless it was computed there."""
     if not planner.can_copy(node):
         return False
     axis = node.param("axis")
     sources = [planner.look(source) for source in node.inputs]
-    there = planner.allocate(node)
+    there = planner.places.get(node) or planner.allocate(node)
     start = 0
     for source in sources:
         size = source.shape[axis]
         part = [slice(None)] * node.ndim
         part[axis] = slice(start, start + size)
         start += size
-        planner.copied(source, there.sliced(part))
+        own = there.sliced(part)
+        if source != own:
+            planner.copied(source, own)
     return True
 
 
