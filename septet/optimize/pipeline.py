@@ -16,6 +16,7 @@ from septet.optimize.canonicalize import canonicalize
 from septet.optimize.constants import fold_constants
 from septet.optimize.cse import merge
 from septet.optimize.dead import with_sub_graphs
+from septet.optimize.loops import improve
 from septet.optimize.simplify import simplify
 from septet.optimize.stabilize import stabilize
 
@@ -86,9 +87,14 @@ def _sub_graphs(graph: Graph) -> Outcome:
     return with_sub_graphs(graph, optimize)
 
 
+def _loops(graph: Graph) -> Outcome:
+    return improve(graph, optimize)
+
+
 PASSES = (
     Pass("control_flow", _sub_graphs, "sub-graphs first: what they do not need is not computed outside either"),
     Pass("merge", merge, "rules that ask whether two inputs are the same node need equal nodes to be one"),
+    Pass("loops", _loops, "when bodies are optimized and equal operands are one; what it moves out is optimized here"),
     Pass("canonicalize", canonicalize, "one spelling, so that the later passes need to know one only"),
     Pass("stabilize", stabilize, "before the algebra, which could break up the forms that it looks for"),
     Pass("simplify", simplify, "fewer and cheaper ops"),
