@@ -109,8 +109,8 @@ def plan_of(kind: str, case: Case, implementation: str) -> Callable[[], object] 
     from septet.backends.cpu import dots, winograd
     from septet.backends.cpu.direct_tiles import machine
     from septet.backends.cpu.ops import conv as choice
-    from septet.backends.cpu.planner import Host
     from septet.backends.cpu.program import Plan
+    from septet.backends.cpu.steps import Host
     from septet.base import dtypes
     from septet.graph.graph import Graph
     from septet.graph.node import symbol

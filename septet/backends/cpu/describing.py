@@ -20,7 +20,8 @@ from septet.backends.cpu import elements, memory, native
 from septet.backends.cpu.loops import LOAD, REDUCE, Kernel
 from septet.backends.cpu.memory import Memory
 from septet.backends.cpu.ops.library import LIBRARY
-from septet.backends.cpu.planner import Function, Host, Nested, Planner, Step
+from septet.backends.cpu.planner import Planner
+from septet.backends.cpu.steps import Function, Host, Nested, Step
 from septet.base.text import listing, type_text
 from septet.base.watch import KERNEL, PYTHON
 from septet.base.watch import LIBRARY as BY_LIBRARY

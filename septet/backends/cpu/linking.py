@@ -11,7 +11,8 @@ from septet.backends.cpu import jit, native
 from septet.backends.cpu.loops import Kernel, verify
 from septet.backends.cpu.lowering import lower
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Place, arena_of
-from septet.backends.cpu.planner import STATUS, Function, Host, Nested, Planner
+from septet.backends.cpu.planner import Planner
+from septet.backends.cpu.steps import STATUS, Function, Host, Nested
 from septet.base.config import config
 
 

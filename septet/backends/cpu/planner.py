@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from septet.backends.cpu.memory import (
     strides_of,
 )
 from septet.backends.cpu.short_floats import SHORT
+from septet.backends.cpu.steps import STATUS, Function, Host, Prepared, Step, Unit
 from septet.base.dtypes import BY_NAME
 from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
@@ -29,7 +30,6 @@ from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT as CONSTANT_LEAF
 from septet.graph.node import VARIABLE, Node
 from septet.graph.op import ITEM
-from septet.graph.reference import compute
 from septet.graph.rewrite import fill_value
 from septet.optimize.fuse import Group, fuse, is_view
 
@@ -37,59 +37,6 @@ GRAIN = 1 << 14
 """Points that one thread takes at a time: some 5 microseconds of light work, against 1 for taking it."""
 LANES = 64
 """What a thread takes of a single axis is a multiple of this: of the widest vectors."""
-
-
-class Step(NamedTuple):
-    """One entry of a plan.
-
-    Attributes
-    ----------
-    name : str
-        To tell users.
-    code : Kernel, str or callable
-        A kernel; the name of a native function (see `library`); or, for what runs in Python, ``code(views)``.
-    args : tuple
-        Numbers and places.
-    reads, writes : tuple of Memory
-    nodes : tuple of Node
-        What it computes.
-    call : Call or None
-        For a kernel: what it is called with.
-    """
-
-    name: str
-    code: Any
-    args: tuple[Any, ...]
-    reads: tuple[Memory, ...]
-    writes: tuple[Memory, ...]
-    nodes: tuple[Node, ...]
-    call: Any = None
-
-    @property
-    def may_fail(self) -> bool:
-        """Whether it can find an error in values."""
-        return any(arg is STATUS or isinstance(arg, Nested) for arg in self.args) or callable(self.code)
-
-    @property
-    def is_native(self) -> bool:
-        """Whether no Python runs in it."""
-        nested = all(step.is_native for arg in self.args if isinstance(arg, Nested) for step in arg.planner.steps)
-        return not callable(self.code) and nested
-
-
-class Unit(NamedTuple):
-    """What was planned together: a fused group, or a node by itself.
-
-    Attributes
-    ----------
-    nodes : tuple of Node
-    first, end : int
-        Its steps.
-    """
-
-    nodes: tuple[Node, ...]
-    first: int
-    end: int
 
 
 class Library(NamedTuple):
@@ -115,6 +62,8 @@ class Planner:
     graph : Graph
         Of known sizes.
     library : Library
+    unchanged : set of int
+        The inputs that are the same each time the plan runs, inside of a loop: what is made of them can be `prepared`.
 
     Attributes
     ----------
@@ -124,11 +73,15 @@ class Planner:
         How steps belong together.
     memories : list of Memory
         Everything that steps refer to.
+    prepared : list of Prepared
+        What the loop around must make of unchanged inputs, before it begins.
     """
 
-    def __init__(self, graph: Graph, library: Library) -> None:
+    def __init__(self, graph: Graph, library: Library, unchanged: Collection[int] = ()) -> None:
         self.graph = graph
         self.library = library
+        self.unchanged = unchanged
+        self.prepared: list[Prepared] = []
         self.threads = thread_count()
         self.steps: list[Step] = []
         self.units: list[Unit] = []
@@ -300,6 +253,23 @@ class Planner:
     def argument(self, number: int) -> Strided:
         """Return the place of an input."""
         return _natural(self.inputs[number], self.graph.inputs[number])
+
+    def prepare(self, source: Strided, size: int, make: Callable[..., None]) -> Strided:
+        """Return one more input, which holds what a loop around makes of an unchanged one before it begins.
+
+        Parameters
+        ----------
+        source : Strided
+            A view of the unchanged input.
+        size : int
+            Elements of what is made.
+        make : callable
+            ``make(planner, loop, source, place)`` plans it in the plan around.
+        """
+        memory = self._new(INPUT, None, len(self.inputs), size=size * source.dtype.itemsize)
+        self.inputs.append(memory)
+        self.prepared.append(Prepared(source, Strided(memory, source.dtype, (size,), (1,)), make))
+        return self.prepared[-1].there
 
     def result(self, number: int) -> Strided:
         """Return the place of an output."""
@@ -481,58 +451,6 @@ class Planner:
             if memory.first < 0:
                 memory.first = number
             memory.last = number
-
-
-class Function(NamedTuple):
-    """The address of a native function, as an argument."""
-
-    name: str
-
-
-class Nested(NamedTuple):
-    """A plan inside a plan, as an argument: it expands to what `native.LOOP` takes.
-
-    Attributes
-    ----------
-    planner : Planner
-    arena : Strided
-        Memory of the plan around for the arena of the nested one.
-    """
-
-    planner: Planner
-    arena: Strided
-
-
-class _Status:
-    """Stands for the address of the status word among arguments."""
-
-    def __repr__(self) -> str:
-        return "STATUS"
-
-
-STATUS = _Status()
-
-
-class Host:
-    """A node that is computed in Python, between native steps."""
-
-    def __init__(self, node: Node, sources: list[Strided], results: list[Strided | None]) -> None:
-        self.node = node
-        self.sources = sources
-        self.results = results
-
-    def __call__(self, view: Callable[[Strided], np.ndarray], run: Any) -> None:
-        arrays = []
-        for source in self.sources:
-            array = view(source)
-            array.flags.writeable = False
-            arrays.append(array)
-        values = compute(self.node, arrays, run)
-        if not isinstance(self.node.type, tuple):
-            values = (values,)
-        for value, there in zip(values, self.results, strict=True):
-            if there is not None:
-                view(there)[...] = value
 
 
 def _bases(node: Node) -> list[Node]:

@@ -16,8 +16,9 @@ from septet.backends.cpu import describing, jit, native, stepwise
 from septet.backends.cpu.linking import align, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.ops.library import LIBRARY
-from septet.backends.cpu.planner import Host, Planner
+from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.results import new
+from septet.backends.cpu.steps import Host
 from septet.base.config import config
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph

@@ -17,8 +17,9 @@ import numpy as np
 from septet.backends.base_work import Tell
 from septet.backends.cpu import jit, native, pool
 from septet.backends.cpu.linking import Linked
-from septet.backends.cpu.planner import Host, Planner, Unit
+from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.results import new
+from septet.backends.cpu.steps import Host, Unit
 from septet.base.errors import NonFiniteError
 from septet.graph import finite
 from septet.graph.assemble import has_effect

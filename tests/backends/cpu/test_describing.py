@@ -42,7 +42,7 @@ def test_totals_row_by_row_and_pieces():
 def test_libraries():
     a = st.symbol("a", (300, 400))
     images, kernel = st.symbol("images", (8, 16, 12, 12)), st.symbol("kernel", (16, 16, 3, 3))
-    words = forms(described([a], [a @ a.T]))
+    words = forms(described([a], [a.T @ a]))
     assert words["dot_general"].startswith("OpenBLAS")
     found = described([images, kernel], [st.conv(images, kernel)])
     assert any(work.kind == "kernel" and "own tiles" in work.form for work in found.works)

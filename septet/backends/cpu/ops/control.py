@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from septet.backends.cpu.memory import INPUT, OUTPUT, Memory, Place, Strided, arena_of, strides_of
-from septet.backends.cpu.planner import STATUS, Nested, Planner, Step
+from septet.backends.cpu.planner import Planner
+from septet.backends.cpu.steps import STATUS, Nested, Step
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 
@@ -20,7 +21,7 @@ def plan_scan(planner: Planner, node: Node) -> bool:
     length = node.param("length")
     if length is None or len(node.inputs) != len(body.inputs):
         return False  # the number of steps is known only when the graph runs
-    nested = _nested(planner, body)
+    nested = _nested(planner, body, range(carries + sequences, len(node.inputs)))
     if nested is None:
         return False
     items = planner.graph_items(node)
@@ -52,6 +53,17 @@ def plan_scan(planner: Planner, node: Node) -> bool:
         constant = _contiguous(planner, planner.look(node.inputs[index]))
         binds += [_base(inner, INPUT, index), constant.place]
         reads.append(constant)
+        for own in inner.prepared:
+            if own.source.memory.number == index:
+                made = planner.scratch(own.there.shape, own.there.dtype)
+                own.make(
+                    planner,
+                    node,
+                    own.source._replace(memory=constant.memory, offset=constant.offset + own.source.offset),
+                    made,
+                )
+                binds += [_base(inner, INPUT, own.there.memory.number), made.place]
+                reads.append(made)
     for index in range(carries, len(body.outputs)):
         own = body.outputs[index]
         item = items[index]
@@ -112,13 +124,13 @@ def plan_while(planner: Planner, node: Node) -> bool:
     return True
 
 
-def _nested(planner: Planner, graph: Graph) -> Nested | None:
+def _nested(planner: Planner, graph: Graph, unchanged: Collection[int] = ()) -> Nested | None:
     """Plan a sub-graph; None where a part of it would have to run in Python."""
     if graph.effects or graph.updates or not all(node.tensor_type.is_known for node in graph.inputs):
         return None
     if not all(isinstance(n.type, tuple) or n.tensor_type.is_known for n in graph.nodes):
         return None
-    inner = Planner(graph, planner.library)
+    inner = Planner(graph, planner.library, unchanged)
     if not all(step.is_native for step in inner.steps) or inner.reads:
         return None
     arena = planner.scratch((max(arena_of(inner.memories), 1),), np.dtype(np.uint8))

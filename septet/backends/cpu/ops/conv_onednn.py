@@ -15,8 +15,9 @@ from septet.backends.cpu.layouts import Convolution, Layout
 from septet.backends.cpu.loops import REDUCE
 from septet.backends.cpu.memory import Strided, strides_of
 from septet.backends.cpu.onednn_tasks import Row, Tasks, convolution_tasks
-from septet.backends.cpu.planner import STATUS, Planner
+from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.regions import Region
+from septet.backends.cpu.steps import STATUS
 from septet.graph.node import Node
 from septet.optimize.fuse import Group
 

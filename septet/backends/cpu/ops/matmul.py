@@ -1,4 +1,5 @@
-"""Contractions: matrix products by OpenBLAS, cut into tasks of fixed sizes that threads take one by one.
+"""Contractions: matrix products by our own tiles (`matmul_tiles`), or by OpenBLAS, cut into tasks of fixed sizes that
+threads take one by one.
 
 The dimension that is summed is never cut, so results do not depend on the number of threads.
 """
@@ -11,14 +12,15 @@ from typing import Any, NamedTuple
 
 from septet.backends.cpu import openblas
 from septet.backends.cpu.memory import Strided, strides_of
+from septet.backends.cpu.ops.matmul_tiles import plan_tiles
 from septet.backends.cpu.planner import Planner
 from septet.graph.node import Node
 
-WORK = 1 << 24
-"""Multiplications of a task at least: 0.4 ms, beside which waking a thread is little."""
+WORK = 1 << 22
+"""Multiplications of a task at least: 0.1 ms, beside which waking a thread is little."""
 TASKS = 8
 """Tasks that a product is cut into, where it is large enough: fewer are larger, and pack less of their operands twice."""
-SIDE = 768  # rows and columns of a task at most
+SIDE = 1024  # rows and columns of a task at most
 SMALL = 1 << 21  # multiplications and additions below which one thread does everything
 
 
@@ -141,6 +143,12 @@ def _emit(
         a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
+    if not levels:
+        shapes = (a, m, k), (b, k, n), (c, m, n)
+        if plan_tiles(
+            planner, node, *[x.there._replace(shape=(i, j), strides=(x.row, x.column)) for x, i, j in shapes]
+        ):
+            return
     item = node.dtype.itemsize
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))

@@ -1,0 +1,56 @@
+"""Products of matrices by the tiles of our own convolutions: a product is a convolution with a window of one pixel.
+
+The second matrix is put into panels first. Inside of a loop, one that is the same in each step is put into panels once,
+before the loop; a library does it for each product, which takes as long as a product with few rows.
+"""
+
+from __future__ import annotations
+
+from septet.backends.cpu import direct
+from septet.backends.cpu.direct_kernels import kernel_name
+from septet.backends.cpu.direct_tiles import machine
+from septet.backends.cpu.held import Held
+from septet.backends.cpu.layouts import Convolution, Layout
+from septet.backends.cpu.memory import INPUT, Strided
+from septet.backends.cpu.ops.conv_parts import emit_panels, memory_of_threads, threads_for
+from septet.backends.cpu.planner import Planner
+from septet.graph.node import Node
+
+ROWS = 64
+"""Rows from which panels that are used once pay: `benchmarks/products.py` compares with OpenBLAS."""
+WIDTH = 4
+"""Columns for each row up to which they do."""
+LINE = 128
+"""Rows that are taken as a line of an image, at most: a task of a convolution takes whole lines."""
+
+
+def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided) -> bool:
+    """Plan c = a b for matrices, where our own tiles are the best way; False where they are not.
+
+    The elements of a row of c are neighbours.
+    """
+    (m, k), n = a.shape, b.shape[1]
+    own = machine(node.dtype.name, n)
+    is_unchanged = b.memory.kind == INPUT and b.memory.number in planner.unchanged
+    if a.strides[1] != 1 or n < own.panel or not (is_unchanged or (m >= ROWS and n <= WIDTH * m)):
+        return False
+    line = next(size for size in range(min(m, LINE), 0, -1) if m % size == 0)
+    x, y = [Layout((m // line, s.shape[1], line), (s.strides[0] * line, 1, s.strides[0])) for s in (a, c)]
+    kernel = Layout((n, k, 1), (b.strides[1], b.strides[0], 0))
+    sizes = Convolution(x, kernel, y, (1,), ((0, 0),), (1,))
+    plan = direct.products("conv", sizes, own)
+
+    def pack(around: Planner, user: Node, matrix: Strided, panels: Strided) -> None:
+        args = plan.packing.args(matrix.place, panels.place)
+        emit_panels(around, user, "pack_task", own, plan.packing, args, matrix, panels)
+
+    if is_unchanged:
+        panels = planner.prepare(b, plan.packing.size, pack)
+    else:
+        panels = planner.scratch((plan.packing.size,), node.dtype)
+        pack(planner, node, b, panels)
+    memory = memory_of_threads(planner, plan.memory)
+    args = [a.place, panels.place, c.place, memory.place, plan.memory, len(plan.blocks)]
+    args = [plan.tasks, 1, threads_for(planner, sizes), *args, Held(plan.blocks.ctypes.data, plan)]
+    planner.tasks(node.op.name, kernel_name("product_task", own), args, [a, panels], [c, memory], node)
+    return True
