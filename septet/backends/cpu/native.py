@@ -10,7 +10,17 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from septet.backends.cpu import direct_kernels, dots, jit, onednn_tasks, openblas, philox, pool, winograd_kernels
+from septet.backends.cpu import (
+    direct_kernels,
+    dots,
+    jit,
+    onednn_tasks,
+    openblas,
+    philox,
+    pool,
+    pooling,
+    winograd_kernels,
+)
 
 RUN = """
 define i64 @run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status) #0 {
@@ -273,6 +283,8 @@ def module(name: str) -> jit.Module:
         return winograd_kernels.module(name)
     if name.startswith(("dots_task", "windows_task")):
         return dots.module(name)
+    if name.startswith("pooling"):
+        return pooling.module(name)
     if "_task-" in name:
         return direct_kernels.module(name)
     imports: Mapping[str, int] = {}

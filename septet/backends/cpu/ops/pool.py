@@ -1,4 +1,5 @@
-"""Pooling: windows are two axes of one loop, the place of the window and the place inside of it."""
+"""Pooling: by native kernels where channels are neighbours; otherwise by loops with two axes for windows, their place and
+the place inside of them."""
 
 from __future__ import annotations
 
@@ -8,10 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from septet.backends.cpu import pooling
+from septet.backends.cpu.direct_tiles import machine
+from septet.backends.cpu.held import Held
+from septet.backends.cpu.layouts import Layout
 from septet.backends.cpu.loops import Store, is_element, kind_of
-from septet.backends.cpu.memory import Strided
-from septet.backends.cpu.ops.conv_parts import channels_last
+from septet.backends.cpu.memory import Strided, strides_of
+from septet.backends.cpu.ops.conv_parts import SMALL, channels_last, emit_tasks, target_of, with_neighbours
 from septet.backends.cpu.planner import Planner
+from septet.backends.cpu.pooling import Pooling
 from septet.backends.cpu.regions import Region
 from septet.base.dtypes import accumulator_of
 from septet.graph.node import Node
@@ -104,10 +110,78 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
     return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
 
 
+# By native kernels.
+
+
+def _sizes(node: Node, x: Strided, y: Strided) -> Pooling:
+    layouts = [Layout(there.shape, there.strides, there.dtype.name) for there in (x, y)]
+    return Pooling(*layouts, *[node.param(name) for name in ("window", "stride", "padding", "dilation")])
+
+
+def _emit(planner: Planner, node: Node, sizes: Pooling, x: Strided, y: Strided, to: Strided) -> None:
+    """Add the tasks of a pooling, or of a gradient `to` of x from one of y."""
+    kind = node.op.name
+    own = machine(node.dtype.name, x.shape[1])
+    plan = pooling.plan(kind, sizes, Layout(to.shape, to.strides))
+    work = int(np.prod(sizes.y.shape)) * int(np.prod(sizes.window))
+    block = Held(plan.block.ctypes.data, plan)
+    args = [plan.tasks, 1, planner.threads if work > SMALL else 1, x.place, y.place, to.place, block]
+    reads, writes = ([x], [y]) if kind in ("max_pool", "sum_pool") else ([x, y], [to])
+    emit_tasks(
+        planner, node, "pooling_task", pooling.kernel_name(kind, own.kind, own.lanes, sizes.window), args, reads, writes
+    )
+
+
+def _reduce_natively(planner: Planner, node: Node) -> bool:
+    """Plan `max_pool` or `sum_pool`; False where channels are no neighbours, or too few for a vector."""
+    x = planner.look(node.inputs[0])
+    names = {node.dtype.name, x.dtype.name}
+    if len(names) > 1 or node.ndim < 3 or x.strides[1] != 1:
+        return False
+    shape: Any = node.shape
+    planned = Strided(None, node.dtype, shape, strides_of(shape, channels_last(node.ndim)))  # type: ignore[arg-type]
+    if not pooling.is_possible(node.op.name, _sizes(node, x, planned)):
+        return False
+    if x.shape[1] < machine(node.dtype.name, x.shape[1]).lanes:
+        return False
+    y = planner.allocate(node, channels_last(node.ndim))
+    target = target_of(planner, y)
+    _emit(planner, node, _sizes(node, x, target), x, target, target)
+    if target is not y:
+        planner.copied(target, y)
+    return True
+
+
+def _spread_natively(planner: Planner, node: Node) -> bool:
+    """Plan `max_pool_gradient` or `sum_pool_transpose`; channels become neighbours where they are not."""
+    names = {node.dtype.name, *[source.dtype.name for source in node.inputs]}
+    if len(names) > 1 or node.ndim < 3:
+        return False
+    shape: Any = node.shape
+    order = channels_last(node.ndim)
+    planned = Strided(None, node.dtype, shape, strides_of(shape, order))  # type: ignore[arg-type]
+    g = planner.look(node.inputs[0])
+    like = g._replace(strides=strides_of(g.shape, order))
+    if not pooling.is_possible(node.op.name, _sizes(node, planned, like)):
+        return False
+    g = with_neighbours(planner, g)
+    x = with_neighbours(planner, planner.look(node.inputs[1])) if len(node.inputs) > 1 else planned
+    to = planner.allocate(node, order)
+    target = target_of(planner, to)
+    if len(node.inputs) == 1:
+        x = target
+    _emit(planner, node, _sizes(node, x, g), x, g, target)
+    if target is not to:
+        planner.copied(target, to)
+    return True
+
+
 def plan_max_pool(planner: Planner, node: Node) -> bool:
     """Take the maximum along the places inside a window."""
     if not _supports(node):
         return False
+    if _reduce_natively(planner, node):
+        return True
     x = planner.look(node.inputs[0])
     return _reduce(planner, node, _padded(planner, node, x, _lowest(x.dtype)), "max")
 
@@ -116,6 +190,8 @@ def plan_sum_pool(planner: Planner, node: Node) -> bool:
     """Take the sum along the places inside a window."""
     if not _supports(node):
         return False
+    if _reduce_natively(planner, node):
+        return True
     return _reduce(planner, node, _padded(planner, node, planner.look(node.inputs[0]), 0), "add")
 
 
@@ -158,12 +234,13 @@ def plan_max_gradient(planner: Planner, node: Node) -> bool:
     g, x = node.inputs
     if not _supports(node) or kind_of(x.dtype.name) != "f":
         return False
-    padded = _padded(planner, node, planner.look(x), -np.inf)
-    there_g = planner.look(g)
-    windows = Windows(node, padded, there_g.shape)
-    if windows.rank != len(node.param("padding")) or padded is not planner.look(x):
-        return False  # padding may hold the maximum of a window of -inf: the reference knows
-    y = planner.allocate(node, _order(node, padded))
+    if _spread_natively(planner, node):
+        return True
+    if any(low or high for low, high in node.param("padding")):
+        return False  # it may hold the maximum of a window of -inf: the reference knows
+    there_x, there_g = planner.look(x), planner.look(g)
+    windows = Windows(node, there_x, there_g.shape)
+    y = planner.allocate(node, _order(node, there_x))
     wide = y.dtype if windows.is_disjoint else accumulator_of(y.dtype)  # float32 for sums of short floats
     target = y if wide == y.dtype else planner.scratch_in(y.shape, wide, _order(node, y))
     _clear_gradient(planner, windows, target)
@@ -201,6 +278,8 @@ def plan_sum_transpose(planner: Planner, node: Node) -> bool:
     """Add each element of g everywhere in its window."""
     if not _supports(node) or len(node.inputs) != 1:
         return False
+    if _spread_natively(planner, node):
+        return True
     there_g = planner.look(node.inputs[0])
     lead = node.ndim - len(node.param("window"))
     spatial = zip(node.shape[lead:], node.param("padding"), strict=True)
@@ -271,4 +350,5 @@ TABLE = {
 }  # fmt: skip
 ORDERS = {
     "max_pool": order_of_pool, "sum_pool": order_of_pool, "max_pool_gradient": order_of_pool,
+    "sum_pool_transpose": order_of_pool,
 }  # fmt: skip
