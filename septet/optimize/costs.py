@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from septet.graph.assemble import graphs_in
 from septet.graph.node import Node
-from septet.graph.op import CONTRACTION, ELEMENTWISE, LEAF, MOVEMENT, REDUCTION, Op
+from septet.graph.op import ELEMENTWISE, LEAF, MOVEMENT, REDUCTION, Op
 from septet.graph.types import TensorType
 
 UNKNOWN = 32
@@ -50,8 +50,3 @@ def cost_of(node: Node) -> float:
     if "transcendental" in op.properties:
         return TRANSCENDENTAL * elements_of(node)
     return CHEAP * bytes_of(node)
-
-
-def is_contraction(node: Node) -> bool:
-    """Tell whether a node is a product of matrices, a convolution or the like."""
-    return isinstance(node.op, Op) and node.op.kind == CONTRACTION

@@ -65,12 +65,10 @@ def _invariants(nodes: list[Node], roots: list[Node], fixed: set[Node], steps: i
 # For all steps at once, before the loop
 
 
-def _is_small_enough(scan: Scan, node: Node) -> bool:
-    """Tell whether a stack of a node's values may be made."""
-    own = bytes_of(node)
-    if scan.steps is not None and scan.steps * own > LARGEST:
-        return False
-    return own <= GROWTH * sum(bytes_of(n) for n in (*scan.elements, *scan.results))
+def _most(scan: Scan) -> float:
+    """Return the bytes up to which a stack of a value may be made."""
+    most = GROWTH * sum(bytes_of(n) for n in (*scan.elements, *scan.results))
+    return min(most, LARGEST // scan.steps) if scan.steps else most
 
 
 def _is_tensor_op(node: Node) -> bool:
@@ -80,7 +78,7 @@ def _is_tensor_op(node: Node) -> bool:
 def push_before(scan: Scan) -> int:
     """Compute products of what is known before the loop, and results that need no loop, for all steps at once."""
     levels, users, nodes = scan.levels(), scan.users(), scan.nodes()
-    elements = set(scan.elements)
+    elements, most = set(scan.elements), _most(scan)
     can: dict[Node, bool] = {}
     for node in nodes:
         level = levels[node]
@@ -91,7 +89,7 @@ def push_before(scan: Scan) -> int:
         else:
             can[node] = node in elements or (
                 _is_tensor_op(node) and may_move(node, scan.steps) and not node.op.is_higher_order
-                and _is_small_enough(scan, node) and all(can[source] for source in node.inputs)
+                and bytes_of(node) <= most and all(can[source] for source in node.inputs)
             )  # fmt: skip
     after, results = set(scan.after), set(scan.results)
     leaves: dict[Node, bool] = {}  # whether nothing inside of the loop needs a node, once what can has left
@@ -132,13 +130,13 @@ def push_before(scan: Scan) -> int:
 def push_after(scan: Scan) -> int:
     """Compute results that need a product, and that no carried value needs, from stacks of what they are made of."""
     levels, users, nodes = scan.levels(), scan.users(), scan.nodes()
-    inside = set(order(scan.after))
+    inside, most = set(order(scan.after)), _most(scan)
     live = {own: stack for own, stack in zip(scan.results, scan.stacks, strict=True) if stack not in scan.known}
     can: dict[Node, bool] = {}
     for node in reversed(nodes):
         can[node] = (
             node not in inside and levels[node] != FIXED and _is_tensor_op(node) and not node.op.is_higher_order
-            and may_move(node, scan.steps) and _is_small_enough(scan, node) and all(can[user] for user in users[node])
+            and may_move(node, scan.steps) and bytes_of(node) <= most and all(can[user] for user in users[node])
         )  # fmt: skip
     leaving: dict[Node, None] = {}
     for node in nodes:
@@ -151,7 +149,7 @@ def push_after(scan: Scan) -> int:
     if not targets or not all(may_move(n, scan.steps) or not n.inputs for n in order(fixed)):
         return 0
     kept = [node for node in edge if not scan.is_at_hand(node)]
-    if any(isinstance(node.type, tuple) or not _is_small_enough(scan, node) for node in kept):
+    if any(isinstance(node.type, tuple) or bytes_of(node) > most for node in kept):
         return 0
     if sum(map(bytes_of, kept)) > AFTER * sum(map(bytes_of, targets)):
         return 0
@@ -171,6 +169,7 @@ class _Sums:
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         self.levels = scan.levels()
+        self.most = _most(scan)
         self.fixed = dict(zip(scan.fixed, scan.constants, strict=True))
 
     def fits(self, node: Node, keeps: bool) -> bool:
@@ -182,8 +181,7 @@ class _Sums:
         name, inputs = node.op.name, node.inputs
         if name == "dot_general":
             return all(
-                self.levels[own] != FIXED
-                and (self.scan.is_at_hand(own) or (keeps and _is_small_enough(self.scan, own)))
+                self.levels[own] != FIXED and (self.scan.is_at_hand(own) or (keeps and bytes_of(own) <= self.most))
                 for own in inputs
             )
         if name == "sum":
@@ -275,15 +273,14 @@ def _split(sign: str, term: Node, root: Node, users: dict[Node, list[Node]]) -> 
 
 def _push_sums(scan: Scan, with_products: bool) -> int:
     fired = 0
+    users, sums = scan.users(), _Sums(scan)
     for index in reversed(range(len(scan.carried))):
         own, root, first, final = (part[index] for part in (scan.carried, scan.after, scan.initial, scan.finals))
-        users = scan.users()
         others = [*scan.results, *[after for n, after in enumerate(scan.after) if n != index]]
         if own not in users or users[root] or root in others or own in others:
             continue
         if not first.type is final.type is own.type:
             continue
-        sums = _Sums(scan)
         terms = _terms(root, own, users) or []
         pushed = [
             term

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from septet.graph.graph import substitute
+from septet.graph.graph import order, substitute
 from septet.graph.node import Node
 from septet.graph.op import ITEM, Op
 from septet.optimize.costs import KEEP, NEVER, bytes_of, cost_of
@@ -22,16 +22,25 @@ from septet.optimize.value_numbers import Numbers
 
 def join(loops: Mapping[Node, Loop]) -> Iterator[tuple[int, Scan, Scan]]:
     """Make one loop of two, of which the first carries all that the second one does."""
-    known: list[Scan] = []
+    users: dict[Node, list[Scan]] = {}  # by what decides the carried values
     for scan in _scans(loops):
-        for other in known:
+        needed = _carried_from(scan)
+        for other in min((users.get(node, []) for node in needed), key=len, default=()):
             pairs = _carries_in(other, scan)
             if pairs is not None:
                 _join(other, scan, pairs)
                 yield 1, other, scan
                 break
         else:
-            known.append(scan)
+            for node in needed:
+                users.setdefault(node, []).append(scan)
+
+
+def _carried_from(scan: Scan) -> set[Node]:
+    """Return the operands that decide the carried values of a loop."""
+    reached = set(order(scan.after))
+    symbols, operands = (*scan.elements, *scan.fixed), (*scan.sequences, *scan.constants)
+    return {*scan.initial, *[outer for own, outer in zip(symbols, operands, strict=True) if own in reached]}
 
 
 def _scans(loops: Mapping[Node, Loop]) -> list[Scan]:

@@ -9,7 +9,6 @@ from septet.graph.node import CONSTANT, Node, constant
 from septet.graph.rewrite import SMALL, fill_value
 from septet.ops.shaping import broadcast_to, reshape, sizes_of
 from septet.optimize.loop_parts import Loop, Scan
-from septet.optimize.value_numbers import Numbers
 
 
 def no_steps(scan: Scan) -> int:
@@ -77,35 +76,6 @@ def _used(loop: Loop, mapping: dict[Node, Node]) -> int:
     """How many of some symbols the body uses."""
     nodes = set(loop.nodes())
     return sum(own in nodes for own in mapping)
-
-
-def equal_carry(loop: Loop) -> int:
-    """Suppose that all carried values with the same first value are equal, until the body says otherwise."""
-    classes: list[tuple[object, ...]] = [
-        (first, own.type) for first, own in zip(loop.initial, loop.carried, strict=True)
-    ]
-    if len(set(classes)) == len(classes):
-        return 0
-    nodes = loop.nodes()
-    while True:
-        numbers = Numbers()
-        found = numbers.walk(nodes, {o: numbers.of(c) for o, c in zip(loop.carried, classes, strict=True)})
-        finer = [(own, found[after]) for own, after in zip(classes, loop.after, strict=True)]
-        if len(set(finer)) == len(set(classes)):
-            break
-        classes = finer
-    mapping: dict[Node, Node] = {}
-    place: dict[object, int] = {}
-    for index, own in enumerate(classes):
-        one = place.setdefault(own, index)
-        if one != index:
-            mapping[loop.carried[index]] = loop.carried[one]
-            loop.settle(loop.finals[index], loop.finals[one])
-    loop.replace(mapping)
-    for index in reversed(range(len(classes))):
-        if place[classes[index]] != index:
-            loop.drop_carry(index)
-    return len(mapping)
 
 
 def constant_operand(loop: Loop) -> int:

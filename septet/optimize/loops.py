@@ -68,7 +68,6 @@ TIDY = (
     LoopRule("constant_operand", loop_tidy.constant_operand,
              "numbers inside of the body take part in its algebra, and are not read", _ALL),
     LoopRule("repeated_sequence", loop_tidy.repeated_sequence, "a sequence of equal elements is a constant"),
-    LoopRule("equal_carry", loop_tidy.equal_carry, "what begins equal and changes equally stays equal", _ALL),
     _KNOWN,
 )  # fmt: skip
 MOVES = (
