@@ -103,11 +103,9 @@ def eager_step(model: nn.Module, optimizer: optim.Optimizer, shape: tuple[int, .
 
     def step(images: Any, labels: Any) -> dict[str, Any]:
         with st.config.override(tier="compile"):
-            logits = model(images)
-            loss = nn.losses.cross_entropy(logits, labels)
-            loss.backward()
+            values = measures(model, images, st.tensor(labels))
+            values["loss"].backward()
             optimizer.step()
-            values = {"loss": loss, "accuracy": st.metrics.accuracy(logits, st.tensor(labels))}
             st.evaluate(*values.values())
         return values
 
@@ -118,7 +116,11 @@ def symbolic_step(model: nn.Module, optimizer: optim.Optimizer, shape: tuple[int
     """Return a training step in symbolic style: a graph of symbols, made a function with updates."""
     images = st.symbol("images", (None, *shape))
     labels = st.symbol("labels", (None,), "int64")
-    logits = model.train()(images)
-    loss = nn.losses.cross_entropy(logits, labels)
-    values = {"loss": loss, "accuracy": st.metrics.accuracy(logits, labels)}
-    return st.function([images, labels], values, updates=optimizer.updates(loss), name="train_step")
+    values = measures(model.train(), images, labels)
+    return st.function([images, labels], values, updates=optimizer.updates(values["loss"]), name="train_step")
+
+
+def measures(model: nn.Module, images: Any, labels: st.Tensor) -> dict[str, st.Tensor]:
+    """Return the loss and the accuracy of a model on a batch."""
+    logits = model(images)
+    return {"loss": nn.losses.cross_entropy(logits, labels), "accuracy": st.metrics.accuracy(logits, labels)}

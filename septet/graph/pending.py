@@ -16,8 +16,15 @@ _evaluate_assigned: list[Callable[[], None]] = []  # set by the evaluator: see `
 _noise = 0  # the state of a small generator of our own, see `_pace`
 
 wanted: weakref.WeakSet[Node] = weakref.WeakSet()
-"""Pending nodes that somebody will most likely ask for (losses that were differentiated, new values of variables):
-they are computed along with the next request."""
+"""Pending nodes that somebody will most likely ask for (losses that were differentiated, metrics, new values of
+variables): they are computed along with the next request."""
+
+
+def want(node: Node) -> Node:
+    """Say that a node will most likely be asked for, and return it: while a graph is traced that has no meaning."""
+    if context.trace is None and node.value is None and not node.flags & SYMBOLIC:
+        wanted.add(node)
+    return node
 
 
 def set_evaluator(evaluate: Callable[[Node], None], assigned: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape
 from septet.base.text import nearest, shape_text
 from septet.graph.op import ops
+from septet.graph.pending import want
 from septet.tensor.tensor import Tensor
 
 
@@ -32,7 +33,7 @@ def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
             f"accuracy: predictions have shape {shape_text(p.shape)}, so labels {expected}, got {shape_text(y.shape)}"
         )
     hits = ops.equal(ops.argmax(p, axis=-1), ops.cast(y, dtype=dtypes.int64))
-    return Tensor(ops.mean(ops.cast(hits, dtype=dtypes.float32)))
+    return Tensor(want(ops.mean(ops.cast(hits, dtype=dtypes.float32))))
 
 
 def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
     a, b = predictions.type.shape, targets.type.shape
     if not _agree(a, b):
         raise ShapeError(f"mean_absolute_error: shapes {shape_text(a)} and {shape_text(b)} differ")
-    return Tensor(ops.mean(ops.abs(predictions.node - targets.node)))
+    return Tensor(want(ops.mean(ops.abs(predictions.node - targets.node))))
 
 
 def _agree(first: Shape, second: Shape) -> bool:

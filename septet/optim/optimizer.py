@@ -17,8 +17,8 @@ from septet.base.errors import ArgumentError, GradientError
 from septet.graph.context import context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE
-from septet.graph.op import cast_to
 from septet.nn.module import Module, Parameters
+from septet.ops.shaping import ones_like
 from septet.run import eager
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
@@ -119,6 +119,15 @@ class Optimizer:
         GradientError
             If no parameter has a gradient.
         """
+        changed = self._assign_changes()
+        if context.trace is None:
+            eager.evaluate(*[variable.node for variable in changed], keep_tracked=False)
+
+    def _assign_changes(self) -> list[Variable]:
+        """Give the variables their new values, still to be computed, and let go of the gradients.
+
+        Nobody holds these then, and they need no memory of their own when the new values are computed.
+        """
         pairs = [(parameter, parameter.grad) for parameter in self._source]
         found = [(parameter, Tensor(parameter.node), g) for parameter, g in pairs if g is not None]
         if not found:
@@ -131,8 +140,7 @@ class Optimizer:
             variable.assign(value)
         for parameter, _, _ in found:
             parameter.zero_grad()
-        if context.trace is None:
-            eager.evaluate(*[variable.node for variable in changed], keep_tracked=False)
+        return list(changed)
 
     def updates(self, loss: Tensor) -> dict[Variable, Tensor]:
         """Return the updates that one step on a symbolic loss makes, for ``st.function(..., updates=...)``.
@@ -158,8 +166,7 @@ class Optimizer:
         if len({leaf.params[0] for leaf in leaves}) < len(leaves):
             raise GradientError(f"{type(self).__name__}.updates: a parameter was assigned to inside the loss's graph")
         with recording(False):
-            one = Tensor(cast_to(loss.node, loss.dtype)) * 0 + 1
-            gradients = vjp([loss.node], [one.node], leaves)
+            gradients = vjp([loss.node], [ones_like(loss.node)], leaves)
         found = [(n.params[0], Tensor(n), Tensor(g)) for n, g in zip(leaves, gradients, strict=True) if g is not None]
         if not found:
             raise GradientError(

@@ -16,7 +16,7 @@ from septet.base.watch import TRACE, span
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.graph import Graph, order, substitute
 from septet.graph.node import CONSTANT, Node, constant, symbol
-from septet.graph.op import as_array
+from septet.graph.op import ELEMENTWISE, MOVEMENT, as_array
 from septet.graph.params import exact
 from septet.graph.types import TensorType, tensor_type
 from septet.run import eager
@@ -244,12 +244,17 @@ def _rebuilder(leaves: Sequence[Any], structure: tree.Structure) -> Callable[[li
 
 
 def capture(graph: Graph) -> Graph:
-    """Compute what the graph takes from outside (pending tensors that depend on no symbol) and make it constant."""
+    """Compute what the graph takes from outside (pending tensors that depend on no symbol) and make it constant.
+
+    What is made of single numbers stays as it is: a repeated number costs nothing in a loop, an array has to be read.
+    """
     outside = [
         node
         for node in order(graph.roots, stop=lambda n: not n.flags & SYMBOLIC)
         if not node.flags & SYMBOLIC and node.op is not CONSTANT and isinstance(node.type, TensorType)
     ]
+    plain = _of_numbers(outside)
+    outside = [node for node in outside if node not in plain]
     if not outside:
         return graph
     eager.evaluate(*outside)
@@ -257,6 +262,20 @@ def capture(graph: Graph) -> Graph:
     moved = substitute(graph.roots, constants)
     count, updates = len(graph.outputs), len(graph.updates)
     return graph.with_roots(moved[:count], moved[count : count + updates], moved[count + updates :])
+
+
+def _of_numbers(nodes: Sequence[Node]) -> set[Node]:
+    """Return the nodes, among some and what they depend on, that are made of single numbers point by point."""
+    found: set[Node] = set()
+    for node in order(nodes):
+        if node.op is CONSTANT:
+            is_one = isinstance(node.type, TensorType) and node.type.size == 1
+        else:
+            kind = getattr(node.op, "kind", None)
+            is_one = kind in (ELEMENTWISE, MOVEMENT) and bool(node.inputs) and found.issuperset(node.inputs)
+        if is_one:
+            found.add(node)
+    return found
 
 
 def _read_only(value: np.ndarray | np.generic) -> np.ndarray:

@@ -98,11 +98,7 @@ def evaluate_tensors(*tensors: Tensor) -> None:
 
 def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
     nodes = order(targets, stop=_is_known)
-    uses: dict[Node, int] = dict.fromkeys(nodes, 0)
-    for node in nodes:
-        if node.value is None:
-            for source in node.inputs:
-                uses[source] += 1
+    uses = _count_uses(nodes)
     asked = set(targets)
     kept: set[Node] = set()
     for node in nodes:
@@ -121,6 +117,16 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
         elif node.op is VARIABLE:
             node.inputs = ()
     # what was neither kept nor freed in the loop had no user left: it goes with the list
+
+
+def _count_uses(nodes: Sequence[Node]) -> dict[Node, int]:
+    """Count the inputs that each node is, in a function of its own: a name left over would hold the last of them."""
+    uses = dict.fromkeys(nodes, 0)
+    for node in nodes:
+        if node.value is None:
+            for source in node.inputs:
+                uses[source] += 1
+    return uses
 
 
 def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> list[Node]:
