@@ -130,6 +130,11 @@ def _take_role(node: Node) -> Role | None:
     return Role({1: tuple(range(axis, axis + indices.ndim))})
 
 
+def _classes_role(node: Node) -> Role | None:
+    """Labels that are checked where they are needed; their number is known."""
+    return Role({0: tuple(range(node.ndim))}) if node.param("count") is not None else None
+
+
 def _iota_role(node: Node) -> Role | None:
     return Role({}) if not node.inputs and node.dtype.name in ("int64", "int32", "float32", "float64") else None
 
@@ -137,6 +142,7 @@ def _iota_role(node: Node) -> Role | None:
 ROLES: dict[str, Callable[[Node], Role | None]] = {
     "argmax": _position_role, "argmin": _position_role,
     "take_along_axis": _along_role, "scatter_along_axis": _scatter_along_role, "take": _take_role, "iota": _iota_role,
+    "check_classes": _classes_role,
 }  # fmt: skip
 
 
@@ -509,6 +515,14 @@ def _take(region: Region, node: Node) -> int:
     return region.load(there, tuple(strides), (index, there.strides[axis]))
 
 
+def _classes(region: Region, node: Node) -> int:
+    """Labels are not counted from the end: a negative one is out of range like those beyond the last."""
+    label = region.cast(region.input(node, 0), "int64")
+    is_negative = region.op("less", label, region.number(0, "int64"), dtype="bool")
+    index = region.op("where", is_negative, region.number((1 << 63) - 1, "int64"), label, dtype="int64")
+    return region.cast(region.check(index, node.param("count")), node.dtype.name)
+
+
 def _iota(region: Region, node: Node) -> int:
     axis = region.group.points[node][node.param("axis")]
     if axis is None:
@@ -518,6 +532,7 @@ def _iota(region: Region, node: Node) -> int:
 
 WRITERS: dict[str, Callable[[Region, Node], int]] = {
     "scatter_along_axis": _scatter_along, "take": _take, "iota": _iota,
+    "check_classes": _classes,
 }  # fmt: skip
 
 
