@@ -140,7 +140,7 @@ class TestTheRest:
         found = st.explain(f, X, Y)
         text = str(found)
         assert text.startswith("f(x: float32[300, 200], y: float32[300, 20])\n")
-        for word in ("rules that fired", "in all", "the largest at the peak", f"test_explain.py:{LINE + 2}"):
+        for word in ("rules that fired", "in all", "the largest at the peak", f"xplain.py:{LINE + 2}"):
             assert word in text
         assert max(map(len, text.splitlines())) <= 80
         found.to_html(tmp_path / "page.html")
