@@ -14,7 +14,7 @@ import septet as st
 from septet import nn
 from septet.backends.cpu import objects, openmp
 from septet.base.config import config
-from septet.base.errors import SeptetError
+from septet.base.errors import NotSupportedError, SeptetError
 from septet.base.threads import explain
 from septet.cli import recipes
 from septet.train.callbacks import Callback, JsonLines
@@ -74,7 +74,10 @@ def train(
         result = model.evaluate(held_out)
     saved.write(model, result["accuracy"])
     click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
-    _draw(out, history, model, held_out, names, dataset)
+    try:
+        _draw(out, history, model, held_out, names, dataset)
+    except NotSupportedError as error:  # the training is done, and its results are there
+        click.echo(f"no pictures: {error.message}")
 
 
 class SaveModel(Callback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,17 @@ def test_three_styles_have_the_same_losses() -> None:
         for ours, first in zip(logs[style], logs[recipes.STYLES[0]], strict=True):
             assert ours["loss"] == pytest.approx(first["loss"], rel=1e-5)
             assert ours["val_loss"] == pytest.approx(first["val_loss"], rel=1e-5)
+
+
+def test_without_matplotlib_there_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was learned counts: the model is there, a line says how to get pictures, and the command succeeds."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(septet, ["train", "digits", "--epochs", "1", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "no pictures" in result.output
+    assert "pip install septet[view]" in result.output
+    assert sorted(path.name for path in out.iterdir()) == ["log.jsonl", "model.safetensors"]
 
 
 def test_missing_data_says_how_to_get_it(tmp_path: Path) -> None:
