@@ -152,7 +152,8 @@ def test_three_styles_have_the_same_losses() -> None:
 
 def test_without_matplotlib_there_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was learned counts: the model is there, a line says how to get pictures, and the command succeeds."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, name, None)
     out = tmp_path / "out"
     result = CliRunner().invoke(septet, ["train", "digits", "--epochs", "1", "--out", str(out)])
     assert result.exit_code == 0, result.output
