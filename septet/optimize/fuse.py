@@ -22,6 +22,7 @@ from septet.graph.assemble import has_effect
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, ITEM, REDUCTION, Op
+from septet.optimize.unite import unite
 
 LONGEST_ROW = 1 << 14
 """Elements of a row that is still in the cache (64 KB of float32, of 512 KB of L2) when the next pass comes to it."""
@@ -148,6 +149,7 @@ def fuse(
     for node in graph.nodes:
         fusion.take(node)
     fusion.sink(graph)
+    unite(fusion.groups, fusion.home, fusion.seen_as, role, _root)
     return fusion.sorted()
 
 
