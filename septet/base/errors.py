@@ -100,10 +100,10 @@ class ArgumentError(SeptetError, ValueError):
     """A parameter has a value that the function cannot use.
 
     Cause
-        An axis beyond the rank, a negative size, an unknown name of a mode, a missing or contradictory argument.
+        A negative size, an unknown name of a mode, a missing or contradictory argument.
 
     Example
-        ``st.sum(st.zeros((3, 4)), axis=2)``: there are axes 0 and 1 only.
+        ``st.reshape(st.zeros((3, 4)), (-1, -1))``: one size at most can be left to be found.
 
     Fix
         The message names the parameter, the value received and the values allowed.
@@ -127,6 +127,23 @@ class CallError(ArgumentError, TypeError):
     """
 
     code = "S105"
+
+
+class AxisError(ArgumentError, IndexError):
+    """A tensor has no such axis.
+
+    Cause
+        An axis at or beyond the rank of the tensor, or below minus the rank. As in NumPy, this is a `ValueError` and an
+        `IndexError` at once.
+
+    Example
+        ``st.sum(st.zeros((3, 4)), axis=2)``: there are axes 0 and 1 only, or -2 and -1.
+
+    Fix
+        The message names the rank and the axes allowed.
+    """
+
+    code = "S106"
 
 
 class IndexOutOfRangeError(SeptetError, IndexError):

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from septet.base.errors import ArgumentError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, ShapeError
 
 Shape = tuple[int | None, ...]
 
@@ -86,7 +86,9 @@ def check_axis(axis: Any, rank: int, name: str = "axis") -> int:
     Raises
     ------
     ArgumentError
-        If the axis is not an integer or lies outside the rank.
+        If the axis is not an integer.
+    AxisError
+        If it lies outside the rank.
     """
     try:
         index = operator.index(axis)
@@ -94,7 +96,7 @@ def check_axis(axis: Any, rank: int, name: str = "axis") -> int:
         raise ArgumentError(f"{name} must be an integer, got {axis!r}") from None
     if not -rank <= index < rank:
         allowed = f"-{rank} to {rank - 1}" if rank else "none: the tensor is a scalar"
-        raise ArgumentError(f"{name} {index} is out of range for a tensor of rank {rank} (allowed: {allowed})")
+        raise AxisError(f"{name} {index} is out of range for a tensor of rank {rank} (allowed: {allowed})")
     return index % rank
 
 
