@@ -29,9 +29,16 @@ class Derived(str):
 
 def derived(node: Node, what: str = "gradient") -> tuple[str, ...]:
     """Return the layer path of what is made by differentiating a node."""
-    mark = Derived(f"{what} of {node.op.name}")
-    mark.source = node.source
-    return (*node.layers, mark)
+    return derived_of(node.op.name, node.layers, node.source, what)
+
+
+def derived_of(
+    name: str, layers: tuple[str, ...], source: Source | None, what: str = "gradient"
+) -> tuple[str, ...]:  # fmt: skip
+    """Return the layer path of what is made by differentiating a node of an op, for the path and the line of it."""
+    mark = Derived(f"{what} of {name}")
+    mark.source = source
+    return (*layers, mark)
 
 
 def derivation(layers: Sequence[str]) -> Derived | None:

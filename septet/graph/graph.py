@@ -62,13 +62,18 @@ class Graph:
         Nodes that are computed for what they do (printing, checks), in this order.
     name : str
 
+    Attributes
+    ----------
+    unit : object or None
+        How a call of the graph is computed: see `run.units`.
+
     Raises
     ------
     GraphError
         If an input is not a symbol or appears twice.
     """
 
-    __slots__ = ("_hash", "_nodes", "_signature", "effects", "inputs", "name", "outputs", "updates")
+    __slots__ = ("_hash", "_nodes", "_signature", "effects", "inputs", "name", "outputs", "unit", "updates")
 
     def __init__(
         self, inputs: Sequence[Node], outputs: Sequence[Node], updates: Sequence[tuple[Any, Node]] = (),
@@ -79,6 +84,7 @@ class Graph:
         self.updates = tuple(updates)
         self.effects = tuple(effects)
         self.name = name
+        self.unit: Any = None
         self._nodes: tuple[Node, ...] | None = None
         self._signature: tuple[Any, ...] | None = None
         self._hash: int | None = None

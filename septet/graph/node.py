@@ -19,7 +19,7 @@ from septet.graph.params import exact
 from septet.graph.types import NodeType, TensorType, tensor_type
 
 if TYPE_CHECKING:
-    from septet.graph.op import Op
+    from septet.graph.op import Op, Resolution
 
 next_serial = itertools.count(1).__next__
 
@@ -51,10 +51,13 @@ class Node:
     hooks : list of callable or None
         Functions from the node's gradient to another one, which reverse mode calls in this order; copies of the node
         share the list. See `transform.hooks`.
+    resolution : Resolution or None
+        What the type rule said when the node was recorded; None for leaves and nodes that were made otherwise.
     """
 
     __slots__ = (
-        "__weakref__", "flags", "hooks", "inputs", "key", "layers", "op", "params", "serial", "source", "type", "value",
+        "__weakref__", "flags", "hooks", "inputs", "key", "layers", "op", "params", "resolution", "serial", "source",
+        "type", "value",
     )  # fmt: skip
 
     # There is no __init__: Python takes a quarter of a microsecond to call one with this many arguments, which is a
@@ -71,6 +74,7 @@ class Node:
     layers: tuple[str, ...]
     serial: int
     hooks: list[Any] | None
+    resolution: Resolution | None
 
     # The operators (+, @, [] ...) are set by the cards, see `op.card`; what follows tells type checkers about them.
     if TYPE_CHECKING:
@@ -162,6 +166,7 @@ class Node:
         self.key = hash((CONSTANT.name, self.type))
         self.flags = 0
         self.hooks = None
+        self.resolution = None
 
     def learn_sizes(self) -> None:
         """Put the sizes of the known value where the type leaves them open: they depended on data."""
@@ -194,6 +199,7 @@ def make_node(
     node.layers = context.layers if layers is None else layers
     node.serial = next_serial()
     node.hooks = None
+    node.resolution = None
     return node
 
 

@@ -21,11 +21,12 @@ from septet.base.errors import ArgumentError, DTypeError, SeptetError
 from septet.base.source import here, is_inside
 from septet.base.text import nearest
 from septet.graph.case import BadCase, Case
-from septet.graph.context import ALL_FLAGS, SYMBOLIC, TRACKED, context
-from septet.graph.node import Node, constant, make_node, next_serial, operation_key, scalar, weak
-from septet.graph.params import exact, hashable, is_same, packed
+from septet.graph.context import TRACKED, context
+from septet.graph.node import Node, constant, make_node, next_serial, scalar, weak
+from septet.graph.params import exact, hashable, is_same
 from septet.graph.pending import after
 from septet.graph.report import report
+from septet.graph.resolution import Resolution
 from septet.graph.types import NodeType, tensor_type
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
@@ -38,42 +39,6 @@ ELEMENTWISE, REDUCTION, MOVEMENT, CONTRACTION, LEAF, OTHER = (
 
 AnyCase = TypeVar("AnyCase", bound=Case)
 Cases = Iterable[AnyCase] | Callable[[], Iterable[AnyCase]]  # a function where making them takes time
-
-
-class Resolution:
-    """What the type rule said about one combination of parameters and input types.
-
-    Attributes
-    ----------
-    type : TensorType or tuple of TensorType
-    params : tuple
-        The parameters in their one spelling.
-    casts : tuple of (dtype or None), or None
-        The dtype to convert each input to before, None where it stays; None alone: no input changes.
-    mask : int
-        The flags that the inputs may hand on.
-    key : int
-        What a structural key takes from op, parameters and type.
-    given : tuple or None
-        The parameters that the rule was asked about; None where it looked at the settings, so that the answer holds
-        for their present values only.
-    pack : bytes or None
-        See `params.is_same`.
-    """
-
-    __slots__ = ("casts", "given", "key", "mask", "pack", "params", "type")
-
-    def __init__(
-        self, op: Op, type: NodeType, given: tuple[Any, ...] | None, params: tuple[Any, ...],
-        casts: tuple[DType | None, ...] | None,
-    ) -> None:  # fmt: skip
-        self.type = type
-        self.given = given
-        self.pack = None if given is None else packed(given)
-        self.params = params
-        self.casts = casts
-        self.mask = SYMBOLIC if op.is_untracked else ALL_FLAGS
-        self.key = operation_key(op.name, params, type)
 
 
 class Op:
@@ -97,6 +62,7 @@ class Op:
         self.canonical: Callable[..., dict[str, Any]] | None = fields["canonical"]
         self.reference: Callable[..., Any] = fields["reference"]
         self.gradient: Callable[..., Sequence[Any]] | None = fields["gradient"]
+        self.gradient_reads: tuple[int, ...] = tuple(self.input_names.index(n) for n in fields["gradient_reads"])
         self.tangent: Callable[..., Any] | None = fields["tangent"]
         self.no_gradient: str = fields["no_gradient"]
         self.batch: Callable[..., Any] | None = fields["batch"]
@@ -195,7 +161,9 @@ class Op:
         casts = tuple(None if d == t.dtype else d for d, t in zip(operand_dtypes, types, strict=True))
         if dtypes.reads_of_defaults.count != reads:
             given = None
-        return Resolution(self, type_, given, params, casts if any(d is not None for d in casts) else None)
+        operands = tuple(tensor_type(d, t.shape) for d, t in zip(operand_dtypes, types, strict=True))
+        changed = any(d is not None for d in casts)
+        return Resolution(self, operands, type_, given, params, casts if changed else None)
 
     def explain(self, error: SeptetError, inputs: Iterable[Node], params: dict[str, Any]) -> SeptetError:
         """Turn a rule's short message into the whole report."""
@@ -278,6 +246,7 @@ def record(op: Op, inputs: tuple[Node, ...], params: tuple[Any, ...] = ()) -> No
     node.layers = state["layers"]
     node.serial = serial = next_serial()
     node.hooks = None
+    node.resolution = found
     if serial >= state["limit"] or op.is_immediate:
         after(node)
     return node
@@ -414,6 +383,7 @@ def card(
     kind: str = OTHER,
     canonical: Callable[..., dict[str, Any]] | None = None,
     gradient: Callable[..., Sequence[Any]] | None = None,
+    gradient_reads: Iterable[str] = (),
     tangent: Callable[..., Any] | None = None,
     no_gradient: str = "",
     batch: Callable[..., Any] | None = None,
@@ -459,6 +429,9 @@ def card(
         ``gradient(g, y, *inputs, **params) -> tuple`` of the cotangents of the inputs (None: no gradient), as nodes.
         `g` and `y` are tuples for an op with several results. For an elementwise op, sums over broadcast axes are added
         by itself. Complex cotangents are conjugate gradients: for holomorphic ``f`` the cotangent is ``g * conj(f')``.
+    gradient_reads : iterable of str
+        The inputs whose values the gradient rule looks at, where they are constant numbers. Everything else that the
+        rule does follows from types and parameters, so that what it records once is used again.
     tangent : callable, optional
         ``tangent(tangents, y, *inputs, **params)``: forward mode; tangents are None where zero. Without it, forward
         mode follows from `gradient` (elementwise: the same rule; `linear`: the op itself; else by transposing twice).
@@ -502,8 +475,9 @@ def card(
     op = Op(
         name, inputs=tuple(inputs.split()), summary=summary, shape=shape, dtype=dtype, reference=reference,
         params=params or {}, param_docs=param_docs or {}, notes=notes, source=source, kind=kind, canonical=canonical,
-        gradient=gradient, tangent=tangent, no_gradient=no_gradient, batch=batch, no_batch=no_batch, linear=linear,
-        properties=properties, identity=identity, immediate=immediate, effect=effect, higher_order=higher_order,
+        gradient=gradient, gradient_reads=gradient_reads, tangent=tangent, no_gradient=no_gradient, batch=batch,
+        no_batch=no_batch, linear=linear, properties=properties, identity=identity, immediate=immediate, effect=effect,
+        higher_order=higher_order,
         domain=domain, cases=cases, bad=bad, tolerance=tolerance, public=public, aliases=aliases, methods=methods,
         operators=operators, module=sys._getframe(1).f_globals["__name__"],
     )  # fmt: skip

@@ -180,7 +180,7 @@ power: Op = card(
     "power", "a b", kind=ELEMENTWISE, summary="Raise the first tensor to the power of the second.",
     notes="A negative integer power of integers is an error. The gradient with respect to the exponent is 0 where the "
     "base is 0, and NaN where it is negative.",
-    shape=broadcasting, dtype=_numbers, reference=_power, gradient=_power_gradient, identity=1,
+    shape=broadcasting, dtype=_numbers, reference=_power, gradient=_power_gradient, gradient_reads=["b"], identity=1,
     properties=["transcendental"], operators=["__pow__", "__rpow__"], aliases=["pow"], domain=[(0.3, 2.0), (-2.0, 2.0)],
     cases=[*PAIRS, Case((3, 4), np.array(3), domain=(-2.0, 2.0)), Case((3,), np.array(0)),
            Case(np.array([0.0, 0.0, 2.0]), np.array([2.0, 3.0, 0.0]), gradient=False)],

@@ -9,24 +9,19 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from operator import attrgetter
 
-from septet.backends.reference.kernels import computer
-from septet.backends.reference.program import run_graph
+from septet.base.config import config
 from septet.base.watch import EVALUATE, span
 from septet.graph.context import SPENT, TRACKED
-from septet.graph.graph import order
-from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ELEMENTWISE, ITEM, MOVEMENT
+from septet.graph.node import VARIABLE, Node
+from septet.graph.op import ELEMENTWISE, MOVEMENT
 from septet.graph.pending import set_evaluator, wanted
 from septet.run import tiers
-from septet.tensor.tensor import Tensor, traced_error
+from septet.run.evaluation import Evaluation, ValueFailure
+from septet.tensor.tensor import Tensor
 
 _lock = threading.RLock()
-
-
-def _is_known(node: Node) -> bool:
-    return node.value is not None
 
 
 def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
@@ -97,66 +92,56 @@ def evaluate_tensors(*tensors: Tensor) -> None:
 
 
 def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
-    nodes = order(targets, stop=_is_known)
-    uses = _count_uses(nodes)
-    asked = set(targets)
-    kept: set[Node] = set()
+    nodes, uses = _pending(targets)
+    kept = set(targets)
     for node in nodes:
-        if node.value is not None:
-            continue
-        if node in asked or (keep_tracked and _is_for_backward(node)) or _held_elsewhere(node, uses[node]):
+        if node.value is None and (
+            sys.getrefcount(node) - uses[node] > _HELD or (keep_tracked and _is_for_backward(node))
+        ):
             kept.add(node)
     with span(EVALUATE, "define by run"):
-        if tiers.run(nodes, kept):
-            computed = [node for node in nodes if node in kept]
-        else:
-            computed = _interpret(nodes, uses, kept)
-    for node in computed:
-        if node in kept and not node.flags & TRACKED and node.op is not VARIABLE:
-            node.settle(node.value)
-        elif node.op is VARIABLE:
+        state = tiers.run(targets, nodes, kept)
+        if not state:
+            _interpret(nodes, uses, kept, state is False)
+    for node in kept:
+        if node.op is VARIABLE:
             node.inputs = ()
-    # what was neither kept nor freed in the loop had no user left: it goes with the list
+        elif not node.flags & TRACKED:
+            node.settle(node.value)
 
 
-def _count_uses(nodes: Sequence[Node]) -> dict[Node, int]:
-    """Count the inputs that each node is, in a function of its own: a name left over would hold the last of them."""
-    uses = dict.fromkeys(nodes, 0)
-    for node in nodes:
+def _pending(targets: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
+    """Return the pending nodes that some nodes depend on and the known ones that these read, inputs before users; and
+    how often each is an input of a pending one."""
+    uses: dict[Node, int] = dict.fromkeys(targets, 0)
+    stack = list(uses)
+    while stack:
+        node = stack.pop()
         if node.value is None:
             for source in node.inputs:
-                uses[source] += 1
-    return uses
+                if source in uses:
+                    uses[source] += 1
+                else:
+                    uses[source] = 1
+                    stack.append(source)
+    nodes = list(uses)
+    nodes.sort(key=_serial)
+    return nodes, uses
 
 
-def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> list[Node]:
-    """Compute node by node, and drop what nobody keeps when its last user has it; return all that were computed."""
-    computed: list[Node] = []
-    compute = computer()
-    try:
-        for node in nodes:
-            if node.value is not None:
-                continue
-            sources = node.inputs
-            if node.op is SYMBOL or (node.op is VARIABLE and not sources):
-                raise traced_error(node, "a value was asked for that depends on a symbol")
-            if node.op is ITEM:
-                node.value = sources[0].value[node.params[0]]
-            elif node.op is VARIABLE:
-                node.value = sources[0].value
-            else:
-                node.value = compute(node, [source.value for source in sources], run_graph)
-            computed.append(node)
-            for source in sources:
-                uses[source] -= 1
-                if uses[source] == 0 and source not in kept and source.inputs:
-                    source.value = None
-    except BaseException:
-        for node in computed:
-            if node not in kept:
-                node.value = None
-        raise
-    return computed
+_serial = attrgetter("serial")
+
+
+def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node], is_native: bool) -> None:
+    """Compute a graph that is not compiled, natively where its units are."""
+    owned = {node.inputs[0] for node in kept if node.op is VARIABLE and node.inputs}
+    if is_native and config.backend == "cpu" and config.tier == "auto" and not config.check_nan:
+        try:
+            Evaluation(dict(uses), kept, owned, True).run(nodes)
+            return
+        except ValueFailure:
+            pass
+    Evaluation(uses, kept, owned, False).run(nodes)
 
 
 def _is_for_backward(node: Node) -> bool:
@@ -167,29 +152,19 @@ def _is_for_backward(node: Node) -> bool:
 CHEAP = frozenset({ELEMENTWISE, MOVEMENT})
 
 
-def _held_elsewhere(node: Node, uses: int) -> bool:
-    """Tell whether somebody besides the graph under evaluation holds a node (a handle, a pending node)."""
-    return sys.getrefcount(node) - uses > _BASE
-
-
-def _measure_base() -> int:
-    """Count the references that evaluation itself holds to a node, in the same way as `_held_elsewhere` sees them."""
-    global _BASE
-    _BASE = 0
+def _measure_held() -> int:
+    """Count the references to a node that evaluation itself holds where it compares with `_HELD`."""
 
     class Probe:
+        value = None
         inputs = ()
+        serial = 0
 
-    nodes = [Probe()]
-    uses: dict[Any, int] = dict.fromkeys(nodes, 0)
+    nodes, uses = _pending([Probe()])  # type: ignore[list-item]
     for node in nodes:
-        for base in range(1, 20):
-            _BASE = base
-            if not _held_elsewhere(node, uses[node]):  # type: ignore[arg-type]
-                return base
-    raise AssertionError("reference counts are not what they should be")
+        return sys.getrefcount(node) - uses[node]
+    raise AssertionError("the probe is gone")
 
 
-_BASE = 0
-_measure_base()
+_HELD = _measure_held()
 set_evaluator(evaluate, evaluate_assigned)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from septet.base import dtypes
+from septet.base.config import config
 from septet.base.errors import GradientError, ShapeError
 from septet.base.source import source_text
 from septet.base.text import shape_text
@@ -18,6 +19,7 @@ from septet.graph.pending import wanted
 from septet.ops.shaping import ones_like
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
+from septet.transform.pullback import defer
 from septet.transform.vjp import vjp
 
 
@@ -64,7 +66,8 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
             leaves.setdefault(own.params[0], []).append(own)
     flat = [leaf for group in leaves.values() for leaf in group]
     with recording(create_graph), span(DIFFERENTIATE, "backward"):
-        found = iter(vjp([node], [cotangent], flat))
+        deferred = None if create_graph or config.check_nan else defer(path, cotangent, flat)
+        found = iter(vjp([node], [cotangent], flat) if deferred is None else deferred)
         for variable, group in leaves.items():
             for _ in group:
                 g = next(found)

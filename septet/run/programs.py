@@ -56,3 +56,21 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
         graph = optimize(graph)
     backend = cpu() if config.backend == "cpu" else REFERENCE
     return backend.compile(graph, **options)
+
+
+def make_piece(graph: Graph) -> Any:
+    """Return a graph of known sizes as a piece of programs that are put together while they run.
+
+    None where it has no native form.
+    """
+    from septet.backends.cpu.pieces import piece_of
+
+    return piece_of(make_program(graph))
+
+
+@lru_cache(maxsize=1)
+def native_calls() -> Any:
+    """Return the list of calls of pieces; it serves one evaluation after the other."""
+    from septet.backends.cpu.pieces import Calls
+
+    return Calls()

@@ -1,8 +1,9 @@
 """Tiers of define-by-run code: a pending graph that comes again is compiled, off the thread that waits for it.
 
 A graph is known by its signature: the structural keys of its nodes, how they are connected, and what of it must be
-kept. The first times it is interpreted; when it is hot, a background thread compiles it, and some evaluations later it
-is one native call. A graph that differs each time never gets hot.
+kept. The first times it is computed unit by unit (see `run.evaluation`); when it is hot, a background thread compiles
+it, and some evaluations later it is one native call. Of a graph that differs each time only the structural keys of its
+ends are looked at, so that it costs nothing here.
 
 The change comes with the same evaluation in every run of a program, whatever the machine is doing: native code and
 NumPy differ in last bits, and a run must be repeatable to the last one. Where the compiler is not done by then, it is
@@ -11,10 +12,6 @@ waited for.
 
 from __future__ import annotations
 
-import atexit
-import os
-import queue
-import threading
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
@@ -27,8 +24,10 @@ from septet.base.errors import SeptetError
 from septet.graph.assemble import apart, with_inputs
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
-from septet.graph.op import ITEM
-from septet.graph.types import tensor_type
+from septet.graph.op import ITEM, items
+from septet.graph.types import TensorType, tensor_type
+from septet.ops.control import call
+from septet.run import compiler
 from septet.run.compiles import Compile, Compiles, with_made
 from septet.run.programs import make_program
 
@@ -36,7 +35,7 @@ HOT = 2  # times that a graph is seen before it is compiled
 CHANGE = 4  # the time from which it runs natively
 RECENT = 64  # evaluations within which it must come again to count: a cycle of 400 graphs is no loop worth compiling
 MOST = 1024  # signatures that are remembered
-FEWEST = 4  # nodes below which interpreting is as fast as calling a program
+FEWEST = 4  # nodes below which a program is no faster than its units
 COMMON = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0))
 """Floats that stay numbers in the graph, because rules know them; others become inputs, so that they may change."""
 
@@ -50,76 +49,93 @@ class Entry:
         Times that it came within `RECENT` evaluations of the time before.
     last : int
         The evaluation in which it came last.
+    job : Job or None
+        The compiling thread's, when it was asked.
     program : Program or None
         Set by the compiling thread, when it is ready.
-    is_asked : bool
-        Whether it was handed to the compiling thread.
-    is_done : Event
-        Set when the compiling thread has done what it could.
     error : Exception or None
         Why it could not be compiled: interpreting goes on.
     """
 
-    __slots__ = ("error", "is_asked", "is_done", "last", "program", "seen")
+    __slots__ = ("error", "job", "last", "program", "seen")
 
     def __init__(self) -> None:
-        self.seen = 0
-        self.last = -RECENT
+        self.seen = 1  # the first time only the ends were looked at
+        self.last = _clock
+        self.job: compiler.Job | None = None
         self.program: Any = None
-        self.is_asked = False
-        self.is_done = threading.Event()
         self.error: Exception | None = None
 
 
 _entries: dict[Any, Entry] = {}
+_ends: dict[Any, int] = {}  # keys of the ends of graphs, and the evaluation in which they came last
 _clock = 0
 
 
-def run(nodes: Sequence[Node], kept: set[Node]) -> bool:
+def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node]) -> bool | None:
     """Compute the nodes to keep with a compiled program, where there is one.
 
     Parameters
     ----------
+    targets : sequence of Node
+        What is asked for.
     nodes : sequence of Node
-        A pending graph, inputs before users; what is known are its leaves.
+        The pending graph, inputs before users; what is known are its leaves.
     kept : set of Node
         What must have a value afterwards.
 
     Returns
     -------
-    bool
-        False where the caller must interpret: no program yet, or the program found an error, whose report is the
-        interpreter's part.
+    bool or None
+        Something false where the caller must interpret: no program yet, or the program found an error, whose report is
+        the interpreter's part. None where there may be a program some time.
     """
     if len(nodes) < FEWEST or config.backend != "cpu" or config.tier == "interpret" or config.check_nan:
         return False  # every node is checked: where a check looks must not depend on how often a graph has come
+    is_at_once = config.tier == "compile"
+    if not _comes_again(targets, nodes) and not is_at_once:
+        return False
     found = _signature(nodes, kept)
     if found is None:
         return False
     signature, leaves = found
     entry = _look_up(signature)
-    is_at_once = config.tier == "compile"
-    if not entry.is_asked and (is_at_once or entry.seen >= HOT):
-        entry.is_asked = True
-        compiler.ask(entry, _graph(nodes, kept, leaves), "the setting tier" if is_at_once else f"came {HOT} times")
-    if not entry.is_asked or not (is_at_once or entry.seen >= CHANGE):
-        return False
-    entry.is_done.wait()
+    if entry.job is None and (is_at_once or entry.seen >= HOT):
+        graph = _graph(nodes, kept, leaves)
+        reason = "the setting tier" if is_at_once else f"came {HOT} times"
+        entry.job = compiler.ask(lambda: _compile(entry, graph, reason))
+    if entry.job is None or not (is_at_once or entry.seen >= CHANGE):
+        return None
+    entry.job.wait()
     if entry.program is None:
         return False
     try:
         values = entry.program([_array(leaf) for leaf in leaves])
     except SeptetError:
         return False
-    for node, value in zip((n for n in nodes if n in kept), values, strict=True):
-        node.value = value
+    rest = iter(values)
+    for node in nodes:
+        if node in kept:
+            is_single = isinstance(node.type, TensorType)
+            node.value = next(rest) if is_single else tuple([next(rest) for _ in node.type])  # type: ignore[union-attr]
     return True
+
+
+def _comes_again(targets: Sequence[Node], nodes: Sequence[Node]) -> bool:
+    """Tell whether a graph with the same ends came lately."""
+    global _clock
+    _clock += 1
+    ends = len(nodes), *[(node.inputs[0] if node.op is VARIABLE and node.inputs else node).key for node in targets]
+    before = _ends.get(ends)
+    if before is None and len(_ends) >= MOST:
+        for old in [key for key, last in _ends.items() if last < _clock - RECENT]:
+            del _ends[old]
+    _ends[ends] = _clock
+    return before is not None and _clock - before <= RECENT
 
 
 def _look_up(signature: Any) -> Entry:
     """Return the entry of a signature, and note that it came."""
-    global _clock
-    _clock += 1
     entry = _entries.get(signature)
     if entry is None:
         if len(_entries) >= MOST:
@@ -137,10 +153,6 @@ def _array(leaf: Node) -> np.ndarray:
     return leaf.value
 
 
-def _is_leaf(node: Node) -> bool:
-    return node.value is not None or (node.op is ITEM and node.inputs[0].value is not None)
-
-
 def _is_number(node: Node) -> bool:
     """Tell whether a leaf stays a number in the compiled graph."""
     if node.op is not CONSTANT or node.value.ndim or node.flags:
@@ -152,28 +164,36 @@ def _signature(nodes: Sequence[Node], kept: set[Node]) -> tuple[Any, list[Node]]
     """Return what tells graphs apart that need different programs, and the leaves that are inputs of it."""
     numbers: dict[Node, int] = {}
     leaves: list[Node] = []
-    rows: list[Any] = []
+    flat: list[Any] = []
     for node in nodes:
-        if node.value is not None or (node.op is ITEM and node.inputs[0].value is not None):
-            if isinstance(node.value, tuple):
-                continue
-            numbers[node] = len(numbers)
-            if node.value is not None and _is_number(node):
-                rows.append((node.type, node.value.item()))
-            else:
-                leaves.append(node)
-                rows.append(node.type)
-            continue
-        if node.op is SYMBOL or (node.op is VARIABLE and not node.inputs):
-            return None
         numbers[node] = len(numbers)
-        rows.append((node.key, node in kept, *[numbers[source] for source in node.inputs]))
-    return tuple(rows), leaves
+        value = node.value
+        if value is None:
+            inputs = node.inputs
+            if node.op is ITEM and inputs[0].value is not None:
+                leaves.append(node)
+                flat.append(node.type)
+                continue
+            if not inputs and (node.op is SYMBOL or node.op is VARIABLE):
+                return None
+            flat.append(node.key)
+            for source in inputs:
+                flat.append(numbers[source])
+        elif type(value) is tuple:
+            flat.append(None)
+        elif _is_number(node):
+            flat.append(node.type)
+            flat.append(value.tobytes())
+        else:
+            leaves.append(node)
+            flat.append(node.type)
+    flat += sorted([numbers[node] for node in kept])
+    return tuple(flat), leaves
 
 
 def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Graph:
-    """Return a pending graph with its leaves as inputs, apart from the nodes that users hold."""
-    moved: dict[Node, Node] = {}
+    """Return a pending graph with its leaves as inputs, apart from the nodes that users hold; calls are written out."""
+    moved: dict[Node, Any] = {}
     with apart():
         for leaf in leaves:
             array = _array(leaf)
@@ -181,15 +201,25 @@ def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Gr
         for node in nodes:
             if node in moved or isinstance(node.value, tuple):
                 continue
-            if _is_leaf(node):
+            inputs = tuple([moved[source] for source in node.inputs]) if node.value is None else ()
+            if node.value is not None:
                 moved[node] = node
             elif node.op is VARIABLE:
-                moved[node] = moved[node.inputs[0]]
+                moved[node] = inputs[0]
+            elif node.op is call and not node.params[0].effects:
+                moved[node] = node.params[0](*inputs)
+            elif node.op is ITEM and isinstance(inputs[0], tuple):
+                moved[node] = inputs[0][node.params[0]]
             else:
-                moved[node] = with_inputs(node, tuple([moved[source] for source in node.inputs]))
-    return Graph(
-        [moved[leaf] for leaf in leaves], [moved[node] for node in nodes if node in kept], name="define by run"
-    )
+                moved[node] = with_inputs(node, inputs)
+        outputs: list[Node] = []
+        for node in nodes:
+            if node in kept:
+                own = moved[node]
+                if isinstance(own, Node):
+                    own = items(own) if isinstance(own.type, tuple) else (own,)
+                outputs += own
+        return Graph([moved[leaf] for leaf in leaves], outputs, name="define by run")
 
 
 MOST_COMPILES = 1000  # that are remembered
@@ -230,58 +260,3 @@ def _compile(entry: Entry, graph: Graph, reason: str) -> None:
         note = note._replace(error=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     _compiles.append(note._replace(seconds=perf_counter() - start))
     del _compiles[:-MOST_COMPILES]
-
-
-class Compiler:
-    """The thread that compiles hot graphs, one after the other; it starts with the first of them."""
-
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[Entry, Graph, str] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._is_over = False
-        self.open = 0
-
-    def ask(self, entry: Entry, graph: Graph, reason: str) -> None:
-        """Have a graph compiled; its program appears in the entry, and the reason in `compiles`."""
-        self.open += 1
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="septet-compiler", daemon=True)
-            self._thread.start()
-        self._jobs.put((entry, graph, reason))
-
-    def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if job is None or self._is_over:
-                return
-            entry, graph, reason = job
-            try:
-                _compile(entry, graph, reason)
-            finally:
-                self.open -= 1
-                entry.is_done.set()
-
-    def stop(self) -> None:
-        """End the thread, after what it is compiling now."""
-        self._is_over = True
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
-
-
-compiler = Compiler()
-
-
-def _forget() -> None:
-    """Start anew in a forked child: the thread is not there."""
-    global compiler
-    compiler = Compiler()
-    for entry in _entries.values():
-        entry.is_asked = entry.program is not None
-        if entry.is_asked:
-            entry.is_done.set()
-
-
-atexit.register(lambda: compiler.stop())
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

@@ -12,10 +12,10 @@ from septet.graph.context import TRACKED, context
 from septet.graph.derived import derived
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
-from septet.ops.cast import cast
-from septet.ops.shaping import ones_like, sum_to, zeros_like
+from septet.graph.op import ITEM, Op, items
+from septet.ops.shaping import ones_like, zeros_like
 from septet.transform.hooks import hooked
+from septet.transform.pull import apply
 from septet.transform.transforms import TRANSFORMS, enter
 
 
@@ -120,25 +120,7 @@ def pull(node: Node, g: Any, needed: Sequence[bool]) -> Sequence[Any]:
         y = items(node)
         g = tuple(g.get(index, None) for index in range(len(y)))
         g = tuple(zeros_like(part) if given is None else given for part, given in zip(y, g, strict=True))
-    pulled = op.gradient(g, y, *node.inputs, **words)
-    if op.kind != ELEMENTWISE:
-        return [p if need else None for p, need in zip(pulled, needed, strict=True)]
-    return [
-        fit(p, source) if need and p is not None else None
-        for p, source, need in zip(pulled, node.inputs, needed, strict=True)
-    ]
-
-
-def fit(g: Node, like: Node) -> Node | None:
-    """Bring a cotangent to the shape and the dtype of the input that was broadcast or converted."""
-    if not dtypes.is_differentiable(like.dtype):
-        return None
-    if g.type is like.type:
-        return g
-    g = sum_to(g, like)
-    if dtypes.is_complex(g.dtype) and not dtypes.is_complex(like.dtype):
-        g = ops.real(g)
-    return g if g.dtype == like.dtype else cast(g, dtype=like.dtype)
+    return apply(op, g, y, node.inputs, words, needed)
 
 
 def grad(cost: Node, wrt: Sequence[Node], *, allow_unused: bool = False) -> list[Node]:

@@ -267,8 +267,69 @@ attributes #0 = { nounwind }
 """
 """Args: the word that takes the nanoseconds of Linux' monotonic clock."""
 
+PIECES = """
+declare i64 @run(ptr, ptr, i64, ptr, ptr, i64, ptr)
+define i64 @pieces(ptr %calls, i64 %end, i64 %arena) #0 {
+entry:
+  %any = icmp sgt i64 %end, 0
+  br i1 %any, label %piece, label %done
+piece:
+  %at = phi i64 [ 0, %entry ], [ %after, %ran ]
+  %pcall = getelementptr i64, ptr %calls, i64 %at
+  %own = load ptr, ptr %pcall
+  %bases = load ptr, ptr %own
+  %p1 = getelementptr i64, ptr %own, i64 1
+  %n_bases = load i64, ptr %p1
+  %p2 = getelementptr i64, ptr %own, i64 2
+  %moves = load ptr, ptr %p2
+  %p3 = getelementptr i64, ptr %own, i64 3
+  %n_moves = load i64, ptr %p3
+  %p4 = getelementptr i64, ptr %own, i64 4
+  %slots = load ptr, ptr %p4
+  %p5 = getelementptr i64, ptr %own, i64 5
+  %steps = load ptr, ptr %p5
+  %p6 = getelementptr i64, ptr %own, i64 6
+  %n_steps = load i64, ptr %p6
+  %p7 = getelementptr i64, ptr %own, i64 7
+  %status = load ptr, ptr %p7
+  store i64 %arena, ptr %bases
+  br label %copy
+copy:
+  %k = phi i64 [ 0, %piece ], [ %k1, %copied ]
+  %left = icmp slt i64 %k, %n_bases
+  br i1 %left, label %copied, label %go
+copied:
+  %k1 = add i64 %k, 1
+  %pfrom = getelementptr i64, ptr %pcall, i64 %k1
+  %address = load i64, ptr %pfrom
+  %pto = getelementptr i64, ptr %bases, i64 %k1
+  store i64 %address, ptr %pto
+  br label %copy
+go:
+  %failed = call i64 @run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status)
+  %at1 = add i64 %at, 1
+  %after = add i64 %at1, %n_bases
+  %bad = icmp ne i64 %failed, 0
+  br i1 %bad, label %fail, label %ran
+ran:
+  %more = icmp slt i64 %after, %end
+  br i1 %more, label %piece, label %done
+done:
+  ret i64 0
+fail:
+  store i64 0, ptr %status
+  ret i64 %after
+}
+attributes #0 = { nounwind }
+"""
+"""Run plans one after the other. `calls` has, for each, where its record lies, and an address for each of its bases but
+the arena, which all share. A record: bases and how many but the arena, moves and how many, slots, steps and how many,
+status. Return 0, or where the calls after a failed one begin."""
 
-TEXTS = {"run": RUN, "parallel": PARALLEL, "loop": LOOP, "branch": BRANCH, "while": WHILE, "stamp": STAMP}
+
+TEXTS = {
+    "run": RUN, "parallel": PARALLEL, "loop": LOOP, "branch": BRANCH, "while": WHILE, "stamp": STAMP, "pieces": PIECES,
+}  # fmt: skip
 
 
 def module(name: str) -> jit.Module:
@@ -294,6 +355,8 @@ def module(name: str) -> jit.Module:
         imports = {"loop": jit.addresses([module("loop")])[0]}
     elif name == "stamp":
         imports = pool.of_process("clock_gettime")
+    elif name == "pieces":
+        imports = {"run": jit.addresses([module("run")])[0]}
     return jit.Module(name, TEXTS[name], imports)
 
 
