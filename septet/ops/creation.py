@@ -10,7 +10,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import DType
-from septet.base.errors import ArgumentError
+from septet.base.errors import ArgumentError, AxisError
 from septet.base.shapes import Shape, check_axis
 from septet.base.text import shape_text
 from septet.graph.node import Node, constant, scalar
@@ -56,7 +56,7 @@ iota = card(
     shape=lambda *sizes, shape, axis, dtype: shape, dtype=_iota_dtype, reference=_iota_reference,
     no_gradient="there is nothing to differentiate with respect to", no_batch="it has no batched input",
     cases=[Case(shape=(4,)), Case(shape=(2, 3), axis=1, dtype="float32"), Case(shape=(0,))],
-    bad=[BadCase(shape=(2,), axis=1, error=ArgumentError, match="out of range")],
+    bad=[BadCase(shape=(2,), axis=1, error=AxisError, match="out of range")],
 )  # fmt: skip
 
 

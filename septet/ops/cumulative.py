@@ -14,7 +14,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import BOOL, FLOAT, INTEGER, DType
-from septet.base.errors import ArgumentError, DTypeError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axis
 from septet.base.text import shape_text
 from septet.graph.node import Node
@@ -109,7 +109,7 @@ linear_recurrence: Op = card(
     cases=[Case((4,), (4,), axis=0), Case((2, 3), (2, 3)), Case((3, 2), (3, 2), axis=0, reverse=True),
            Case((2, 0), (2, 0)), Case((1, 2, 3), (1, 2, 3), axis=1)],
     bad=[BadCase((3,), (4,), error=ShapeError, match="must have one shape"),
-         BadCase((3,), (3,), axis=1, error=ArgumentError, match="out of range")],
+         BadCase((3,), (3,), axis=1, error=AxisError, match="out of range")],
     tolerance=1e-5,
 )  # fmt: skip
 
@@ -161,9 +161,9 @@ INFINITE_CASES = [  # where the result of no elements is infinite, differences o
     Case(*case.args, gradient=not case.params.get("exclusive"), **case.params) for case in CASES
 ]
 BAD = [
-    BadCase((3, 4), axis=2, error=ArgumentError, match="out of range"),
+    BadCase((3, 4), axis=2, error=AxisError, match="out of range"),
     BadCase((3, 4), axis=None, error=ArgumentError, match="must be an integer"),
-    BadCase((), axis=0, error=ArgumentError, match="out of range"),
+    BadCase((), axis=0, error=AxisError, match="out of range"),
 ]
 _COMPLEX = BadCase(np.array([1j]), axis=0, error=DTypeError, match="not defined for dtype complex128")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import COMPLEX, FLOAT, INTEGER, DType
-from septet.base.errors import ArgumentError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, ShapeError
 from septet.base.shapes import Shape, check_axes, check_axis
 from septet.graph.node import Node, constant
 from septet.graph.op import OTHER, REQUIRED, BadCase, Case, Op, as_node, card, function, ops
@@ -82,7 +82,7 @@ fft_op: Op = card(
     batch=lambda is_batched, x, axes, **words: fft_op(x, axes=tuple(a + 1 for a in axes), **words), tolerance=1e-5,
     cases=[Case((5,), axes=-1), Case((2, 4), axes=(0, 1), norm="ortho"), Case((3, 4, 2), axes=1, inverse=True),
            Case((3, 4), axes=0, norm="forward"), Case((1,), axes=0), Case((0, 3), axes=1)],
-    bad=[BadCase((3, 4), axes=2, error=ArgumentError, match="out of range"),
+    bad=[BadCase((3, 4), axes=2, error=AxisError, match="out of range"),
          BadCase((3, 4), axes=0, norm="unit", error=ArgumentError, match="norm 'unit'"),
          BadCase((3, 0), axes=1, error=ShapeError, match="axis 1 has none")],
 )  # fmt: skip
@@ -185,7 +185,7 @@ rfft_op: Op = card(
     gradient=_rfft_gradient, batch=_batch_half("rfft"), tolerance=1e-5,
     cases=[Case((5,)), Case((6,), norm="ortho"), Case((2, 4, 3), axis=1, norm="forward"), Case((1,)), Case((2,)),
            Case((0, 3))],
-    bad=[BadCase((3, 4), axis=2, error=ArgumentError, match="out of range"),
+    bad=[BadCase((3, 4), axis=2, error=AxisError, match="out of range"),
          BadCase((3, 0), error=ShapeError, match="axis 1 has none")],
 )  # fmt: skip
 

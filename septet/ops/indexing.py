@@ -9,7 +9,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import DType
-from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, DTypeError, IndexOutOfRangeError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
 from septet.base.text import shape_text
 from septet.graph.node import Node
@@ -109,7 +109,7 @@ take: Op = card(
          BadCase((3, 4), np.array([[0, 1], [-5, 0]]), axis=1, error=IndexOutOfRangeError, match="allowed: -4 to 3"),
          BadCase((0,), np.array(0), axis=0, error=IndexOutOfRangeError, match="the axis is empty"),
          BadCase((3, 4), (2,), axis=0, error=DTypeError, match="indices must be integers"),
-         BadCase((3, 4), np.array([0]), axis=2, error=ArgumentError, match="out of range")],
+         BadCase((3, 4), np.array([0]), axis=2, error=AxisError, match="out of range")],
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import DType
-from septet.base.errors import ArgumentError, DTypeError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axis
 from septet.graph.node import Node
 from septet.graph.op import (
@@ -158,7 +158,7 @@ dot_general: Op = card(
            Case((2, 3, 2), (3, 2, 2), contracting=((1,), (0,)), batch=((2, 0), (1, 2))),
            Case((), (2,), contracting=((), ()))],
     bad=[BadCase((3, 4), (5, 2), contracting=((1,), (0,)), error=ShapeError, match="axis 1 of a has size 4"),
-         BadCase((3, 4), (4, 2), contracting=((2,), (0,)), error=ArgumentError, match="out of range"),
+         BadCase((3, 4), (4, 2), contracting=((2,), (0,)), error=AxisError, match="out of range"),
          BadCase((3, 4), (4, 2), contracting=((0, 1), (0,)), error=ArgumentError, match="names 2 axes of a but 1 of b"),
          BadCase((3, 3), (3, 3), contracting=((1,), (0,)), batch=((1,), (1,)), error=ArgumentError,
                  match="appears twice"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import BOOL, FLOAT, INTEGER, DType
-from septet.base.errors import ArgumentError, DTypeError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axes, check_axis
 from septet.graph.node import Node
 from septet.graph.op import REDUCTION, BadCase, Case, Op, as_node, card, cast_to, function, ops, record
@@ -91,7 +91,7 @@ REDUCTION_CASES = [
 ]  # fmt: skip
 EMPTY_CASES = [Case((0, 3), axis=0), Case((2, 0, 3), axis=(1, 2), keepdims=True)]
 REDUCTION_BAD = [
-    BadCase((3, 4), axis=2, error=ArgumentError, match="out of range"),
+    BadCase((3, 4), axis=2, error=AxisError, match="out of range"),
     BadCase((3, 4), axis=(0, 0), error=ArgumentError, match="twice"),
     BadCase((3, 4), axis=0.5, error=ArgumentError, match="must be an integer"),
 ]
@@ -415,7 +415,7 @@ _POSITION: dict[str, Any] = {
     "param_docs": {**PARAM_DOCS, "axis": "Axis to reduce; None counts through all elements in row-major order."},
     "cases": [Case((3, 4)), Case((3, 4), axis=0), Case((3, 4), axis=-1, keepdims=True), Case((2, 3), keepdims=True),
               Case(()), Case((0, 3), axis=1)],
-    "bad": [BadCase((3, 4), axis=2, error=ArgumentError, match="out of range"),
+    "bad": [BadCase((3, 4), axis=2, error=AxisError, match="out of range"),
             BadCase((3, 4), axis=(0, 1), error=ArgumentError, match="must be an integer"),
             BadCase((0, 3), error=ShapeError, match="no elements along axis 0"),
             BadCase(np.array([1j]), error=DTypeError, match="not defined for dtype complex128")],

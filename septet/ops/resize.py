@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.base.errors import ArgumentError
+from septet.base.errors import ArgumentError, AxisError
 from septet.base.shapes import Shape, check_axis
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, card, ops
@@ -54,7 +54,7 @@ crop_or_pad: Op = card(
     tangent=lambda t, y, x, *sizes, **words: crop_or_pad(t[0], *sizes, **words), batch=_batch,
     cases=[Case((3, 4), axis=1, size=2), Case((3, 4), axis=0, size=5), Case((3, 4), axis=-1, size=4, start=-2),
            Case((5,), axis=0, size=2, start=2), Case((2,), axis=0, size=3, start=7), Case((3, 2), axis=0, size=0)],
-    bad=[BadCase((3, 4), axis=2, size=2, error=ArgumentError, match="out of range"),
+    bad=[BadCase((3, 4), axis=2, size=2, error=AxisError, match="out of range"),
          BadCase((3, 4), axis=1, size=-1, error=ArgumentError, match="at least 0")],
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import BOOL, FLOAT, INTEGER, DType
-from septet.base.errors import ArgumentError, DTypeError, ShapeError
+from septet.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from septet.base.shapes import Shape, check_axis
 from septet.graph.node import Node
 from septet.graph.op import OTHER, REQUIRED, BadCase, Case, Op, as_node, as_nodes, card, cast_to, function, items, ops
@@ -65,8 +65,8 @@ SORT_CASES = [
     Case(np.array([3, 1, 3, 2, 1]), descending=True, gradient=False),
 ]  # fmt: skip
 SORT_BAD = [
-    BadCase((3, 4), axis=2, error=ArgumentError, match="out of range"),
-    BadCase((), error=ArgumentError, match="out of range"), _COMPLEX,
+    BadCase((3, 4), axis=2, error=AxisError, match="out of range"),
+    BadCase((), error=AxisError, match="out of range"), _COMPLEX,
 ]  # fmt: skip
 
 sort: Op = card(
@@ -174,7 +174,7 @@ top_k_op: Op = card(
            Case((0, 3), k=2), Case(np.array([2, 3, 3, 1, 3]), k=2, gradient=False)],
     bad=[BadCase((3, 4), k=5, error=ArgumentError, match="k=5 elements of axis 1, which has 4"),
          BadCase((3, 4), k=-1, error=ArgumentError, match="at least 0"),
-         BadCase((3, 4), k=1, axis=2, error=ArgumentError, match="out of range"),
+         BadCase((3, 4), k=1, axis=2, error=AxisError, match="out of range"),
          BadCase(np.array([1j, 2.0]), k=1, error=DTypeError, match="not defined for dtype complex128")],
 )  # fmt: skip
 
