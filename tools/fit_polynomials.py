@@ -33,8 +33,7 @@ class Fit:
     """One polynomial in its variable, lowest power first, or with `denominator` a quotient of two.
 
     The error |f(x) - p(x)| * weight(x) is made small on the interval. Coefficients are rounded to the format `kind`.
-    `fixed` gives the first coefficients that are not to be fitted. A denominator starts with `first`: a number that
-    lets the numerator's first coefficient be near a number of the format.
+    `fixed` gives the first coefficients that are not to be fitted. A denominator starts with 1.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Fit:
     count: int
     fixed: tuple[float, ...] = ()
     denominator: int = 0
-    first: float = 1.0
 
 
 def rounded(value: mpf, kind: str) -> mpf:
@@ -139,7 +137,7 @@ class Fitter:
         """Fit, round one by one, and return both polynomials and the largest weighted error between the nodes."""
         fit = self.fit
         top = [mpf(c) for c in fit.fixed]
-        bottom = [mpf(fit.first)]
+        bottom = [mpf(1)]
         steps = LAWSON_STEPS
         while len(top) < fit.count or len(bottom) < fit.denominator + 1:
             new_top, new_bottom = self.solve(top, bottom, steps)
@@ -207,11 +205,6 @@ def erf_rest(z: mpf) -> mpf:
     return mp.erf(x) / x - 1
 
 
-def erf_over(z: mpf) -> mpf:
-    """Return erf(x) / x at z = x**2."""
-    return 1 + erf_rest(z)
-
-
 def erfcx_over(u: mpf) -> mpf:
     """Return erfc(x) e**(x**2) / t at u = 1 - 2 t, t = 3 / (x + 3)."""
     t = (1 - u) / 2
@@ -222,14 +215,6 @@ def erfcx_over(u: mpf) -> mpf:
 def erfcx_end(largest: float) -> mpf:
     """Return u at the largest argument for which erfc is not 0."""
     return 1 - 2 * ERFCX_SCALE / (mpf(largest) + ERFCX_SCALE)
-
-
-def tanh_over(z: mpf) -> mpf:
-    """Return tanh(x) / x at z = x**2."""
-    if z < mpf(10) ** -20:
-        return 1 - z / 3
-    x = mp.sqrt(z)
-    return mp.tanh(x) / x
 
 
 # trigonometry
@@ -367,17 +352,6 @@ FITS = [
         for kind, count in (("float", 5), ("double", 11))
     ),
     Fit(
-        "TANH_QUOTIENT",
-        "p(z) / q(z): tanh(x) = x p(x**2) / q(x**2), relative, |x| <= 9.02",
-        "float",
-        tanh_over,
-        lambda z: 1 / tanh_over(z),
-        0.0,
-        9.02**2,
-        5,
-        denominator=4,
-    ),
-    Fit(
         "EXP2_FLOAT",
         "q(r): 2**r = 1 + r q(r), relative to 2**r, |r| <= 1/2",
         "float",
@@ -420,20 +394,6 @@ FITS = [
         S_LARGEST**2,
         7,
     ),
-    *(
-        Fit(
-            f"LOG1P_{kind.upper()}",
-            "p(u) / q(u): log(1 + u) = u + u**2 p(u) / q(u), relative, 0 <= u <= 1",
-            kind,
-            log_rest(mpf(1)),
-            log_weight(mpf(1)),
-            0.0,
-            1.0,
-            count,
-            denominator=denominator,
-        )
-        for kind, count, denominator in (("float", 3, 3), ("double", 6, 6))
-    ),
     Fit(
         "ERF_FLOAT",
         "p(z): erf(x) = x + x p(x**2), relative, |x| <= 0.875",
@@ -445,16 +405,14 @@ FITS = [
         6,
     ),
     Fit(
-        "ERF_QUOTIENT",
-        "p(z) / q(z): erf(x) = x p(x**2) / q(x**2), relative, |x| <= 3.93",
+        "ERF_LARGE_FLOAT",
+        "p(x): erf(x) = 1 - 2**-p(x), relative, 0.875 <= x <= 4",
         "float",
-        erf_over,
-        lambda z: 1 / erf_over(z),
-        0.0,
-        3.93**2,
+        lambda x: -mp.log(mp.erfc(x), 2),
+        lambda x: mp.erfc(x) * LN2 / mp.erf(x),
+        ERF_BORDER * 0.999,
+        4.0,
         7,
-        denominator=5,
-        first=1.09375,
     ),
     Fit(
         "ERF_DOUBLE",

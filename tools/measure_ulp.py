@@ -44,8 +44,7 @@ How far `septet.backends.cpu.vectormath` is from exact results, in units in the 
 the best that rounding allows. "All" means every float32 there is, against the same function in float64. "Random bits"
 are numbers of all magnitudes, a range stands for numbers spread evenly over it (for two arguments: both); the largest
 value is then that of the measurement and no proven bound. For functions marked with a star, whose results pass through
-zero where terms cancel, the unit is that of the larger of the result and 1. In float32, `tanh` and `erf` are quotients
-of polynomials, furthest away next to 1; ways that are within 2.5 and 1.2 units take 1.2 and 1.4 times as long.
+zero where terms cancel, the unit is that of the larger of the result and 1.
 
 | function | dtype | arguments | how many | largest | mean | largest at |
 |---|---|---|---|---|---|---|

@@ -28,18 +28,13 @@ def test_numbers_have_the_fits_format_and_count(load_tool):
             assert all(float(np.float32(number)) == number for number in numbers)
         if fit.denominator:
             below = getattr(coefficients, fit.name + "_BELOW")
-            assert len(below) == fit.denominator + 1 and below[0] == fit.first
-
-
-# Not what the format resolves: a start that is refined, powers that need more places, and a quotient that is at most
-# 0.4 units in the last place away, which its rounding (up to 5) outweighs.
-OTHERS = {"CBRT": -9, "EXP2_POWER": -28, "LOG2_POWER": -38, "TANH_QUOTIENT": -25.3}
+            assert len(below) == fit.denominator + 1 and below[0] == 1.0
 
 
 def test_errors_are_below_what_the_format_resolves(load_tool, pieces):
     for fit in load_tool("fit_polynomials").FITS:
         error = float(re.search(r"^# error 2\*\*(-[\d.]+)$", pieces[fit.name], re.MULTILINE)[1])
-        enough = OTHERS.get(fit.name, -26 if fit.kind == "float" else -53)
+        enough = {"CBRT": -9, "EXP2_POWER": -28, "LOG2_POWER": -38}.get(fit.name, -26 if fit.kind == "float" else -53)
         assert error <= enough, fit.name
 
 

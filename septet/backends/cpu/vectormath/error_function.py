@@ -13,8 +13,9 @@ from septet.backends.cpu.vectormath.steps import (
     fma,
     in_double,
     magnitude,
-    odd_quotient,
+    nearest,
     polynomial,
+    power_of_two,
     vectorized,
     where,
     with_sign,
@@ -22,7 +23,7 @@ from septet.backends.cpu.vectormath.steps import (
 
 BORDER = 0.875  # between the two ways of erf
 ERFC_HIGHEST = {"float": 10.1, "double": 27.3}  # erfc rounds to 0 from here on
-ERF_HIGHEST = 3.93  # in float, erf rounds to 1 from 3.92 on
+ERF_HIGHEST = 4.0  # in float, erf rounds to 1 from 3.92 on
 ERFINV_BORDER = 0.75
 ERFINV_SHIFT = 1.125
 ERFCX = {"float": coefficients.ERFCX_FLOAT, "double": coefficients.ERFCX_DOUBLE}
@@ -64,13 +65,18 @@ def erfc(x: Term) -> Term:
 
 @vectorized
 def erf(x: Term) -> Term:
-    """Write the error function: in float a quotient of polynomials, in double a polynomial times x near 0, and
-    1 - erfc(|x|) beyond."""
-    if x.kind == "float":
-        return odd_quotient(x, ERF_HIGHEST, coefficients.ERF_QUOTIENT, coefficients.ERF_QUOTIENT_BELOW)
+    """Write the error function: a polynomial times x near 0, and 1 - erfc(|x|) beyond."""
     a = magnitude(x)
     near = erf_near_zero(x)
-    far = 1.0 - erfc_of_positive(a)
+    if x.kind == "float":
+        a = at_most(a, ERF_HIGHEST)
+        exponent = polynomial(a, coefficients.ERF_LARGE_FLOAT)  # erfc = 2**-exponent
+        n, bits = nearest(exponent, -1.0)
+        r = -exponent - n
+        power = fma(polynomial(r, coefficients.EXP2_FLOAT), r, 1.0)
+        far = fma(power, -power_of_two(bits), 1.0)
+    else:
+        far = 1.0 - erfc_of_positive(a)
     return where(a > BORDER, with_sign(far, x), near)
 
 

@@ -6,7 +6,7 @@ x = m 2**n, sqrt(1/2) <= m < sqrt(2); log(m) by a polynomial in m - 1 (float) or
 from __future__ import annotations
 
 from septet.backends.cpu.vectormath import coefficients
-from septet.backends.cpu.vectormath.exponential import LN2_HIGH, LN2_LOW, SCALE, exp_scaled
+from septet.backends.cpu.vectormath.exponential import LN2_HIGH, LN2_LOW, exp_term
 from septet.backends.cpu.vectormath.steps import (
     BIAS,
     FRACTION_BITS,
@@ -156,16 +156,20 @@ def log10(x: Term) -> Term:
     return log_in_base(x, "10")
 
 
-def log1p_core(x: Term, *, doublings: Term | None = None) -> Term:
-    """Return log(1 + x) for finite x > -1, where |x| is not below 2**-100 (then the result is x).
+def log1p_core(x: Term, *, largest: int | None = None, doublings: Term | None = None) -> Term:
+    """Return log(1 + x) for finite x > -1, where |x| is not below 2**-100 (then the result is x) or `largest` is given.
 
-    With `doublings`, a whole number k, the result is log((1 + x) 2**k).
+    `largest` is a bound on the exponent of 1 + x: with it, 2**-n is known to be a normal number. With `doublings`, a
+    whole number k, the result is log((1 + x) 2**k).
     """
     u = x + 1.0
     lost = x - (u - 1.0)  # what rounding took from 1 + x: exact, or without weight where x > 2**FRACTION_BITS
     m, n, high = split(u, denormals=False)
     # lost / 2**n joins m - 1. For the largest n, 2**-n is not a normal number, but 2**(2 - n) is.
-    f = fma(lost * 0.25, (x.like(4.0).bits() - high).real(), m - 1.0)
+    if largest is None:
+        f = fma(lost * 0.25, (x.like(4.0).bits() - high).real(), m - 1.0)
+    else:
+        f = fma(lost, (x.like(1.0).bits() - high).real(), m - 1.0)
     if doublings is not None:
         n = n + doublings
     return log_of_split(n, f)
@@ -181,17 +185,6 @@ def log1p_term(x: Term) -> Term:
 def log1p(x: Term) -> Term:
     """Write log(1 + x), exact to the last places near 0 too."""
     return log1p_term(x)
-
-
-LOG1P_TOP = {"float": coefficients.LOG1P_FLOAT, "double": coefficients.LOG1P_DOUBLE}
-LOG1P_BELOW = {"float": coefficients.LOG1P_FLOAT_BELOW, "double": coefficients.LOG1P_DOUBLE_BELOW}
-
-
-def log1p_of_power(x: Term) -> Term:
-    """Return log(1 + e**x) for x <= 0: a quotient of polynomials of e**x, which is at most 1."""
-    power = exp_scaled(x, 0.0) * (1.0 / SCALE[x.kind])
-    quotient = polynomial(power, LOG1P_TOP[x.kind]) / polynomial(power, LOG1P_BELOW[x.kind])
-    return fma(power * power, quotient, power)
 
 
 @vectorized
@@ -225,7 +218,7 @@ def xlog1py(x: Term, y: Term) -> Term:
 @vectorized
 def softplus(x: Term) -> Term:
     """Write log(1 + e**x) as max(x, 0) + log(1 + e**-|x|): nothing overflows, small results keep all their places."""
-    return at_least(x, 0.0) + log1p_of_power(-magnitude(x))
+    return at_least(x, 0.0) + log1p_core(exp_term(-magnitude(x)), largest=1)
 
 
 @vectorized
@@ -233,4 +226,4 @@ def logaddexp(a: Term, b: Term) -> Term:
     """Write log(e**a + e**b) as max(a, b) + log(1 + e**-|a - b|)."""
     difference = where(a.equals(b), 0.0, a - b)  # equal infinities too
     larger = where(a > b, a, b)
-    return larger + log1p_of_power(-magnitude(difference))
+    return larger + log1p_core(exp_term(-magnitude(difference)), largest=1)

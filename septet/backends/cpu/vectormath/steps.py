@@ -227,15 +227,6 @@ def polynomial(x: Term, coefficients: Sequence[float]) -> Term:
     return total
 
 
-def odd_quotient(x: Term, highest: float, top: Sequence[float], below: Sequence[float]) -> Term:
-    """Return x p(x**2) / q(x**2) between -1 and 1, for a function that is 1 from `highest` on.
-
-    Only the square is limited, so that the quotient grows beyond 1 from there on and is cut off at 1.
-    """
-    square = at_most(x * x, highest**2)
-    return at_most(at_least(x * polynomial(square, top) / polynomial(square, below), -1.0), 1.0)
-
-
 def nearest(x: Term, factor: float) -> tuple[Term, Term]:
     """Round x * factor to the nearest integer n; |n| must stay below 2**21 (float) or 2**50 (double).
 
