@@ -20,18 +20,17 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from timing import timed
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 KINDS = ("conv", "conv_input", "conv_kernel")
-LEAST_SECONDS = 0.02  # of a measurement: small convolutions are repeated
 
 
 class Case(NamedTuple):
@@ -77,20 +76,6 @@ RESIDUAL = [
     Case(64, 128, 16, 256, 1, 2, 0), Case(64, 256, 8, 512, 1, 2, 0),
 ]  # fmt: skip
 CASES = [*LENET, *RESIDUAL, *[case._replace(batch=1) for case in (*LENET, *RESIDUAL)]]
-
-
-def timed(call: Callable[[], object], threads: int) -> float:
-    """Return the seconds of one call, repeated until they can be measured."""
-    clock = time.process_time if threads == 1 else time.perf_counter
-    count = 1
-    while True:
-        start = clock()
-        for _ in range(count):
-            call()
-        seconds = clock() - start
-        if seconds >= LEAST_SECONDS:
-            return seconds / count
-        count = max(count + 1, int(1.2 * count * LEAST_SECONDS / max(seconds, 1e-6)))
 
 
 # Ours, and oneDNN as we call it.

@@ -21,16 +21,15 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from timing import timed
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-LEAST_SECONDS = 0.05  # of a measurement: short ones are repeated
 MILLION = (1 << 20,)
 ROWS = (4096, 768)  # of a transformer: tokens, features
 CLASSES = (1024, 8000)
@@ -290,20 +289,6 @@ class Copy:
 
 
 PEERS: dict[str, type[Any]] = {"septet": Ours, "torch": Torch, "jax": Jax, "limit": Copy}
-
-
-def timed(call: Callable[[], object], threads: int) -> float:
-    """Return the seconds of one call, repeated until they can be measured."""
-    clock = time.process_time if threads == 1 else time.perf_counter
-    count = 1
-    while True:
-        start = clock()
-        for _ in range(count):
-            call()
-        seconds = clock() - start
-        if seconds >= LEAST_SECONDS:
-            return seconds / count
-        count = max(count + 1, int(1.2 * count * LEAST_SECONDS / max(seconds, 1e-6)))
 
 
 def serve(name: str, threads: int) -> None:

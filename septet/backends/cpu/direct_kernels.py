@@ -17,7 +17,7 @@ from septet.backends.cpu import jit
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.direct_panels import clear_bytes, pack_task, unpack_task
 from septet.backends.cpu.direct_tiles import Machine, kernel_sweep, kernel_tile, product_tile, sweep
-from septet.backends.cpu.writing import Int, Writer, module_text, size_of
+from septet.backends.cpu.writing import Block, Int, Writer, module_text, size_of
 
 FIELDS = (
     # which tasks, and how they are cut
@@ -47,17 +47,6 @@ DIRECT, ROWS, PIXELS, ELEMENTS = range(4)
 """Modes of the copy: none; whole rows, pixels or single elements at a time."""
 
 
-class _Block:
-    """The fields of a geometry, loaded when they are asked for."""
-
-    def __init__(self, w: Writer, pointer: Value) -> None:
-        self._w = w
-        self.pointer = pointer
-
-    def __getattr__(self, name: str) -> Int:
-        return self._w.slot(self.pointer, FIELDS.index(name))
-
-
 def _copy_bytes(w: Writer, target: Value, source: Value, size: Int) -> None:
     w.b.declarations.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
     w.b.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {target.name}, ptr {source.name}, i64 {size.value.name}, i1 false)")
@@ -78,7 +67,7 @@ def _gather(machine: Machine) -> Writer:
         ("lines", "i64"),
     ]
     w = Writer("gather", [*parameters, ("copy", "ptr"), ("places", "ptr"), ("targets", "ptr")], is_internal=True)
-    f = _Block(w, w.pointer("block"))
+    f = Block(w, w.pointer("block"), FIELDS)
     plane, planes, line, lines = (w.parameter(name) for name in ("plane", "planes", "line", "lines"))
     copies = f.mode.compare("ne", DIRECT)
     with w.when(copies):
@@ -125,7 +114,7 @@ def _copy_row(machine: Machine) -> Writer:
     parameters = [("x", "ptr"), ("start", "i64"), ("target", "ptr"), ("block", "ptr")]
     w = Writer("copy_row", parameters, is_internal=True)
     kind, size = machine.kind, size_of(machine.kind)
-    f = _Block(w, w.pointer("block"))
+    f = Block(w, w.pointer("block"), FIELDS)
     x, start, target = w.pointer("x"), w.parameter("start"), w.pointer("target")
     clear_bytes(w, target, f.zeros_before * size)
     middle = w.at(target, f.zeros_before, kind)
@@ -183,7 +172,7 @@ def _product_block(machine: Machine) -> Writer:
     ]
     w = Writer("product_block", [*parameters, ("n", "i64"), ("panel", "i64"), ("panels", "i64")], is_internal=True)
     kind = machine.kind
-    f = _Block(w, w.pointer("block"))
+    f = Block(w, w.pointer("block"), FIELDS)
     n, x, y = w.parameter("n"), w.pointer("x"), w.pointer("y")
     places, targets = w.pointer("places"), w.pointer("targets")
     spare = w.reserve(machine.rows * machine.panel, kind)
@@ -250,7 +239,7 @@ def _product_task(machine: Machine) -> Writer:
             with w.when(first.compare("sle", task)):
                 which.set(number)
         block = w.to_pointer(blocks + which.get() * (len(FIELDS) * 8))
-        f = _Block(w, block)
+        f = Block(w, block, FIELDS)
         own = task - f.first
         panel_block, rest = own % f.panel_blocks, own // f.panel_blocks
         here = which.get() * (1 << 40) + rest
@@ -295,7 +284,7 @@ def _kernel_task(machine: Machine) -> Writer:
     x, y, result, scratch, own_bytes, blocks = (w.slot(w.pointer("args"), n) for n in range(6))
     memory = scratch + w.parameter("number") * own_bytes
     block = w.to_pointer(blocks)
-    f = _Block(w, block)
+    f = Block(w, block, FIELDS)
     copy, places = w.to_pointer(memory), w.to_pointer(memory + f.tables)
     targets = w.at(places, f.most_windows, "i64")
     packed, elements = w.to_pointer(memory + f.packed), w.to_pointer(memory + f.elements)
@@ -370,7 +359,7 @@ def _pack_windows(machine: Machine) -> Writer:
     parameters = [("y", "ptr"), ("block", "ptr"), ("targets", "ptr"), ("n", "i64"), ("packed", "ptr")]
     w = Writer("pack_windows", [*parameters, ("panel", "i64"), ("panels", "i64")], is_internal=True)
     kind = machine.kind
-    f = _Block(w, w.pointer("block"))
+    f = Block(w, w.pointer("block"), FIELDS)
     n, targets = w.parameter("n"), w.pointer("targets")
     with w.range(0, w.parameter("panels")) as p:
         channel = (w.parameter("panel") + p) * machine.panel

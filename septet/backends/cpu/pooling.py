@@ -22,7 +22,7 @@ from septet.backends.cpu import jit
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.direct_panels import clear_bytes
 from septet.backends.cpu.layouts import Layout
-from septet.backends.cpu.writing import Cell, Int, Loop, Writer, module_text, size_of
+from septet.backends.cpu.writing import Block, Cell, Int, Loop, Writer, module_text, size_of
 
 AXES = ("plane", "line", "column")
 FIELDS = (
@@ -126,17 +126,6 @@ def _covers(sizes: Pooling) -> bool:
     return all(w == s and d == 1 and low == 0 and n <= m * s for n, m, w, s, (low, _), d in axes)
 
 
-class _Block:
-    """The fields of a geometry, loaded when they are asked for."""
-
-    def __init__(self, w: Writer, pointer: Value) -> None:
-        self._w = w
-        self.pointer = pointer
-
-    def __getattr__(self, name: str) -> Int:
-        return self._w.slot(self.pointer, FIELDS.index(name))
-
-
 def _places() -> Writer:
     """Write ``places(block, plane, line, column, count, seen, targets)``: where a window's places lie in x and its gradient.
 
@@ -145,7 +134,7 @@ def _places() -> Writer:
     """
     names = ("block", "ptr"), ("plane", "i64"), ("line", "i64"), ("column", "i64")
     w = Writer("places", [*names, ("count", "ptr"), ("seen", "ptr"), ("targets", "ptr")], is_internal=True)
-    f = _Block(w, w.pointer("block"))
+    f = Block(w, w.pointer("block"), FIELDS)
     number = w.cell()
 
     def along(level: int, x: Int, to: Int) -> None:
@@ -174,7 +163,7 @@ class _Places:
         self.counted = w.reserve(1, "i64")
         self.seen, self.targets = w.reserve(PLACES, "i64"), w.reserve(PLACES, "i64")
 
-    def fill(self, f: _Block, place: Sequence[Int]) -> None:
+    def fill(self, f: Block, place: Sequence[Int]) -> None:
         """List the places of a window that begins somewhere in x."""
         self.w.call("places", f.pointer, *place, self.counted, self.seen, self.targets)
 
@@ -194,7 +183,7 @@ class _Task:
         """Write the kernel. Args: x, y or its gradient, the gradient of x, the block."""
         w, size = self.w, size_of(self.element)
         x, y, to, block = (w.slot(w.pointer("args"), n) for n in range(4))
-        f = self.f = _Block(w, w.to_pointer(block))
+        f = self.f = Block(w, w.to_pointer(block), FIELDS)
         whole, part = _Places(w), _Places(w)
         middle = [Int(w, w.b.number(0, "i64"))] * len(AXES)
         sizes = [getattr(f, f"size_{axis}") for axis in AXES]

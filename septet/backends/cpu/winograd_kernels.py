@@ -19,7 +19,7 @@ from septet.backends.cpu.direct_panels import clear_bytes, pack_task
 from septet.backends.cpu.direct_tiles import Machine, kernel_sweep, product_sweep, sweep
 from septet.backends.cpu.winograd_matrices import SIZE, filtering
 from septet.backends.cpu.winograd_transforms import transform
-from septet.backends.cpu.writing import Int, Writer, module_text, size_of
+from septet.backends.cpu.writing import Block, Int, Writer, module_text, size_of
 
 FIELDS = (
     # tiles: of all images, of one, of a line; how many a task takes at a time, and how many such blocks there are
@@ -43,17 +43,6 @@ FIELDS = (
 )  # fmt: skip
 PRODUCTS = SIZE * SIZE
 PACKING = 8  # arguments of `pack_task`
-
-
-class _Block:
-    """The fields of a geometry, loaded when they are asked for."""
-
-    def __init__(self, w: Writer, pointer: Value) -> None:
-        self._w = w
-        self.pointer = pointer
-
-    def __getattr__(self, name: str) -> Int:
-        return self._w.slot(self.pointer, FIELDS.index(name))
 
 
 class Shape:
@@ -80,7 +69,7 @@ def _pixels(name: str, prefix: str, height: int, width: int, shape: Shape) -> Wr
     """Write ``name(image, block, tile, spare, table)``: the addresses of a tile's pixels, `spare` for those outside."""
     parameters = [("image", "ptr"), ("block", "ptr"), ("tile", "i64"), ("spare", "ptr"), ("table", "ptr")]
     w = Writer(name, parameters, is_internal=True)
-    b, f = w.b, _Block(w, w.pointer("block"))
+    b, f = w.b, Block(w, w.pointer("block"), FIELDS)
     number, rest = w.parameter("tile") // f.image_tiles, w.parameter("tile") % f.image_tiles
     line, column = rest // f.line_tiles * shape.results[0], rest % f.line_tiles * shape.results[1]
     if prefix == "x":
@@ -165,7 +154,7 @@ def _product_task(shape: Shape) -> Writer:
     kind, size = machine.kind, size_of(machine.kind)
     x, kernel, y, scratch, own_bytes, block = (w.slot(w.pointer("args"), n) for n in range(6))
     memory = scratch + w.parameter("number") * own_bytes
-    f = _Block(w, w.to_pointer(block))
+    f = Block(w, w.to_pointer(block), FIELDS)
     spare = w.to_pointer(memory)
     waste = w.to_pointer(memory + f.spare_size)
     seen, products = w.to_pointer(memory + f.x_place), w.to_pointer(memory + f.y_place)
@@ -218,7 +207,7 @@ def _kernel_task(shape: Shape) -> Writer:
     kind, size = machine.kind, size_of(machine.kind)
     x, y, result, scratch, own_bytes, block = (w.slot(w.pointer("args"), n) for n in range(6))
     memory = scratch + w.parameter("number") * own_bytes
-    f = _Block(w, w.to_pointer(block))
+    f = Block(w, w.to_pointer(block), FIELDS)
     spare = w.to_pointer(memory)
     seen, given = w.to_pointer(memory + f.x_place), w.to_pointer(memory + f.y_place)
     gradient = w.to_pointer(memory + f.kernel_place)

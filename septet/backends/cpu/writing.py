@@ -254,6 +254,25 @@ class Cell:
         self.set(self.get() + value)
 
 
+class Block:
+    """A block of integers whose places have names; each is loaded when it is asked for.
+
+    Parameters
+    ----------
+    writer : Writer
+    pointer : Value
+    names : sequence of str
+    """
+
+    def __init__(self, writer: Writer, pointer: Value, names: Sequence[str]) -> None:
+        self._writer = writer
+        self._names = names
+        self.pointer = pointer
+
+    def __getattr__(self, name: str) -> Int:
+        return self._writer.slot(self.pointer, self._names.index(name))
+
+
 def size_of(kind: str) -> int:
     """Return the bytes of an element."""
     return BITS[kind] // 8
