@@ -38,3 +38,14 @@ def test_names():
     assert metrics.by_name("accuracy") is metrics.accuracy
     with pytest.raises(st.errors.ArgumentError, match="acuracy"):
         metrics.by_name("acuracy")
+
+
+def test_a_metric_is_computed_along_with_what_is_asked_for_next():
+    """A step is one evaluation then; nothing of a trace is wanted outside of it."""
+    x = st.tensor(P) * 2
+    found = metrics.accuracy(x, st.tensor([1, 0, 0, 0]))
+    other = x.sum()
+    assert found.node.value is None
+    float(other)
+    assert float(found.node.value) == 0.75
+    assert float(st.compile(lambda p: metrics.accuracy(p, st.tensor([1, 0, 0, 0])))(P)) == 0.75

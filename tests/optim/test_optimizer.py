@@ -5,6 +5,7 @@ import pytest
 
 import septet as st
 from septet import nn, optim
+from septet.run import eager
 
 
 def test_gradients_are_forgotten_and_everything_is_computed_at_once():
@@ -15,6 +16,27 @@ def test_gradients_are_forgotten_and_everything_is_computed_at_once():
     optimizer.step()
     assert p.grad is None and loss.node.value is not None and p._leaf.value is not None
     assert q.value.tolist() == [3.0] and optimizer.steps == 1
+
+
+def test_a_step_keeps_new_values_and_the_loss_and_no_gradients(monkeypatch):
+    """Nobody holds gradients when the new values are computed, so that they need no memory of their own."""
+    kept = []
+    run = eager.tiers.run
+
+    def watched(*args):
+        kept.extend(args[-1])
+        return run(*args)
+
+    model = nn.Sequential(nn.Dense(4), nn.ReLU(), nn.Dense(3))
+    model.build_for(np.ones((5, 2), np.float32))
+    optimizer = optim.SGD(model.parameters(), 0.1)
+    st.evaluate(*model.parameters())
+    loss = nn.losses.cross_entropy(model(np.ones((5, 2), np.float32)), np.array([0, 1, 2, 0, 1]))
+    loss.backward()
+    monkeypatch.setattr(eager.tiers, "run", watched)
+    optimizer.step()
+    own = {parameter._leaf for parameter in (*model.parameters(), optimizer._steps)}
+    assert set(kept) == own | {loss.node}
 
 
 def test_the_learning_rate_may_change_in_a_compiled_step():

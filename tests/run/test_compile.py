@@ -427,3 +427,20 @@ class TestErrors:
                 f(X)
         assert not f.compiles
         assert f(X[:, :2]).shape == (2, 2)
+
+
+class TestWhatComesFromOutside:
+    def test_repeated_numbers_stay_numbers(self):
+        """An array would have to be read."""
+        f = st.compile(lambda x: x * -st.full((2, 3), 2.5))
+        np.testing.assert_array_equal(f(X), X * -2.5)
+        graph = f.target(X).graph
+        assert "broadcast_to" in [node.op.name for node in graph.nodes]
+        assert max(node.type.size for node in graph.nodes if node.op.name == "constant") == 1
+
+    def test_arrays_are_computed_once(self):
+        weights = st.tensor(X)
+        f = st.compile(lambda x: x * (weights + 1))
+        np.testing.assert_array_equal(f(X), X * (X + 1))
+        graph = f.target(X).graph
+        assert [node.op.name for node in graph.nodes if node.op.name not in ("constant", "symbol")] == ["multiply"]

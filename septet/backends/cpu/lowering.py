@@ -24,7 +24,7 @@ def lanes_of(kernel: Kernel) -> tuple[int, ...]:
     First two registers full, and four where there are functions of many instructions: a processor looks only so far ahead,
     and has to find operations there that do not wait for each other (measured: 4 to 13 % of the time of such loops). Then
     one register, where rows may be short. Reductions along the lanes have always the same number: the order of their
-    additions must not depend on what else is computed in the loop.
+    additions must not depend on the functions in the loop.
     """
     width = REGISTER // (64 if any(term.dtype == "float64" for term in kernel.terms) else 32)
     if kernel.lane_is_inner and any(term.form == REDUCE for term in kernel.terms):
