@@ -59,8 +59,24 @@ def after(node: Node) -> None:
         if node.op.is_immediate:
             _evaluate[0](node)
             node.learn_sizes()
-        else:
+        elif node.op.has_effect or _depends_on(node, config.record_limit // 2):
             _evaluate_pending(node)
+
+
+def _depends_on(node: Node, count: int) -> bool:
+    """Tell whether at least so many pending nodes are computed with a node, itself among them.
+
+    Where they are few, the node belongs to a graph that was begun not long ago and will be asked for as a whole: a
+    training step that is cut in two would be computed by other programs than the steps before.
+    """
+    seen = {node}
+    stack = [node]
+    while stack and len(seen) < count:
+        for source in stack.pop().inputs:
+            if source.value is None and source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return len(seen) >= count
 
 
 def _pace(most: int) -> int:

@@ -82,16 +82,17 @@ def test_kernels_that_are_new_and_those_from_disk(tmp_path):
 
 
 @NATIVE
-def test_define_by_run_code():
+def test_define_by_run_code(monkeypatch):
+    monkeypatch.setattr(tiers, "_compiles", Compiles("define by run"))  # that of a long session is full
+
     def f(x):
         return float(st.sum(st.tanh(x * 1.7 + 0.3) * st.exp(-x) + st.sqrt(x * x + 5.0)))
 
-    before = len(st.compiles())
     x = st.ones((371, 2))
     with st.config.override(tier="auto"):
         for _ in range(tiers.CHANGE + 1):
             f(x)
-    new = st.compiles()[before:]
+    new = st.compiles()
     assert len(new) == 1 and new[0].reason == f"came {tiers.HOT} times" and "float32[371, 2]" in new[0].arguments
     with st.config.override(tier="compile"):
         f(st.ones((372, 2)))

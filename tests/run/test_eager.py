@@ -10,8 +10,10 @@ import pytest
 
 import septet as st
 from septet.base.errors import IndexOutOfRangeError, LinearAlgebraError
+from septet.graph import pending
 from septet.graph.context import context
 from septet.graph.graph import order
+from septet.graph.node import Node
 from septet.graph.pending import wanted
 
 
@@ -44,14 +46,14 @@ HERE = LINE.format(broken.__code__.co_firstlineno + 2)
 
 def test_an_error_names_the_line_that_is_wrong(impatience: int) -> None:
     """The operation that the limit fell on is not to blame, and is named as the place where the error was found."""
-    pending = broken()
+    waiting = broken()
     with pytest.raises(IndexOutOfRangeError, match="index 7") as caught:
-        add_up(pending, 40)
+        add_up(waiting, 40)
     assert HERE in str(caught.value) and "x = x + 1.0" not in str(caught.value)
     (note,) = caught.value.__notes__
     assert "record_limit" in note and "x = x + 1.0" in note
     with pytest.raises(IndexOutOfRangeError) as again:  # it is still wrong when it is asked for
-        pending.numpy()
+        waiting.numpy()
     assert HERE in str(again.value)
 
 
@@ -60,7 +62,7 @@ def test_the_wrong_line_itself_needs_no_note() -> None:
     before = context.limit
     context.limit = 1
     try:
-        with pytest.raises(LinearAlgebraError) as caught:
+        with st.config.override(record_limit=1), pytest.raises(LinearAlgebraError) as caught:
             st.linalg.inv(st.tensor(np.zeros((2, 2))))
     finally:
         context.limit = before
@@ -90,7 +92,8 @@ def test_unrelated_operations_stay_usable(make: Callable[[], st.Tensor], impatie
     wrong = make()
     assert len(wanted) == 1
     context.limit = 1  # the limit falls on the next operation
-    found = x + 1.0
+    with st.config.override(record_limit=1):
+        found = x + 1.0
     assert found.node.value is not None and not wanted
     context.limit = sys.maxsize
     another = make()
@@ -127,3 +130,26 @@ def test_what_a_loop_adds_up_does_not_stay_pending(others: int, impatience: int)
         longest = max(longest, len(order([total.node], stop=lambda node: node.value is not None)))
     assert longest < 40 * impatience
     np.testing.assert_array_equal(total.numpy(), [1000.0, 1000.0])
+
+
+def test_a_step_is_not_cut_in_two_by_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs of less than half as many nodes as may be pending are computed as they are asked for, as a whole."""
+    evaluated: list[Node] = []
+    evaluate = pending._evaluate[0]
+
+    def watched(node: Node) -> None:
+        evaluated.append(node)
+        evaluate(node)
+
+    x = st.tensor(np.zeros(2))
+    monkeypatch.setattr(pending, "_evaluate", [watched])
+    with st.config.override(record_limit=64):
+        context.limit = 1
+        asked = []
+        for _ in range(50):
+            y = add_up(x, 30)
+            asked.append(y.node)
+            y.numpy()
+        assert evaluated == asked
+        y = add_up(x, 200)
+        assert len(evaluated) > len(asked)
