@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,7 @@ def order(roots: Iterable[Node], *, stop: Callable[[Node], bool] | None = None) 
     return found
 
 
-def _serial(node: Node) -> int:
-    return node.serial
+_serial = attrgetter("serial")
 
 
 def _is_variable(node: Node) -> bool:

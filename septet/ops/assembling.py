@@ -113,13 +113,13 @@ def concatenate(tensors: Sequence[Any], /, axis: int | None = 0) -> Node:
     axis : int or None
         None joins the flattened tensors.
     """
-    nodes = as_nodes(list(tensors))
+    nodes = as_nodes(tensors if type(tensors) is tuple else tuple(tensors))
     if axis is None:
         nodes, axis = tuple(reshape(n, (-1,)) for n in nodes), 0
     if len(nodes) == 1:
         check_axis(axis, nodes[0].ndim)
         return nodes[0]
-    return concatenate_op(*nodes, axis=axis)
+    return record(concatenate_op, nodes, (axis,))
 
 
 @function(methods=["expand_dims"])

@@ -16,9 +16,10 @@ from septet.backends.reference.kernels import computer
 from septet.backends.reference.program import run_graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
+from septet.graph.types import TensorType
 from septet.ops.control import call
 from septet.run.programs import native_calls
-from septet.run.units import sum_of, unit_of, unit_of_graph
+from septet.run.units import Unit, sum_of, unit_of, unit_of_graph
 from septet.tensor.tensor import traced_error
 from septet.transform.pullback import Pullback, Row
 
@@ -56,6 +57,7 @@ class Evaluation:
         self.calls: Any = None  # from the first native unit on
         self.places: dict[Node, int] = {}  # where values lie that native units read or write
         self.sizes: dict[Node, int] = {}  # bytes of those that lie in working memory
+        self.bases: dict[Node, int] = {}  # where leaves lie that others are parts of; 0 for those in no order
         self.located: list[Node] = []  # those that lie in arrays of others
         self.computed: list[Node] = []  # nodes that were given a value
         self.passing: set[Node] = set()  # those of them whose value goes after its last use
@@ -77,7 +79,12 @@ class Evaluation:
                 resolution = node.resolution
                 if is_native and resolution is not None:
                     unit = resolution.unit or unit_of(resolution)
-                    piece = unit.piece or unit.want(self.number)
+                    piece = None
+                    if unit.offset is not None and self._is_settled(node.inputs[0]):
+                        if self._show(node, unit.offset):
+                            continue  # otherwise NumPy shows it without a copy too
+                    else:
+                        piece = unit.piece or unit.want(self.number)
                     if piece is not None:
                         self._call(node, piece)
                         continue
@@ -97,31 +104,53 @@ class Evaluation:
     # Native units.
 
     def _call(self, node: Node, piece: Any) -> None:
-        """Put the call of a node's unit on the list."""
-        if self.calls is None:
-            self.calls = native_calls()
-        calls, places, uses = self.calls.list, self.places, self.uses
-        calls.append(piece.address)
-        for source in node.inputs:
-            place = places.get(source)
-            calls.append(self._locate(source) if place is None else place)
-        self.calls.need(piece.arena)
-        if type(node.type) is tuple or node in self.kept or node in self.owned:
-            arrays = self.calls.arrays(piece)
-            if type(node.type) is tuple:
+        """Put the call of a node's unit on the list. Written for speed: every native unit passes here."""
+        calls = self.calls
+        if calls is None:
+            calls = self.calls = native_calls()
+        flat, places, uses, sizes = calls.list, self.places, self.uses, self.sizes
+        flat.append(piece.address)
+        inputs = node.inputs
+        for source in inputs:
+            flat.append(places.get(source) or self._locate(source))
+        if piece.arena > calls.arena:
+            calls.arena = piece.arena
+        has_several = type(node.type) is tuple
+        if has_several or node in self.kept or node in self.owned:
+            arrays = calls.arrays(piece)
+            if has_several:
                 self._give(node, tuple(arrays))
             else:
-                places[node] = calls[-1]
+                places[node] = flat[-1]
                 self._give(node, arrays[0])
         else:
-            (size,) = piece.sizes
-            self.sizes[node] = size
-            places[node] = place = self.calls.take(size)
-            calls.append(place)
-        for source in node.inputs:
+            size = sizes[node] = piece.size
+            free = calls.free.get(size)
+            place = places[node] = free.pop() if free else calls.take(size)
+            flat.append(place)
+        for source in inputs:
             uses[source] = left = uses[source] - 1
             if not left:
                 self._release(source)
+
+    @staticmethod
+    def _is_settled(node: Node) -> bool:
+        """Tell whether a node is a leaf with a value."""
+        return node.value is not None and not node.inputs
+
+    def _show(self, node: Node, offset: int) -> bool:
+        """Let a node be a part of the value of a leaf, where it lies; False where it has to be computed."""
+        (source,) = node.inputs
+        if self.calls is None or node in self.kept or node in self.owned:
+            return False
+        base = self.bases.get(source)
+        if base is None:
+            base = self.bases[source] = self.calls.home(source.value)
+        if not base:
+            return False
+        self.places[node] = base + offset
+        self.uses[source] -= 1
+        return True
 
     def _locate(self, node: Node) -> int:
         """Return where the value of a node lies that native units have not made."""
@@ -188,7 +217,8 @@ class Evaluation:
         elif op is call and self._call_graph(node):
             return
         else:
-            self._flush()
+            if not all([self._is_settled(source) for source in sources]):
+                self._flush()
             self._give(node, self.compute(node, [self._array(source) for source in sources], run_graph))
         self._count_down(sources)
 
@@ -218,26 +248,38 @@ class Evaluation:
 
     # Backward passes.
 
+    def _pull_natively(self, node: Node, graph: Pullback) -> bool:
+        """Put the calls of a backward pass on the list; False where one of its units is not compiled."""
+        if self.calls is None:
+            if not _want(graph, self.number):
+                return False
+            self.calls = native_calls()
+        before = len(self.calls.list)
+        try:
+            found = _NativePull(self, node.inputs, graph).run()
+        except _NotReady:
+            del self.calls.list[before:]
+            if not _want(graph, self.number):
+                return False
+            found = _NativePull(self, node.inputs, graph).run()
+        if node in self.kept:
+            parts = zip(found, graph.results, strict=True)
+            self._give(node, tuple([self.calls.filled(place, t.shape, t.dtype) for (place, _), t in parts]))
+        else:
+            self.gradients[node] = found
+        return True
+
     def _pull_back(self, node: Node, graph: Pullback) -> None:
         """Compute a backward pass, natively where all of its units are compiled."""
-        if self.is_native and _is_ready(graph, self.number):
-            self.calls = self.calls or native_calls()
-            found = _NativePull(self, node.inputs).run(graph)
-            if node in self.kept:
-                parts = zip(found, graph.results, strict=True)
-                self._give(node, tuple([self.calls.filled(place, t.shape, t.dtype) for (place, _), t in parts]))
-            else:
-                self.gradients[node] = found
+        if self.is_native and self._pull_natively(node, graph):
             return
         self._flush()
 
         def pull(row: Row, g: np.ndarray) -> Any:
-            own, y, inputs = row
+            own, _, _, takes = row
             if own.graph is None:
                 return own.spread(g, ())
-            values = (y, *inputs)
-            takes = [g if i == 0 else self._array(node.inputs[values[i - 1]]) for i in own.takes]
-            return own.spread(g, unit_of_graph(own).run(takes))
+            return own.spread(g, unit_of_graph(own).run([self._array(node.inputs[i]) if i else g for i in takes]))
 
         def add(number: int, before: np.ndarray, g: np.ndarray) -> np.ndarray:
             return np.asarray(before + g)
@@ -245,14 +287,22 @@ class Evaluation:
         self._give(node, tuple(graph.walk(self._array(node.inputs[0]), pull, add)))
 
 
-def _is_ready(graph: Pullback, evaluation: int) -> bool:
-    """Tell whether all units of a backward pass are compiled, and note that they are wanted."""
+class _NotReady(Exception):
+    """A unit of a backward pass is not compiled."""
+
+
+def _want(graph: Pullback, evaluation: int) -> bool:
+    """Note that all units of a backward pass are wanted; tell whether their time has come."""
     is_ready = True
-    for own, _, _ in graph.rows:
-        if own.graph is not None:
+    for own, y, _, _ in graph.rows:
+        if own.region is not None:
+            unit = sum_of(graph.types[y])
+        elif own.graph is not None and own.views is None:
             unit = own.unit or unit_of_graph(own)
-            if unit.piece is None and unit.want(evaluation) is None:
-                is_ready = False
+        else:
+            continue
+        if unit.piece is None and unit.want(evaluation) is None:
+            is_ready = False
     for type_ in graph.shared:
         unit = sum_of(type_)
         if unit.piece is None and unit.want(evaluation) is None:
@@ -260,60 +310,135 @@ def _is_ready(graph: Pullback, evaluation: int) -> bool:
     return is_ready
 
 
+MOST_SHARED = 1 << 16
+"""Bytes of a cotangent whose parts are handed on without a copy: its memory is not used again in this evaluation."""
+
+
 class _NativePull:
     """Puts the calls of a backward pass on the list of an evaluation.
 
     Cotangents are known by where they lie. One that only a single value has received so far is `single`: what comes
-    later is added in its place, and its memory is used again when it is done with.
+    later may be added in its place, and its memory is used again when it is done with.
     """
 
-    def __init__(self, evaluation: Evaluation, inputs: Sequence[Node]) -> None:
+    def __init__(self, evaluation: Evaluation, inputs: Sequence[Node], graph: Pullback) -> None:
         self.evaluation = evaluation
         self.calls = evaluation.calls
         self.inputs = inputs
+        self.graph = graph
         self.single: dict[int, int] = {}  # place -> size
+        self.values: list[int] = [0] * len(inputs)  # where they lie, when that is known
 
-    def run(self, graph: Pullback) -> list[tuple[int, int]]:
-        """Return where the results lie, and bytes to give back (0 where it is not known that nobody else has them)."""
-        self.types = graph.types
-        found = graph.walk(self._place(0), self._pull, self._add)
-        return [(place, self.single.pop(place, 0)) for place in found]
+    def run(self) -> list[tuple[int, int]]:
+        """Return where the results lie, and bytes to give back (0 where it is not known that nobody else has them).
 
-    def _place(self, number: int) -> int:
-        node = self.inputs[number]
-        place = self.evaluation.places.get(node)
-        return self.evaluation._locate(node) if place is None else place
+        Raises
+        ------
+        _NotReady
+            If a unit is not compiled; what is on the list then is of no use.
+        """
+        graph, single = self.graph, self.single
+        collected = self.collected = {graph.rows[-1][1]: self._value(0)}
+        for row in reversed(graph.rows):
+            own, y, goals, takes = row
+            g = collected.pop(y, None)
+            if g is None:
+                continue
+            passes = own.passes
+            if passes:
+                passed = [goal for i, goal in zip(own.gives, goals, strict=True) if i in passes]
+                goals = tuple([goal for i, goal in zip(own.gives, goals, strict=True) if i not in passes])
+            if own.region is not None:
+                self._fill(goals[0], own.region, y, g)
+            elif own.views is not None and single.get(g, 0) <= MOST_SHARED:
+                single.pop(g, None)
+                for goal, start in zip(goals, own.views, strict=True):
+                    self._collect(goal, g + start)
+            elif own.graph is not None:
+                self._call(own.unit, goals, takes, g)
+            if passes:
+                for goal in passed:
+                    if goal in collected:
+                        self._collect(goal, g)
+                    else:
+                        collected[goal] = g
+            if len(passes) != 1 and g in single:
+                size = single.pop(g)
+                if not passes:
+                    self.calls.give(g, size)
+        found = [collected[target] for target in graph.targets]
+        return [(place, single.pop(place, 0)) for place in found]
 
-    def _pull(self, row: Row, g: int) -> Any:
-        own, y, inputs = row
+    def _value(self, number: int) -> int:
+        """Return where an input lies."""
+        place = self.values[number]
+        if not place:
+            node = self.inputs[number]
+            place = self.values[number] = self.evaluation.places.get(node) or self.evaluation._locate(node)
+        return place
+
+    def _call(self, unit: Unit | None, goals: Sequence[int], takes: Sequence[int], g: int) -> None:
+        """Call the unit of a pull."""
+        calls, single, collected = self.calls, self.single, self.collected
+        piece = unit and unit.piece
+        if piece is None:
+            raise _NotReady
+        if piece.arena > calls.arena:
+            calls.arena = piece.arena
+        flat = calls.list
+        flat.append(piece.address)
+        for i in takes:
+            flat.append((self.values[i] or self._value(i)) if i else g)
+        added = []
+        for goal, size in zip(goals, piece.sizes, strict=True):
+            free = calls.free.get(size)
+            place = free.pop() if free else calls.take(size)
+            flat.append(place)
+            single[place] = size
+            if goal in collected:
+                added.append((goal, place))
+            else:
+                collected[goal] = place
+        for goal, place in added:
+            self._collect(goal, place)
+
+    def _collect(self, number: int, g: int) -> None:
+        """Add a cotangent to what a value has received so far."""
+        collected = self.collected
+        before = collected.get(number)
+        if before is None:
+            collected[number] = g
+            return
         calls, single = self.calls, self.single
-        results: list[int] = []
-        if own.graph is not None:
-            piece = own.unit.piece
-            calls.need(piece.arena)
-            calls.list.append(piece.address)
-            for i in own.takes:
-                calls.list.append(g if i == 0 else self._place(y if i == 1 else inputs[i - 2]))
-            for size in piece.sizes:
-                place = calls.take(size)
-                single[place] = size
-                results.append(place)
-            calls.list += results
-        if len(own.passes) != 1 and g in single:
-            size = single.pop(g)
-            if not own.passes:
-                calls.give(g, size)
-        return own.spread(g, results)
-
-    def _add(self, number: int, before: int, g: int) -> int:
-        calls, single = self.calls, self.single
-        piece = sum_of(self.types[number]).piece
-        (size,) = piece.sizes
-        goal = before
+        piece = self._sum(self.graph.types[number])
         if before not in single:
-            goal = calls.take(size)
+            (size,) = piece.sizes
+            collected[number] = goal = calls.take(size)
             single[goal] = size
-        calls.list += (piece.address, before, g, goal)
-        if g in single:
+        calls.list += (piece.address, before, g, collected[number])
+        if g in single and g != before:
             calls.give(g, single.pop(g))
-        return goal
+
+    def _fill(self, number: int, start: int, y: int, g: int) -> None:
+        """Add a cotangent to the part of a value that a slice is."""
+        calls = self.calls
+        before = self.collected.get(number)
+        place = before
+        if before is None or before not in self.single:
+            type_ = self.graph.types[number]
+            assert type_.size is not None
+            place, size = calls.zeros(type_.size * type_.dtype.itemsize)
+            self.single[place] = size
+            self.collected[number] = place
+            if before is not None:
+                calls.list += (self._sum(type_).address, before, place, place)
+        part = place + start
+        calls.list += (self._sum(self.graph.types[y]).address, part, g, part)
+
+    def _sum(self, type_: TensorType) -> Any:
+        """Return the piece that adds two tensors of a type."""
+        piece = sum_of(type_).piece
+        if piece is None:
+            raise _NotReady
+        self.calls.arena = max(self.calls.arena, piece.arena)
+        return piece

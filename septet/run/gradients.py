@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from septet.base import dtypes
@@ -12,7 +13,6 @@ from septet.base.source import source_text
 from septet.base.text import shape_text
 from septet.base.watch import DIFFERENTIATE, span
 from septet.graph.context import SPENT, TRACKED, context, recording
-from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
 from septet.graph.op import as_node
 from septet.graph.pending import wanted
@@ -60,7 +60,7 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
             hint="no_grad, detach and integer conversions cut the path; parameters must be st.Variable",
         )
     leaves: dict[Variable, list[Node]] = {}
-    path = [own for own in order([node], stop=lambda n: not n.flags & TRACKED) if own.flags & TRACKED]
+    path = _tracked(node)
     for own in path:
         if own.op is VARIABLE:
             leaves.setdefault(own.params[0], []).append(own)
@@ -78,6 +78,18 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
             own.flags |= SPENT
     if context.trace is None and node.value is None:
         wanted.add(node)
+
+
+def _tracked(root: Node) -> list[Node]:
+    """Return the tracked nodes that a tracked node depends on, itself included, inputs before users."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        for source in stack.pop().inputs:
+            if source.flags & TRACKED and source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return sorted(seen, key=attrgetter("serial"))
 
 
 def _accumulate(variable: Variable, g: Tensor) -> None:

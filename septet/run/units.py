@@ -21,7 +21,7 @@ from septet.graph.resolution import Resolution
 from septet.graph.types import TensorType
 from septet.run import compiler
 from septet.run.programs import make_piece
-from septet.transform.pull import Pull
+from septet.transform.pull import Pull, offset
 
 HOT = 2  # evaluations that have use for a unit before it is compiled
 CHANGE = 16  # that from which it runs natively, the same in every run of a program; the compiler is waited for
@@ -42,9 +42,11 @@ class Unit:
         The compiled unit, when its time has come.
     error : Exception or None
         Why it could not be compiled: NumPy goes on.
+    offset : int or None
+        Where the result begins in the input, in bytes, if it is a part of it in one piece.
     """
 
-    __slots__ = ("_count", "_graph", "_job", "_last", "_made", "_make", "_program", "error", "piece")
+    __slots__ = ("_count", "_graph", "_job", "_last", "_made", "_make", "_program", "error", "offset", "piece")
 
     def __init__(self, make: Callable[[], Graph]) -> None:
         self._make = make
@@ -55,6 +57,7 @@ class Unit:
         self._job: compiler.Job | None = None
         self._made: Any = None
         self.piece: Any = None
+        self.offset: int | None = None
         self.error: Exception | None = None
 
     @property
@@ -101,6 +104,9 @@ def unit_of(resolution: Resolution) -> Unit:
     unit: Unit | None = resolution.unit
     if unit is None:
         unit = resolution.unit = Unit(lambda: _node_graph(resolution))
+        type_ = resolution.type
+        if isinstance(type_, TensorType) and type_.is_known:
+            unit.offset = offset(resolution)
         if resolution.op.has_effect or resolution.op.is_higher_order:
             unit.stays_interpreted()
     return unit

@@ -45,9 +45,13 @@ class Pull:
         Another one for each pull.
     unit : object or None
         How the graph is computed: see `run.units`.
+    views : tuple of int, or None
+        Where the results begin in the cotangent, in bytes, if all of them are parts of it in one piece.
+    region : int or None
+        For a slice: where the part that receives the cotangent begins in the input, in bytes, if it is in one piece.
     """
 
-    __slots__ = ("gives", "graph", "is_whole", "number", "passes", "takes", "unit")
+    __slots__ = ("gives", "graph", "is_whole", "number", "passes", "region", "takes", "unit", "views")
 
     _numbers = itertools.count(1)
 
@@ -62,11 +66,13 @@ class Pull:
         self.is_whole = is_whole
         self.number = next(self._numbers)
         self.unit: Any = None
+        self.views = None if graph is None or takes != (0,) else _views(graph)
+        self.region: int | None = None
 
-    def spread(self, g: object, results: Sequence[object]) -> list[tuple[int, object]]:
-        """Return pairs of an input and its cotangent, given what the graph returned."""
+    def spread(self, g: object, results: Sequence[object]) -> list[object]:
+        """Return the cotangents of the inputs in `gives`, given what the graph returned."""
         rest = iter(results)
-        return [(i, g if i in self.passes else next(rest)) for i in self.gives]
+        return [g if i in self.passes else next(rest) for i in self.gives]
 
     def write(self, values: Sequence[Node], source: Source | None) -> tuple[Node, ...]:
         """Record the nodes of the graph for what it takes, in the layer under way; `source` is the user's line."""
@@ -147,7 +153,47 @@ def _ask(resolution: Resolution, mask: int, given: Sequence[Node]) -> Pull | Non
         takes = tuple([i for i, node in enumerate(own) if node in needed and node.op is not CONSTANT])
         for node in needed:
             node.source = None  # it belongs to no line of the user
-        return Pull(gives, passes, Graph([own[i] for i in takes], results, name=op.name), takes, is_whole)
+        pull = Pull(gives, passes, Graph([own[i] for i in takes], results, name=op.name), takes, is_whole)
+        pull.region = offset(resolution)
+        return pull
+
+
+def _views(graph: Graph) -> tuple[int, ...] | None:
+    """Return where the outputs begin in the one input, if all are parts of it in one piece."""
+    found = []
+    for node in graph.outputs:
+        start = 0
+        while node is not graph.inputs[0]:
+            own = None if node.resolution is None else offset(node.resolution)
+            if own is None:
+                return None
+            start += own
+            (node,) = node.inputs
+        found.append(start)
+    return tuple(found)
+
+
+def offset(resolution: Resolution) -> int | None:
+    """Return where the result begins in the input, in bytes, if it is a part of it in one piece as it lies in memory.
+
+    None for what is neither a slice nor in another shape only.
+    """
+    name = resolution.op.name
+    if name == "reshape":
+        return 0 if len(resolution.operands) == 1 else None
+    if name != "slice":
+        return None
+    (source,), result = resolution.operands, resolution.type
+    assert isinstance(result, TensorType)
+    start, stride, is_part = 0, source.dtype.itemsize, False
+    slices = resolution.params[0]
+    for (first, _, step), size, own in reversed(list(zip(slices, source.shape, result.shape, strict=True))):
+        if size is None or own is None or own == 0 or step != 1 or (is_part and own != 1):
+            return None
+        start += first * stride
+        stride *= size
+        is_part = is_part or own != size
+    return start
 
 
 def apply(

@@ -21,8 +21,9 @@ from septet.graph.types import TensorType
 from septet.ops.control import call
 from septet.transform.pull import Pull, pull_of
 
-Row = tuple[Pull, int, tuple[int, ...]]
-"""The pull of a node, the number of its value, the numbers of its inputs."""
+Row = tuple[Pull, int, tuple[int, ...], tuple[int, ...]]
+"""The pull of a node, the node's number, the numbers of the inputs that receive a cotangent (as in `gives`), and where
+among the arguments the values are that the pull takes (as in `takes`; 0 for the node's cotangent)."""
 
 Origin = tuple[str, tuple[str, ...], Source | None]
 
@@ -30,29 +31,32 @@ Origin = tuple[str, tuple[str, ...], Source | None]
 class Pullback(Graph):
     """From the cotangent of a result, and the values on the way to it, to the cotangents of leaves.
 
-    Inputs have numbers: 0 is the cotangent, then come values, inputs of a node before its own.
+    Nodes on the way have numbers, inputs before users. The first argument is the cotangent, the others are the values
+    that pulls take.
 
     Parameters
     ----------
     types : tuple of TensorType
-        Of the inputs.
+        Of the nodes.
+    arguments : tuple of TensorType
     rows : tuple of Row
-        One for each node on the way, inputs before users.
+        One for each node on the way that is computed.
     targets : tuple of int
-        The inputs whose cotangents are the results.
+        The nodes whose cotangents are the results.
     origins : tuple of Origin
         For each row, the op, the layers and the line of the node that it is the gradient of.
     source : tuple or None
         Where the user asked for the gradient.
     """
 
-    __slots__ = ("_graph", "_shared", "origins", "rows", "source", "targets", "types")
+    __slots__ = ("_graph", "_shared", "arguments", "origins", "rows", "source", "targets", "types")
 
     def __init__(
-        self, types: tuple[TensorType, ...], rows: tuple[Row, ...], targets: tuple[int, ...],
-        origins: tuple[Origin, ...], source: Source | None,
+        self, types: tuple[TensorType, ...], arguments: tuple[TensorType, ...], rows: tuple[Row, ...],
+        targets: tuple[int, ...], origins: tuple[Origin, ...], source: Source | None,
     ) -> None:  # fmt: skip
         self.types = types
+        self.arguments = arguments
         self.rows = rows
         self.targets = targets
         self.origins = origins
@@ -76,9 +80,8 @@ class Pullback(Graph):
         if self._shared is None:
             once: set[int] = set()
             self._shared = set()
-            for pull, _, inputs in self.rows:
-                for place in pull.gives:
-                    number = inputs[place]
+            for _, _, goals, _ in self.rows:
+                for number in goals:
                     if number in once:
                         self._shared.add(self.types[number])
                     once.add(number)
@@ -92,7 +95,7 @@ class Pullback(Graph):
         seed : Any
             The cotangent of the result.
         pull : callable
-            ``pull(row, cotangent)`` returns pairs of an input of the row's node, by its place, and its cotangent.
+            ``pull(row, cotangent)`` returns the cotangents that the row's node gives.
         add : callable
             ``add(number, before, cotangent)`` returns the sum of two cotangents of one value.
 
@@ -106,9 +109,7 @@ class Pullback(Graph):
             g = collected.pop(row[1], None)
             if g is None:
                 continue
-            inputs = row[2]
-            for place, own in pull(row, g):
-                number = inputs[place]
+            for number, own in zip(row[2], pull(row, g), strict=True):
                 before = collected.get(number)
                 collected[number] = own if before is None else add(number, before, own)
         return [collected[target] for target in self.targets]
@@ -118,13 +119,12 @@ class Pullback(Graph):
 
         origins = {row[1]: node for row, node in zip(self.rows, self.origins, strict=True)}
 
-        def pull(row: Row, g: Node) -> list[tuple[int, Any]]:
-            own, y, inputs = row
+        def pull(row: Row, g: Node) -> list[Any]:
+            own, y, _, takes = row
             results: tuple[Node, ...] = ()
             context.layers = derived_of(*origins[y])
             if own.graph is not None:
-                values = (g, args[y], *[args[i] for i in inputs])
-                results = own.write([values[i] for i in own.takes], self.source)
+                results = own.write([args[i] if i else g for i in takes], self.source)
             return own.spread(g, results)
 
         before = context.layers
@@ -138,13 +138,13 @@ class Pullback(Graph):
         """The graph with its nodes."""
         if self._graph is None:
             with apart():
-                inputs = [symbol(type_) for type_ in self.types]
+                inputs = [symbol(type_) for type_ in self.arguments]
                 self._graph = Graph(inputs, self(*inputs), name=self.name)
         return self._graph
 
     @property
     def inputs(self) -> tuple[Node, ...]:  # type: ignore[override]
-        """Symbols, one for each of `types`."""
+        """Symbols, one for each of `arguments`."""
         return self._written.inputs
 
     @property
@@ -176,11 +176,11 @@ def defer(path: Sequence[Node], cotangent: Node, leaves: Sequence[Node]) -> list
     """
     if context.trace is not None or path[-1].flags & SYMBOLIC:
         return None
-    numbers: dict[Node, int] = {cotangent: 0}
+    numbers = {node: number for number, node in enumerate(path)}
+    arguments: dict[Node, int] = {cotangent: 0}
     rows: list[Row] = []
     origins: list[Origin] = []
-    keys: list[Any] = []
-    for node in path:
+    for node, own in numbers.items():
         if node.hooks:
             return None
         if node.op is VARIABLE:
@@ -191,23 +191,21 @@ def defer(path: Sequence[Node], cotangent: Node, leaves: Sequence[Node]) -> list
         if pull is None or not pull.is_whole:
             return None
         inputs = node.inputs
-        for source in inputs:
-            if source not in numbers:
-                numbers[source] = len(numbers)
-        places = tuple([numbers[source] for source in inputs])
-        own = numbers[node] = len(numbers)
-        rows.append((pull, own, places))
+        takes: tuple[int, ...] = ()
+        if pull.graph is not None:
+            takes = tuple([
+                arguments.setdefault(node if i == 1 else inputs[i - 2], len(arguments)) if i else 0 for i in pull.takes
+            ])  # fmt: skip
+        rows.append((pull, own, tuple([numbers[inputs[i]] for i in pull.gives]), takes))
         origins.append((node.op.name, node.layers, node.source))
-        keys.append(pull.number)
-        keys += places
     if not rows:
         return None
     targets = tuple([numbers[leaf] for leaf in leaves])
-    operands = tuple(numbers)
     line = here(3)
-    types = tuple([node.type for node in operands])
-    graph = Pullback(types, tuple(rows), targets, tuple(origins), line)  # type: ignore[arg-type]
+    types = tuple([node.type for node in path])
+    takes_types = tuple([node.type for node in arguments])
+    graph = Pullback(types, takes_types, tuple(rows), targets, tuple(origins), line)  # type: ignore[arg-type]
+    key = hash((graph.name, path[-1].key, graph.rows, targets))
     results = tuple([leaf.type for leaf in leaves])
-    key = hash((graph.name, path[-1].key, *keys, targets))
-    node = make_node(call, operands, (graph,), results, key, 0, None, line)  # type: ignore[arg-type]
+    node = make_node(call, tuple(arguments), (graph,), results, key, 0, None, line)  # type: ignore[arg-type]
     return [item(node, index) for index in range(len(leaves))]

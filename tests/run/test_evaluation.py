@@ -131,6 +131,27 @@ def test_gradients_that_handles_show_while_more_is_computed_from_them() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
+def test_gradients_of_slices() -> None:
+    """Parts in one piece and others, of leaves and of values, overlapping, of a value that is used as a whole too."""
+
+    def found(tier: str) -> list[np.ndarray]:
+        with st.config.override(tier=tier):
+            random, own = np.random.default_rng(4), []
+            x = st.Variable(random.normal(size=(6, 4)).astype(np.float32), "x")
+            for number in range(2 * units.CHANGE):
+                rows = [x[i : i + 1 + number % 3] for i in random.integers(0, 3, 2 + number % 5)]
+                y = x * 2.0
+                columns = [y[:, i : i + 2] for i in range(2)] + [y[1:3], y[2:5], y[0]]
+                loss = sum([(part * part).sum() for part in (*rows, *columns, y, x)])
+                loss.backward()
+                own.append(x.grad.numpy())
+                x.zero_grad()
+            return own
+
+    for one, other in zip(found("auto"), found("interpret"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_an_error_in_values_names_the_users_line() -> None:
     table = st.tensor(np.arange(12, dtype=np.float32).reshape(4, 3))
 

@@ -47,7 +47,7 @@ def test_what_cannot_be_compiled_stays_interpreted() -> None:
 
 
 def test_the_unit_of_a_node_and_of_a_sum() -> None:
-    x = st.tensor(np.arange(3, dtype=np.float32))
+    x = st.symbol("x", (3,))
     unit = unit_of((x + x).node.resolution)
     assert unit is unit_of((x + 1.0 * x).node.resolution)
     assert unit.run([np.float32([1, 2, 3]), np.float32([4, 5, 6])])[0].tolist() == [5, 7, 9]

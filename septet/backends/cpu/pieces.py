@@ -36,11 +36,13 @@ class Piece:
     results : tuple of (shape, dtype)
     sizes : tuple of int
         Bytes of each result, in whole lines of the cache.
+    size : int or None
+        That of the one result; None where there are several.
     arena : int
         Bytes of working memory.
     """
 
-    __slots__ = ("_plan", "_record", "address", "arena", "results", "sizes")
+    __slots__ = ("_plan", "_record", "address", "arena", "results", "size", "sizes")
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -50,6 +52,7 @@ class Piece:
         self.address = address_of(self._record)
         self.results = tuple(plan.outputs)
         self.sizes = tuple([align(max(memory.size, 1)) for memory in plan.planner.outputs])
+        self.size = self.sizes[0] if len(self.sizes) == 1 else None
         self.arena = plan.linked.arena_size
 
 
@@ -68,6 +71,10 @@ class Calls:
     ----------
     list : list of int
         For each call the address of a piece, those of its operands, those of its results.
+    free : dict of int to list of int
+        Blocks that were given back, by size.
+    arena : int
+        The most bytes that a piece on the list works in.
     """
 
     def __init__(self) -> None:
@@ -75,17 +82,17 @@ class Calls:
         self._held: list[np.ndarray] = []  # what must stay alive until the calls have run
         self._copies: list[tuple[int, int, int]] = []  # to do after that: where to, where from, bytes
         self._chunks: list[np.ndarray] = []
-        self._free: dict[int, list[int]] = {}  # size -> blocks that were given back
+        self.free: dict[int, list[int]] = {}
         self._next = 0
         self._end = 0
-        self._arena = 0
+        self.arena = 0
         self._scratch = np.empty(0, np.uint8)
 
     # Working memory.
 
     def take(self, size: int) -> int:
         """Return the address of a block of working memory; its size is in whole lines of the cache."""
-        found = self._free.get(size)
+        found = self.free.get(size)
         if found:
             return found.pop()
         address = self._next
@@ -94,9 +101,24 @@ class Calls:
         self._next = address + size
         return address
 
+    def zeros(self, count: int) -> tuple[int, int]:
+        """Return the address and the size of a block of zeros, of some bytes, that no call on the list has used."""
+        size = align(max(count, 1))
+        address = self._next
+        if address + size > self._end:
+            address = self._grow(size)
+        self._next = address + size
+        ctypes.memset(address, 0, size)
+        return address, size
+
+    @staticmethod
+    def home(array: np.ndarray) -> int:
+        """Return where the elements of an array lie, 0 where they are not in C order; the caller keeps it alive."""
+        return address_of(array) if array.flags.c_contiguous else 0
+
     def give(self, address: int, size: int) -> None:
         """Let calls that are put on the list from now on use a block."""
-        self._free.setdefault(size, []).append(address)
+        self.free.setdefault(size, []).append(address)
 
     def _grow(self, size: int) -> int:
         whole = sum([chunk.nbytes for chunk in self._chunks])
@@ -105,10 +127,6 @@ class Calls:
         start = align(address_of(chunk))
         self._end = address_of(chunk) + chunk.nbytes
         return start
-
-    def need(self, arena: int) -> None:
-        """Note how much memory of its own a piece on the list works in."""
-        self._arena = max(self._arena, arena)
 
     # Arrays.
 
@@ -151,8 +169,8 @@ class Calls:
         """
         is_right = True
         if self.list:
-            if self._arena + ALIGNMENT > self._scratch.nbytes:  # apart from the blocks, which take turns with the calls
-                self._scratch = np.empty(self._arena + ALIGNMENT, np.uint8)
+            if self.arena + ALIGNMENT > self._scratch.nbytes:  # apart from the blocks, which take turns with the calls
+                self._scratch = np.empty(self.arena + ALIGNMENT, np.uint8)
             flat = array("q", self.list)
             is_right = _native()(flat.buffer_info()[0], len(flat), align(address_of(self._scratch))) == 0
             self.list.clear()
@@ -169,8 +187,8 @@ class Calls:
         self.list.clear()
         self._held.clear()
         self._copies.clear()
-        self._free.clear()
-        self._arena = self._next = self._end = 0
+        self.free.clear()
+        self.arena = self._next = self._end = 0
         if self._scratch.nbytes > KEPT:
             self._scratch = np.empty(0, np.uint8)
         self._chunks = [chunk for chunk in self._chunks[-1:] if chunk.nbytes <= KEPT]

@@ -27,8 +27,7 @@ def test_pieces_run_in_a_row_on_working_memory_and_arrays() -> None:
     calls = Calls()
     place = calls.take(product.sizes[0])
     calls.list += [product.address, calls.address(X), calls.address(W), place]
-    calls.need(product.arena)
-    calls.need(tanh.arena)
+    calls.arena = max(product.arena, tanh.arena)
     calls.list += [tanh.address, place]
     (result,) = calls.arrays(tanh)
     kept = calls.filled(place, (5, 3), np.dtype(np.float32))
@@ -41,7 +40,7 @@ def test_pieces_run_in_a_row_on_working_memory_and_arrays() -> None:
 def test_operands_in_any_layout() -> None:
     total = piece(lambda x: st.sum(x, axis=0), (5, 7))
     calls = Calls()
-    calls.need(total.arena)
+    calls.arena = total.arena
     calls.list += [total.address, calls.address(np.asfortranarray(X))]
     (result,) = calls.arrays(total)
     assert calls.run()
@@ -51,7 +50,7 @@ def test_operands_in_any_layout() -> None:
 def test_several_results() -> None:
     both = piece(lambda x: (x + 1.0, st.sum(x)), (5, 7))
     calls = Calls()
-    calls.need(both.arena)
+    calls.arena = both.arena
     calls.list += [both.address, calls.address(X)]
     results = calls.arrays(both)
     assert calls.run()
@@ -66,7 +65,7 @@ def test_an_error_in_values_stops_the_list_and_the_next_list_is_fine() -> None:
     assert look_up is not None
     calls = Calls()
     for index, is_right in (((0, 9), False), ((4, 1), True)):
-        calls.need(look_up.arena)
+        calls.arena = look_up.arena
         calls.list += [look_up.address, calls.address(X), calls.address(np.array(index))]
         (result,) = calls.arrays(look_up)
         assert calls.run() is is_right
@@ -83,6 +82,20 @@ def test_memory_is_used_again_and_given_up() -> None:
     calls.take(2 * KEPT)
     calls.end()
     assert sum(chunk.nbytes for chunk in calls._chunks) <= KEPT
+
+
+def test_zeros_are_apart_from_what_calls_on_the_list_use() -> None:
+    double = piece(lambda x: x * 2.0, (5, 7))
+    calls = Calls()
+    place = calls.take(double.size)
+    calls.list += [double.address, calls.address(X), place]
+    calls.give(place, double.size)
+    zeros, size = calls.zeros(X.nbytes)
+    assert zeros != place and size == double.size
+    kept, none = (calls.filled(where, X.shape, X.dtype) for where in (place, zeros))
+    assert calls.run()
+    np.testing.assert_array_equal(kept, 2 * X)
+    np.testing.assert_array_equal(none, 0 * X)
 
 
 def test_what_needs_python_is_no_piece() -> None:
