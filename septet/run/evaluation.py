@@ -44,6 +44,7 @@ class Evaluation:
     """
 
     _number = 0
+    _open = 0  # evaluations under way: one inside of another comes from a Python function that a node calls
 
     def __init__(self, uses: dict[Node, int], kept: set[Node], owned: set[Node], is_native: bool) -> None:
         if is_native:
@@ -53,7 +54,7 @@ class Evaluation:
         self.uses = uses
         self.kept = kept
         self.owned = owned
-        self.is_native = is_native
+        self.is_native = is_native and not Evaluation._open  # there is one list of calls
         self.calls: Any = None  # from the first native unit on
         self.places: dict[Node, int] = {}  # where values lie that native units read or write
         self.sizes: dict[Node, int] = {}  # bytes of those that lie in working memory
@@ -72,6 +73,7 @@ class Evaluation:
             If a native unit found an error.
         """
         is_native = self.is_native
+        Evaluation._open += 1
         try:
             for node in nodes:
                 if node.value is not None:
@@ -95,6 +97,7 @@ class Evaluation:
                 node.value = None
             raise
         finally:
+            Evaluation._open -= 1
             if self.calls is not None:
                 self.calls.end()
         for node in self.computed:

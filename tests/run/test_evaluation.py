@@ -204,6 +204,22 @@ def test_several_results_and_views() -> None:
         assert native == pytest.approx(float(parts(9)), rel=1e-5)
 
 
+def test_a_python_function_that_asks_for_values_on_the_way() -> None:
+    calls: list[int] = []
+
+    def inside(array: np.ndarray) -> np.ndarray:
+        calls.append(len(calls))
+        return (chain(len(calls), st.tensor(array)) - (5.0 + len(calls))).numpy()  # an evaluation of its own
+
+    def around(number: int) -> st.Tensor:
+        before = chain(number, st.ones(3))
+        return chain(1, st.callback(inside, before, before, effect=False)) + before
+
+    with st.config.override(tier="auto"):
+        warm(around)
+        assert around(40).numpy().tolist() == [46 + 6 + 46] * 3
+
+
 def test_what_depends_on_a_symbol_says_so() -> None:
     x = st.symbol("x", (3,))
     with pytest.raises(TracedValueError):
