@@ -228,13 +228,13 @@ class Evaluation:
     def _item(self, node: Node) -> None:
         """Select one of several results."""
         (source,), (index,) = node.inputs, node.params
+        found = self.gradients.get(source)
+        if found is not None:  # calls read the block; an array that shows it is filled when they have run
+            self.places[node], size = found[index]
         if source.value is not None:
             self._give(node, source.value[index])
-            return
-        place, size = self.gradients[source][index]
-        self.places[node] = place
-        if node in self.kept or node in self.owned:  # the block stays: it is copied when the calls have run
-            self._give(node, self.calls.filled(place, node.shape, node.dtype))
+        elif node in self.kept or node in self.owned:
+            self._give(node, self.calls.filled(self.places[node], node.shape, node.dtype))
         elif size:
             self.sizes[node] = size
 
@@ -265,11 +265,10 @@ class Evaluation:
             if not _want(graph, self.number):
                 return False
             found = _NativePull(self, node.inputs, graph).run()
+        self.gradients[node] = found
         if node in self.kept:
             parts = zip(found, graph.results, strict=True)
             self._give(node, tuple([self.calls.filled(place, t.shape, t.dtype) for (place, _), t in parts]))
-        else:
-            self.gradients[node] = found
         return True
 
     def _pull_back(self, node: Node, graph: Pullback) -> None:

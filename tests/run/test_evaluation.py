@@ -131,6 +131,23 @@ def test_gradients_that_handles_show_while_more_is_computed_from_them() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
+def test_what_is_computed_from_one_gradient_while_handles_show_the_others() -> None:
+    """The whole backward pass is kept then, and what follows it on the list reads it before the list has run."""
+
+    def found(tier: str) -> list[np.ndarray]:
+        with st.config.override(tier=tier):
+            trees, own = Trees(6), []
+            for number in range(2 * units.CHANGE + 10):
+                (trees.tree(3 + number % 4) @ trees.out).mean().backward()
+                own += [(variable.grad * 0.5 + 1.0).numpy() for variable in trees.parameters]
+                for variable in trees.parameters:
+                    variable.zero_grad()
+            return own
+
+    for one, other in zip(found("auto"), found("interpret"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_gradients_of_slices() -> None:
     """Parts in one piece and others, of leaves and of values, overlapping, of a value that is used as a whole too."""
 
