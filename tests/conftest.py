@@ -1,12 +1,17 @@
-"""What every test leaves behind: no trace, no layer path, and gradients on."""
+"""What every test starts from and leaves behind: no trace, no layer path, and gradients on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from septet.graph.context import ALL_FLAGS, context
+
+# The first run of an example may wait for the compiler; how long things take, the benchmarks measure.
+settings.register_profile("septet", deadline=None)
+settings.load_profile("septet")
 
 
 @pytest.fixture(autouse=True)

@@ -125,7 +125,7 @@ def test_check_finite_in_steps(monkeypatch):
         ArrayDataset(values).check_finite()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     labels=some.lists(some.integers(0, 4), min_size=2, max_size=80),
     fraction=some.floats(0.05, 0.95),

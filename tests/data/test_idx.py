@@ -34,7 +34,7 @@ def path(tmp_path):
     return tmp_path / "file.idx"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(array=arrays, compress=some.booleans())
 def test_round_trip(tmp_path_factory, array, compress):
     path = tmp_path_factory.mktemp("idx") / "file"

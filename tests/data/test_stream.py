@@ -44,7 +44,7 @@ def test_tuples_or_dicts_of_contiguous_arrays():
     assert all(array.flags.c_contiguous for array in batch.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(length=some.integers(1, 40), size=some.integers(1, 15), seed=some.integers(0, 99))
 def test_every_sample_once_per_epoch(length, size, seed):
     batches = Batches(numbers(length), batch_size=size, shuffle=True, seed=seed)
@@ -101,7 +101,7 @@ def test_a_pass_that_is_left_early_counts_as_its_epoch():
     assert (batches.epoch, batches.position) == (2, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     length=some.integers(1, 20),
     size=some.integers(1, 6),

@@ -46,7 +46,7 @@ def plain(x, kernel, stride, padding, dilation, groups):
     return y
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_conv_is_its_definition_and_the_other_two_are_its_transposes(data):
     rank = data.draw(st.integers(1, 3))

@@ -15,7 +15,7 @@ SMALL = arrays.arrays(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SMALL)
 def test_distinct_values(x):
     values, indices, inverse, counts = st.unique_all(st.asarray(x))
@@ -39,7 +39,7 @@ def test_every_nan_is_distinct():
     assert values.tolist() == [1, 3] and counts.tolist() == [1, 2]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SMALL)
 def test_positions(x):
     t = st.asarray(x)
@@ -71,7 +71,7 @@ def test_sizes_are_unknown_in_symbolic_graphs():
     assert total.item() == 0 and places.shape == (0, 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(strategies.lists(strategies.integers(0, 6), max_size=10), strategies.integers(0, 9))
 def test_bincount(values, minlength):
     x = np.array(values, np.int64)

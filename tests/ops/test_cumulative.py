@@ -61,7 +61,7 @@ def test_dtypes_and_axis():
         st.cumsum(st.asarray(1.0))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(strategies.lists(strategies.sampled_from([0.0, 1.0, -2.0, 3.0]), min_size=1, max_size=6))
 def test_products_of_zeros_have_exact_derivatives(values):
     x = np.array(values)

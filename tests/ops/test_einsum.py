@@ -55,7 +55,7 @@ def test_ellipsis_and_broadcasting(text, operands):
     np.testing.assert_allclose(found, expected)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(strategies.lists(strategies.text("ijkl", max_size=3), min_size=1, max_size=4), strategies.data())
 def test_random_texts(terms, data):
     letters = sorted(set("".join(terms)))

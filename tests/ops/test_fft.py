@@ -34,7 +34,7 @@ def inner(a, b):
     return np.sum(np.real(np.conj(a) * b))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hs.sampled_from(["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]), hs.integers(2, 7), hs.integers(0, 8), NORMS)
 def test_one_axis(name, size, n, norm):
     x = draw(2, size, 3, is_real=name in ("rfft", "ihfft"))
@@ -43,7 +43,7 @@ def test_one_axis(name, size, n, norm):
     np.testing.assert_allclose(y, getattr(np.fft, name)(x, n=n, axis=1, norm=norm), atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hs.sampled_from(["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]), hs.integers(2, 7), hs.integers(0, 8), NORMS)
 def test_the_gradient_is_the_adjoint(name, size, n, norm):
     x = draw(size, is_real=name in ("rfft", "ihfft"))

@@ -41,7 +41,7 @@ def unknown(x: np.ndarray, key: Any) -> np.ndarray:
 
 
 @given(keys())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_key_is_numpys(key: Any) -> None:
     """Shape and elements."""
     want = expected(X, key)
@@ -51,7 +51,7 @@ def test_every_key_is_numpys(key: Any) -> None:
 
 
 @given(keys())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_key_with_unknown_sizes(key: Any) -> None:
     """The graph does not need to know the sizes."""
     want = expected(X, key)
@@ -61,7 +61,7 @@ def test_every_key_with_unknown_sizes(key: Any) -> None:
 
 
 @given(keys())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_gradient_counts_how_often_an_element_was_selected(key: Any) -> None:
     """The gradient of the sum is that count."""
     want = expected(X, key)

@@ -48,7 +48,7 @@ def windows_of(x, window, stride, padding, dilation, fill):
         yield counts, at, padded[(..., *index)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_pooling_is_its_definition(data):
     rank = data.draw(st.integers(1, 3))

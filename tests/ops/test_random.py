@@ -157,7 +157,7 @@ def test_gradients_reach_the_parameters():
 # integers and choices
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some.integers(0, 2**64 - 1), some.integers(1, 2**64))
 def test_scale_bits_is_the_upper_half_of_the_product(raw, count):
     node = constant(np.array([raw], np.uint64))

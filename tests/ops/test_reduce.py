@@ -105,7 +105,7 @@ def test_logsumexp_edges():
 NAMES = ["sum", "mean", "max", "min", "prod", "var", "std", "any", "all", "argmax", "argmin", "count_nonzero"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     arrays.arrays(np.float64, arrays.array_shapes(max_dims=3, max_side=4), elements=strategies.floats(-1e3, 1e3)),
     strategies.sampled_from(

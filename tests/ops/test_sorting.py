@@ -13,7 +13,7 @@ from septet.base.errors import ArgumentError, DTypeError, ShapeError
 SMALL = arrays.arrays(np.int32, arrays.array_shapes(max_dims=3, max_side=5), elements=strategies.integers(-3, 3))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SMALL, strategies.data())
 def test_order_is_stable(x, data):
     axis = data.draw(strategies.integers(-x.ndim, x.ndim - 1))
@@ -65,7 +65,7 @@ def test_top_k():
         call(np.ones(1, np.float32))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(strategies.lists(strategies.integers(-4, 4), max_size=6), SMALL, strategies.sampled_from(["left", "right"]))
 def test_searchsorted(table, values, side):
     table = np.sort(np.array(table, np.int32))
@@ -89,7 +89,7 @@ def test_searchsorted_of_several_tables():
         st.searchsorted(st.asarray(tables), st.ones((2, 2)), side="up")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SMALL, strategies.lists(strategies.integers(-5, 5), max_size=20), strategies.booleans())
 def test_isin(x, among, invert):
     among = np.array(among, np.int32)

@@ -50,7 +50,7 @@ def updated(x: np.ndarray, key: Any, v: Any, mode: str) -> np.ndarray:
 
 
 @given(keys(), st.sampled_from(sorted(MODES)), st.integers(0, 3), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_key_in_every_mode(key: Any, mode: str, drop: int, is_unknown: bool) -> None:
     """With values of the selected shape and of lower ranks, which are broadcast."""
     shape = expected(X, key).shape[drop:]
@@ -67,7 +67,7 @@ def test_every_key_in_every_mode(key: Any, mode: str, drop: int, is_unknown: boo
 
 
 @given(keys(), st.sampled_from(sorted(MODES)), st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_gradients_of_every_key_and_mode(key: Any, mode: str, is_unknown: bool) -> None:
     """Against central differences, with respect to the tensor and to the values."""
     generator = np.random.default_rng(1)

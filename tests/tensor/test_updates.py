@@ -140,7 +140,7 @@ MODES: dict[str, Callable[[Update], Any]] = {
 
 @pytest.mark.parametrize("mode", MODES)
 @given(updates())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_key(mode: str, update: Update) -> None:
     """The result is NumPy's; the tensor as it was before stays what it was."""
     try:
