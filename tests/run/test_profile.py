@@ -155,7 +155,8 @@ class TestChromeTrace:
         trace = json.loads(path.read_text(encoding="utf-8"))
         events = trace["traceEvents"]
         names = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
-        assert set(names.values()) == {"MainThread", "other"} and max(names) < 2**31
+        # What the tests before have left to the compiler's thread is seen too, if it is at work just now.
+        assert set(names.values()) - {"septet-compiler"} == {"MainThread", "other"} and max(names) < 2**31
         spans = [event for event in events if event["ph"] == "X"]
         assert len(spans) == len(p.events) and len(spans) + len(names) == len(events)
         for event in spans:
