@@ -103,20 +103,27 @@ class Profile(Shown):
         self.seconds = 0.0
         self._start = 0
         self._thread = 0
+        self._is_open = False
 
     def __enter__(self) -> Profile:
         self.events.clear()
         self._thread = threading.get_ident()
         self._start = perf_counter_ns()
+        self._is_open = True
         watch.add(self)
         return self
 
     def __exit__(self, *error: object) -> None:
         watch.remove(self)
+        self._is_open = False  # a thread that is telling just now may know the observers of before
         self.seconds = 1e-9 * (perf_counter_ns() - self._start)
 
     def take(self, event: Event) -> None:
         """Take an event; called by the thread in which it happened."""
+        if not self._is_open:
+            return
+        if event.start < self._start:  # a compile in another thread may have begun before the block
+            event = event._replace(start=self._start)
         node = event.detail
         if isinstance(node, Node):  # which is not to be kept alive, nor its value
             event = event._replace(detail=Origin(node.op, node.type, node.source, node.layers))
@@ -244,7 +251,6 @@ class Profile(Shown):
         import json
 
         process = os.getpid()
-        begin = min([self._start, *[event.start for event in self.events]])  # a compile may have begun before the block
         threads = {event.thread: event.thread_name for event in self.events}
         numbers = {thread: number for number, thread in enumerate(threads, 1)}  # own ones: viewers expect few digits
         events: list[dict[str, Any]] = [
@@ -255,7 +261,7 @@ class Profile(Shown):
             events.append(
                 {
                     "name": event.name, "cat": event.kind, "ph": "X", "pid": process, "tid": numbers[event.thread],
-                    "ts": (event.start - begin) / 1000, "dur": (event.end - event.start) / 1000,
+                    "ts": (event.start - self._start) / 1000, "dur": (event.end - event.start) / 1000,
                     "args": _arguments(event),
                 }
             )  # fmt: skip

@@ -175,6 +175,27 @@ class TestChromeTrace:
         assert product["args"]["layers"] == ["Sequential/0:Dense"] and product["args"]["ops"] == ["dot_general"]
         assert f"test_profile.py:{LINE}" in product["args"]["lines"][0]
 
+    def test_what_other_threads_began_before_counts_from_the_beginning(self):
+        go, done = threading.Event(), threading.Event()
+
+        def other():
+            with watch.span("code", "long"):
+                go.wait()
+            done.set()
+
+        with st.profile():  # a span starts its clock when somebody watches
+            thread = threading.Thread(target=other)
+            thread.start()
+            time.sleep(0.02)
+            with st.profile() as p:
+                go.set()
+                done.wait()
+        (event,) = [event for event in p.events if event.name == "long"]
+        assert event.end - event.start <= 1e9 * p.seconds
+        p.take(event)  # as a thread would that knows the observers of before
+        assert len([event for event in p.events if event.name == "long"]) == 1
+        thread.join()
+
     def test_it_replaces_a_file_as_a_whole(self, tmp_path):
         path = tmp_path / "trace.json"
         path.write_text("x" * 100_000, encoding="utf-8")
