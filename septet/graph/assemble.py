@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from septet.base.dtypes import is_differentiable
 from septet.base.errors import GraphError
 from septet.base.source import Source
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.graph import Graph
 from septet.graph.node import Node, make_node, operation_key
 from septet.graph.op import ITEM, Op, item
-from septet.graph.types import NodeType
+from septet.graph.types import NodeType, TensorType
 
 
 @contextmanager
@@ -66,6 +67,7 @@ def apply(
     SeptetError
         What the rules raise.
     """
+    is_given = flags is not None
     if flags is None:
         flags = 0
         for node in inputs:
@@ -85,6 +87,8 @@ def apply(
     found = op.resolve(inputs, params)
     if found.casts is not None:
         raise GraphError(f"the inputs of {op.name} have dtypes that its rule converts: {[n.type for n in inputs]}")
+    if not is_given and isinstance(found.type, TensorType) and not is_differentiable(found.type.dtype):
+        flags &= ~TRACKED
     return assemble(op, inputs, found.params, found.type, flags, source, layers)
 
 

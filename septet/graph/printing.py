@@ -41,6 +41,7 @@ from septet.graph.literals import (
 )
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, constant, symbol
 from septet.graph.op import ITEM, get
+from septet.graph.types import TensorType
 
 INLINE = 16  # constants of at most this many elements are written out
 
@@ -204,7 +205,7 @@ def _usual_flag(node: Node) -> int:
         return TRACKED if dtypes.is_differentiable(node.dtype) else 0
     if node.op is VARIABLE:
         return TRACKED if node.params[0].trainable else 0
-    if node.op is ITEM and not dtypes.is_differentiable(node.dtype):
+    if isinstance(node.type, TensorType) and not dtypes.is_differentiable(node.dtype):
         return 0
     usual = 0
     for source in node.inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from septet.base.dtypes import DType
+from septet.base.dtypes import DType, is_differentiable
 from septet.graph.context import ALL_FLAGS, SYMBOLIC
 from septet.graph.node import operation_key
 from septet.graph.params import packed
@@ -57,5 +57,7 @@ class Resolution:
         self.pack = None if given is None else packed(given)
         self.params = params
         self.casts = casts
-        self.mask = SYMBOLIC if op.is_untracked else ALL_FLAGS
+        self.mask = ALL_FLAGS
+        if op.is_untracked or (isinstance(type, TensorType) and not is_differentiable(type.dtype)):
+            self.mask = SYMBOLIC
         self.key = operation_key(op.name, params, type)
