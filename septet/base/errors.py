@@ -202,10 +202,12 @@ class GradientError(SeptetError, ValueError):
     Cause
         The cost is not a real scalar, it does not depend on the variable, the path between them holds an op without a
         derivative (``argmax``, integer casts), or nothing on the path is tracked (``no_grad``, ``detach``, plain data).
+        Or it was taken before, and the variables have changed since: their new values took the place of the old ones.
 
     Fix
         Reduce the cost (``.sum()``, ``.mean()``); make the leaf a ``st.Variable``; use ``allow_unused=True`` where a
-        zero gradient is meant; use ``st.custom_gradient`` to give an op the derivative that you want.
+        zero gradient is meant; use ``st.custom_gradient`` to give an op the derivative that you want. Take all
+        gradients of a loss before the optimizer's step.
     """
 
     code = "S301"

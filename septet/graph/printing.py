@@ -40,7 +40,7 @@ from septet.graph.literals import (
     unquote,
 )
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, constant, symbol
-from septet.graph.op import ITEM, get
+from septet.graph.op import get
 from septet.graph.types import TensorType
 
 INLINE = 16  # constants of at most this many elements are written out

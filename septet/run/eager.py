@@ -10,8 +10,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Any
 
 from septet.base.config import config
+from septet.base.errors import ArgumentError
 from septet.base.watch import EVALUATE, span
 from septet.graph.context import SPENT, TRACKED
 from septet.graph.node import VARIABLE, Node
@@ -20,6 +22,7 @@ from septet.graph.pending import set_evaluator, wanted
 from septet.run import tiers
 from septet.run.evaluation import Evaluation, ValueFailure
 from septet.tensor.tensor import Tensor
+from septet.tensor.tree import flatten
 
 _lock = threading.RLock()
 
@@ -74,21 +77,30 @@ def _try_to_run(targets: Sequence[Node], keep_tracked: bool) -> bool:
     return True
 
 
-def evaluate_tensors(*tensors: Tensor) -> None:
+def evaluate_tensors(*tensors: Any) -> None:
     """Compute the values of some tensors now, together, in one program.
 
     Nothing needs this for correct results: it says when work is done, as for timing.
 
     Parameters
     ----------
-    *tensors : Tensor
+    *tensors : Tensor, or nested lists, tuples and dicts of tensors
 
     Raises
     ------
+    ArgumentError
+        If something else is among them.
     TracedValueError
         If a tensor depends on a symbol.
     """
-    evaluate(*[tensor.node for tensor in tensors])
+    leaves = flatten(tensors)[0]
+    for leaf in leaves:
+        if not isinstance(leaf, Tensor):
+            raise ArgumentError(
+                f"evaluate takes tensors, also in lists, tuples and dicts; got {type(leaf).__name__} {leaf!r:.40}",
+                hint="arrays and numbers have their values already",
+            )
+    evaluate(*[leaf.node for leaf in leaves])
 
 
 def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
@@ -99,15 +111,35 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
             sys.getrefcount(node) - uses[node] > _HELD or (keep_tracked and _is_for_backward(node))
         ):
             kept.add(node)
+    replaced = _replaced(nodes, uses, kept)
     with span(EVALUATE, "define by run"):
-        state = tiers.run(targets, nodes, kept)
+        state = tiers.run(targets, nodes, kept, replaced)
         if not state:
             _interpret(nodes, uses, kept, state is False)
+    for node in replaced:
+        node.value = None
     for node in kept:
         if node.op is VARIABLE:
             node.inputs = ()
         elif not node.flags & TRACKED:
             node.settle(node.value)
+
+
+def _replaced(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> dict[Node, Node]:
+    """Return the old values of variables that nobody will ask for after this evaluation, with the new ones.
+
+    Of what reads them only nodes stay whose gradients were taken. Taking these again is an error from then on.
+    """
+    news = {node.params[0]: node for node in kept if node.op is VARIABLE and node.inputs}
+    if not news or any([node.flags & (TRACKED | SPENT) == TRACKED and node.op is not VARIABLE for node in kept]):
+        return {}
+    found: dict[Node, Node] = {}
+    for node in nodes:
+        if node.op is VARIABLE and node.value is not None and sys.getrefcount(node) - uses[node] == _HELD:
+            new = news.get(node.params[0])
+            if new is not None and sys.getrefcount(node.value) == 2:  # the node, the argument
+                found[node] = new
+    return found
 
 
 def _pending(targets: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:

@@ -21,6 +21,7 @@ from septet.ops.control import call
 from septet.run.programs import native_calls
 from septet.run.units import Unit, sum_of, unit_of, unit_of_graph
 from septet.tensor.tensor import traced_error
+from septet.tensor.variable import is_replaced, replaced_error
 from septet.transform.pullback import Pullback, Row
 
 
@@ -210,6 +211,8 @@ class Evaluation:
         """Compute a node: with NumPy, where it is an op."""
         sources, op = node.inputs, node.op
         if op is SYMBOL or (op is VARIABLE and not sources):
+            if is_replaced(node):
+                raise replaced_error(node, "a value was asked for")
             raise traced_error(node, "a value was asked for that depends on a symbol")
         if op is VARIABLE:
             self._give(node, sources[0].value)

@@ -18,7 +18,7 @@ from septet.graph.op import as_node
 from septet.graph.pending import wanted
 from septet.ops.shaping import ones_like
 from septet.tensor.tensor import Tensor
-from septet.tensor.variable import Variable
+from septet.tensor.variable import Variable, is_replaced, replaced_error
 from septet.transform.pullback import defer
 from septet.transform.vjp import vjp
 
@@ -63,6 +63,8 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
     path = _tracked(node)
     for own in path:
         if own.op is VARIABLE:
+            if is_replaced(own):
+                raise replaced_error(own, "backward")
             leaves.setdefault(own.params[0], []).append(own)
     flat = [leaf for group in leaves.values() for leaf in group]
     with recording(create_graph), span(DIFFERENTIATE, "backward"):

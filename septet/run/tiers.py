@@ -12,7 +12,7 @@ waited for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -72,7 +72,7 @@ _ends: dict[Any, int] = {}  # keys of the ends of graphs, and the evaluation in 
 _clock = 0
 
 
-def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node]) -> bool | None:
+def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node]) -> bool | None:
     """Compute the nodes to keep with a compiled program, where there is one.
 
     Parameters
@@ -83,6 +83,8 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node]) -> bool
         The pending graph, inputs before users; what is known are its leaves.
     kept : set of Node
         What must have a value afterwards.
+    replaced : mapping of Node to Node
+        For some leaves that nobody reads afterwards, the node to keep that may be written over it.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node]) -> bool
     if entry.program is None:
         return False
     try:
-        values = entry.program([_array(leaf) for leaf in leaves])
+        values = entry.program([_array(leaf) for leaf in leaves], _given(nodes, kept, leaves, replaced))
     except SeptetError:
         return False
     rest = iter(values)
@@ -119,6 +121,21 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node]) -> bool
             is_single = isinstance(node.type, TensorType)
             node.value = next(rest) if is_single else tuple([next(rest) for _ in node.type])  # type: ignore[union-attr]
     return True
+
+
+def _given(
+    nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node], replaced: Mapping[Node, Node]
+) -> list[tuple[int, int]]:
+    """Return the numbers of outputs and inputs of a program, for the nodes and the leaves that these may replace."""
+    if not replaced:
+        return []
+    outputs: dict[Node, int] = {}
+    count = 0
+    for node in nodes:
+        if node in kept:
+            outputs[node] = count
+            count += len(node.type) if isinstance(node.type, tuple) else 1
+    return [(outputs[replaced[leaf]], number) for number, leaf in enumerate(leaves) if leaf in replaced]
 
 
 def _comes_again(targets: Sequence[Node], nodes: Sequence[Node]) -> bool:

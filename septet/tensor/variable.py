@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from septet.base import dtypes
-from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
+from septet.base.errors import ArgumentError, GradientError, NotSupportedError, ShapeError
 from septet.base.source import here
 from septet.base.text import type_text
 from septet.graph.context import SYMBOLIC, TRACKED, context
@@ -247,3 +247,17 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         text = np.array2string(self.current(), separator=", ", threshold=20, edgeitems=2)
         return f"Variable({self.name!r}, {self.role}, {self.variable_type!r}, {text})"
+
+
+def is_replaced(leaf: Node) -> bool:
+    """Tell whether a leaf stood for an earlier value of its variable that was dropped for the new one."""
+    return leaf.op is VARIABLE and leaf.value is None and not leaf.inputs and not leaf.flags & SYMBOLIC
+
+
+def replaced_error(leaf: Node, what: str) -> GradientError:
+    """Say which value is gone, and what to do instead."""
+    return GradientError(
+        f"{what}: this needs the value that variable {leaf.params[0].name!r} had before it was changed; the new value "
+        "has taken its place, since the gradients of what was computed with it had been taken",
+        hint="take all gradients before the optimizer's step or assign, or compute the loss again after it",
+    )

@@ -23,9 +23,9 @@ def test_a_step_keeps_new_values_and_the_loss_and_no_gradients(monkeypatch):
     kept = []
     run = eager.tiers.run
 
-    def watched(*args):
-        kept.extend(args[-1])
-        return run(*args)
+    def watched(targets, nodes, own, replaced):
+        kept.extend(own)
+        return run(targets, nodes, own, replaced)
 
     model = nn.Sequential(nn.Dense(4), nn.ReLU(), nn.Dense(3))
     model.build_for(np.ones((5, 2), np.float32))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import septet as st
-from septet.base.errors import IndexOutOfRangeError, LinearAlgebraError
+from septet.base.errors import ArgumentError, IndexOutOfRangeError, LinearAlgebraError
 from septet.graph import pending
 from septet.graph.context import context
 from septet.graph.graph import order
@@ -153,3 +153,11 @@ def test_a_step_is_not_cut_in_two_by_the_limit(monkeypatch: pytest.MonkeyPatch) 
         assert evaluated == asked
         y = add_up(x, 200)
         assert len(evaluated) > len(asked)
+
+
+def test_evaluate_takes_nested_tensors_and_says_what_it_takes() -> None:
+    a, b = st.tensor([1.0]) + 1, st.tensor([2.0]) + 1
+    st.evaluate([a], {"b": (b, None)})
+    assert a.node.value is not None and b.node.value is not None
+    with pytest.raises(ArgumentError, match=r"evaluate takes tensors, also in lists, tuples and dicts; got float"):
+        st.evaluate([a, 1.0])

@@ -53,6 +53,7 @@ class Plan:
         self.outputs = [(node.shape, node.dtype) for node in graph.outputs]
         self.effects = [None] * len(graph.effects)
         self.is_native = all(isinstance(segment, tuple) for segment in self.linked.segments)
+        self._takes: dict[tuple[int, int], bool] = {}
         self.made: Made | None = None  # set by the program
         self.stamped: list[Any] | None = None  # set by `stepwise`
         self._works: list[Work] | None = None
@@ -83,6 +84,15 @@ class Plan:
             if index >= 0 and self._may_overwrite(planner.reads[index], planner.written[number]):
                 found = index
             self.in_place.append(found)
+
+    def may_take(self, output: int, argument: int) -> bool:
+        """Tell whether an output may be written over an argument."""
+        pair = output, argument
+        found = self._takes.get(pair)
+        if found is None:
+            old, new = self.planner.inputs[argument], self.planner.outputs[output]
+            found = self._takes[pair] = old.size == new.size and self._may_overwrite(old, new)
+        return found
 
     def _may_overwrite(self, old: Memory, new: Memory) -> bool:
         writers = [n for n, step in enumerate(self.steps) if new in step.writes]
@@ -184,7 +194,7 @@ class CpuProgram:
             plan = self.plans[key] = self._plan(key)
         return plan
 
-    def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+    def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[Any]:
         """Run, and return the values of the roots."""
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
@@ -194,7 +204,7 @@ class CpuProgram:
             if watch.observers or config.check_nan:
                 with span(RUN, self.graph.name or "graph"):
                     return self._run_by_steps(plan, arguments, plan.tell if watch.observers else None, config.check_nan)
-            return self._run(plan, arguments)
+            return self._run(plan, arguments, given)
 
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
         """Run step by step; variables are not overwritten."""
@@ -259,7 +269,7 @@ class CpuProgram:
             self._explain(arguments)
         return results  # type: ignore[return-value]
 
-    def _run(self, plan: Plan, arguments: Sequence[np.ndarray]) -> list[Any]:
+    def _run(self, plan: Plan, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]]) -> list[Any]:
         inputs = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in arguments]
         values = []
         for variable in plan.reads:
@@ -271,7 +281,13 @@ class CpuProgram:
                 news.append(values[old])
             else:
                 news.append(new(shape, dtype))
-        outputs = [new(shape, dtype) for shape, dtype in plan.outputs]
+        outputs: list[Any] = [None] * len(plan.outputs)
+        for number, own in given:
+            if inputs[own] is arguments[own] and plan.may_take(number, own):
+                outputs[number] = inputs[own]
+        for number, (shape, dtype) in enumerate(plan.outputs):
+            if outputs[number] is None:
+                outputs[number] = new(shape, dtype)
         plan.place(inputs, values, news, outputs)
         base_address, moves, n_moves, slots, rows, n_rows, status = plan.addresses
         if plan.is_native:

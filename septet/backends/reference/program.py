@@ -76,7 +76,7 @@ class ReferenceProgram:
             self.steps.append((node, sources, self.slots[node], dead))
         self.roots = [self.slots[node] for node in graph.roots]
 
-    def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+    def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[Any]:
         """Run, and return the values of the roots."""
         with span(RUN, self.graph.name or "graph"):
             return self._run(arguments)
