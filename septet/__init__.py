@@ -11,7 +11,7 @@ tensor([2., 4.], dtype=float32)
 from __future__ import annotations
 
 import math as _math
-import types as _types
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
@@ -36,28 +36,18 @@ from septet.base.dtypes import (
 from septet.base.dtypes import bool_ as bool
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
+from septet.ops import LATER as _LATER
 from septet.run import gradients as _gradients
-from septet.run.compile import compile
 from septet.run.eager import evaluate_tensors as evaluate
-from septet.run.function import eval_ as _eval
-from septet.run.function import function
 from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
-from septet.run.tiers import compiles
 from septet.tensor import namespace as _namespace
-from septet.tensor import random
-from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
 from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
-from septet.tensor.io import callback, check_finite, check_that, print
 from septet.tensor.standard import API_VERSION as __array_api_version__
 from septet.tensor.standard import astype, broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
 from septet.tensor.standard import namespace_info as __array_namespace_info__
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.transform import hooks as _hooks
-from septet.transform.custom import custom_gradient, remat
-from septet.transform.functional import grad, jvp, linearize, lop, rop, value_and_grad, vjp
-from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
-from septet.transform.vmap import vmap
 
 __version__ = "0.1.0"
 
@@ -76,43 +66,74 @@ __all__ = [
 
 Tensor.backward = _gradients.backward  # type: ignore[attr-defined]
 Tensor.register_hook = _hooks.register_hook  # type: ignore[attr-defined]
-Tensor.eval = _eval  # type: ignore[attr-defined]
-
-_spaces = _namespace.install()
-for _name, _value in _spaces[""].items():
-    globals().setdefault(_name, _value)
-for _space, _functions in _spaces.items():
-    if _space and _space != "random":
-        _module = _types.ModuleType(f"{__name__}.{_space}", f"The functions of ``st.{_space}``.")
-        _module.__dict__.update(_functions)
-        globals()[_space] = _module
-__all__ += [_name for _name in (*_spaces[""], *_spaces) if _name and _name not in __all__]
 
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
 if _TYPE_CHECKING:
     from septet.run.check import check
+    from septet.run.compile import compile
     from septet.run.explain import explain
+    from septet.run.function import function
+    from septet.run.hot import compiles
     from septet.run.profile import profile
+    from septet.tensor import random
+    from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
+    from septet.tensor.io import callback, check_finite, check_that, print
+    from septet.transform.custom import custom_gradient, remat
+    from septet.transform.functional import grad, jvp, linearize, lop, rop, value_and_grad, vjp
+    from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
+    from septet.transform.vmap import vmap
 
-_LAZY = ("nn", "optim", "data", "train", "metrics", "io", "view")
-_LAZY_NAMES = {"check": "septet.run.check", "explain": "septet.run.explain", "profile": "septet.run.profile"}
+# What is imported when it is first used: modules, names of modules, and names of families of ops.
+_MODULES = {
+    **{folder: folder for folder in ("nn", "optim", "data", "train", "metrics", "io", "view")},
+    "random": "tensor.random",
+}
+_NAMES = {
+    "run.check": ("check",),
+    "run.compile": ("compile",),
+    "run.explain": ("explain",),
+    "run.function": ("function",),
+    "run.hot": ("compiles",),
+    "run.profile": ("profile",),
+    "tensor.control": ("call", "cond", "fori_loop", "map", "scan", "while_loop"),
+    "tensor.io": ("callback", "check_finite", "check_that", "print"),
+    "transform.custom": ("custom_gradient", "remat"),
+    "transform.functional": ("grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp"),
+    "transform.jacobian": ("hessian", "hvp", "jacfwd", "jacobian", "jacrev"),
+    "transform.vmap": ("vmap",),
+}
+_PLACES = {name: module for module, names in _NAMES.items() for name in names}
+_OF_FAMILIES = {name for names in _LATER.values() for name in names}
 
 
-def _train() -> _Any:
-    return __getattr__("train")
-
-
-_register_hook("train", _train)
+def _publish() -> None:
+    """Put the functions of the families of ops that were imported so far into this module."""
+    for name, function in _namespace.build()[""].items():
+        globals().setdefault(name, function)
 
 
 def __getattr__(name: str) -> _Any:
-    """Import the library's folders, and what only looks at programs, when they are first used."""
-    if name not in _LAZY and name not in _LAZY_NAMES:
+    """Import what is imported when it is first used."""
+    if name in _MODULES:
+        found: _Any = _import_module(f"septet.{_MODULES[name]}")
+    elif name in _PLACES:
+        found = getattr(_import_module(f"septet.{_PLACES[name]}"), name)
+    elif name in _OF_FAMILIES:
+        found = _namespace.load(name)
+        _publish()
+    else:
         raise AttributeError(f"module 'septet' has no attribute {name!r}")
-    import importlib
-
-    if name in _LAZY:
-        return importlib.import_module(f"septet.{name}")
-    found = globals()[name] = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
+    globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})
+
+
+_namespace.install()
+_publish()
+__all__ += sorted({*_namespace.build()[""], *_OF_FAMILIES}.difference(__all__))
+_register_hook("train", lambda: _import_module("septet.train"))
+_register_hook("eval", lambda: _import_module("septet.run.function").eval_)

@@ -185,6 +185,7 @@ def explain_call(
 
 
 _registry: dict[str, Op] = {}
+_rest: list[Callable[[], None]] = []  # imports the families that are not in the registry yet
 _getframe = sys._getframe
 
 
@@ -509,11 +510,14 @@ def get(name: str) -> Op:
     ArgumentError
         If there is none; the message names the nearest.
     """
-    try:
-        return _registry[name]
-    except KeyError:
+    op = _registry.get(name)
+    if op is None:
+        _load_rest()
+        op = _registry.get(name)
+    if op is None:
         near = nearest(name, _registry)
-        raise ArgumentError(f"there is no op {name!r}", hint=f"did you mean {near!r}?" if near else None) from None
+        raise ArgumentError(f"there is no op {name!r}", hint=f"did you mean {near!r}?" if near else None)
+    return op
 
 
 class _Ops:
@@ -528,9 +532,25 @@ class _Ops:
 ops = _Ops()
 
 
+def set_rest(load: Callable[[], None]) -> None:
+    """Set what imports the families of ops that were not imported yet (see `septet.ops`)."""
+    _rest[:] = [load]
+
+
+def _load_rest() -> None:
+    for load in _rest:
+        load()
+
+
+def imported_ops() -> list[Op]:
+    """Return the cards of the families that were imported so far, ordered by name."""
+    return [_registry[name] for name in sorted(_registry)]
+
+
 def all_ops() -> list[Op]:
     """Return all cards, ordered by name."""
-    return [_registry[name] for name in sorted(_registry)]
+    _load_rest()
+    return imported_ops()
 
 
 def _item_rule(*args: Any, **params: Any) -> Any:
@@ -589,6 +609,12 @@ def function(
     return publish
 
 
+def imported_functions() -> dict[str, Function]:
+    """Return the published functions of the families that were imported so far, by full name."""
+    return dict(_functions)
+
+
 def all_functions() -> dict[str, Function]:
     """Return the published functions by full name."""
-    return dict(_functions)
+    _load_rest()
+    return imported_functions()

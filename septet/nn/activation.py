@@ -9,7 +9,7 @@ from typing import Any
 from septet.base.errors import ArgumentError
 from septet.base.text import did_you_mean
 from septet.graph.node import Node
-from septet.graph.op import all_functions, get
+from septet.graph.op import get, imported_functions
 from septet.nn.module import Module
 from septet.ops.composite.activations import ACTIVATIONS
 from septet.tensor.tensor import Tensor
@@ -21,7 +21,7 @@ NAMES = ACTIVATIONS
 @functools.cache
 def find(name: str) -> Callable[..., Node]:
     """Return the published function of nodes, or the card, with a name."""
-    published = all_functions().get(name)
+    published = imported_functions().get(name)
     return get(name) if published is None else published.call
 
 

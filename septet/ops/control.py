@@ -1,4 +1,4 @@
-"""Control flow over sub-graphs: call, cond, while_loop, scan.
+"""Control flow over sub-graphs: cond, while_loop, scan.
 
 A sub-graph is closed: everything that it needs comes in through its inputs, and it neither reads nor updates variables.
 The functions of `septet.tensor.control` make such graphs of Python functions. Sizes that are None on one side fit any
@@ -9,7 +9,6 @@ These cards work on results as a tuple: use `items(node)`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,8 +23,6 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops, record
 from septet.graph.types import TensorType, tensor_type
-from septet.ops.cast import cast
-from septet.ops.elementwise import add, multiply
 from septet.ops.shaping import transpose, zeros_like
 from septet.ops.subgraph import (
     batch_size,
@@ -35,6 +32,7 @@ from septet.ops.subgraph import (
     check_dtypes,
     check_graph,
     check_shapes,
+    examples,
     fits,
     is_smooth,
     is_zero,
@@ -47,74 +45,6 @@ from septet.ops.subgraph import (
     types_of,
     wanted_inputs,
 )  # fmt: skip
-
-# call
-
-
-def _call_shape(*given: Shape, graph: Graph) -> tuple[Shape, ...]:
-    check_shapes(graph, given, "the graph")
-    return tuple(type_.shape for type_ in types_of(graph.outputs))
-
-
-def _call_dtype(*given: DType, graph: Graph) -> tuple[tuple[DType, ...], tuple[DType, ...]]:
-    check_graph(graph, "graph")
-    check_dtypes(graph, given, "the graph")
-    return given, out_dtypes(graph)
-
-
-def _call_gradient(g: Any, y: Any, *inputs: Node, graph: Graph, transforms: Any) -> list[Node | None]:
-    wanted = wanted_inputs(inputs)
-    seeds = [part for part, node in zip(g, graph.outputs, strict=True) if is_smooth(node)]
-    found = iter(items(call(*inputs, *seeds, graph=pullback(graph, wanted, transforms))) if wanted else ())
-    return [next(found) if index in wanted else None for index in range(len(inputs))]
-
-
-def _call_tangent(tangents: Any, y: Any, *inputs: Node, graph: Graph, transforms: Any) -> tuple[Node | None, ...]:
-    moving = [index for index, t in enumerate(tangents) if t is not None]
-    forward = pushforward(graph, moving, transforms)
-    return spread(graph.outputs, items(call(*inputs, *[tangents[index] for index in moving], graph=forward)))
-
-
-def _call_batch(is_batched: Sequence[bool], *inputs: Node, graph: Graph, transforms: Any) -> tuple[Node, ...]:
-    return items(call(*inputs, graph=batched(graph, is_batched, None, transforms)))
-
-
-@functools.cache
-def _examples() -> dict[str, Graph]:
-    """Small graphs for the cases of these cards."""
-    x = symbol(tensor_type(dtypes.float64, (3,)))
-    c = symbol(tensor_type(dtypes.float64, ()))
-    e = symbol(tensor_type(dtypes.float64, ()))
-    n = symbol(tensor_type(dtypes.int64, ()))
-    product = multiply(x, c)
-    graphs = {
-        "product": ([x, c], [product, add(x, c)]),
-        "square": ([x, c], [multiply(x, x), multiply(c, x)]),
-        "step": ([x, e, c], [add(product, e), multiply(x, e)]),  # carry, element, constant -> carry, result
-        "goes on": ([n, x, c], [cast(n, dtype=dtypes.bool_)]),
-        "countdown": ([n, x, c], [add(n, -1), product]),
-    }
-    return {name: Graph(*graph, name=name) for name, graph in graphs.items()}
-
-
-def _call_words() -> dict[str, Any]:
-    return {"graph": _examples()["product"]}
-
-
-call = card(
-    "call", "*operands", params={"graph": REQUIRED}, public=False, higher_order=True,
-    param_docs={"graph": "The graph to run; its results are those of the op."},
-    summary="Run a graph as one op.",
-    shape=_call_shape, dtype=_call_dtype,
-    reference=lambda *operands, graph, run: run(graph, operands)[: len(graph.outputs)],
-    gradient=_call_gradient, tangent=_call_tangent, batch=_call_batch,
-    cases=lambda: [Case((3,), (), graph=_examples()[name]) for name in ("product", "square")],
-    bad=lambda: [
-        BadCase((4,), (), **_call_words(), error=ShapeError, match="operand 0 has shape"),
-        BadCase((3,), **_call_words(), error=ArgumentError, match="takes 2 operands, got 1"),
-    ],
-)  # fmt: skip
-
 
 # cond
 
@@ -198,7 +128,7 @@ def _cond_batch(
 
 
 def _cond_words() -> dict[str, Any]:
-    return {"then_graph": _examples()["product"], "else_graph": _examples()["square"]}
+    return {"then_graph": examples()["product"], "else_graph": examples()["square"]}
 
 
 cond = card(
@@ -303,7 +233,7 @@ def _while_batch(
 
 
 def _while_words() -> dict[str, Any]:
-    return {"condition": _examples()["goes on"], "body": _examples()["countdown"], "carries": 2}
+    return {"condition": examples()["goes on"], "body": examples()["countdown"], "carries": 2}
 
 
 while_loop = card(
@@ -558,7 +488,7 @@ def _scan_batch(
 
 
 def _scan_words() -> dict[str, Any]:
-    return {"body": _examples()["step"], "carries": 1, "sequences": 1}
+    return {"body": examples()["step"], "carries": 1, "sequences": 1}
 
 
 scan = card(

@@ -14,7 +14,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops
 from septet.graph.types import tensor_type
-from septet.ops import control
+from septet.ops.call import call
 from septet.ops.elementwise import multiply
 from septet.ops.subgraph import (
     batch_size,
@@ -149,7 +149,7 @@ remat = card(
     param_docs={"graph": "The graph to run; its results are those of the op."},
     summary="Run a graph whose inside is computed again for the gradient, not kept.",
     source="Chen et al. 2016, Training deep nets with sublinear memory cost",
-    shape=control.call.shape, dtype=control.call.dtype, reference=control.call.reference,
+    shape=call.shape, dtype=call.dtype, reference=call.reference,
     gradient=_remat_gradient, tangent=_remat_tangent, batch=_remat_batch,
-    cases=lambda: control.call.cases, bad=lambda: control.call.bad_cases,
+    cases=lambda: call.cases, bad=lambda: call.bad_cases,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from septet.base.text import shape_text
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, Node, symbol
 from septet.graph.op import ops
-from septet.graph.types import TensorType
+from septet.graph.types import TensorType, tensor_type
 from septet.ops.shaping import broadcast_to, reshape, sizes_of, zeros_like
 
 
@@ -153,3 +154,21 @@ def check_carry(body: Graph, carries: int, name: str) -> None:
 def batched_marks(graph: Graph, marks: Sequence[bool], transforms: Any) -> list[bool]:
     """Return which outputs of a graph are batched for given batched inputs."""
     return list(transforms.vmap(graph, list(marks))[1]) if any(marks) else [False] * len(graph.outputs)
+
+
+@functools.cache
+def examples() -> dict[str, Graph]:
+    """Small graphs for the cases of these cards."""
+    x = symbol(tensor_type(dtypes.float64, (3,)))
+    c = symbol(tensor_type(dtypes.float64, ()))
+    e = symbol(tensor_type(dtypes.float64, ()))
+    n = symbol(tensor_type(dtypes.int64, ()))
+    product = ops.multiply(x, c)
+    graphs = {
+        "product": ([x, c], [product, ops.add(x, c)]),
+        "square": ([x, c], [ops.multiply(x, x), ops.multiply(c, x)]),
+        "step": ([x, e, c], [ops.add(product, e), ops.multiply(x, e)]),  # carry, element, constant -> carry, result
+        "goes on": ([n, x, c], [ops.cast(n, dtype=dtypes.bool_)]),
+        "countdown": ([n, x, c], [ops.add(n, -1), product]),
+    }
+    return {name: Graph(*graph, name=name) for name, graph in graphs.items()}

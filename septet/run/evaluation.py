@@ -17,7 +17,7 @@ from septet.backends.reference.program import run_graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
 from septet.graph.types import TensorType
-from septet.ops.control import call
+from septet.ops.call import call
 from septet.run.programs import native_calls
 from septet.run.units import Unit, sum_of, unit_of, unit_of_graph
 from septet.tensor.tensor import traced_error

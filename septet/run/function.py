@@ -341,30 +341,7 @@ def _givens(givens: Any, name: str) -> dict[Node, Node]:
 
 
 def eval_(self: Tensor, givens: Mapping[Tensor, Any] | None = None) -> Tensor:
-    """Evaluate a symbolic expression for values of its symbols.
-
-    Parameters
-    ----------
-    givens : dict of symbol to array-like
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    GraphError
-        If the expression depends on other symbols, or on none of the given ones.
-    ShapeError, DTypeError
-        If a value does not have the type of its symbol.
-
-    Examples
-    --------
-    >>> import septet as st
-    >>> x = st.symbol("x")
-    >>> (x ** 2).eval({x: 3.0})
-    tensor(9., dtype=float32)
-    """
+    """Evaluate a symbolic expression: see `Tensor.eval`."""
     given = dict(givens or {})
     call = _make(list(given), self, (), (), False, "eval", None, _OF_EVAL)
     result: Tensor = call(*given.values())

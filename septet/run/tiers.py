@@ -13,12 +13,10 @@ waited for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from septet.backends.base import Program
 from septet.base.config import config
 from septet.base.errors import SeptetError
 from septet.graph.assemble import apart, with_inputs
@@ -26,10 +24,8 @@ from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
 from septet.graph.op import ITEM, items
 from septet.graph.types import TensorType, tensor_type
-from septet.ops.control import call
+from septet.ops.call import call
 from septet.run import compiler
-from septet.run.compiles import Compile, Compiles, with_made
-from septet.run.programs import make_program
 
 HOT = 2  # times that a graph is seen before it is compiled
 CHANGE = 4  # the time from which it runs natively
@@ -239,41 +235,8 @@ def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Gr
         return Graph([moved[leaf] for leaf in leaves], outputs, name="define by run")
 
 
-MOST_COMPILES = 1000  # that are remembered
-_compiles = Compiles("define by run")
-
-
-def compiles() -> Compiles:
-    """Return what was compiled of define-by-run code, the last thousand; ``print`` shows it as a table.
-
-    Functions made by `compile` and `function` have their own: ``f.compiles``.
-
-    Returns
-    -------
-    Compiles
-        For each the reason, nodes, seconds, kernels, and the error of what could not be compiled (it is interpreted).
-    """
-    return Compiles(_compiles.name, _compiles)
-
-
-def _prepare(graph: Graph) -> Program:
-    """Return the program of a graph, ready for the shapes that its inputs have."""
-    program = make_program(graph)
-    program.make_ready([node.shape for node in graph.inputs])
-    return program
-
-
 def _compile(entry: Entry, graph: Graph, reason: str) -> None:
-    """Compile the graph of an entry, and note what that took."""
-    start = perf_counter()
-    types = [repr(node.type) for node in graph.inputs]
-    arguments = ", ".join(types[:4]) + (f" and {len(types) - 4} more" if len(types) > 4 else "")
-    note = Compile(arguments, reason, len(graph))
-    try:
-        program = entry.program = _prepare(graph)
-        note = with_made(note, program.made[-1] if program.made else None)
-    except Exception as error:  # interpreting goes on, and reports what is wrong when it meets it
-        entry.error = error
-        note = note._replace(error=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
-    _compiles.append(note._replace(seconds=perf_counter() - start))
-    del _compiles[:-MOST_COMPILES]
+    """Compile the graph of an entry; what makes programs is loaded with the first one."""
+    from septet.run.hot import compile_pending
+
+    entry.program, entry.error = compile_pending(graph, reason)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import Parameter, Signature
+from types import ModuleType
 from typing import Any
 
-import septet.ops  # noqa: F401  (registers the cards)
+from septet import ops as families
 from septet.base.errors import ArgumentError, ShapeError
-from septet.graph.op import REQUIRED, Function, Op, all_functions, all_ops, get, record
+from septet.graph.op import REQUIRED, Function, Op, get, imported_functions, imported_ops, record
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.tensor.wrap import binary, binary_reversed, lift, quick, unary, unwrap, wrap
@@ -143,10 +144,20 @@ def rebind(handle: Tensor, result: Tensor) -> Tensor:
     return handle
 
 
+_spaces: dict[str, dict[str, Any]] = {"": {}}
+_seen: set[Op | Function] = set()
+
+
 def build() -> dict[str, dict[str, Any]]:
-    """Install the operators and methods on Tensor; return the functions by namespace ("" is the main one)."""
-    spaces: dict[str, dict[str, Any]] = {"": {}}
-    for op in all_ops():
+    """Install the operators and methods on Tensor; return the functions by namespace ("" is the main one).
+
+    Called again when more families of ops were imported, it adds theirs.
+    """
+    main = _spaces[""]
+    for op in imported_ops():
+        if op in _seen:
+            continue
+        _seen.add(op)
         for name in op.operators:
             _install_operator(name, op)
         if not (op.is_public or op.methods):
@@ -154,13 +165,16 @@ def build() -> dict[str, dict[str, Any]]:
         function = card_function(op)
         if op.is_public:
             for name in (op.name, *op.aliases):
-                spaces[""].setdefault(name, function)
+                main.setdefault(name, function)
         for name in op.methods:
             setattr(Tensor, name, unary(op) if _is_simple(op, 1) else function)
-    for full, entry in all_functions().items():
+    for full, entry in imported_functions().items():
+        if entry in _seen:
+            continue
+        _seen.add(entry)
         space, _, name = full.rpartition(".")
         function = lifted(entry)
-        into = spaces.setdefault(space, {})
+        into = _spaces.setdefault(space, {})
         for alias in (name, *entry.aliases):
             into[alias] = function
         for method in entry.methods:
@@ -170,7 +184,7 @@ def build() -> dict[str, dict[str, Any]]:
                     setattr(Tensor, f"__i{method[2:]}", _in_place(None, method))
             else:
                 setattr(Tensor, method, function)
-    return spaces
+    return _spaces
 
 
 def lifted(entry: Function) -> Callable[..., Any]:
@@ -230,7 +244,7 @@ class At:
         return At(self._tensor, key)
 
     def _apply(self, mode: str, value: Any) -> Tensor:
-        call = all_functions()[f"index_{mode}"].call
+        call = imported_functions()[f"index_{mode}"].call
         return Tensor(call(self._tensor.node, unwrap(self._key), unwrap(value)))
 
     def set(self, value: Any) -> Tensor:
@@ -250,23 +264,33 @@ class At:
         return self._apply("min", value)
 
 
-def install() -> dict[str, dict[str, Any]]:
-    """Build everything and return the namespaces; called once when the package is imported."""
-    global _GET, _SET
+def load(name: str) -> Any:
+    """Import the families of ops that publish a name, and return it: a function, or a namespace as a module."""
+    families.load(name)
     spaces = build()
+    if name in spaces[""]:
+        return spaces[""][name]
+    module = ModuleType(f"septet.{name}", f"The functions of ``st.{name}``.")
+    module.__dict__.update(spaces[name])
+    return module
+
+
+def install() -> None:
+    """Build what is imported, and the methods that come from no card; called once when the package is imported."""
+    global _GET, _SET
+    build()
     _install_comparison("__eq__", "equal")
     _install_comparison("__ne__", "not_equal")
-    functions = all_functions()
+    functions = imported_functions()
     _GET, _SET = functions["get_item"].call, functions["set_item"].call
     setattr(Tensor, "__getitem__", _get_item)  # noqa: B010  (the class declares no such method)
     setattr(Tensor, "__setitem__", _set_item)  # noqa: B010
     Tensor.T = property(lambda self: Tensor(record(get("transpose"), (self.node,), (None,))))  # type: ignore[attr-defined]
-    Tensor.mT = property(lambda self: spaces[""]["matrix_transpose"](self))  # type: ignore[attr-defined]
+    Tensor.mT = property(lambda self: _spaces[""]["matrix_transpose"](self))  # type: ignore[attr-defined]
     Tensor.real = property(lambda self: Tensor(get("real")(self.node)))  # type: ignore[attr-defined]
     Tensor.imag = property(lambda self: Tensor(get("imag")(self.node)))  # type: ignore[attr-defined]
     Tensor.at = property(At)  # type: ignore[attr-defined]
     Tensor.astype = _astype  # type: ignore[attr-defined]
-    return spaces
 
 
 def _astype(self: Tensor, dtype: Any, *, copy: bool = True) -> Tensor:

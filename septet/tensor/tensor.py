@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from septet.base.dtypes import DType
 from septet.base.errors import TracedValueError
+from septet.base.hooks import hook
 from septet.base.source import source_text
 from septet.graph.context import TRACKED
 from septet.graph.derived import lines_about
@@ -126,6 +127,34 @@ class Tensor:
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
         return self.value.tolist()
+
+    def eval(self, givens: Mapping[Tensor, Any] | None = None) -> Tensor:
+        """Evaluate a symbolic expression for values of its symbols.
+
+        Parameters
+        ----------
+        givens : dict of symbol to array-like
+
+        Returns
+        -------
+        Tensor
+
+        Raises
+        ------
+        GraphError
+            If the expression depends on other symbols, or on none of the given ones.
+        ShapeError, DTypeError
+            If a value does not have the type of its symbol.
+
+        Examples
+        --------
+        >>> import septet as st
+        >>> x = st.symbol("x")
+        >>> (x ** 2).eval({x: 3.0})
+        tensor(9., dtype=float32)
+        """
+        result: Tensor = hook("eval")(self, givens)
+        return result
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         value = self.value

@@ -13,7 +13,7 @@ from septet.graph.types import TensorType, tensor_type
 from septet.ops.batching import batch
 from septet.ops.shaping import broadcast_to, sizes_of
 from septet.tensor.trace import Trace
-from septet.transform.transforms import Transforms, enter
+from septet.transform.transforms import Transforms
 
 
 def batch_nodes(roots: Sequence[Node], mapping: Mapping[Node, Node]) -> tuple[list[Node], list[bool]]:
@@ -114,6 +114,3 @@ def _effect(result: Any, op: Any) -> Node:
     if isinstance(result, Node):
         return result
     return [node for node in order(result) if node.op is op][-1]
-
-
-enter("vmap", batch_graph)

@@ -16,7 +16,7 @@ from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops, record
 from septet.graph.types import TensorType
 from septet.ops.cast import cast
 from septet.ops.shaping import broadcast_to, sizes_of, zeros_like
-from septet.transform.transforms import TRANSFORMS, enter
+from septet.transform.transforms import TRANSFORMS
 from septet.transform.vjp import pull, vjp
 
 
@@ -191,6 +191,3 @@ def _without(roots: Sequence[Node | None], mapping: dict[Node, Node]) -> list[No
         if any(source in moved for source in node.inputs):
             moved[node] = rebuild(node, tuple([moved.get(source, source) for source in node.inputs]))
     return [None if r is None else moved.get(r, r) for r in roots]
-
-
-enter("jvp", jvp)

@@ -18,7 +18,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import VARIABLE, Node, make_node, symbol
 from septet.graph.op import item
 from septet.graph.types import TensorType
-from septet.ops.control import call
+from septet.ops.call import call
 from septet.transform.pull import Pull, pull_of
 
 Row = tuple[Pull, int, tuple[int, ...], tuple[int, ...]]

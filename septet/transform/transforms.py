@@ -1,23 +1,25 @@
 """What the rules of cards that hold graphs are given to transform those graphs with.
 
-The three transforms call such rules, and such rules call the transforms. Each transform enters itself here when it is
-imported, so no module has to import in a circle.
+The three transforms call such rules, and such rules call the transforms. A rule does so while it is applied, so that is
+when the transform is looked up: no module has to import in a circle, and none waits for a transform that it never uses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 
-_entered: dict[str, Callable[..., Any]] = {}
 
-
-def enter(name: str, transform: Callable[..., Any]) -> None:
-    """Enter a transform: "vjp", "jvp" or "vmap"."""
-    _entered[name] = transform
+@cache
+def _transform(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of a module of this folder."""
+    function: Callable[..., Any] = getattr(import_module(f"septet.transform.{module}"), name)
+    return function
 
 
 class Transforms:
@@ -36,15 +38,15 @@ class Transforms:
 
     def vjp(self, outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
         """Return the cotangents of `wrt`, given those of the outputs; None is zero."""
-        return _entered["vjp"](outputs, cotangents, wrt)
+        return _transform("vjp", "vjp")(outputs, cotangents, wrt)
 
     def jvp(self, outputs: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node | None]) -> list[Node | None]:
         """Return the tangents of the outputs, given those of `wrt`; None is zero."""
-        return _entered["jvp"](outputs, wrt, tangents)
+        return _transform("jvp", "jvp")(outputs, wrt, tangents)
 
     def vmap(self, graph: Graph, is_batched: Sequence[bool]) -> tuple[Graph, list[bool]]:
         """Return the graph for batches on axis 0 of some inputs, and which of its outputs are batches."""
-        return _entered["vmap"](graph, is_batched, self.batch_size)
+        return _transform("batch", "batch_graph")(graph, is_batched, self.batch_size)
 
 
 TRANSFORMS = Transforms()

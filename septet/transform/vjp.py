@@ -16,7 +16,7 @@ from septet.graph.op import ITEM, Op, items
 from septet.ops.shaping import ones_like, zeros_like
 from septet.transform.hooks import hooked
 from septet.transform.pull import apply
-from septet.transform.transforms import TRANSFORMS, enter
+from septet.transform.transforms import TRANSFORMS
 
 
 def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
@@ -162,6 +162,3 @@ def grad(cost: Node, wrt: Sequence[Node], *, allow_unused: bool = False) -> list
             g = zeros_like(node)
         result.append(g)
     return result
-
-
-enter("vjp", vjp)

@@ -12,7 +12,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node, constant, symbol
 from septet.graph.op import items, ops
 from septet.graph.types import tensor_type
-from septet.ops.control import call, cond, record_scan, while_loop
+from septet.ops.control import cond, record_scan, while_loop
 from septet.ops.io import callback
 from septet.transform.transforms import TRANSFORMS
 from septet.transform.vjp import vjp
@@ -369,26 +369,7 @@ def test_while_refuses_a_body_that_changes_types():
         while_loop(const(C), condition=Graph([a], [a > 0]), body=Graph([b], [b]), carries=1)
 
 
-# call
-
-
-def test_call_gradients_and_forward_mode():
-    x, w = sym((3,)), sym((3,))
-    graph = Graph([x, w], [ops.sin(x * w), ops.sum(x)])
-    leaves = [tracked(C), tracked(W)]
-    y, z = items(call(*leaves, graph=graph))
-    node = ops.sum(y * y) + z * z
-    found = vjp([node], [const(1.0)], leaves)
-    (forward,) = TRANSFORMS.jvp([node], leaves, [const(W), const(C)])
-    got = value(node, *found, forward)
-
-    def cost(c, v):
-        return np.square(np.sin(c * v)).sum() + c.sum() ** 2
-
-    np.testing.assert_allclose(got[0], cost(C, W))
-    for position in range(2):
-        np.testing.assert_allclose(got[1 + position], numeric(cost, [C, W], position), rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(got[3], (got[1] * W).sum() + (got[2] * C).sum())
+# keys
 
 
 def test_equal_graphs_make_equal_keys():

@@ -8,7 +8,7 @@ import pytest
 import septet as st
 from septet import nn
 from septet.graph.graph import order
-from septet.ops.control import call
+from septet.ops.call import call
 from septet.transform.pullback import Pullback
 
 

@@ -11,7 +11,7 @@ from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import check_axis
 from septet.base.text import did_you_mean
 from septet.graph.node import Node
-from septet.graph.op import all_functions, as_node, cast_to, explain_call, function, get, ops
+from septet.graph.op import as_node, cast_to, explain_call, function, get, imported_functions, ops
 from septet.ops.checks import ensure
 from septet.ops.gradient import stop_gradient
 from septet.ops.keys import get_item
@@ -42,7 +42,7 @@ def activation_of(caller: str, activation: Any) -> Callable[[Node], Node]:
             f"{caller}: activation {activation!r} does not exist.{did_you_mean(str(activation), ACTIVATIONS)} "
             f"The activations are {', '.join(ACTIVATIONS)}, or any function"
         )
-    published = all_functions().get(activation)
+    published = imported_functions().get(activation)
     return get(activation) if published is None else published.call
 
 
