@@ -36,7 +36,7 @@ from septet.base.dtypes import (
 from septet.base.dtypes import bool_ as bool
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
-from septet.ops import LATER as _LATER
+from septet.ops.index import NAMES as _OF_FAMILIES
 from septet.run import gradients as _gradients
 from septet.run.eager import evaluate_tensors as evaluate
 from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
@@ -104,7 +104,6 @@ _NAMES = {
     "transform.vmap": ("vmap",),
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names}
-_OF_FAMILIES = {name for names in _LATER.values() for name in names}
 
 
 def _publish() -> None:

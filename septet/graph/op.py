@@ -185,7 +185,8 @@ def explain_call(
 
 
 _registry: dict[str, Op] = {}
-_rest: list[Callable[[], None]] = []  # imports the families that are not in the registry yet
+_load_card: list[Callable[[str], None]] = []  # set by `septet.ops`: imports the family of a card
+_load_all: list[Callable[[], None]] = []  # set by `septet.ops`: imports all families
 _getframe = sys._getframe
 
 
@@ -510,14 +511,14 @@ def get(name: str) -> Op:
     ArgumentError
         If there is none; the message names the nearest.
     """
-    op = _registry.get(name)
-    if op is None:
-        _load_rest()
-        op = _registry.get(name)
-    if op is None:
-        near = nearest(name, _registry)
-        raise ArgumentError(f"there is no op {name!r}", hint=f"did you mean {near!r}?" if near else None)
-    return op
+    if name not in _registry:
+        for load in _load_card:
+            load(name)
+    try:
+        return _registry[name]
+    except KeyError:
+        near = nearest(name, [op.name for op in all_ops()])
+        raise ArgumentError(f"there is no op {name!r}", hint=f"did you mean {near!r}?" if near else None) from None
 
 
 class _Ops:
@@ -532,14 +533,10 @@ class _Ops:
 ops = _Ops()
 
 
-def set_rest(load: Callable[[], None]) -> None:
-    """Set what imports the families of ops that were not imported yet (see `septet.ops`)."""
-    _rest[:] = [load]
-
-
-def _load_rest() -> None:
-    for load in _rest:
-        load()
+def set_families(load_card: Callable[[str], None], load_all: Callable[[], None]) -> None:
+    """Set what imports families of ops that were not imported yet: that of a card, or all of them."""
+    _load_card[:] = [load_card]
+    _load_all[:] = [load_all]
 
 
 def imported_ops() -> list[Op]:
@@ -549,7 +546,8 @@ def imported_ops() -> list[Op]:
 
 def all_ops() -> list[Op]:
     """Return all cards, ordered by name."""
-    _load_rest()
+    for load in _load_all:
+        load()
     return imported_ops()
 
 
@@ -616,5 +614,6 @@ def imported_functions() -> dict[str, Function]:
 
 def all_functions() -> dict[str, Function]:
     """Return the published functions by full name."""
-    _load_rest()
+    for load in _load_all:
+        load()
     return imported_functions()

@@ -10,6 +10,7 @@ from typing import Any
 from septet import ops as families
 from septet.base.errors import ArgumentError, ShapeError
 from septet.graph.op import REQUIRED, Function, Op, get, imported_functions, imported_ops, record
+from septet.ops.index import METHODS, NAMES
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.tensor.wrap import binary, binary_reversed, lift, quick, unary, unwrap, wrap
@@ -264,9 +265,23 @@ class At:
         return self._apply("min", value)
 
 
+class _Later:
+    """A method whose family of ops is imported when it is first looked up."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        families.load(METHODS[self.name])
+        build()  # it puts the method itself into the place of this
+        return getattr(owner if tensor is None else tensor, self.name)
+
+
 def load(name: str) -> Any:
     """Import the families of ops that publish a name, and return it: a function, or a namespace as a module."""
-    families.load(name)
+    families.load(NAMES[name])
     spaces = build()
     if name in spaces[""]:
         return spaces[""][name]
@@ -278,6 +293,8 @@ def load(name: str) -> Any:
 def install() -> None:
     """Build what is imported, and the methods that come from no card; called once when the package is imported."""
     global _GET, _SET
+    for name in METHODS:
+        setattr(Tensor, name, _Later(name))
     build()
     _install_comparison("__eq__", "equal")
     _install_comparison("__ne__", "not_equal")
