@@ -42,14 +42,13 @@ from septet.run.eager import evaluate_tensors as evaluate
 from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
 from septet.tensor import namespace as _namespace
 from septet.tensor.creation import asarray, from_dlpack, owned, symbol, tensor
-from septet.tensor.standard import API_VERSION as __array_api_version__
-from septet.tensor.standard import astype, broadcast_shapes, can_cast, finfo, iinfo, isdtype, result_type
-from septet.tensor.standard import namespace_info as __array_namespace_info__
+from septet.tensor.tensor import VERSIONS as _VERSIONS
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.transform import hooks as _hooks
 
 __version__ = "0.1.0"
+__array_api_version__ = _VERSIONS[-1]
 
 __all__ = [
     "Tensor", "Variable", "Graph", "config", "errors", "random", "tensor", "asarray", "from_dlpack", "owned", "symbol",
@@ -79,6 +78,16 @@ if _TYPE_CHECKING:
     from septet.tensor import random
     from septet.tensor.control import call, cond, fori_loop, map, scan, while_loop
     from septet.tensor.io import callback, check_finite, check_that, print
+    from septet.tensor.standard import (
+        __array_namespace_info__,
+        astype,
+        broadcast_shapes,
+        can_cast,
+        finfo,
+        iinfo,
+        isdtype,
+        result_type,
+    )
     from septet.transform.custom import custom_gradient, remat
     from septet.transform.functional import grad, jvp, linearize, lop, rop, value_and_grad, vjp
     from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
@@ -98,6 +107,10 @@ _NAMES = {
     "run.profile": ("profile",),
     "tensor.control": ("call", "cond", "fori_loop", "map", "scan", "while_loop"),
     "tensor.io": ("callback", "check_finite", "check_that", "print"),
+    "tensor.standard": (
+        *("__array_namespace_info__", "astype", "broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype"),
+        "result_type",
+    ),
     "transform.custom": ("custom_gradient", "remat"),
     "transform.functional": ("grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp"),
     "transform.jacobian": ("hessian", "hvp", "jacfwd", "jacobian", "jacrev"),

@@ -58,15 +58,18 @@ SIBLINGS["train"] = {"nn", "optim", "metrics", "data", "io"}  # training brings 
 ROOT_IMPORTERS = {"dialects", "cli", "__main__"}
 # where imports inside functions may name septet's own modules: the public names and the commands load lazily
 LAZY_PLACES = {"", "dialects", "cli", "__main__"}
-LAZY_MODULES = {"septet.run.programs"}  # the first program loads the optimizer and the backend that it needs
+# the first program loads the optimizer and the backend that it needs, the first hot graph what compiles it, and looking
+# at a program what describes it
+LAZY_MODULES = {"septet.run.programs", "septet.run.tiers", "septet.backends.reference.program"}
 
 EXTRAS = {"matplotlib", "PIL", "graphviz", "IPython", "pyarrow", "h5py", "tensorboard", "onnx", "jax", "torch"}
 LOCAL_THIRD_PARTY = EXTRAS | {"rich", "click", "safetensors", "ml_dtypes", "numpy", "llvmlite"}
 LOCAL_STANDARD = frozenset(
     """
     argparse ast asyncio cProfile concurrent csv ctypes difflib doctest gzip hashlib html http importlib inspect json
-    linecache logging multiprocessing pdb platform pprint pstats shutil signal socket statistics subprocess tarfile
-    tempfile textwrap threading timeit tokenize traceback tracemalloc unittest urllib uuid webbrowser xml zipfile zlib
+    linecache logging multiprocessing pdb platform pprint pstats queue shutil signal socket statistics subprocess
+    tarfile tempfile textwrap threading timeit tokenize traceback tracemalloc unittest urllib uuid webbrowser xml
+    zipfile zlib
     """.split()  # noqa: SIM905 (one name per line would fill a page)
 )
 TEST_ONLY = {"pytest", "hypothesis", "scipy", "sklearn", "mpmath"}

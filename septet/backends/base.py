@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from septet.backends.base_work import Description, Made, Tell
 from septet.graph.graph import Graph
+
+if TYPE_CHECKING:
+    from septet.backends.base_work import Description, Made, Tell
 
 
 class Program(Protocol):

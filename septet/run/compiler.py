@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import queue
 import threading
 from collections.abc import Callable
 
@@ -53,6 +52,8 @@ class Compiler:
     """
 
     def __init__(self) -> None:
+        import queue  # only a program that compiles needs it
+
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_over = False
@@ -85,14 +86,16 @@ class Compiler:
 
 
 class _Present:
-    """The compiler of this process."""
+    """The compiler of this process, once there was something to compile."""
 
-    compiler = Compiler()
+    compiler: Compiler | None = None
     generation = 0  # rises in a forked child
 
 
 def ask(work: Callable[[], None]) -> Job:
     """Have something done by the compiling thread."""
+    if _Present.compiler is None:
+        _Present.compiler = Compiler()
     job = Job(work)
     _Present.compiler.ask(job)
     return job
@@ -100,15 +103,21 @@ def ask(work: Callable[[], None]) -> Job:
 
 def is_busy() -> bool:
     """Tell whether jobs are open."""
-    return _Present.compiler.open > 0
+    return _Present.compiler is not None and _Present.compiler.open > 0
 
 
 def _forget() -> None:
     """Start anew in a forked child."""
-    _Present.compiler = Compiler()
+    _Present.compiler = None
     _Present.generation += 1
 
 
-atexit.register(lambda: _Present.compiler.stop())
+def _stop() -> None:
+    """End the thread with the process."""
+    if _Present.compiler is not None:
+        _Present.compiler.stop()
+
+
+atexit.register(_stop)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

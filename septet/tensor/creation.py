@@ -13,7 +13,7 @@ from septet.base.source import here
 from septet.graph import node as nodes
 from septet.graph.op import as_array, cast_to
 from septet.graph.types import tensor_type
-from septet.tensor.tensor import Tensor
+from septet.tensor.tensor import Tensor, check_device
 from septet.tensor.variable import Variable
 
 
@@ -70,12 +70,6 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     return obj if copy is False else tensor(obj, dtype)
 
 
-def check_device(device: Any) -> None:
-    """Refuse a device that does not exist."""
-    if device not in (None, "cpu"):
-        raise ArgumentError(f"device {device!r} does not exist; the devices are 'cpu'")
-
-
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """Make a tensor of an object of another library that supports DLPack; the data is copied."""
     check_device(device)
@@ -130,4 +124,4 @@ def symbol(name: str = "", shape: Any = (), dtype: Any = None) -> Tensor:
     return Tensor(nodes.symbol(type_, name))
 
 
-__all__ = ["Tensor", "Variable", "asarray", "check_device", "from_dlpack", "owned", "symbol", "tensor"]
+__all__ = ["Tensor", "Variable", "asarray", "from_dlpack", "owned", "symbol", "tensor"]

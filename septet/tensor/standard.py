@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -16,13 +15,7 @@ from septet.base.config import config
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError
 from septet.graph.op import get
-from septet.tensor.creation import check_device
-from septet.tensor.tensor import Tensor
-
-API_VERSION = "2025.12"
-"""The newest version of the standard that the namespace follows."""
-
-VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+from septet.tensor.tensor import Tensor, check_device
 
 _KINDS: Mapping[str, tuple[DType, ...]] = MappingProxyType(
     {
@@ -293,27 +286,6 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> T
     return Tensor(get("cast")(x.node, dtype=wanted))
 
 
-def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
-    """Return the tensor on a device.
-
-    Parameters
-    ----------
-    device : str
-        "cpu".
-    stream : None
-        The CPU has no streams.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no such device or a stream is given.
-    """
-    check_device(device)
-    if stream is not None:
-        raise ArgumentError(f"to_device: the device 'cpu' has no streams, got {stream!r}")
-    return self
-
-
 class NamespaceInfo:
     """What the namespace can do, in the words of the standard."""
 
@@ -354,25 +326,6 @@ class NamespaceInfo:
         return {dtype.name: dtype for dtype in found}
 
 
-def namespace_info() -> NamespaceInfo:
+def __array_namespace_info__() -> NamespaceInfo:
     """Return what the namespace can do (``st.__array_namespace_info__()``)."""
     return NamespaceInfo()
-
-
-def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> ModuleType:
-    """Return the module whose functions take the tensor: ``septet``.
-
-    Raises
-    ------
-    ArgumentError
-        If a version of the standard is asked for that does not exist.
-    """
-    if api_version not in (None, *VERSIONS):
-        raise ArgumentError(
-            f"version {api_version!r} of the array standard; the versions here are {', '.join(VERSIONS)}"
-        )
-    return sys.modules[__name__.partition(".")[0]]
-
-
-Tensor.__array_namespace__ = array_namespace  # type: ignore[attr-defined]
-Tensor.to_device = to_device  # type: ignore[attr-defined]

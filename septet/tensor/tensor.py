@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from septet.base.dtypes import DType
-from septet.base.errors import TracedValueError
+from septet.base.errors import ArgumentError, TracedValueError
 from septet.base.hooks import hook
 from septet.base.source import source_text
 from septet.graph.context import TRACKED
@@ -18,6 +20,15 @@ from septet.graph.node import SYMBOL, Node
 from septet.graph.op import get
 from septet.graph.pending import evaluate
 from septet.graph.types import TensorType
+
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+"""The versions of the Python Array API standard that the namespace follows."""
+
+
+def check_device(device: Any) -> None:
+    """Refuse a device that does not exist."""
+    if device not in (None, "cpu"):
+        raise ArgumentError(f"device {device!r} does not exist; the devices are 'cpu'")
 
 
 class Tensor:
@@ -86,6 +97,26 @@ class Tensor:
     def device(self) -> str:
         """Where the tensor lives."""
         return "cpu"
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """Return the tensor on a device.
+
+        Parameters
+        ----------
+        device : str
+            "cpu".
+        stream : None
+            The CPU has no streams.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such device or a stream is given.
+        """
+        check_device(device)
+        if stream is not None:
+            raise ArgumentError(f"to_device: the device 'cpu' has no streams, got {stream!r}")
+        return self
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -227,6 +258,20 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         return _from_array, (np.asarray(self.value),)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        """Return the module whose functions take the tensor: ``septet``.
+
+        Raises
+        ------
+        ArgumentError
+            If a version of the standard is asked for that does not exist.
+        """
+        if api_version not in (None, *VERSIONS):
+            raise ArgumentError(
+                f"version {api_version!r} of the array standard; the versions here are {', '.join(VERSIONS)}"
+            )
+        return sys.modules[__name__.partition(".")[0]]
 
     # Gradients.
 

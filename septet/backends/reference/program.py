@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from septet.backends.base_work import (
-    ARGUMENT,
-    CONSTANT,
-    NEW,
-    OUTPUT,
-    STATE,
-    VALUE,
-    Description,
-    Made,
-    Piece,
-    Tell,
-    Work,
-)
 from septet.backends.reference.kernels import computer
 from septet.base.errors import GraphError
-from septet.base.watch import NODE, RUN, span
+from septet.base.watch import RUN, span
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
-from septet.graph.op import ITEM, Op
-from septet.graph.types import TensorType
+from septet.graph.op import ITEM
+
+if TYPE_CHECKING:
+    from septet.backends.base_work import Description, Made, Tell
 
 
 class ReferenceProgram:
@@ -116,63 +105,9 @@ class ReferenceProgram:
 
     def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
         """Return the nodes in the order in which they are computed, and their values; sizes must be known for these."""
-        works = [self._work(node) for node, *_ in self.steps if node.op is not ITEM]
-        pieces = _Pieces(self, shapes).found
-        arena = max([0, *[sum(p.size for p in pieces if p.kind == VALUE and p.first <= number <= p.last)
-                          for number in range(len(works))]])  # fmt: skip
-        return Description("reference", 1, works, pieces, arena)
+        from septet.backends.reference.describing import describe  # only who looks at programs needs it
 
-    def _work(self, node: Node) -> Work:
-        shape: Any = node.shape if isinstance(node.type, TensorType) else ()
-        return Work(NODE, node.op.name, (node,), shape, "NumPy, by the reference of its card")
-
-
-class _Pieces:
-    """The memory that a run takes: what NumPy only looks at in another way takes none of its own."""
-
-    def __init__(self, program: ReferenceProgram, shapes: Sequence[tuple[int, ...]]) -> None:
-        self.found: list[Piece] = []
-        graph = program.graph
-        numbers: dict[Node, int] = {}
-        for node, *_ in program.steps:
-            numbers[node] = len(numbers) if node.op is not ITEM else numbers[node.inputs[0]]
-        end = max(len(program.steps) - 1, 0)
-        for node, shape in zip(graph.inputs, shapes, strict=True):
-            size = node.tensor_type.with_shape(tuple(shape)).size or 0
-            self.found.append(Piece(ARGUMENT, size * node.dtype.itemsize, 0, end, node, node.params[0]))
-        for node in graph.nodes:
-            if node.op is VARIABLE:
-                self.found.append(Piece(STATE, _bytes(node.type), 0, end, node, node.params[0].name))
-            elif node.value is not None and not node.inputs and node.op is not SYMBOL:
-                self.found.append(Piece(CONSTANT, _bytes(node.type), 0, end, node))
-        last: dict[Node, int] = {}
-        for node in numbers:
-            for source in node.inputs:
-                last[_base(source)] = numbers[node]
-        kinds: dict[Node, tuple[str, str]] = {}
-        for index, node in enumerate(graph.outputs):
-            kinds.setdefault(_base(node), (OUTPUT, f"output {index}"))
-        for variable, node in graph.updates:
-            kinds.setdefault(_base(node), (NEW, variable.name))
-        for node, number in numbers.items():
-            if _base(node) is not node:
-                continue
-            kind, name = kinds.get(node, (VALUE, node.op.name))
-            until = last.get(node, number) if kind == VALUE else end
-            self.found.append(Piece(kind, _bytes(node.type), number, until, node, name))
-
-
-def _base(node: Node) -> Node:
-    """Return the node whose memory a result shows."""
-    while node.op is ITEM or (len(node.inputs) == 1 and isinstance(node.op, Op) and "view" in node.op.properties):
-        node = node.inputs[0]
-    return node
-
-
-def _bytes(type_: Any) -> int:
-    if isinstance(type_, tuple):
-        return sum(_bytes(part) for part in type_)
-    return (type_.size or 0) * int(type_.dtype.itemsize)
+        return describe(self, shapes)
 
 
 def run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
