@@ -8,26 +8,20 @@ from importlib import import_module
 
 from septet.graph.op import set_families
 from septet.ops import (  # noqa: F401  (registration)
-    assembling,
     call,
     cast,
     compare,
-    creation,
     elementwise,
     gradient,
-    indexing,
-    keys,
     logic,
     matmul,
     reduce,
     shaping,
-    slicing,
-    transcendental,
-    updates,
 )
 from septet.ops.index import CARDS
 
 LATER = (
+    "assembling",
     "checks",
     "composite.activations",
     "composite.attention",
@@ -38,6 +32,7 @@ LATER = (
     "control",
     "conv",
     "counting",
+    "creation",
     "cumulative",
     "custom",
     "decompositions",
@@ -46,17 +41,22 @@ LATER = (
     "fft",
     "gamma",
     "incomplete",
+    "indexing",
     "io",
+    "keys",
     "linalg",
     "matrices",
     "norms",
     "pool",
     "random",
     "resize",
+    "slicing",
     "solvers",
     "sorting",
     "special",
     "statistics",
+    "transcendental",
+    "updates",
 )
 """The families that are imported later; `tools/generate_index.py` writes down what they have."""
 

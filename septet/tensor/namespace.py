@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from inspect import Parameter, Signature
 from types import ModuleType
@@ -224,12 +225,19 @@ def _install_comparison(name: str, op_name: str) -> None:
     setattr(Tensor, name, method)
 
 
+@functools.cache
+def _of_nodes(name: str) -> Callable[..., Any]:
+    """Return a published function of nodes."""
+    families.load(NAMES.get(name, ""))
+    return imported_functions()[name].call
+
+
 def _get_item(self: Tensor, key: Any) -> Tensor:
-    return Tensor(_GET(self.node, unwrap(key)))
+    return Tensor(_of_nodes("get_item")(self.node, unwrap(key)))
 
 
 def _set_item(self: Tensor, key: Any, value: Any) -> None:
-    rebind(self, Tensor(_SET(self.node, unwrap(key), unwrap(value))))
+    rebind(self, Tensor(_of_nodes("set_item")(self.node, unwrap(key), unwrap(value))))
 
 
 class At:
@@ -245,7 +253,7 @@ class At:
         return At(self._tensor, key)
 
     def _apply(self, mode: str, value: Any) -> Tensor:
-        call = imported_functions()[f"index_{mode}"].call
+        call = _of_nodes(f"index_{mode}")
         return Tensor(call(self._tensor.node, unwrap(self._key), unwrap(value)))
 
     def set(self, value: Any) -> Tensor:
@@ -292,18 +300,15 @@ def load(name: str) -> Any:
 
 def install() -> None:
     """Build what is imported, and the methods that come from no card; called once when the package is imported."""
-    global _GET, _SET
     for name in METHODS:
         setattr(Tensor, name, _Later(name))
     build()
     _install_comparison("__eq__", "equal")
     _install_comparison("__ne__", "not_equal")
-    functions = imported_functions()
-    _GET, _SET = functions["get_item"].call, functions["set_item"].call
     setattr(Tensor, "__getitem__", _get_item)  # noqa: B010  (the class declares no such method)
     setattr(Tensor, "__setitem__", _set_item)  # noqa: B010
     Tensor.T = property(lambda self: Tensor(record(get("transpose"), (self.node,), (None,))))  # type: ignore[attr-defined]
-    Tensor.mT = property(lambda self: _spaces[""]["matrix_transpose"](self))  # type: ignore[attr-defined]
+    Tensor.mT = property(lambda self: wrap(_of_nodes("matrix_transpose")(self.node)))  # type: ignore[attr-defined]
     Tensor.real = property(lambda self: Tensor(get("real")(self.node)))  # type: ignore[attr-defined]
     Tensor.imag = property(lambda self: Tensor(get("imag")(self.node)))  # type: ignore[attr-defined]
     Tensor.at = property(At)  # type: ignore[attr-defined]
@@ -316,5 +321,3 @@ def _astype(self: Tensor, dtype: Any, *, copy: bool = True) -> Tensor:
 
 
 _CAST = get("cast")
-_GET: Any = None
-_SET: Any = None
