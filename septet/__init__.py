@@ -36,7 +36,6 @@ from septet.base.dtypes import (
 from septet.base.dtypes import bool_ as bool
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
-from septet.ops.index import NAMES as _OF_FAMILIES
 from septet.run import gradients as _gradients
 from septet.run.eager import evaluate_tensors as evaluate
 from septet.run.gradients import enable_grad, is_grad_enabled, no_grad
@@ -119,23 +118,16 @@ _NAMES = {
 _PLACES = {name: module for module, names in _NAMES.items() for name in names}
 
 
-def _publish() -> None:
-    """Put the functions of the families of ops that were imported so far into this module."""
-    for name, function in _namespace.build()[""].items():
-        globals().setdefault(name, function)
-
-
 def __getattr__(name: str) -> _Any:
     """Import what is imported when it is first used."""
     if name in _MODULES:
         found: _Any = _import_module(f"septet.{_MODULES[name]}")
     elif name in _PLACES:
         found = getattr(_import_module(f"septet.{_PLACES[name]}"), name)
-    elif name in _OF_FAMILIES:
-        found = _namespace.load(name)
-        _publish()
     else:
-        raise AttributeError(f"module 'septet' has no attribute {name!r}")
+        found = _namespace.find(name)
+        if found is None:
+            raise AttributeError(f"module 'septet' has no attribute {name!r}")
     globals()[name] = found
     return found
 
@@ -145,7 +137,6 @@ def __dir__() -> list[str]:
 
 
 _namespace.install()
-_publish()
-__all__ += sorted({*_namespace.build()[""], *_OF_FAMILIES}.difference(__all__))
+__all__ += sorted(_namespace.names().difference(__all__))
 _register_hook("train", lambda: _import_module("septet.train"))
 _register_hook("eval", lambda: _import_module("septet.run.function").eval_)

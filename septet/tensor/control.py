@@ -19,6 +19,7 @@ from septet.graph.node import Node
 from septet.graph.op import as_node, cast_to
 from septet.graph.types import tensor_type
 from septet.ops import control as ops_control
+from septet.ops.call import call as ops_call
 from septet.ops.subgraph import fits
 from septet.tensor import tree
 from septet.tensor.capture import (
@@ -95,7 +96,7 @@ def call(fn: Callable[..., Any], *args: Any) -> Any:
     roots = [*outputs, *trace.updates.values()]
     capture.follow([*roots, *trace.effects])
     graph = capture.graph([*arguments.symbols, *carried], roots, trace.effects, name_of(fn))
-    found = finish(ops_control.call, [*arguments.operands, *first, *capture.operands], (graph,), [graph])
+    found = finish(ops_call, [*arguments.operands, *first, *capture.operands], (graph,), [graph])
     assign(variables, found[len(outputs) :])
     return handles(structure, found[: len(outputs)])
 

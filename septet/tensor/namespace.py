@@ -146,47 +146,78 @@ def rebind(handle: Tensor, result: Tensor) -> Tensor:
     return handle
 
 
-_spaces: dict[str, dict[str, Any]] = {"": {}}
+_entries: dict[str, dict[str, Op | Function]] = {"": {}}  # what names stand for, by namespace; "" is the main one
+_methods: dict[str, Op | Function] = {}  # what methods of tensors stand for
 _seen: set[Op | Function] = set()
 
 
-def build() -> dict[str, dict[str, Any]]:
-    """Install the operators and methods on Tensor; return the functions by namespace ("" is the main one).
-
-    Called again when more families of ops were imported, it adds theirs.
-    """
-    main = _spaces[""]
+def collect() -> None:
+    """Note what the families of ops publish that were imported since the last call, and install their operators."""
     for op in imported_ops():
         if op in _seen:
             continue
         _seen.add(op)
         for name in op.operators:
             _install_operator(name, op)
-        if not (op.is_public or op.methods):
-            continue
-        function = card_function(op)
         if op.is_public:
             for name in (op.name, *op.aliases):
-                main.setdefault(name, function)
-        for name in op.methods:
-            setattr(Tensor, name, unary(op) if _is_simple(op, 1) else function)
+                _entries[""].setdefault(name, op)
+        _methods.update(dict.fromkeys(op.methods, op))
     for full, entry in imported_functions().items():
         if entry in _seen:
             continue
         _seen.add(entry)
         space, _, name = full.rpartition(".")
-        function = lifted(entry)
-        into = _spaces.setdefault(space, {})
-        for alias in (name, *entry.aliases):
-            into[alias] = function
-        for method in entry.methods:
-            if method.startswith("__"):
-                setattr(Tensor, method, _operator_method(entry, method))
-                if f"__i{method[2:]}" in _IN_PLACE:
-                    setattr(Tensor, f"__i{method[2:]}", _in_place(None, method))
-            else:
-                setattr(Tensor, method, function)
-    return _spaces
+        _entries.setdefault(space, {}).update(dict.fromkeys((name, *entry.aliases), entry))
+        for name in entry.methods:
+            if not name.startswith("__"):
+                _methods[name] = entry
+                continue
+            setattr(Tensor, name, _operator_method(entry, name))
+            if f"__i{name[2:]}" in _IN_PLACE:
+                setattr(Tensor, f"__i{name[2:]}", _in_place(None, name))
+
+
+def names() -> set[str]:
+    """Return the names of all public functions and namespaces."""
+    return {*_entries[""], *_entries, *NAMES} - {""}
+
+
+def find(name: str) -> Any:
+    """Return the public function, or the namespace as a module, that a name stands for; None where there is none."""
+    families.load(NAMES.get(name, ""))
+    collect()
+    if name in _entries[""]:
+        return public(_entries[""][name])
+    if name not in _entries:
+        return None
+    module = ModuleType(f"septet.{name}", f"The functions of ``st.{name}``.")
+    module.__dict__.update({own: public(entry) for own, entry in _entries[name].items()})
+    return module
+
+
+@functools.cache
+def public(entry: Op | Function) -> Callable[..., Any]:
+    """Return the function of tensors for a card or a published function; it is made when it is first asked for."""
+    return card_function(entry) if isinstance(entry, Op) else lifted(entry)
+
+
+class _Method:
+    """A method that is made when it is first looked up; its family of ops may have to be imported for it."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        name = self.name
+        families.load(METHODS.get(name, ""))
+        collect()
+        entry = _methods[name]
+        made = unary(entry) if isinstance(entry, Op) and _is_simple(entry, 1) else public(entry)
+        setattr(Tensor, name, made)
+        return getattr(owner if tensor is None else tensor, name)
 
 
 def lifted(entry: Function) -> Callable[..., Any]:
@@ -273,36 +304,11 @@ class At:
         return self._apply("min", value)
 
 
-class _Later:
-    """A method whose family of ops is imported when it is first looked up."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
-        families.load(METHODS[self.name])
-        build()  # it puts the method itself into the place of this
-        return getattr(owner if tensor is None else tensor, self.name)
-
-
-def load(name: str) -> Any:
-    """Import the families of ops that publish a name, and return it: a function, or a namespace as a module."""
-    families.load(NAMES[name])
-    spaces = build()
-    if name in spaces[""]:
-        return spaces[""][name]
-    module = ModuleType(f"septet.{name}", f"The functions of ``st.{name}``.")
-    module.__dict__.update(spaces[name])
-    return module
-
-
 def install() -> None:
-    """Build what is imported, and the methods that come from no card; called once when the package is imported."""
-    for name in METHODS:
-        setattr(Tensor, name, _Later(name))
-    build()
+    """Give Tensor its methods and operators; called once when the package is imported."""
+    collect()
+    for name in (*_methods, *METHODS):
+        setattr(Tensor, name, _Method(name))
     _install_comparison("__eq__", "equal")
     _install_comparison("__ne__", "not_equal")
     setattr(Tensor, "__getitem__", _get_item)  # noqa: B010  (the class declares no such method)
