@@ -4,8 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+
+from septet.ops import LATER
 
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET_MS = 100
@@ -13,6 +16,12 @@ HEAVY = {
     *("matplotlib", "PIL", "rich", "click", "scipy", "safetensors", "asyncio", "multiprocessing", "dataclasses"),
     *("numpy.polynomial", "numpy.typing", "numpy.random", "numpy.fft", "numpy.testing"),
     *("septet.nn", "septet.train", "septet.view", "septet.optimize"),  # loaded when they are first used
+    *("septet.run.compile", "septet.run.function", "septet.run.hot", "septet.run.memory", "septet.run.sheets"),
+    *("septet.run.check", "septet.run.explain", "septet.run.profile", "septet.backends.base_work"),
+    *("septet.tensor.control", "septet.tensor.io", "septet.tensor.random", "septet.tensor.standard"),
+    *("septet.transform.custom", "septet.transform.functional", "septet.transform.jacobian", "septet.transform.jvp"),
+    *("septet.transform.vmap", "septet.transform.batch"),
+    *[f"septet.ops.{family}" for family in LATER],
 }
 
 
@@ -52,9 +61,27 @@ def test_importing_septet_loads_nothing_heavy():
 
 def test_importing_septet_loads_no_backend_but_the_reference():
     names = "import septet\nprint(*sorted(name for name in sys.modules if name.startswith('septet.backends.')))"
-    assert {name.split(".")[2] for name in fresh_python(names).split()} == {"base", "base_work", "reference"}
+    assert {name.split(".")[2] for name in fresh_python(names).split()} == {"base", "reference"}
 
 
 def test_importing_septet_is_silent_and_starts_nothing():
     code = "import threading, septet\nprint('threads', threading.active_count())"
     assert fresh_python(code) == "threads 1\n"
+
+
+def test_what_is_imported_later_is_found_under_its_name():
+    code = """
+    import septet, sys
+    from septet import vmap, einsum
+    names = dir(septet)
+    assert {"vmap", "einsum", "linalg", "attention", "sum", "random", "nn", "Tensor", "compile"} <= {*names}
+    assert {"vmap", "einsum", "linalg", "attention", "sum", "random", "Tensor", "compile"} <= {*septet.__all__}
+    assert len(septet.__all__) == len({*septet.__all__})
+    assert not [name for name in names if not hasattr(septet, name)]
+    assert not hasattr(septet, "svd") and not hasattr(septet, "conv_kernel") and not hasattr(septet, "no_such_name")
+    space = {}
+    exec("from septet import *", space)
+    assert not [name for name in septet.__all__ if space[name] is not getattr(septet, name)]
+    assert septet.sum is septet.sum and septet.linalg.svd.__name__ == "svd"
+    """
+    fresh_python(dedent(code))

@@ -12,7 +12,7 @@ import pytest
 
 import septet as st
 from septet import nn
-from septet.run import tiers
+from septet.run import hot, tiers
 from septet.run.compiles import Compile, Compiles
 
 NATIVE = pytest.mark.skipif(st.config.backend != "cpu", reason="only the native backend plans")
@@ -83,7 +83,7 @@ def test_kernels_that_are_new_and_those_from_disk(tmp_path):
 
 @NATIVE
 def test_define_by_run_code(monkeypatch):
-    monkeypatch.setattr(tiers, "_compiles", Compiles("define by run"))  # that of a long session is full
+    monkeypatch.setattr(hot, "_compiles", Compiles("define by run"))  # that of a long session is full
 
     def f(x):
         return float(st.sum(st.tanh(x * 1.7 + 0.3) * st.exp(-x) + st.sqrt(x * x + 5.0)))
@@ -105,7 +105,7 @@ def test_what_cannot_be_compiled_is_noted(monkeypatch):
     def fail(graph):
         raise RuntimeError("no\nway")
 
-    monkeypatch.setattr(tiers, "_prepare", fail)
+    monkeypatch.setattr(hot, "_prepare", fail)
     with st.config.override(tier="compile"):
         assert float(st.sum(st.tanh(st.zeros(373) * 2 + 1) * 0 + 1.0)) == 373
     assert st.compiles()[-1].error == "RuntimeError: no"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import septet as st
-from septet.run import tiers
+from septet.run import hot, tiers
 
 pytestmark = pytest.mark.skipif(st.config.backend != "cpu", reason="only the native backend compiles in the background")
 
@@ -41,13 +41,13 @@ def test_a_slow_compiler_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> N
     with st.config.override(tier="auto"):
         monkeypatch.setattr(tiers, "_entries", {})
         at_once = values(10)
-        prepare = tiers._prepare
+        prepare = hot._prepare
 
         def slowly(graph: object) -> object:
             time.sleep(0.3)
             return prepare(graph)
 
-        monkeypatch.setattr(tiers, "_prepare", slowly)
+        monkeypatch.setattr(hot, "_prepare", slowly)
         monkeypatch.setattr(tiers, "_entries", {})
         assert values(10) == at_once
 

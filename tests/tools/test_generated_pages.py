@@ -1,10 +1,10 @@
-"""The generated pages of docs/ are up to date, and what they say is complete."""
+"""The generated pages of docs/, and the index of ops, are up to date, and what they say is complete."""
 
 import re
 
 import pytest
 
-TOOLS = ["generate_tree", "generate_errors", "generate_ops"]
+TOOLS = ["generate_tree", "generate_errors", "generate_ops", "generate_index"]
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -12,7 +12,7 @@ def test_the_page_is_up_to_date(load_tool, name):
     assert load_tool(name).main(["--check"]) == 0, f"run python tools/{name}.py"
 
 
-@pytest.mark.parametrize("name", ["generate_tree", "generate_ops"])
+@pytest.mark.parametrize("name", ["generate_tree", "generate_ops", "generate_index"])
 def test_a_page_that_differs_is_noticed(load_tool, name, tmp_path, monkeypatch, capsys):
     tool = load_tool(name)
     monkeypatch.setattr(tool, "PAGE", tmp_path / "page.md")
