@@ -156,17 +156,16 @@ def collect() -> None:
     for op in imported_ops():
         if op in _seen:
             continue
-        _seen.add(op)
         for name in op.operators:
             _install_operator(name, op)
         if op.is_public:
             for name in (op.name, *op.aliases):
                 _entries[""].setdefault(name, op)
         _methods.update(dict.fromkeys(op.methods, op))
+        _seen.add(op)  # at the end: another thread may be here, too
     for full, entry in imported_functions().items():
         if entry in _seen:
             continue
-        _seen.add(entry)
         space, _, name = full.rpartition(".")
         _entries.setdefault(space, {}).update(dict.fromkeys((name, *entry.aliases), entry))
         for name in entry.methods:
@@ -176,6 +175,7 @@ def collect() -> None:
             setattr(Tensor, name, _operator_method(entry, name))
             if f"__i{name[2:]}" in _IN_PLACE:
                 setattr(Tensor, f"__i{name[2:]}", _in_place(None, name))
+        _seen.add(entry)
 
 
 def names() -> set[str]:
