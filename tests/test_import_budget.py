@@ -1,5 +1,6 @@
 """`import septet` stays cheap: little time on top of numpy, and nothing heavy loaded before it is used."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -85,3 +86,16 @@ def test_what_is_imported_later_is_found_under_its_name():
     assert septet.sum is septet.sum and septet.linalg.svd.__name__ == "svd"
     """
     fresh_python(dedent(code))
+
+
+def test_type_checkers_see_what_is_imported_later():
+    tree = ast.parse((ROOT / "septet" / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {
+        f"{statement.module.removeprefix('septet.')}.{alias.name}"
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    code = "import septet\nprint(*[f'{septet._PLACES[name]}.{name}' for name in septet._PLACES])"
+    assert seen == {*fresh_python(code).split(), "tensor.random"}
