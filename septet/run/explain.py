@@ -160,7 +160,7 @@ class Explanation(Shown):
         note = ", ".join(plural(count, words.get(kind, kind), many.get(kind)) for kind, count in counts.items())
         headers = ("", "step", "over", "how", "time", "share", "line", "pass", "layer")
         flexible = {1: "end", 2: "end", 3: "end", 6: "start", 8: "start"}
-        return Sheet("", headers, rows, "rlllrrlll", flexible, note, spare=(2, 7))
+        return Sheet("", headers, rows, "rlllrrlll", flexible, note, spare=(2, 7, 8))
 
     def _python(self) -> Sheet:
         rows = [

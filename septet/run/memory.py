@@ -126,7 +126,7 @@ class Memory(Shown):
         ]
         title = f"the largest at the peak, {cut(self.at, 50)}" if self.at else ""
         headers = ("size", "kind", "type", "name or op", "line", "pass", "layer")
-        return Sheet(title, headers, rows, "rllllll", {2: "end", 3: "end", 4: "start", 6: "start"}, spare=(5,))
+        return Sheet(title, headers, rows, "rllllll", {2: "end", 3: "end", 4: "start", 6: "start"}, spare=(5, 6))
 
 
 KINDS = (ARGUMENT, STATE, CONSTANT, NEW, OUTPUT, VALUE, SCRATCH)

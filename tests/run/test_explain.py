@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import numpy as np
@@ -140,8 +141,11 @@ class TestTheRest:
         found = st.explain(f, X, Y)
         text = str(found)
         assert text.startswith("f(x: float32[300, 200], y: float32[300, 20])\n")
-        for word in ("rules that fired", "in all", "the largest at the peak", f"xplain.py:{LINE + 2}"):
-            assert word in text
+        for word in ("rules that fired", "in all", "the largest at the peak"):
+            assert word in text, text
+        # What is alive at the peak: NumPy, op by op, has two products of 300 x 200 there; fused, they are one.
+        op, line = ("dot_general", LINE + 2) if st.config.backend == "cpu" else ("add", LINE + 1)
+        assert re.search(rf"{op} +test_explain\.py:{line}\n", text[text.index("the largest at the peak") :]), text
         assert max(map(len, text.splitlines())) <= 80
         found.to_html(tmp_path / "page.html")
         assert "svd" in (tmp_path / "page.html").read_text(encoding="utf-8")
