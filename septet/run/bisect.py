@@ -32,8 +32,9 @@ from septet.graph.types import TensorType
 from septet.run.compile import compile
 from septet.run.precision import exact_values, exactly, spacing, wide
 from septet.run.programs import REFERENCE, make_program
+from septet.run.runnable import target_of
 from septet.run.sheets import Sheet, Shown
-from septet.run.target import Target, target_of
+from septet.run.target import Target
 from septet.tensor.standard import finfo
 
 TOLERANCE = 16.0

@@ -22,11 +22,11 @@ from septet.graph.types import TensorType, tensor_type
 from septet.run import eager
 from septet.run.arguments import explain_arguments
 from septet.run.compiles import Compile, Compiles, with_made
-from septet.run.memory import Memory
 from septet.run.names import argument_names, check_call, function_name, leaf_names, signature
 from septet.run.plans import Call, Plan, Plans, arguments_text, surroundings
 from septet.run.programs import make_program
-from septet.run.target import Runnable, Target, with_stand_ins
+from septet.run.runnable import Bound, Runnable
+from septet.run.target import Target
 from septet.tensor import tree
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import Trace
@@ -55,7 +55,7 @@ class Compiled(Runnable):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind to an instance, so that methods can be compiled."""
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else Bound(self, instance)
 
     def __call__(self, *args: Any, **words: Any) -> Any:
         """Run the function; the first call for new types traces it.
@@ -83,44 +83,10 @@ class Compiled(Runnable):
         return plan.rebuild([Tensor(constant(value)) for value in results[: plan.count]])
 
     def target(self, *args: Any, **words: Any) -> Target:
-        """Return what runs for some arguments, traced and compiled where that was not done yet; nothing is run.
-
-        Raises
-        ------
-        CallError, ArgumentError
-            As for a call.
-        """
+        """Return what runs for some arguments; see `Runnable.target`."""
         plan, arrays = self._find(args, words, context.__dict__)
         described = arguments_text(plan.names, plan.call.slots)
         return Target(self._name, described, plan.graph, plan.program, arrays, self._level, self.compiles)
-
-    def memory(self, *args: Any, **words: Any) -> Memory:
-        """Return the memory that a call takes, before it runs; see `septet.run.memory.Memory`.
-
-        The function is traced and compiled for these arguments, where that was not done yet; nothing is run.
-
-        Parameters
-        ----------
-        *args, **words
-            Arguments of a call; a symbol, ``st.symbol(shape=(64, 784))``, stands for an array of its shape and dtype.
-
-        Raises
-        ------
-        ArgumentError
-            If a symbol has sizes that are not known; otherwise as for a call.
-        CallError
-            As for a call.
-
-        Examples
-        --------
-        >>> import septet as st
-        >>> f = st.compile(lambda x: st.exp(x @ x))
-        >>> found = f.memory(st.symbol(shape=(100, 100)))
-        >>> found.arguments, found.outputs
-        (40000, 40000)
-        """
-        args, words = with_stand_ins(args, words)
-        return Memory(self.target(*args, **words))
 
     def _find(
         self, args: tuple[Any, ...], words: dict[str, Any], state: dict[str, Any]

@@ -16,8 +16,9 @@ from septet.run.compiles import Compiles
 from septet.run.memory import Memory
 from septet.run.places import layers_of, layers_text, lines_of, lines_text, pass_of
 from septet.run.programs import history
+from septet.run.runnable import target_of
 from septet.run.sheets import Sheet, Shown
-from septet.run.target import Target, target_of
+from septet.run.target import Target
 
 MOST, LEAST = 50, 3  # runs that are measured
 ENOUGH = 300_000_000  # nanoseconds after which there are enough of them

@@ -18,9 +18,9 @@ from septet.graph.types import TensorType, tensor_type
 from septet.ops.subgraph import fits
 from septet.run.arguments import as_argument, at_once, explain_arguments, misfits, place
 from septet.run.compiles import Compile, Compiles
-from septet.run.memory import Memory
 from septet.run.programs import make_program
-from septet.run.target import Runnable, Target, with_stand_ins
+from septet.run.runnable import Runnable
+from septet.run.target import Target
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 from septet.tensor.wrap import explain_values, unwrap
@@ -106,44 +106,15 @@ class Function(Runnable):
         return found
 
     def target(self, *args: Any, **words: Any) -> Target:
-        """Return what runs for some inputs; nothing is run.
-
-        Raises
-        ------
-        CallError, ShapeError, DTypeError
-            As for a call.
-        """
+        """Return what runs for some inputs; see `Runnable.target`."""
         arrays = self._arrays(args, words)
         pairs = zip(self._names, arrays, strict=True)
         described = ", ".join([f"{name}: {tensor_type(array.dtype, array.shape)!r}" for name, array in pairs])
         return Target(self.name, described, self.graph, self._program, arrays, self._level, self.compiles)
 
-    def memory(self, *args: Any, **words: Any) -> Memory:
-        """Return the memory that a call takes, before it runs; see `septet.run.memory.Memory`.
-
-        Parameters
-        ----------
-        *args, **words
-            Inputs of a call, or symbols that say which shapes they have. With none, the function's own symbols.
-
-        Raises
-        ------
-        ArgumentError
-            If a size is not known.
-        CallError, ShapeError, DTypeError
-            As for a call.
-
-        Examples
-        --------
-        >>> import septet as st
-        >>> x = st.symbol("x", (None, 100))
-        >>> st.function([x], st.exp(x)).memory(st.symbol(shape=(1000, 100))).outputs
-        400000
-        """
-        if not args and not words:
-            args = tuple([Tensor(node) for node in self.graph.inputs])
-        args, words = with_stand_ins(args, words)
-        return Memory(self.target(*args, **words))
+    def symbols(self) -> tuple[Tensor, ...]:
+        """Return its own symbols."""
+        return tuple([Tensor(node) for node in self.graph.inputs])
 
     def _named(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[tuple[str, Any]]:
         """Return the arguments of a call with the names of the inputs that they are for."""

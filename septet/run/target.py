@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -54,14 +53,6 @@ class Target(NamedTuple):
         return self.program.describe([array.shape for array in self.arrays])
 
 
-class Runnable:
-    """What can be explained for some arguments: a function made by `compile` or `function`."""
-
-    def target(self, *args: Any, **words: Any) -> Target:
-        """Return what runs for some arguments, made ready where that was not done yet; nothing is run."""
-        raise NotImplementedError
-
-
 def with_stand_ins(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return arguments with arrays in the place of symbols: they have shape and dtype, and take no memory.
 
@@ -85,33 +76,3 @@ def _stand_in(leaf: Any) -> Any:
             hint="give an array, or a symbol of which all sizes are known: st.symbol(shape=(64, 784))",
         )
     return np.broadcast_to(np.zeros((), type_.dtype), type_.shape)
-
-
-def target_of(fn: Any, args: tuple[Any, ...], words: dict[str, Any], compile: Any) -> Target:
-    """Return what runs for a function and arguments.
-
-    Parameters
-    ----------
-    fn : Compiled, Function, or callable
-        A compiled function, also as a method; what `function` returns; or any function of tensors, such as a model,
-        which is compiled for this.
-    args, words
-    compile : callable
-        Compiles a plain function.
-
-    Raises
-    ------
-    ArgumentError
-        If it is nothing that can be called.
-    CallError
-        If the function does not take the arguments.
-    """
-    if isinstance(fn, functools.partial) and isinstance(fn.func, Runnable):  # a compiled method of an instance
-        return fn.func.target(*fn.args, *args, **{**fn.keywords, **words})
-    if isinstance(fn, Runnable):
-        return fn.target(*args, **words)
-    if not callable(fn):
-        raise ArgumentError(
-            f"expected a function, got {fn!r}", hint="pass the function itself, and its arguments behind it: (f, x, y)"
-        )
-    return compile(fn).target(*args, **words)
