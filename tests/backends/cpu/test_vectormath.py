@@ -31,7 +31,7 @@ def samples(case: Case, kind: str, count: int) -> list[Array]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_distance(case: Case, kind: str) -> None:
     is_slow = kind == "double" and case.slow is not None
-    arguments = samples(case, kind, 2_000 if is_slow else 60_000)
+    arguments = samples(case, kind, 4_000 if is_slow else 60_000)
     result = kernel(getattr(vectormath, case.name), kind, LANES[kind], case.arity)(*arguments)
     with np.errstate(all="ignore"):
         exact = case.slow(*arguments) if is_slow else case.exact(*(x.astype(WIDE[kind]) for x in arguments))

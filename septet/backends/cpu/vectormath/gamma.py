@@ -11,11 +11,13 @@ from collections.abc import Sequence
 
 from septet.backends.cpu.builder import Builder, Value
 from septet.backends.cpu.vectormath import coefficients
-from septet.backends.cpu.vectormath.logarithm import log_term
+from septet.backends.cpu.vectormath.exponential import LN2_HIGH, LN2_LOW
+from septet.backends.cpu.vectormath.logarithm import log_of_one_plus_parts, log_term, split
 from septet.backends.cpu.vectormath.steps import (
     INFINITY,
     NAN,
     Term,
+    exact_fma,
     fma,
     in_double,
     magnitude,
@@ -25,7 +27,7 @@ from septet.backends.cpu.vectormath.steps import (
 )
 
 BORDER = 3.0
-PI = 3.141592653589793
+PI, PI_REST = 3.141592653589793, 1.2246467991473532e-16  # in two parts
 LOG_PI = 1.1447298858494002
 STIRLING = 0.4189385332046727  # log(2 pi) / 2 - 1/2
 DIGAMMA_ROOT = (1.4616321449683622, 9.549995429965697e-17)  # in two parts
@@ -67,10 +69,45 @@ def gammaln(x: Term) -> Term:
     return where(x < 0.0, reflected, result)
 
 
+def cotangent_of_pi(a: Term) -> tuple[Term, Term]:
+    """Return pi cot(pi a) for a >= 0 as a sum of two terms, the second far below the last place of the first.
+
+    At whole numbers the first is infinite.
+    """
+    w = a - a.call("rint")  # exact; half a period
+    size = magnitude(w)
+    is_steep = size > 0.25  # cot(pi/2 - t) = tan(t)
+    t = where(is_steep, 0.5 - size, size)
+    angle = t * PI
+    lost = fma(t, PI_REST, exact_fma(t, PI, -angle))
+    z = angle * angle
+    sine = two_parts(angle, fma(polynomial(z, coefficients.SIN_DOUBLE), z * angle, fma(lost, -0.5 * z, lost)))
+    lost = fma(angle, lost, 0.5 * exact_fma(angle, angle, -z))
+    cosine = two_parts(t.like(1.0), fma(polynomial(z, coefficients.COS_DOUBLE), z * z, -0.5 * z) - lost)
+    over, over_rest = (where(is_steep, s, c) for s, c in zip(sine, cosine, strict=True))
+    below, below_rest = (where(is_steep, c, s) for s, c in zip(sine, cosine, strict=True))
+    quotient = over / below
+    rest = (exact_fma(-quotient, below, over) + fma(-quotient, below_rest, over_rest)) / below
+    high = quotient * PI
+    low = fma(rest, PI, fma(quotient, PI_REST, exact_fma(quotient, PI, -high)))
+    low = where(magnitude(high) < INFINITY, low, 0.0)
+    is_turned = w < 0.0
+    return where(is_turned, -high, high), where(is_turned, -low, low)
+
+
+def two_parts(high: Term, low: Term) -> tuple[Term, Term]:
+    """Return the sum of two terms, rounded, and what rounding took from it; |high| >= |low|."""
+    total = high + low
+    return total, low - (total - high)
+
+
 @vectorized
 @in_double
 def digamma(x: Term) -> Term:
-    """Write the derivative of log gamma(x); NaN at the negative whole numbers, infinite against the sign of x at 0."""
+    """Write the derivative of log gamma(x); NaN at the negative whole numbers, infinite against the sign of x at 0.
+
+    For negative numbers, the two large terms of the reflection may cancel: they are added in two parts each.
+    """
     is_negative = x < 0.0
     a = where(is_negative, 1.0 - x, x)  # digamma(x) = digamma(1 - x) - pi cot(pi x)
     is_small = a < 1.0
@@ -80,11 +117,19 @@ def digamma(x: Term) -> Term:
     near = ((u - (DIGAMMA_ROOT[0] - 1.0)) - DIGAMMA_ROOT[1]) * quotient
     near = where(is_small, near - inverse, near)
     square = inverse * inverse
-    far = log_term(a) - fma(square, polynomial(square, coefficients.DIGAMMA_FAR), 0.5 * inverse)
-    result = where(a < BORDER, near, far)
-    sine, cosine = sin_cos_of_pi(magnitude(x))
-    reflected = result + PI * (cosine / sine)
-    reflected = where(sine.equals(0.0), NAN, reflected)
+    series = fma(square, polynomial(square, coefficients.DIGAMMA_FAR), 0.5 * inverse)
+    m, n, _ = split(a)
+    first, second = log_of_one_plus_parts(m - 1.0)
+    is_far = a >= BORDER
+    high = where(is_far, n * LN2_HIGH["double"], near)  # n ln 2 without rounding
+    low = where(is_far, first + (fma(n, LN2_LOW["double"], second) - series), 0.0)
+    result = where(a < INFINITY, high + low, a)
+    turned, turned_low = cotangent_of_pi(magnitude(x))
+    total = high + turned
+    back = total - high
+    lost = (high - (total - back)) + (turned - back)  # exact
+    reflected = where(magnitude(total) < INFINITY, total + (lost + (low + turned_low)), total)
+    reflected = where(x.equals(x.call("rint")), NAN, reflected)
     return where(is_negative, reflected, result)
 
 
