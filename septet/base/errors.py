@@ -7,6 +7,7 @@ line.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -330,6 +331,34 @@ class CompilerError(SeptetError, RuntimeError):
     """
 
     code = "S801"
+
+
+class LibraryError(SeptetError, ImportError):
+    """A library that compiled code needs cannot be loaded.
+
+    Cause
+        A package that Septet depends on (llvmlite, scipy-openblas32, onednn-cpu-gomp) or a library of the system
+        (libgomp) is missing, incomplete, of another version, or made for another processor. ``st.compile``,
+        ``st.function`` and ``fit`` raise the error. Define-by-run code goes on with NumPy, op by op, and where oneDNN
+        is missing our own kernels compute: both say so in a warning.
+
+    Fix
+        The message names the library, every place that was tried with what was wrong there, and the command that
+        installs it. ``septet doctor`` shows all libraries. The setting ``backend`` with the value ``reference`` needs
+        none of them.
+    """
+
+    code = "S802"
+
+    def warn(self, consequence: str) -> None:
+        """Warn instead of raising, once for each library and consequence: what happens without it."""
+        text = f"{self.message}\n  {consequence}" + (f"\n  hint: {self.hint}" if self.hint else "")
+        if text not in _warned:
+            _warned.add(text)
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+_warned: set[str] = set()
 
 
 def all_errors() -> list[type[SeptetError]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 import septet as st
 from septet import nn
-from septet.backends.cpu import objects, openmp
+from septet.backends.cpu import libraries, objects
 from septet.base.config import config
 from septet.base.errors import NotSupportedError, SeptetError
 from septet.base.threads import explain
@@ -148,7 +148,7 @@ def doctor() -> None:
             version = "not installed"
         click.echo(f"  {name}: {version}")
     click.echo(objects.current().status())
-    click.echo(openmp.status())
+    click.echo("\n".join(libraries.status()))
     click.echo(explain())
     click.echo(config.table())
 

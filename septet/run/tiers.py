@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from septet.base.config import config
-from septet.base.errors import SeptetError
+from septet.base.errors import LibraryError, SeptetError
 from septet.graph.assemble import apart, with_inputs
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
@@ -106,6 +106,8 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node], replace
         return None
     entry.job.wait()
     if entry.program is None:
+        if isinstance(entry.error, LibraryError):
+            entry.error.warn("define-by-run code is computed with NumPy, op by op")
         return False
     try:
         values = entry.program([_array(leaf) for leaf in leaves], _given(nodes, kept, leaves, replaced))

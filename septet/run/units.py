@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from septet.backends.reference.program import ReferenceProgram
+from septet.base.errors import LibraryError
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph
 from septet.graph.node import symbol
@@ -80,6 +81,8 @@ class Unit:
                 self.piece = self._made
                 if self.piece is None:
                     self.stays_interpreted()
+                    if isinstance(self.error, LibraryError):
+                        self.error.warn("define-by-run code is computed with NumPy, op by op")
         return self.piece
 
     def stays_interpreted(self) -> None:

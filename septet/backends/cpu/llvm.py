@@ -19,11 +19,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from septet.backends.cpu.loading import failure, load, reason_of
 from septet.base.errors import CompilerError
 
 Pointer, String, Integer, Size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
 
 LIBRARY_NAMES = {"win32": "llvmlite.dll", "darwin": "libllvmlite.dylib"}
+PACKAGE = "llvmlite"
+HINT = (
+    'run: pip install --force-reinstall "llvmlite>=0.50,<0.51"; until then st.config.set(backend="reference") computes '
+    "with NumPy"
+)
 
 # name: (result, arguments)
 FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -84,16 +90,23 @@ class _Library:
     """The loaded library: its functions as attributes, and what the host is."""
 
     def __init__(self) -> None:
-        import llvmlite  # 1 ms: the name and version only
+        try:
+            import llvmlite  # 1 ms: the name and version only
 
-        self.version: str = llvmlite.__version__
-        name = LIBRARY_NAMES.get(sys.platform, "libllvmlite.so")
-        path = os.path.join(os.path.dirname(llvmlite.__file__), "binding", name)
-        library = ctypes.CDLL(path)
-        for function, (result, arguments) in FUNCTIONS.items():
-            entry = getattr(library, function)
-            entry.restype, entry.argtypes = result, arguments
-            setattr(self, function.removeprefix("LLVMPY_"), entry)
+            self.version: str = llvmlite.__version__
+            folder = os.path.dirname(str(llvmlite.__file__))
+        except (ImportError, AttributeError) as error:
+            raise failure("LLVM", {f"the package {PACKAGE}": reason_of(error)}, HINT) from error
+        path = os.path.join(folder, "binding", LIBRARY_NAMES.get(sys.platform, "libllvmlite.so"))
+        try:
+            library = load(path)
+            for function, (result, arguments) in FUNCTIONS.items():
+                entry = getattr(library, function)
+                entry.restype, entry.argtypes = result, arguments
+                setattr(self, function.removeprefix("LLVMPY_"), entry)
+        except (OSError, AttributeError) as error:
+            reason = reason_of(error, path)
+            raise failure("LLVM", {path: f"{reason} ({PACKAGE} {self.version})"}, HINT) from error
         self.runtime = ctypes.CDLL("ucrtbase.dll" if sys.platform == "win32" else None)
         self.InitializeNativeTarget()
         features = ",".join(sorted(self.text(self.GetHostCPUFeatures).split(",")))  # LLVM's order changes
@@ -162,7 +175,13 @@ _library: _Library | None = None
 
 
 def library() -> _Library:
-    """Load the library, once, and return it."""
+    """Load the library, once, and return it.
+
+    Raises
+    ------
+    LibraryError
+        If it cannot be loaded.
+    """
     global _library
     if _library is None:
         with _lock:

@@ -10,6 +10,7 @@ The library is found in the environment that Python runs in, and loaded at the f
 from __future__ import annotations
 
 import ctypes
+import platform
 import sys
 import threading
 import weakref
@@ -25,11 +26,12 @@ import numpy as np
 from septet.backends.cpu import onednn_types as types
 from septet.backends.cpu import openmp
 from septet.backends.cpu.layouts import Convolution, Layout, Pairs, Window
-from septet.base.errors import NotSupportedError
+from septet.backends.cpu.loading import failure, load, reason_of
+from septet.base.errors import LibraryError, NotSupportedError
 from septet.base.threads import thread_count
 
-DISTRIBUTION, FILE = "onednn-cpu-gomp", "libdnnl.so.3"
-HINT = f"on Linux with an x86-64 processor, install the package {DISTRIBUTION}"
+NAME, DISTRIBUTION, FILE = "oneDNN", "onednn-cpu-gomp", "libdnnl.so.3"
+HINT = f"on Linux with an x86-64 processor, run: pip install --force-reinstall {DISTRIBUTION}"
 
 
 # The library.
@@ -48,7 +50,7 @@ class Library:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.openmp = openmp.library()
-        self._library = ctypes.CDLL(str(path))
+        self._library = load(path)
         for name, (result, arguments) in types.FUNCTIONS.items():
             function = getattr(self._library, name)
             function.restype = types.Integer if result is None else result
@@ -57,7 +59,7 @@ class Library:
         self.version = (version.major, version.minor, version.patch)
         if version.major != 3 or version.cpu_runtime != types.OPENMP_RUNTIME:
             number = ".".join(map(str, self.version))
-            raise OSError(f"{path} is oneDNN {number}, which is not oneDNN 3 on OpenMP")
+            raise OSError(f"it is oneDNN {number}, which is not oneDNN 3 on OpenMP")
         self.engine = self.make("dnnl_engine_create", types.CPU, 0)
         self.stream = self.make("dnnl_stream_create", self.engine, types.IN_ORDER)
 
@@ -113,7 +115,7 @@ class Library:
 
 
 _lock = threading.Lock()
-_loaded: list[Library | str] = []  # the library, or why there is none
+_loaded: list[Library | LibraryError] = []  # the library, or why there is none
 
 
 def _places() -> Iterator[Path]:
@@ -130,22 +132,19 @@ def _places() -> Iterator[Path]:
             yield Path(folder).parent.parent / FILE
 
 
-def _load() -> Library | str:
-    tried = []
-    for path in _places():
+def _load() -> Library | LibraryError:
+    tried: dict[str, str] = {}
+    for path in map(str, _places()):
         if path in tried:
             continue
-        tried.append(path)
-        if not path.exists():
-            continue
         try:
-            return Library(path)
-        except (OSError, AttributeError, RuntimeError) as error:
-            return f"it cannot be used: {error}"
-    return f"there is no {FILE} in " + ", ".join(str(path.parent) for path in tried)
+            return Library(Path(path))
+        except (OSError, AttributeError, RuntimeError, LibraryError) as error:
+            tried[path] = reason_of(error, path)
+    return failure(NAME, tried, HINT)
 
 
-def _outcome() -> Library | str:
+def _outcome() -> Library | LibraryError:
     if not _loaded:
         with _lock:
             if not _loaded:
@@ -161,7 +160,7 @@ def available() -> bool:
 def why_not() -> str:
     """Return why oneDNN cannot be used; empty where it can."""
     outcome = _outcome()
-    return outcome if isinstance(outcome, str) else ""
+    return outcome.message if isinstance(outcome, LibraryError) else ""
 
 
 def library() -> Library:
@@ -169,13 +168,24 @@ def library() -> Library:
 
     Raises
     ------
-    NotSupportedError
+    LibraryError
         If there is none, with the reason.
     """
     outcome = _outcome()
-    if isinstance(outcome, str):
-        raise NotSupportedError(f"oneDNN is not available: {outcome}", hint=HINT)
+    if isinstance(outcome, LibraryError):
+        raise outcome.with_traceback(None)
     return outcome
+
+
+def is_preferred() -> bool:
+    """Return whether oneDNN can be used where it is the best choice; say, once, that it cannot where it belongs.
+
+    Its package is installed with Septet on Linux with an x86-64 processor. Elsewhere our own kernels are the usual way.
+    """
+    outcome = _outcome()
+    if isinstance(outcome, LibraryError) and sys.platform == "linux" and platform.machine() == "x86_64":
+        outcome.warn("our own kernels compute in its place, some convolutions more slowly")
+    return isinstance(outcome, Library)
 
 
 # Descriptors.

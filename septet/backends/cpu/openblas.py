@@ -17,9 +17,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from septet.backends.cpu import jit
-from septet.base.errors import NotSupportedError
+from septet.backends.cpu.loading import failure, load, reason_of
 
-PACKAGE = "scipy_openblas32"
+NAME, PACKAGE = "OpenBLAS", "scipy_openblas32"
+HINT = (
+    'run: pip install --force-reinstall scipy-openblas32; until then st.config.set(backend="reference") computes with '
+    "NumPy"
+)
 VARIABLE = "OPENBLAS_NUM_THREADS"
 
 FIELDS = (
@@ -134,18 +138,28 @@ def address(function: str) -> int:
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL:
-    """Load the library, which then uses one thread for each call, and starts none of its own."""
+    """Load the library, which then uses one thread for each call, and starts none of its own.
+
+    Raises
+    ------
+    LibraryError
+        If it cannot be loaded.
+    """
     path = _path()
     given = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = "1"  # read when the library is loaded, and never again
     try:
-        found = ctypes.CDLL(path)
+        found = load(path)
+        found.scipy_openblas_set_num_threads(1)
+        for _, function in KINDS.values():
+            getattr(found, f"scipy_{function}")
+    except (OSError, AttributeError) as error:
+        raise failure(NAME, {path: reason_of(error, path)}, HINT) from error
     finally:
         if given is None:
             del os.environ[VARIABLE]
         else:
             os.environ[VARIABLE] = given
-    found.scipy_openblas_set_num_threads(1)
     return found
 
 
@@ -156,8 +170,11 @@ def _path() -> str:
     the same names, would then call ours.
     """
     spec = importlib.util.find_spec(PACKAGE)
+    tried = {} if spec else {f"the package {PACKAGE}": "it is not installed"}
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        found = [p for p in Path(folder, "lib").glob("*scipy_openblas*") if p.suffix in (".so", ".dylib", ".dll")]
+        own = Path(folder, "lib")
+        found = [p for p in own.glob("*scipy_openblas*") if p.suffix in (".so", ".dylib", ".dll")]
         if found:
             return str(found[0])
-    raise NotSupportedError(f"the library OpenBLAS was not found in the package {PACKAGE}", hint=f"install {PACKAGE}")
+        tried[str(own)] = "there is no such library"
+    raise failure(NAME, tried, HINT)

@@ -15,7 +15,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from septet.base.errors import NotSupportedError
+from septet.backends.cpu.loading import failure, reason_of
+from septet.base.errors import LibraryError
 
 NAME = "libgomp.so.1"  # the name that oneDNN asks for; a copy under another name would not do
 HINT = "install the package libgomp1 (Debian, Ubuntu) or libgomp (Fedora, conda)"
@@ -25,7 +26,7 @@ VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 WAITING = {"OMP_WAIT_POLICY": "passive"}
 
 _lock = threading.Lock()
-_found: list[ctypes.CDLL | str] = []  # the library, or why there is none
+_found: list[ctypes.CDLL | LibraryError] = []  # the library, or why there is none
 _was_loaded = False
 
 
@@ -34,14 +35,14 @@ def library() -> ctypes.CDLL:
 
     Raises
     ------
-    NotSupportedError
+    LibraryError
         Where there is none.
     """
     with _lock:
         if not _found:
             _found.append(_load())
-    if isinstance(_found[0], str):
-        raise NotSupportedError(_found[0], hint=HINT)
+    if isinstance(_found[0], LibraryError):
+        raise _found[0].with_traceback(None)
     return _found[0]
 
 
@@ -49,8 +50,8 @@ def status() -> str:
     """Say whether there is a libgomp, and how its idle threads wait."""
     try:
         library()
-    except NotSupportedError as error:
-        return f"{error.message}: {HINT}"
+    except LibraryError as error:
+        return f"{error.message}\n  {HINT}"
     given = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
     if given:
         return f"{NAME}: its threads wait as the environment says, {', '.join(given)}"
@@ -59,19 +60,19 @@ def status() -> str:
     return f"{NAME}: its threads sleep when they have nothing to do"
 
 
-def _load() -> ctypes.CDLL | str:
+def _load() -> ctypes.CDLL | LibraryError:
     global _was_loaded
     if sys.platform != "linux":
-        return f"{NAME} is a library of Linux"
+        return failure(NAME, {sys.platform: "it is a library of Linux"}, HINT)
     _was_loaded = _is_loaded()
-    reason = ""
+    tried = {}
     for path in _places():
         try:
             with _environment(WAITING if not any(name in os.environ for name in VARIABLES) else {}):
-                return ctypes.CDLL(path)
+                return ctypes.CDLL(path)  # the first by name: where the system looks
         except OSError as error:
-            reason = reason or str(error)
-    return f"{NAME} was not found ({reason})"
+            tried[path] = reason_of(error, path)
+    return failure(NAME, tried, HINT)
 
 
 def _places() -> Iterator[str]:

@@ -10,13 +10,13 @@ import sys
 import pytest
 
 from septet.backends.cpu import openmp
-from septet.base.errors import NotSupportedError
+from septet.base.errors import LibraryError
 
 
 def has_library() -> bool:
     try:
         openmp.library()
-    except NotSupportedError:
+    except LibraryError:
         return False
     return True
 
@@ -73,7 +73,7 @@ def test_the_library_is_the_one_that_onednn_uses() -> None:
 
     try:
         loaded = onednn.library()
-    except NotSupportedError:
+    except LibraryError:
         pytest.skip("no oneDNN on this system")
     assert loaded.openmp is openmp.library()
     with open("/proc/self/maps", encoding="utf-8") as file:
@@ -90,7 +90,7 @@ def test_what_is_needed_of_it_is_there() -> None:
 def test_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openmp, "_found", [])
     monkeypatch.setattr(openmp, "NAME", "libgomp-of-nowhere.so.1")
-    with pytest.raises(NotSupportedError, match=r"libgomp-of-nowhere\.so\.1 was not found") as caught:
+    with pytest.raises(LibraryError, match=r"the library libgomp-of-nowhere\.so\.1 cannot be loaded") as caught:
         openmp.library()
     assert "install the package libgomp1" in str(caught.value)
     assert openmp.HINT in openmp.status()

@@ -58,7 +58,7 @@ def choose(kind: str, sizes: Convolution) -> str:
     """
     channels = max(sizes.kernel.shape[1], sizes.kernel.shape[0] // sizes.groups)
     is_narrow = sizes.groups > 1 and channels <= FEW_CHANNELS
-    if is_narrow and sizes.x.dtype == "float32" and onednn.available():
+    if is_narrow and sizes.x.dtype == "float32" and onednn.is_preferred():
         return "onednn"
     outputs = sizes.kernel.shape[1 if kind == "conv_input" else 0]
     own = machine(sizes.x.dtype, outputs // sizes.groups)
