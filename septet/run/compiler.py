@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -63,8 +64,9 @@ class Compiler:
         """Have a job done; it keeps its errors to itself."""
         self.open += 1
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="septet-compiler", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="septet-compiler", daemon=True)
+            thread.start()
+            self._thread = thread
         self._jobs.put(job)
 
     def _work(self) -> None:
@@ -72,10 +74,9 @@ class Compiler:
             job = self._jobs.get()
             if job is None or self._is_over:
                 return
-            try:
+            with contextlib.suppress(BaseException):  # whoever waits finds nothing made; the next job is done
                 job.run()
-            finally:
-                self.open -= 1
+            self.open -= 1
 
     def stop(self) -> None:
         """End the thread, after what it is doing now."""

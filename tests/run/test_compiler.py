@@ -46,3 +46,14 @@ def test_a_child_does_itself_what_its_parent_asked_for() -> None:
     first.wait()
     second.wait()
     assert done == [os.getpid()]
+
+
+def test_a_job_that_ends_the_hard_way_does_not_end_the_compiler() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    done: list[int] = []
+    first, second = compiler.ask(interrupted), compiler.ask(lambda: done.append(1))
+    first.wait()
+    second.wait()
+    assert done == [1]

@@ -104,22 +104,47 @@ def addresses(modules: Sequence[Module]) -> list[int]:
         When LLVM refuses a text. Then the others may have been compiled or not.
     """
     keys = [key(module) for module in modules]
-    ours: dict[str, Module] = {}
+    while True:
+        ours: dict[str, Module] = {}
+        try:
+            functions = _claim(keys, modules, ours)
+            if ours:
+                _make(ours)
+        except BaseException as error:
+            _give_up(ours, error)
+            raise
+        is_whole = True
+        for function in functions.values():
+            function.is_done.wait()
+            if isinstance(function.error, Exception):
+                raise function.error
+            is_whole = is_whole and function.error is None  # otherwise the thread that compiled it was interrupted
+        if is_whole:
+            return [functions[name].address for name in keys]
+
+
+def _claim(keys: Sequence[str], modules: Sequence[Module], ours: dict[str, Module]) -> dict[str, _Function]:
+    """Return the functions of some keys, by key; those that nobody has begun with become ours."""
     functions = {}
     with _lock:
         for name, module in zip(keys, modules):
             found = _functions.get(name)
             if found is None:
-                found = _functions[name] = _Function()
                 ours[name] = module
+                found = _functions[name] = _Function()
             functions[name] = found
-    if ours:
-        _make(ours)
-    for function in functions.values():
-        function.is_done.wait()
-        if function.error is not None:
-            raise function.error
-    return [functions[name].address for name in keys]
+    return functions
+
+
+def _give_up(ours: Mapping[str, Module], error: BaseException) -> None:
+    """Let go of functions that could not be made, and wake those who wait for them; a later call tries again."""
+    with _lock:
+        for name in ours:
+            function = _functions.get(name)
+            if function is not None and not function.is_done.is_set():
+                del _functions[name]
+                function.error = error
+                function.is_done.set()
 
 
 def key(module: Module) -> str:
@@ -131,31 +156,41 @@ def key(module: Module) -> str:
 
 def _make(modules: dict[str, Module]) -> None:
     """Compile and load functions that this thread has claimed, and wake those who wait for them."""
+    imports: dict[str, int] = {}
+    for module in modules.values():
+        _check(module)
+        imports.update(module.imports)
+    cache = objects.current()
+    codes = {name: cache.read(name) for name in modules}
+    new = _compiled(modules, codes)
     try:
-        imports: dict[str, int] = {}
-        for module in modules.values():
-            _check(module)
-            imports.update(module.imports)
-        cache = objects.current()
-        codes = {name: cache.read(name) for name in modules}
-        missing = [name for name, code in codes.items() if code is None]
-        with span(CODE, f"{len(missing)} kernels, {len(modules) - len(missing)} from disk"):
-            new = dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing])))
-        found = llvm.link([codes[name] or new[name] for name in modules], [symbol(name) for name in modules], imports)
-        cache.write(new)
-        made.new += len(missing)
-        made.loaded += len(modules) - len(missing)
-    except BaseException as error:
-        with _lock:
-            for name in modules:
-                function = _functions.pop(name)  # a later call tries again
-                function.error = error
-                function.is_done.set()
-        raise
-    for name, address in zip(modules, found):
+        found = _loaded({**codes, **new}, imports)
+    except CompilerError:
+        if len(new) == len(modules):
+            raise
+        cache.damaged += len(modules) - len(new)  # whole files, as far as can be seen, but of no use
+        new |= _compiled(modules, new)
+        found = _loaded(new, imports)
+    cache.write(new)
+    made.new += len(new)
+    made.loaded += len(modules) - len(new)
+    for name, address in found.items():
         function = _functions[name]
         function.address = address
         function.is_done.set()
+
+
+def _compiled(modules: Mapping[str, Module], known: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """Return the object code of the functions that is not known."""
+    missing = [name for name in modules if known.get(name) is None]
+    with span(CODE, f"{len(missing)} kernels, {len(modules) - len(missing)} from disk"):
+        return dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing])))
+
+
+def _loaded(codes: Mapping[str, bytes | None], imports: Mapping[str, int]) -> dict[str, int]:
+    """Load object code, and return the addresses of the functions."""
+    found = llvm.link([code or b"" for code in codes.values()], [symbol(name) for name in codes], imports)
+    return dict(zip(codes, found))
 
 
 def symbol(name: str) -> str:

@@ -72,8 +72,8 @@ class ObjectCache:
                 last_use = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
-        except OSError as error:
-            self.reason = self.reason or _words(error)
+        except OSError:
+            self.damaged += 1
             return None
         code = unpack(key, content)
         if code is None:
@@ -96,7 +96,7 @@ class ObjectCache:
             for key, code in codes.items():
                 self._write(key, code)
         except OSError as error:
-            self.reason = _words(error)
+            self.reason = self._words(error)
             return
         with self._lock:
             size = sum(_on_disk(HEADER.size + len(code)) for code in codes.values())
@@ -115,6 +115,8 @@ class ObjectCache:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+            if isinstance(error, IsADirectoryError):  # somebody's folder of that name: this function alone is not kept
+                return
             # Windows does not replace a file that another process reads: it is the same code.
             if not (sys.platform == "win32" and isinstance(error, PermissionError)):
                 raise
@@ -163,7 +165,10 @@ class ObjectCache:
             self._write("probe", b"")
             os.unlink(self.folder / ("probe" + SUFFIX))
         except OSError as error:
-            self.reason = _words(error)
+            self.reason = self._words(error)
+
+    def _words(self, error: OSError) -> str:
+        return f"{error.strerror or error}: {error.filename or self.folder}"
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
         """Go through the files of ours in the folder."""
@@ -200,7 +205,7 @@ def unpack(key: str, content: bytes) -> bytes | None:
         return None
     magic, length, checksum = HEADER.unpack_from(content)
     code = content[HEADER.size :]
-    if magic != MAGIC or length != len(code) or checksum != _checksum(key, code):
+    if magic != MAGIC or not length or length != len(code) or checksum != _checksum(key, code):
         return None
     return code
 
@@ -212,10 +217,6 @@ def _checksum(key: str, code: bytes) -> bytes:
 def _on_disk(size: int) -> int:
     """Bytes that a file of a size takes on disk, about."""
     return -(-size // BLOCK) * BLOCK
-
-
-def _words(error: OSError) -> str:
-    return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
 
 
 def _forget() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,6 +149,53 @@ def test_many_threads_ask_for_the_same_functions() -> None:
     assert len(results) == 8
     assert all(result == results[0] for result in results)
     assert [call(address, 1) for address in results[0]] == list(range(5001, 5041))
+
+
+def test_who_waits_for_a_thread_that_is_interrupted_compiles_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+    real = llvm.compile_text
+
+    def interrupted(*args: Any, **words: Any) -> bytes:
+        if threading.current_thread() is not threading.main_thread() and not go.is_set():
+            begun.set()
+            go.wait()
+            raise KeyboardInterrupt
+        return real(*args, **words)
+
+    monkeypatch.setattr(llvm, "compile_text", interrupted)
+    monkeypatch.setattr(jit, "thread_count", lambda: 1)
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            addresses([adding(7001)])
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    begun.wait()
+    threading.Timer(0.1, go.set).start()
+    assert call(addresses([adding(7001)])[0], 1) == 7002
+    thread.join()
+    assert [type(error) for error in outcome] == [KeyboardInterrupt]
+
+
+@pytest.mark.parametrize("where", ["key", "_claim", "_make", "_compile"])
+def test_an_interruption_leaves_nothing_claimed(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    real = getattr(jit, where)
+
+    def interrupted(*args: Any) -> Any:
+        if where == "_claim":
+            real(*args)
+        raise KeyboardInterrupt
+
+    module = adding(7100 + len(where))
+    with monkeypatch.context() as patch:
+        patch.setattr(jit, where, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            addresses([module])
+    assert call(addresses([module])[0], 0) == 7100 + len(where)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
