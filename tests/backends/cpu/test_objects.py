@@ -218,7 +218,9 @@ def test_leftovers_of_processes_that_died_are_removed(tmp_path: Path) -> None:
     long_ago = time.time() - 2 * objects.LEFTOVER_AFTER
     os.utime(old, (long_ago, long_ago))
     os.utime(foreign, (long_ago, long_ago))
-    ObjectCache(str(tmp_path), 10**6).write({"one": b"code"})
+    cache = ObjectCache(str(tmp_path), 10**6)
+    cache.write({"one": b"code"})
+    cache.shrink()
     assert {path.name for path in tmp_path.iterdir()} == {"b-1-1.tmp", "notes.txt", "one.object"}
 
 
@@ -249,3 +251,16 @@ def test_the_settings_choose_the_folder(tmp_path: Path) -> None:
         assert cache is objects.current()
         assert (cache.folder, cache.limit) == (tmp_path / "objects", 3_000_000)
     assert objects.current() is not cache
+
+
+def test_many_short_processes_stay_within_the_limit_and_seldom_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    shrink = ObjectCache.shrink
+    monkeypatch.setattr(ObjectCache, "shrink", lambda cache: (counts.append(1), shrink(cache)))
+    limit = 64 * BLOCK
+    for number in range(1000):  # each writes a function
+        ObjectCache(str(tmp_path), limit).write({f"{number:04}": bytes(100)})
+        assert len(list(tmp_path.iterdir())) <= 64 + 40
+    assert 150 < len(counts) < 350
