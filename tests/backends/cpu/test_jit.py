@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,9 @@ def test_many_threads_ask_for_the_same_functions() -> None:
     assert [call(address, 1) for address in results[0]] == list(range(5001, 5041))
 
 
-def test_who_waits_for_a_thread_that_is_interrupted_compiles_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_thread_that_is_interrupted_compiles_by_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     begun, go = threading.Event(), threading.Event()
     real = llvm.compile_text
 
@@ -168,13 +171,14 @@ def test_who_waits_for_a_thread_that_is_interrupted_compiles_by_itself(monkeypat
 
     def ask() -> None:
         try:
-            addresses([adding(7001)])
+            with config.override(cache_dir=tmp_path):  # with nothing in it
+                addresses([adding(7001)])
         except BaseException as error:
             outcome.append(error)
 
     thread = threading.Thread(target=ask)
     thread.start()
-    begun.wait()
+    assert begun.wait(60)
     threading.Timer(0.1, go.set).start()
     assert call(addresses([adding(7001)])[0], 1) == 7002
     thread.join()
