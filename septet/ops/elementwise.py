@@ -419,9 +419,15 @@ copysign: Op = card(
     gradient=lambda g, y, a, b: (g * sign(a) * copysign(one_of(b), b), zeros_like(b)), cases=PAIRS, bad=BAD_PAIRS,
 )  # fmt: skip
 
+
+def _nextafter(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """As in C, where both are equal the result is `b`; NumPy before 2.5 returned `a` for float16."""
+    return np.where(a == b, b, np.nextafter(a, b))
+
+
 nextafter: Op = card(
     "nextafter", "a b", kind=ELEMENTWISE, summary="Return the next representable number from `a` towards `b`.",
-    shape=broadcasting, dtype=promoting(FLOAT), reference=np.nextafter, source="IEEE 754-2019, 5.3.1",
+    shape=broadcasting, dtype=promoting(FLOAT), reference=_nextafter, source="IEEE 754-2019, 5.3.1; C17, 7.12.11.3",
     no_gradient="a step between representable numbers is no smooth function", cases=PAIRS, bad=BAD_PAIRS,
 )  # fmt: skip
 

@@ -120,9 +120,8 @@ class Strided(NamedTuple):
         """Return a view with other axes, or None where the elements would have to move."""
         dummy = np.lib.stride_tricks.as_strided(_ANY, self.shape, self.strides)
         try:
-            view = dummy.view()
-            view.shape = shape
-        except AttributeError:
+            view = dummy.reshape(shape, copy=False)
+        except ValueError:
             return None
         return self._replace(shape=shape, strides=view.strides)
 

@@ -172,8 +172,7 @@ def _nextafter(c: Call) -> Value:
     kind = "half" if dtype == "float16" else bits.kind if dtype in SHORT else x.kind
     result = b.convert("bitcast", moved, kind)
     result = widened(b, result, dtype) if dtype in SHORT else result
-    same = x if dtype == "float16" else y  # of zeros with different signs, NumPy's is the first only there
-    settled = b.select(b.compare("oeq", x, y), same, result)
+    settled = b.select(b.compare("oeq", x, y), y, result)
     return b.select(b.compare("uno", x, y), b.binary("fadd", x, y), settled)
 
 
