@@ -530,7 +530,7 @@ def cache_folder(setting: str, environment: Mapping[str, str] = os.environ, plat
     Returns
     -------
     str
-        A full path.
+        A full path. A user without a home folder, as in some containers, has a folder among the temporary ones.
 
     Source
     ------
@@ -540,6 +540,10 @@ def cache_folder(setting: str, environment: Mapping[str, str] = os.environ, plat
     if setting != "auto":
         return setting
     home = os.path.expanduser("~")
+    if not os.path.isabs(home):
+        import tempfile  # 7 ms, which few need
+
+        home = os.path.join(tempfile.gettempdir(), f"septet-{os.getuid() if hasattr(os, 'getuid') else 'user'}")
     if platform == "win32":
         local = environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
         return os.path.join(local, "septet", "cache")

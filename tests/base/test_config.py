@@ -419,6 +419,16 @@ def test_cache_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch) -> N
     assert cache_folder("auto", {}, "win32") == "/home/ada/AppData/Local/septet/cache"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="users as POSIX has them")
+def test_a_user_without_a_home_has_a_cache_folder_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run as a user that no table lists; the folder must not come to be wherever the program runs."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert os.path.expanduser("~") == "~"
+    found = cache_folder("auto", {}, "linux")
+    assert os.path.isabs(found) and found.endswith("/septet-54321/.cache/septet")
+
+
 # --- the page
 
 

@@ -69,9 +69,12 @@ class ObjectCache:
             return None
         path = self.folder / (key + SUFFIX)
         try:
-            with open(path, "rb") as file:
-                content = file.read()
-                last_use = os.fstat(file.fileno()).st_mtime
+            with open(path, "rb", opener=_open_at_once) as file:
+                state = os.fstat(file.fileno())
+                # A device could be read for ever, and a file of a size that none of ours has would fill the memory.
+                is_ours = stat.S_ISREG(state.st_mode) and state.st_size <= self.limit and not _distrust(path, state)
+                content = file.read() if is_ours else b""
+                last_use = state.st_mtime
         except FileNotFoundError:
             return None
         except OSError:
@@ -111,7 +114,7 @@ class ObjectCache:
     def _write(self, key: str, code: bytes) -> None:
         temporary = self.folder / f"{key}-{os.getpid()}-{next(_numbers)}{TEMPORARY}"
         try:
-            with open(temporary, "xb") as file:
+            with open(temporary, "xb", opener=_open_for_owner) as file:
                 file.write(pack(key, code))
             os.replace(temporary, self.folder / (key + SUFFIX))
         except OSError as error:
@@ -185,15 +188,30 @@ class ObjectCache:
         if self.is_trusted is None:
             self.is_trusted = True
             with contextlib.suppress(OSError):
-                state = os.stat(self.folder)
-                if hasattr(os, "geteuid"):
-                    if state.st_uid not in (0, os.geteuid()):
-                        self.reason = f"{self.folder} belongs to another user"
-                        self.is_trusted = False
-                    elif state.st_mode & stat.S_IWOTH:
-                        self.reason = f"everybody may write to {self.folder}"
-                        self.is_trusted = False
+                distrust = _distrust(self.folder, os.stat(self.folder))
+                if distrust:
+                    self.reason = distrust
+                    self.is_trusted = False
         return self.is_trusted
+
+
+def _distrust(path: Path, state: os.stat_result) -> str:
+    """Say who else could have written to a file or folder; nothing where nobody could."""
+    if not hasattr(os, "geteuid"):
+        return ""
+    if state.st_uid not in (0, os.geteuid()):
+        return f"{path} belongs to another user"
+    return f"everybody may write to {path}" if state.st_mode & stat.S_IWOTH else ""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for somebody to write to it, should it be a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    """Create a file that nobody else may write to, whatever new files of this process are like."""
+    return os.open(path, flags, 0o644)
 
 
 def pack(key: str, code: bytes) -> bytes:

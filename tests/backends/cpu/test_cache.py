@@ -258,7 +258,31 @@ def of_nothing(path: Path) -> None:
     path.write_bytes(pack(path.stem, b""))
 
 
-DAMAGES = [cut, flip, zero, noise, empty, longer, older, text, folder_there, loop, useless, of_nothing]
+def pipe(path: Path) -> None:
+    """Reading it would wait until somebody writes to it."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    """Reading it would never end."""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def huge(path: Path) -> None:
+    """A file with a hole: it takes no disk, and would take 64 GB of memory."""
+    with open(path, "r+b") as file:
+        file.truncate(1 << 36)
+
+
+def writable(path: Path) -> None:
+    """Everybody may have put other code there, with a checksum that fits."""
+    path.chmod(0o666)
+
+
+DAMAGES = [cut, flip, zero, noise, empty, longer, older, text, folder_there, loop, useless, of_nothing, pipe, device]
+DAMAGES += [huge, writable]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -273,6 +297,15 @@ def test_damaged_files(used: tuple[Path, Outcome], damage: Callable[[Path], None
     assert again.digest == first.digest
     if damage is not folder_there:  # which only its owner can remove
         assert (again.new, again.loaded) == (0, first.new)  # mended
+
+
+def test_files_are_for_their_owner_to_write_whatever_the_process_gives_to_new_ones(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        objects.ObjectCache(str(tmp_path), 10**6).write({"one": b"code"})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "one.object").stat().st_mode & 0o022 == 0
 
 
 def test_every_byte_matters(used: tuple[Path, Outcome]) -> None:
