@@ -302,7 +302,12 @@ class Config:
         "about twice the rounding error; or as plain sums of products. Read when a graph first runs with its shapes.",
         choices=("fast", "plain"),
     )
-    deterministic = Flag(True, "Use only kernels whose results are bitwise the same from run to run.")
+    deterministic = Flag(
+        True,
+        "Use only kernels whose results are the same to the last bit from run to run. Those of both backends are, for "
+        "any setting of `threads`, so that False changes nothing today. (What NumPy computes with its BLAS, such as "
+        "decompositions, has the bits that NumPy gives: they can depend on OPENBLAS_NUM_THREADS.)",
+    )
 
     # --- what the table does not show
     _rows: dict[str, Setting[Any]]

@@ -16,7 +16,7 @@ from septet.tensor.trace import Note
 from septet.tensor.tree import Structure
 from septet.tensor.variable import Variable
 
-SETTINGS = ("default_float", "default_int", "optimize", "backend", "deterministic")
+SETTINGS = ("default_float", "default_int", "optimize", "backend")
 """Settings that a traced graph, or the program made of it, depends on."""
 
 surroundings: Callable[[Config], tuple[Any, ...]] = attrgetter(*SETTINGS)
