@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Callable[..., Any], list[np.ndarray]]] = {
     "softmax": (gradients(lambda x: st.softmax(x, axis=-1)), [normal(901, 307)]),
     "cumulative": (lambda x: [st.cumsum(x, axis=0), st.cumsum(x, axis=1)], [normal(703, 509)]),
     "products": (gradients(lambda a, b: a @ b), [normal(257, 1031), normal(1031, 131)]),
-    "products_double": (gradients(lambda a, b: a @ b), [normal(129, 517, dtype="float64"), normal(517, 65).astype("d")]),
+    "products_double": (gradients(lambda a, b: a @ b), [normal(129, 517, dtype="float64"), normal(517, 65)]),
     "products_batched": (gradients(lambda a, b: a @ b), [normal(9, 65, 130), normal(9, 130, 33)]),
     "products_thin": (gradients(lambda a, b: a @ b), [normal(3, 20_001), normal(20_001)]),
     "convolution_3": (gradients(lambda x, k: st.conv(x, k, padding=1)), [normal(9, 16, 30, 31), normal(24, 16, 3, 3)]),
