@@ -305,8 +305,8 @@ class Config:
     deterministic = Flag(
         True,
         "Use only kernels whose results are the same to the last bit from run to run. Those of both backends are, for "
-        "any setting of `threads`, so that False changes nothing today. (What NumPy computes with its BLAS, such as "
-        "decompositions, has the bits that NumPy gives: they can depend on OPENBLAS_NUM_THREADS.)",
+        "any setting of `threads`, so that False changes nothing today. What NumPy computes with its BLAS, such as "
+        "decompositions, has the bits that NumPy gives: they can depend on OPENBLAS_NUM_THREADS.",
     )
 
     # --- what the table does not show

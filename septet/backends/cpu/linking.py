@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,15 @@ from septet.base.config import config
 class Linked:
     """Steps as data.
 
+    Parameters
+    ----------
+    planner : Planner
+    found : dict of str to int
+        The addresses of native functions.
+    kernels : dict of int to int
+        The addresses of kernels, by their identities.
+    status : ndarray
+
     Attributes
     ----------
     planner : Planner
@@ -32,7 +42,7 @@ class Linked:
         Native steps as (first, end), or a `Host` that runs in Python between them.
     """
 
-    def __init__(self, planner: Planner, found: dict[Any, int], status: np.ndarray) -> None:
+    def __init__(self, planner: Planner, found: dict[str, int], kernels: dict[int, int], status: np.ndarray) -> None:
         self.planner = planner
         self.arena_size = arena_of(planner.memories)
         self.first = {ARENA: 0}
@@ -60,18 +70,18 @@ class Linked:
             first = len(self._slots)
             if isinstance(step.code, Kernel):
                 rows.append((found["parallel"], first))
-                self._slots.append(found[step.code])
+                self._slots.append(kernels[id(step.code)])
             else:
                 rows.append((found[step.code], first))
             for arg in step.args:
-                self._write(arg, found)
+                self._write(arg, found, kernels)
         if len(rows) > start:
             self.segments.append((start, len(rows)))
         self.slots = np.array(self._slots, np.int64)
         self.moves = np.array(self._moves, np.int64).reshape(-1, 3)
         self.rows = np.array(rows, np.int64).reshape(-1, 2)
 
-    def _write(self, arg: Any, found: dict[Any, int]) -> None:
+    def _write(self, arg: Any, found: dict[str, int], kernels: dict[int, int]) -> None:
         """Append an argument to the slots."""
         slots = self._slots
         if isinstance(arg, Place):
@@ -89,10 +99,10 @@ class Linked:
         elif isinstance(arg, Function):
             slots.append(found[arg.name])
         elif isinstance(arg, Nested):
-            own = Linked(arg.planner, found, self.status)
+            own = Linked(arg.planner, found, kernels, self.status)
             self.nested.append(own)
             slots += [*own.addresses(), found["run"]]
-            self._write(arg.arena.place, found)
+            self._write(arg.arena.place, found, kernels)
         else:
             slots.append(int(arg))
 
@@ -115,20 +125,35 @@ def all_steps(planner: Planner) -> Iterator[Any]:
 
 def link(planner: Planner, status: np.ndarray) -> Linked:
     """Compile the kernels of a planner, all at once, and write its steps down as data."""
-    kernels: dict[Kernel, None] = {}
+    keys: dict[int, str] = {}
+    kernels: dict[str, Kernel] = {}
     names: dict[str, None] = {"run": None, "parallel": None}
     for step in all_steps(planner):
         if isinstance(step.code, Kernel):
-            if config.verify and step.code not in kernels:
+            name = keys[id(step.code)] = key(step.code)
+            if config.verify and name not in kernels:
                 verify(step.code)
-            kernels[step.code] = None
+            kernels[name] = step.code
         elif isinstance(step.code, str):
             names[step.code] = None
             names.update((arg.name, None) for arg in step.args if isinstance(arg, Function))
     modules = [native.module(name) for name in names]
-    modules += [jit.Module("kernel", lower(kernel, "kernel")) for kernel in kernels]
-    found: dict[Any, int] = dict(zip([*names, *kernels], jit.addresses(modules), strict=True))
-    return Linked(planner, found, status)
+    missing = [name for name in kernels if name not in _addresses]
+    modules += [jit.Module("kernel", lower(kernels[name], "kernel")) for name in missing]
+    addresses = jit.addresses(modules)
+    found = dict(zip(names, addresses))
+    _addresses.update(zip(missing, addresses[len(names) :]))
+    return Linked(planner, found, {number: _addresses[name] for number, name in keys.items()}, status)
+
+
+def key(kernel: Kernel) -> str:
+    """Return what tells kernels apart: their texts, for to Python 0.0 and -0.0 are equal, and so are 1 and True."""
+    return hashlib.blake2b(kernel.text().encode(), digest_size=16).hexdigest()
+
+
+_addresses: dict[str, int] = {}
+"""Of the kernels so far: writing one down for LLVM takes milliseconds. A row is small beside the code that it stands for,
+which stays in the process too."""
 
 
 def align(address: int) -> int:
