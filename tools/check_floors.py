@@ -58,9 +58,12 @@ SIBLINGS["train"] = {"nn", "optim", "metrics", "data", "io"}  # training brings 
 ROOT_IMPORTERS = {"dialects", "cli", "__main__"}
 # where imports inside functions may name septet's own modules: the public names and the commands load lazily
 LAZY_PLACES = {"", "dialects", "cli", "__main__"}
-# the first program loads the optimizer and the backend that it needs, the first hot graph what compiles it, and looking
-# at a program what describes it
-LAZY_MODULES = {"septet.run.programs", "septet.run.tiers", "septet.backends.reference.program"}
+# the first program loads the optimizer and the backend that it needs, the first hot graph what compiles it, looking
+# at a program what describes it, and the first product, convolution and pooling what plans and writes them
+LAZY_MODULES = {
+    "septet.run.programs", "septet.run.tiers", "septet.backends.reference.program", "septet.backends.cpu.native",
+    "septet.backends.cpu.ops.library",
+}  # fmt: skip
 
 EXTRAS = {"matplotlib", "PIL", "graphviz", "IPython", "pyarrow", "h5py", "tensorboard", "onnx", "jax", "torch"}
 LOCAL_THIRD_PARTY = EXTRAS | {"rich", "click", "safetensors", "ml_dtypes", "numpy", "llvmlite"}

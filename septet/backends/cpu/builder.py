@@ -131,7 +131,7 @@ class Builder:
         else:
             text = str(int(value))
         if lanes > 1:
-            text = "<" + ", ".join([f"{kind} {text}"] * lanes) + ">"
+            text = f"splat ({kind} {text})"
         return Value(text, kind, lanes)
 
     # Instructions. Operands of one instruction have the same type, unless said otherwise.
@@ -182,8 +182,7 @@ class Builder:
         if a.lanes == lanes:
             return a
         if a.name[0] != "%":  # a literal
-            text = "<" + ", ".join([f"{a.kind} {a.name}"] * lanes) + ">"
-            return Value(text, a.kind, lanes)
+            return Value(f"splat ({a.kind} {a.name})", a.kind, lanes)
         vector = f"<{lanes} x {a.kind}>"
         one = self.pure(f"insertelement {vector} poison, {a.type} {a.name}, i32 0", a.kind, lanes)
         mask = f"<{lanes} x i32> zeroinitializer"

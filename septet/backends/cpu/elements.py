@@ -53,10 +53,13 @@ def reason(name: str, operands: Sequence[str], result: str) -> str | None:
     return REASONS.get((name, kind_of(operands[0]))) if operands else None
 
 
-def apply(b: Builder, name: str, params: tuple[Any, ...], args: list[Value], operands: list[str], result: str) -> Value:
-    """Write an elementwise op."""
+def apply(
+    b: Builder, name: str, params: tuple[Any, ...], args: list[Value], operands: list[str], result: str,
+    is_not_positive: bool = False,
+) -> Value:  # fmt: skip
+    """Write an elementwise op; that its first operand is not above 0 may be given."""
     rule = TABLE[name]
-    value = rule.write(Call(b, args, operands, result, params))
+    value = rule.write(Call(b, args, operands, result, params, is_not_positive))
     return rounded(b, value, result) if result in SHORT and not rule.is_exact else value
 
 

@@ -202,7 +202,8 @@ def _compile(jobs: Sequence[tuple[str, Module]]) -> list[bytes]:
     """Compile modules to object code, each entry renamed to its symbol, in as many threads as there are cores."""
     codes = [b""] * len(jobs)
     errors: list[BaseException] = []
-    places = iter(range(len(jobs)))
+    # The longest first, so that no core is left with it alone.
+    places = iter(sorted(range(len(jobs)), key=lambda place: -len(jobs[place][1].text)))
     lock = threading.Lock()
     verify = config.verify
 

@@ -11,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from septet.backends.cpu import elements, short_floats
-from septet.backends.cpu.builder import Builder, Value
+from septet.backends.cpu.builder import BITS, Builder, Value
 from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element, stored
+from septet.backends.cpu.signs import signs
 
 REGISTER = 256
 """Bits of a register, that of AVX."""
+CACHE_LINE = 64
+"""Bytes."""
+AHEAD = 4096
+"""How many bytes before they are loaded numbers are asked for (measured: 1024 to 8192 make no difference)."""
 
 
 def lanes_of(kernel: Kernel) -> tuple[int, ...]:
@@ -27,10 +32,10 @@ def lanes_of(kernel: Kernel) -> tuple[int, ...]:
     additions must not depend on the functions in the loop.
     """
     width = REGISTER // (64 if any(term.dtype == "float64" for term in kernel.terms) else 32)
-    if kernel.lane_is_inner and any(term.form == REDUCE for term in kernel.terms):
-        return width * 4, width, 1
     names = {term.data[0] for term in kernel.terms if term.form == OP}
     registers = 4 if names & elements.DEAR and not names & elements.IN_DOUBLE else 2
+    if kernel.lane_is_inner and any(term.form == REDUCE for term in kernel.terms):
+        registers = 4
     is_one_row = kernel.axes == 1 or kernel.split == kernel.outer
     return (width * registers, 1) if is_one_row else (width * registers, width, 1)
 
@@ -46,6 +51,10 @@ class _Lowering:
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel = kernel
         self.facts = Facts(kernel)
+        # Where functions fill the processor's queues, loads wait their turn: what they need is asked for before (measured:
+        # 10 to 20 % of the time of one function over long arrays).
+        self.fetches_ahead = any(term.form == OP and term.data[0] in elements.DEAR for term in kernel.terms)
+        self.signs = signs(kernel.terms)
         self.arguments = kernel.arguments()
         self.b = Builder(name, [("args", "ptr"), ("begin", "i64"), ("end", "i64")])
         self.lanes = lanes_of(kernel)
@@ -408,7 +417,8 @@ class _Lowering:
             args = [b.splat(value, self.width) for value in args]
         name, params = term.data
         dtypes = [kernel.terms[arg].dtype for arg in term.args]
-        return elements.apply(b, name, params, args, dtypes, term.dtype)
+        is_not_positive = bool(args) and self.signs[term.args[0]].is_not_positive
+        return elements.apply(b, name, params, args, dtypes, term.dtype, is_not_positive)
 
     def _load(self, buffer: int, indices: list[Value], width: int) -> Value:
         b = self.b
@@ -424,6 +434,8 @@ class _Lowering:
             return self._fetch(pointer, dtype)
         stride = description.strides[self.kernel.lane]
         if not vector and stride == 1:
+            if width == self.lanes[0] and self.fetches_ahead:
+                self._fetch_ahead(pointer, width * BITS[kind] // 8)
             return self._fetch(pointer, dtype, width)
         parts = []
         for lane in range(width):
@@ -433,6 +445,14 @@ class _Lowering:
                 place = b.offset(place, step, kind)
             parts.append(self._fetch(self._beside(place, buffer, lane), dtype))
         return self._gather(parts)
+
+    def _fetch_ahead(self, place: Value, size: int) -> None:
+        """Ask for what the loop will load later."""
+        b = self.b
+        b.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for line in range(0, size, CACHE_LINE):
+            ahead = b.offset(place, b.number(AHEAD + line, "i64"), "i8")
+            b.line(f"call void @llvm.prefetch.p0(ptr {ahead.name}, i32 0, i32 3, i32 1)")
 
     def _fetch(self, place: Value, dtype: str, width: int = 1) -> Value:
         """Load elements into registers."""

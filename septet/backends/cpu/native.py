@@ -10,17 +10,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from septet.backends.cpu import (
-    direct_kernels,
-    dots,
-    jit,
-    onednn_tasks,
-    openblas,
-    philox,
-    pool,
-    pooling,
-    winograd_kernels,
-)
+from septet.backends.cpu import jit, openblas, philox, pool
 
 RUN = """
 define i64 @run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status) #0 {
@@ -333,20 +323,30 @@ TEXTS = {
 
 
 def module(name: str) -> jit.Module:
-    """Return a native function to compile."""
+    """Return a native function to compile. What writes those of convolutions and pooling is imported with the first."""
     if name == "onednn_task":
+        from septet.backends.cpu import onednn_tasks
+
         return onednn_tasks.module()
     if name in openblas.KINDS:
         return openblas.module(name)
     if name in philox.TEXTS:
         return philox.module(name)
     if name.startswith("winograd"):
+        from septet.backends.cpu import winograd_kernels
+
         return winograd_kernels.module(name)
     if name.startswith(("dots_task", "windows_task")):
+        from septet.backends.cpu import dots
+
         return dots.module(name)
     if name.startswith("pooling"):
+        from septet.backends.cpu import pooling
+
         return pooling.module(name)
     if "_task-" in name:
+        from septet.backends.cpu import direct_kernels
+
         return direct_kernels.module(name)
     imports: Mapping[str, int] = {}
     if name == "parallel":

@@ -17,7 +17,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +119,8 @@ _loaded: list[Library | LibraryError] = []  # the library, or why there is none
 
 def _places() -> Iterator[Path]:
     """Where the library may lie: where its package was installed to, and the folders of the environment."""
+    from importlib import metadata  # 25 ms, and no use where nothing needs the library
+
     try:
         for file in metadata.files(DISTRIBUTION) or ():
             if file.name == FILE:

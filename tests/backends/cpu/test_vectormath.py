@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from septet.backends.cpu import vectormath
+from septet.backends.cpu.vectormath import exponential
 from tests.backends.cpu.elementwise import DTYPES, distance, edges, kernel, random_bits
 from tests.backends.cpu.vectormath_cases import CASES, EXACT, WIDE, Array, Case
 
@@ -59,6 +60,17 @@ def test_scalars_and_lanes_give_the_same_bits(case: Case, kind: str) -> None:
         vector = kernel(write, kind, lanes, case.arity)(*arguments)
         assert np.array_equal(np.isnan(vector), ~numbers)
         assert vector[numbers].tobytes() == scalar[numbers].tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_exponentials_of_what_is_not_positive_have_the_bits_of_all_others(kind: str) -> None:
+    x = samples(next(case for case in CASES if case.name == "exp"), kind, 60_000)[0]
+    x = x[~(x > 0)]  # NaN too
+    expected = kernel(vectormath.exp, kind, LANES[kind])(x)
+    result = kernel(exponential.exp_of_negative, kind, LANES[kind])(-x)
+    numbers = ~np.isnan(expected)
+    assert np.array_equal(np.isnan(result), ~numbers)
+    assert result[numbers].tobytes() == expected[numbers].tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,6 +24,8 @@ class Call(NamedTuple):
         The dtype of the result.
     params : tuple
         The parameters of the op's card.
+    is_not_positive : bool
+        Whether it is known that the first operand is not above 0 (it may be NaN).
     """
 
     b: Builder
@@ -31,6 +33,7 @@ class Call(NamedTuple):
     operands: list[str]
     result: str
     params: tuple[Any, ...]
+    is_not_positive: bool = False
 
     @property
     def is_float(self) -> bool:

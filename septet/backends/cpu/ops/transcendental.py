@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from septet.backends.cpu import vectormath
 from septet.backends.cpu.builder import Value
-from septet.backends.cpu.ops.rules import Rule
+from septet.backends.cpu.ops.rules import Call, Rule
+from septet.backends.cpu.vectormath.exponential import exp_of_negative
 
 
 def of(function: Callable[..., Value]) -> Rule:
@@ -14,12 +15,19 @@ def of(function: Callable[..., Value]) -> Rule:
     return Rule(lambda c: function(c.b, *c.args), "f")
 
 
+def exp(call: Call) -> Value:
+    """Write e**x; the result has the same bits whether or not it is known that x is not above 0."""
+    b, x = call.b, call.args[0]
+    return exp_of_negative(b, b.negate(x)) if call.is_not_positive else vectormath.exp(b, x)
+
+
 NAMES = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "rsqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan",
+    "exp2", "expm1", "log", "log2", "log10", "log1p", "rsqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan",
     "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "softplus", "logaddexp",
 )  # fmt: skip
 
 TABLE = {
+    "exp": Rule(exp, "f"),
     "sqrt": Rule(lambda c: c.b.intrinsic("sqrt", *c.args), "f"),
     **{name: of(getattr(vectormath, name)) for name in NAMES},
 }

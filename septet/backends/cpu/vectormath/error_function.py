@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from septet.backends.cpu.vectormath import coefficients
-from septet.backends.cpu.vectormath.exponential import reduce_by_ln2, scale
+from septet.backends.cpu.vectormath.exponential import LOG2_E, rest_beyond_ln2
 from septet.backends.cpu.vectormath.logarithm import log_term
 from septet.backends.cpu.vectormath.steps import (
     INFINITY,
@@ -13,9 +13,9 @@ from septet.backends.cpu.vectormath.steps import (
     fma,
     in_double,
     magnitude,
-    nearest,
+    nearest_halves,
+    nearest_power,
     polynomial,
-    power_of_two,
     vectorized,
     where,
     with_sign,
@@ -40,14 +40,15 @@ def erfc_of_positive(x: Term) -> Term:
     x = at_most(x, ERFC_HIGHEST[x.kind])
     square = x * x
     rest = exact_fma(x, x, -square)  # what rounding took from the square
-    power, bits = reduce_by_ln2(-square, -rest)
+    n, first, second = nearest_halves(-square, LOG2_E)
+    power = rest_beyond_ln2(-square, n, -rest)
     sum_ = x + 3.0
     t = 3.0 / sum_
     # Errors of t would come out more than doubled: t (1 + more) is far closer to 3 / (x + 3).
     more = (exact_fma(t, -sum_, 3.0) - t * (x - (sum_ - 3.0))) * (1.0 / 3.0)
     scaled = t * polynomial(fma(t, -2.0, 1.0) - 2.0 * t * more, ERFCX[x.kind])
     scaled = fma(scaled, more, scaled)
-    return scale(fma(power, scaled, scaled), bits)
+    return fma(power, scaled, scaled) * first * second
 
 
 def erf_near_zero(x: Term) -> Term:
@@ -71,10 +72,10 @@ def erf(x: Term) -> Term:
     if x.kind == "float":
         a = at_most(a, ERF_HIGHEST)
         exponent = polynomial(a, coefficients.ERF_LARGE_FLOAT)  # erfc = 2**-exponent
-        n, bits = nearest(exponent, -1.0)
+        n, factor = nearest_power(exponent, -1.0)
         r = -exponent - n
         power = fma(polynomial(r, coefficients.EXP2_FLOAT), r, 1.0)
-        far = fma(power, -power_of_two(bits), 1.0)
+        far = fma(power, -factor, 1.0)
     else:
         far = 1.0 - erfc_of_positive(a)
     return where(a > BORDER, with_sign(far, x), near)

@@ -10,7 +10,6 @@ from septet.backends.cpu.vectormath.steps import (
     at_most,
     fma,
     magnitude,
-    power_of_two,
     vectorized,
     where,
     with_sign,
@@ -24,9 +23,8 @@ HUGE = {"float": 2.0**30, "double": 2.0**60}  # x**2 + 1 has long been x**2
 @vectorized
 def sinh(x: Term) -> Term:
     """Write the hyperbolic sine as (e + e / (e + 1)) / 2, e = expm1(|x|)."""
-    power, bits = reduce_upwards(at_most(magnitude(x), HIGHEST[x.kind]))
-    quarter = power_of_two(bits - 2)  # 2**n overflows before the result does
-    e = fma(power, quarter, quarter - 0.25)
+    rest, quarter = reduce_upwards(at_most(magnitude(x), HIGHEST[x.kind]), -2)  # 2**n overflows before the result does
+    e = fma(rest, quarter, quarter - 0.25)
     result = 2.0 * (e + e / fma(e, 4.0, 1.0))
     return with_sign(where(magnitude(x) < TINY, x, result), x)
 
@@ -34,9 +32,8 @@ def sinh(x: Term) -> Term:
 @vectorized
 def cosh(x: Term) -> Term:
     """Write the hyperbolic cosine as (e + 1 / e) / 2, e = exp(|x|)."""
-    power, bits = reduce_upwards(at_most(magnitude(x), HIGHEST[x.kind]))
-    quarter = power_of_two(bits - 2)
-    e = fma(power, quarter, quarter)
+    rest, quarter = reduce_upwards(at_most(magnitude(x), HIGHEST[x.kind]), -2)
+    e = fma(rest, quarter, quarter)
     return 2.0 * (e + 0.0625 / e)
 
 

@@ -6,7 +6,7 @@ x = m 2**n, sqrt(1/2) <= m < sqrt(2); log(m) by a polynomial in m - 1 (float) or
 from __future__ import annotations
 
 from septet.backends.cpu.vectormath import coefficients
-from septet.backends.cpu.vectormath.exponential import LN2_HIGH, LN2_LOW, exp_term
+from septet.backends.cpu.vectormath.exponential import LN2_HIGH, LN2_LOW, exp_of_negative_term
 from septet.backends.cpu.vectormath.steps import (
     BIAS,
     FRACTION_BITS,
@@ -218,7 +218,7 @@ def xlog1py(x: Term, y: Term) -> Term:
 @vectorized
 def softplus(x: Term) -> Term:
     """Write log(1 + e**x) as max(x, 0) + log(1 + e**-|x|): nothing overflows, small results keep all their places."""
-    return at_least(x, 0.0) + log1p_core(exp_term(-magnitude(x)), largest=1)
+    return at_least(x, 0.0) + log1p_core(exp_of_negative_term(magnitude(x)), largest=1)
 
 
 @vectorized
@@ -226,4 +226,4 @@ def logaddexp(a: Term, b: Term) -> Term:
     """Write log(e**a + e**b) as max(a, b) + log(1 + e**-|a - b|)."""
     difference = where(a.equals(b), 0.0, a - b)  # equal infinities too
     larger = where(a > b, a, b)
-    return larger + log1p_core(exp_term(-magnitude(difference)), largest=1)
+    return larger + log1p_core(exp_of_negative_term(magnitude(difference)), largest=1)

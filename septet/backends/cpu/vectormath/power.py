@@ -7,7 +7,6 @@ float computes in double, double in pairs of doubles, `high + low`.
 from __future__ import annotations
 
 from septet.backends.cpu.vectormath import coefficients
-from septet.backends.cpu.vectormath.exponential import scale
 from septet.backends.cpu.vectormath.logarithm import settle, split
 from septet.backends.cpu.vectormath.steps import (
     INFINITY,
@@ -18,9 +17,9 @@ from septet.backends.cpu.vectormath.steps import (
     exact_fma,
     fma,
     magnitude,
-    nearest,
+    nearest_halves,
+    nearest_power,
     polynomial,
-    power_of_two,
     vectorized,
     where,
     with_sign,
@@ -39,8 +38,8 @@ def power_of_floats(a: Term, b: Term) -> Term:
     f = m - 1.0
     exponent = b * settle(fma(f, polynomial(f, coefficients.LOG2_POWER), n), a)
     exponent = at_most(at_least(exponent, FLOAT_EXPONENTS[0]), FLOAT_EXPONENTS[1])
-    n, bits = nearest(exponent, 1.0)
-    return polynomial(exponent - n, coefficients.EXP2_POWER) * power_of_two(bits)
+    n, factor = nearest_power(exponent, 1.0)
+    return polynomial(exponent - n, coefficients.EXP2_POWER) * factor
 
 
 def log2_parts(a: Term) -> tuple[Term, Term]:
@@ -83,9 +82,9 @@ def power_of_doubles(a: Term, b: Term) -> Term:
     rest = exact_fma(b, high, -exponent) + b * low
     rest = where(magnitude(exponent) < 2000.0, rest, 0.0)  # not a number where the exponent is infinite
     exponent = at_most(at_least(exponent, DOUBLE_EXPONENTS[0]), DOUBLE_EXPONENTS[1])
-    n, bits = nearest(exponent, 1.0)
+    n, first, second = nearest_halves(exponent, 1.0)
     r = (exponent - n) + rest
-    return scale(fma(polynomial(r, coefficients.EXP2_DOUBLE), r, 1.0), bits)
+    return fma(polynomial(r, coefficients.EXP2_DOUBLE), r, 1.0) * first * second
 
 
 @vectorized
@@ -114,7 +113,7 @@ def cbrt(x: Term) -> Term:
     """Write the cube root: a polynomial, then Halley's steps, the last with an exact residual."""
     size = magnitude(x)
     m, n, _ = split(size)
-    third, bits = nearest(n, 1.0 / 3.0)
+    third, factor = nearest_power(n, 1.0 / 3.0)
     left = fma(third, -3.0, n)  # -1, 0 or 1
     m = m * where(left > 0.5, 2.0, where(left < -0.5, left.like(0.5), 1.0))
     y = polynomial(m, coefficients.CBRT)  # to 2**-9; each step triples that
@@ -124,7 +123,7 @@ def cbrt(x: Term) -> Term:
     square = y * y
     residual = fma(exact_fma(y, y, -square), y, exact_fma(square, y, -m))
     y = y - y * residual / fma(square, 2.0 * y, m)
-    result = with_sign(y * power_of_two(bits), x)
+    result = with_sign(y * factor, x)
     return where(size > 0.0, where(size < INFINITY, result, x), x)
 
 

@@ -227,7 +227,21 @@ def polynomial(x: Term, coefficients: Sequence[float]) -> Term:
     return total
 
 
-def nearest(x: Term, factor: float) -> tuple[Term, Term]:
+def polynomial_by_pairs(x: Term, coefficients: Sequence[float]) -> Term:
+    """Evaluate a polynomial, lowest power first, as (c0 + c1 x) + x**2 ((c2 + c3 x) + ...): Estrin's rule for short ones.
+
+    As many operations as Horner's rule, where the square is needed anyhow, and two thirds of its waiting.
+    """
+    square = x * x
+    pairs = [coefficients[first : first + 2] for first in range(0, len(coefficients), 2)]
+    terms = [fma(x.like(pair[1]), x, pair[0]) if len(pair) == 2 else x.like(pair[0]) for pair in pairs]
+    total = terms.pop()
+    while terms:
+        total = fma(total, square, terms.pop())
+    return total
+
+
+def nearest(x: Term, factor: float, offset: int = 0) -> tuple[Term, Term]:
     """Round x * factor to the nearest integer n; |n| must stay below 2**21 (float) or 2**50 (double).
 
     Returns
@@ -235,14 +249,25 @@ def nearest(x: Term, factor: float) -> tuple[Term, Term]:
     n : Term
         As a float or double.
     bits : Term
-        An integer whose low 9 bits (float) or 12 bits (double) and more equal those of n: `ROUNDER` ends in zeros.
+        An integer whose low 9 bits (float) or 12 bits (double) and more equal those of n + offset: `ROUNDER` ends in zeros.
     """
-    rounder = ROUNDER[x.kind]
+    rounder = ROUNDER[x.kind] + offset
     shifted = fma(x, factor, rounder)
     return shifted - rounder, shifted.bits()
 
 
-def power_of_two(bits: Term) -> Term:
-    """Return 2**n out of an integer that ends in the bits of n, for n in the exponents of normal numbers."""
-    kind = "float" if bits.kind == "i32" else "double"
-    return ((bits << FRACTION_BITS[kind]) + (BIAS[kind] << FRACTION_BITS[kind])).real()
+def nearest_power(x: Term, factor: float, raised: int = 0) -> tuple[Term, Term]:
+    """Round x * factor to the nearest integer n, as `nearest`; return n and 2**(n + raised), which must be a normal number.
+
+    The bias of exponents goes into the rounding, so that a shift makes the number.
+    """
+    n, bits = nearest(x, factor, BIAS[x.kind] + raised)
+    return n, (bits << FRACTION_BITS[x.kind]).real()
+
+
+def nearest_halves(x: Term, factor: float) -> tuple[Term, Term, Term]:
+    """Round x * factor to the nearest integer n, as `nearest`; return n and two numbers of about the same size whose product
+    is 2**n, which may lie beyond the normal numbers, up to twice as far."""
+    n, bits = nearest(x, factor, 2 * BIAS[x.kind])
+    half = (bits >> 1) << FRACTION_BITS[x.kind]
+    return n, half.real(), ((bits << FRACTION_BITS[x.kind]) - half).real()
