@@ -77,6 +77,8 @@ def is_never_minus_zero(node: Node, depth: int = DEPTH) -> bool:
         return is_never_minus_zero(inputs[0], depth - 1)
     if name == "add":
         return is_never_minus_zero(inputs[0], depth - 1) or is_never_minus_zero(inputs[1], depth - 1)
+    if name in ("concatenate", "update_slice"):
+        return all(is_never_minus_zero(source, depth - 1) for source in inputs)
     return False
 
 

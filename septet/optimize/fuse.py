@@ -22,6 +22,7 @@ from septet.graph.assemble import has_effect
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, ITEM, REDUCTION, Op
+from septet.optimize.again import compute_again
 from septet.optimize.unite import unite
 
 LONGEST_ROW = 1 << 14
@@ -78,6 +79,8 @@ class Group:
         Reductions whose totals are known only when the group has run.
     after : Group or None
         A group that must run before, for its effects.
+    again : set of Node
+        Nodes that another group computes, too: nobody else reads them from here.
     """
 
     def __init__(self, number: int, domain: tuple[int, ...], order: tuple[int, ...], is_fused: bool) -> None:
@@ -94,6 +97,7 @@ class Group:
         self.accumulated: set[Node] = set()
         self.kept: set[int] = set()
         self.after: Group | None = None
+        self.again: set[Node] = set()
 
     @property
     def size(self) -> int:
@@ -150,6 +154,7 @@ def fuse(
         fusion.take(node)
     fusion.sink(graph)
     unite(fusion.groups, fusion.home, fusion.seen_as, role, _root)
+    compute_again(fusion.groups, fusion.home, role, _root, graph.roots)
     return fusion.sorted()
 
 
@@ -504,8 +509,9 @@ class _Fusion:
             found: set[Group] = set() if group.after is None else {group.after}
             for node in group.nodes:
                 for source in node.inputs:
-                    home = self.home.get(self._base(source))
-                    if home is not None and home is not group:
+                    base = self._base(source)
+                    home = self.home.get(base)
+                    if home is not None and home is not group and base not in group.again:
                         found.add(home)
             needs[group] = found
         done: set[Group] = set()

@@ -90,6 +90,11 @@ def test_minus_zero():
     assert is_never_minus_zero(ops.square(x)) and is_never_minus_zero(sym(3, dtype="int32"))
     assert is_never_minus_zero(broadcast_to(as_node(0.0), (3,)))
     assert not is_never_minus_zero(x) and not is_never_minus_zero(constant(np.array(-0.0)))
+    whole = x + as_node(0.0)
+    assert is_never_minus_zero(ops.concatenate(whole, ops.square(x), axis=0))
+    assert not is_never_minus_zero(ops.concatenate(whole, x, axis=0))
+    assert is_never_minus_zero(ops.update_slice(whole, ops.square(sym(1)), slices=((0, 1, 1),)))
+    assert not is_never_minus_zero(ops.update_slice(x, ops.square(sym(1)), slices=((0, 1, 1),)))
 
 
 def test_shifted():

@@ -16,7 +16,7 @@ from __future__ import annotations
 from septet.backends.cpu import jit
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.direct_panels import clear_bytes, pack_task, unpack_task
-from septet.backends.cpu.direct_tiles import Machine, kernel_sweep, kernel_tile, product_tile, sweep
+from septet.backends.cpu.direct_tiles import Machine, dispatch, evenly, kernel_sweep, kernel_tile, product_tile, sweep
 from septet.backends.cpu.writing import Block, Int, Writer, module_text, size_of
 
 FIELDS = (
@@ -140,26 +140,6 @@ def _copy_row(machine: Machine) -> Writer:
     return w
 
 
-def _dispatch(w: Writer, prefix: str, rows: Int, most: int, *args: Value | Int) -> None:
-    """Call the tile with as many rows as wanted."""
-    b = w.b
-    labels = [b.label("tile") for _ in range(most)]
-    done = b.label("tiled")
-    cases = " ".join(f"i64 {n + 1}, label %{label}" for n, label in enumerate(labels[:-1]))
-    b.line(f"switch i64 {rows.value.name}, label %{labels[-1]} [ {cases} ]")
-    for n, label in enumerate(labels):
-        b.begin(label)
-        w.call(f"{prefix}{n + 1}", *args)
-        b.jump(done)
-    b.begin(done)
-
-
-def _evenly(total: Int, most: int | Int) -> tuple[Int, Int, Int]:
-    """Cut a number into as few parts of at most `most` as it takes: how many, the least size, how many are larger by 1."""
-    parts = (total + most - 1) // most
-    return parts, total // parts, total % parts
-
-
 def _product_block(machine: Machine) -> Writer:
     """Write ``product_block(x, y, kernel, block, places, targets, n, panel, panels)``: some windows times some panels."""
     parameters = [
@@ -182,7 +162,7 @@ def _product_block(machine: Machine) -> Writer:
     n_runs, length, block_runs = f.n_runs, f.length, f.block_runs
     runs = w.to_pointer(f.runs)
     last = w.parameter("panel") + w.parameter("panels")
-    groups, least, more = _evenly(n, machine.rows)
+    groups, least, more = evenly(n, machine.rows)
     with w.range(0, n_runs, block_runs) as run:
         count = (n_runs - run).min(block_runs)
         adds = Int(w, w.b.convert("zext", run.compare("ne", 0), "i64"))
@@ -198,10 +178,10 @@ def _product_block(machine: Machine) -> Writer:
                 at, to = w.at(places, begin, "i64"), w.at(targets, begin, "i64")
                 with w.when(is_whole):
                     args = (x, at, own_runs, count, length, own, own_y, to, adds)
-                    _dispatch(w, "product", rows, machine.rows, *args)
+                    dispatch(w, "product", rows, machine.rows, *args)
                 with w.otherwise(is_whole):
                     args = (x, at, own_runs, count, length, own, spare, spare_targets, w.number(0))
-                    _dispatch(w, "product", rows, machine.rows, *args)
+                    dispatch(w, "product", rows, machine.rows, *args)
                     w.call("spread", spare, own_y, to, rows, width, adds)
     return w
 
@@ -268,7 +248,7 @@ def _product_task(machine: Machine) -> Writer:
                 place = w.at(own_y, w.load(targets, n) + panel * machine.panel, kind)
                 clear_bytes(w, place, width * size)
         with w.otherwise(is_zero):
-            parts, least, more = _evenly(windows, f.block_windows)
+            parts, least, more = evenly(windows, f.block_windows)
             with w.range(0, parts) as part:
                 begin = part * least + part.min(more)
                 count = least + Int(w, w.b.convert("zext", part.compare("slt", more), "i64"))
@@ -319,7 +299,7 @@ def _kernel_task(machine: Machine) -> Writer:
             g = w.b.select(packs, packed, direct_g)
             g_step = Int(w, w.b.select(packs, w.number(machine.panel).value, step.value))
             g_panel = Int(w, w.b.select(packs, (windows * machine.panel).value, w.number(machine.panel).value))
-            parts, least, more = _evenly(windows, f.block_windows)
+            parts, least, more = evenly(windows, f.block_windows)
             with w.range(0, parts) as piece:
                 begin = piece * least + piece.min(more)
                 count = least + Int(w, w.b.convert("zext", piece.compare("slt", more), "i64"))
@@ -343,14 +323,14 @@ def _kernel_task(machine: Machine) -> Writer:
                             sweep(w, "kernels", width, machine.rows, call)
                     with w.otherwise(gathers), w.range(0, panels) as p:
                         target = ((panel + p) * n_runs + run) * length * machine.panel
-                        tiles, rows, larger = _evenly(length, machine.rows)
+                        tiles, rows, larger = evenly(length, machine.rows)
                         with w.range(0, tiles) as t:
                             element = t * rows + t.min(larger)
                             own_rows = rows + Int(w, w.b.convert("zext", t.compare("slt", larger), "i64"))
                             place = w.at(own, target + element * machine.panel, kind)
                             panel_g = w.at(own_g, p * g_panel, kind)
                             args = (w.at(start, element, kind), at, count, panel_g, g_step, place, own_adds)
-                            _dispatch(w, "kernel", own_rows, machine.rows, *args)
+                            dispatch(w, "kernel", own_rows, machine.rows, *args)
     return w
 
 

@@ -69,12 +69,12 @@ def product_tile(machine: Machine, rows: int) -> Writer:
     inner = Loop(w, length, [panel, *sums])
     panel, sums = inner.values[0], inner.values[1:]
     at = run + inner.index
-    sums = _multiply(machine, b, panel, [w.at(start, at, kind) for start in starts], sums)
+    sums = multiply(machine, b, panel, [w.at(start, at, kind) for start in starts], sums)
     inner.close([w.at(panel, machine.panel, kind), *sums])
     outer.close(inner.values)
     sums = outer.values[1:]
     places = [w.at(w.pointer("y"), w.load(w.pointer("targets"), m), kind) for m in range(rows)]
-    _write(w, machine, sums, places, w.parameter("adds"))
+    write_tile(w, machine, sums, places, w.parameter("adds"))
     return w
 
 
@@ -91,10 +91,10 @@ def kernel_tile(machine: Machine, rows: int) -> Writer:
     loop = Loop(w, w.parameter("n"), [w.pointer("g"), *[b.number(0, kind, machine.lanes)] * (machine.vectors * rows)])
     g, sums = loop.values[0], loop.values[1:]
     window = w.at(x, w.load(places, loop.index), kind)
-    sums = _multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
+    sums = multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
     loop.close([w.at(g, w.parameter("step"), kind), *sums])
     places = [w.at(w.pointer("y"), m * machine.panel, kind) for m in range(rows)]
-    _write(w, machine, loop.values[1:], places, w.parameter("adds"))
+    write_tile(w, machine, loop.values[1:], places, w.parameter("adds"))
     return w
 
 
@@ -114,9 +114,9 @@ def product_sweep(machine: Machine, rows: int) -> Writer:
     zero = b.number(0, kind, machine.lanes)
     inner = Loop(w, w.parameter("length"), [w.pointer("panel"), *[zero] * (machine.vectors * rows)])
     panel, sums = inner.values[0], inner.values[1:]
-    sums = _multiply(machine, b, panel, [w.at(start, inner.index, kind) for start in starts], sums)
+    sums = multiply(machine, b, panel, [w.at(start, inner.index, kind) for start in starts], sums)
     inner.close([w.at(panel, machine.panel, kind), *sums])
-    _write(w, machine, inner.values[1:], [w.at(y, y_pitch * m, kind) for m in range(rows)])
+    write_tile(w, machine, inner.values[1:], [w.at(y, y_pitch * m, kind) for m in range(rows)])
     outer.close([w.at(x, pitch * rows, kind), w.at(y, y_pitch * rows, kind)])
     return w
 
@@ -136,10 +136,10 @@ def kernel_sweep(machine: Machine, rows: int) -> Writer:
     zero = b.number(0, kind, machine.lanes)
     inner = Loop(w, w.parameter("n"), [x, w.pointer("g"), *[zero] * (machine.vectors * rows)])
     window, g, sums = inner.values[0], inner.values[1], inner.values[2:]
-    sums = _multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
+    sums = multiply(machine, b, g, [w.at(window, m, kind) for m in range(rows)], sums)
     inner.close([w.at(window, w.parameter("pitch"), kind), w.at(g, w.parameter("step"), kind), *sums])
     adds = w.parameter("adds")
-    _write(w, machine, inner.values[2:], [w.at(y, m * machine.panel, kind) for m in range(rows)], adds)
+    write_tile(w, machine, inner.values[2:], [w.at(y, m * machine.panel, kind) for m in range(rows)], adds)
     outer.close([w.at(x, rows, kind), w.at(y, rows * machine.panel, kind)])
     return w
 
@@ -168,7 +168,27 @@ def sweep(w: Writer, prefix: str, total: Int, most: int, call: Callable[[Int, In
             b.begin(done)
 
 
-def _multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value], sums: list[Value]) -> list[Value]:
+def dispatch(w: Writer, prefix: str, rows: Int, most: int, *args: Value | Int) -> None:
+    """Call the tile with as many rows as wanted."""
+    b = w.b
+    labels = [b.label("tile") for _ in range(most)]
+    done = b.label("tiled")
+    cases = " ".join(f"i64 {n + 1}, label %{label}" for n, label in enumerate(labels[:-1]))
+    b.line(f"switch i64 {rows.value.name}, label %{labels[-1]} [ {cases} ]")
+    for n, label in enumerate(labels):
+        b.begin(label)
+        w.call(f"{prefix}{n + 1}", *args)
+        b.jump(done)
+    b.begin(done)
+
+
+def evenly(total: Int, most: int | Int) -> tuple[Int, Int, Int]:
+    """Cut a number into as few parts of at most `most` as it takes: how many, the least size, how many are larger by 1."""
+    parts = (total + most - 1) // most
+    return parts, total // parts, total % parts
+
+
+def multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value], sums: list[Value]) -> list[Value]:
     """Add the products of a row of vectors with elements to the sums."""
     row = []
     for start in range(0, machine.panel, machine.lanes):
@@ -182,7 +202,7 @@ def _multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value
     return result
 
 
-def _write(w: Writer, machine: Machine, sums: list[Value], places: list[Value], when: Int | None = None) -> None:
+def write_tile(w: Writer, machine: Machine, sums: list[Value], places: list[Value], when: Int | None = None) -> None:
     """Store a tile, or add it to what is there where a number is not 0."""
     b = w.b
     parts = [w.at(place, start, machine.kind) for place in places for start in range(0, machine.panel, machine.lanes)]

@@ -344,6 +344,10 @@ def module(name: str) -> jit.Module:
         from septet.backends.cpu import pooling
 
         return pooling.module(name)
+    if name.startswith("dense"):
+        from septet.backends.cpu import dense
+
+        return dense.module(name)
     if "_task-" in name:
         from septet.backends.cpu import direct_kernels
 
@@ -374,7 +378,7 @@ def maker(name: str) -> str:
         return "own Philox"
     if name.startswith("winograd"):
         return "own tiles, minimal filtering"
-    return "own tiles" if "_task-" in name else name
+    return "own tiles" if "_task-" in name or name.startswith("dense") else name
 
 
 def callable_run(address: int) -> Any:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.backends.cpu import regions
-from septet.backends.cpu.loops import Kernel, is_element
+from septet.backends.cpu import elements, regions
+from septet.backends.cpu.loops import OP, Kernel, is_element
 from septet.backends.cpu.memory import (
     ARENA,
     CONSTANT,
@@ -35,6 +35,8 @@ from septet.optimize.fuse import Group, fuse, is_view
 
 GRAIN = 1 << 14
 """Points that one thread takes at a time: some 5 microseconds of light work, against 1 for taking it."""
+DEAR = 3
+"""What a function of many instructions counts, in points of light work."""
 LANES = 64
 """What a thread takes of a single axis is a multiple of this: of the widest vectors."""
 
@@ -304,7 +306,7 @@ class Planner:
 
     def _stored_nodes(self, groups: list[Group]) -> set[Node]:
         """Return the nodes of fused groups that others need."""
-        home = {node: group for group in groups for node in group.nodes}
+        home = {node: group for group in groups for node in group.nodes if node not in group.again}
         needed: set[Node] = set()
 
         def base(node: Node) -> Node:
@@ -316,7 +318,7 @@ class Planner:
             for node in group.nodes:
                 for source in node.inputs:
                     origin = base(source)
-                    if home.get(origin) is not group:
+                    if home.get(origin) is not group and origin not in group.again:
                         needed.add(origin)
         needed.update(base(node) for node in self.graph.roots)
         return needed
@@ -332,7 +334,9 @@ class Planner:
         last = [
             group
             for group in groups
-            if all(n not in users and (n in targets or n not in self._needed) for n in group.nodes)
+            if all(
+                n in group.again or (n not in users and (n in targets or n not in self._needed)) for n in group.nodes
+            )
             and any(n in targets for n in group.nodes)
         ]
         chosen = set(last)
@@ -345,7 +349,7 @@ class Planner:
             return
         stored: dict[Node, Strided] = {}
         for node in group.nodes:
-            if node in self._needed:
+            if node in self._needed and node not in group.again:
                 place = {axis: index for index, axis in enumerate(group.order)}
                 axes = group.maps[node]
                 order = sorted(range(node.ndim), key=lambda a: -1 if axes[a] is None else place[axes[a]])  # type: ignore
@@ -399,6 +403,7 @@ class Planner:
             points = max(points // max(call.sizes[0], 1), 1)
         elif kernel.split == 1:
             points = points // max(call.sizes[0], 1)
+        points *= 1 + DEAR * sum(term.form == OP and term.data[0] in elements.DEAR for term in kernel.terms)
         chunk = max(1, -(-total * GRAIN // max(points, 1)))
         if kernel.outer == 1 and not kernel.lane_is_inner:
             chunk = -(-chunk // LANES) * LANES

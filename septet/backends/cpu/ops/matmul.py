@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from septet.backends.cpu import openblas
 from septet.backends.cpu.memory import Strided, strides_of
+from septet.backends.cpu.ops.matmul_dense import plan_dense
 from septet.backends.cpu.ops.matmul_tiles import plan_tiles
 from septet.backends.cpu.planner import Planner
 from septet.graph.node import Node
@@ -22,6 +23,12 @@ TASKS = 8
 """Tasks that a product is cut into, where it is large enough: fewer are larger, and pack less of their operands twice."""
 SIDE = 1024  # rows and columns of a task at most
 SMALL = 1 << 21  # multiplications and additions below which one thread does everything
+
+
+DEPTH = 256
+"""Elements that are summed up to which `matmul_dense` beats the library for transposed matrices: `benchmarks/products.py`."""
+LEAST = 16
+"""Rows, columns and elements that are summed from which it does so for batches of matrices."""
 
 
 class Matrix(NamedTuple):
@@ -150,8 +157,12 @@ def _emit(
         ):
             return
     item = node.dtype.itemsize
+    is_batch = bool(levels)
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
+    if (is_batch or (a.column != 1 and k <= DEPTH)) and min(m, n, k) >= LEAST:
+        plan_dense(planner, node, a, b, c, levels, m, n, k)
+        return
     (outer, outer_strides), (inner, inner_strides) = levels
     work = outer * inner * m * n * k
     m_task, n_task = _tile(m, n, min(TASKS, work // WORK) / (outer * inner))

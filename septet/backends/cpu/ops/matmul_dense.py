@@ -1,0 +1,67 @@
+"""Products of matrices whose tasks put their operands into panels themselves: see `septet.backends.cpu.dense`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from septet.backends.cpu.dense import FIELDS, kernel_name, memory_of_task
+from septet.backends.cpu.direct_tiles import machine
+from septet.backends.cpu.ops.conv_parts import memory_of_threads
+from septet.backends.cpu.planner import Planner
+from septet.graph.node import Node
+
+if TYPE_CHECKING:
+    from septet.backends.cpu.ops.matmul import Matrix
+
+ROWS = 128
+"""Rows of a task, at most: with `DEPTH`, their strips take 96 KB."""
+COLUMNS = 256
+"""Columns of a task, at most: with `DEPTH`, their panels take 192 KB of the second cache."""
+DEPTH = 192
+"""Elements of the summed dimension that are taken at a time: a panel of them takes 12 KB of the first cache."""
+TASKS = 16
+"""Tasks wanted, where they are large enough."""
+LEAST = 1 << 20
+"""Multiplications of a task at least."""
+SMALL = 1 << 19
+"""Multiplications below which one thread does everything."""
+
+
+def plan_dense(
+    planner: Planner, node: Node, a: Matrix, b: Matrix, c: Matrix, levels: Sequence[tuple[int, tuple[int, ...]]],
+    m: int, n: int, k: int,
+) -> None:  # fmt: skip
+    """Plan c = a b for a batch of matrices of at most two levels; the elements of a row of c are neighbours."""
+    own = machine(node.dtype.name, n)
+    (outer, outer_strides), (inner, inner_strides) = levels
+    rows, columns = tile(m, n, k, outer * inner, own.panel)
+    depth = -(-k // -(-k // DEPTH))
+    n_m, n_n = -(-m // rows), -(-n // columns)
+    size = sum(memory_of_task(own, rows, columns, depth)) * node.dtype.itemsize
+    memory = memory_of_threads(planner, -(-size // 64) * 64)
+    values: dict[str, Any] = {
+        "a": a.there.place, "b": b.there.place, "c": c.there.place, "memory": memory.place, "own": -(-size // 64) * 64,
+        "m": m, "n": n, "k": k, "a_row": a.row, "a_column": a.column, "b_row": b.row, "b_column": b.column,
+        "c_row": c.row, "rows": rows, "columns": columns, "depth": depth, "n_m": n_m, "n_n": n_n, "inner": inner,
+    }  # fmt: skip
+    for index, name in enumerate("abc"):
+        values[f"{name}_outer"], values[f"{name}_inner"] = outer_strides[index], inner_strides[index]
+    tasks = outer * inner * n_m * n_n
+    threads = planner.threads if outer * inner * m * n * k > SMALL else 1
+    args = [tasks, 1, threads, *[values[name] for name in FIELDS]]
+    planner.tasks(node.op.name, kernel_name(own), args, [a.there, b.there], [c.there, memory], node)
+
+
+def tile(m: int, n: int, k: int, batch: int, panel: int) -> tuple[int, int]:
+    """Cut a result into at least as many tiles as tasks are wanted, so that as little as can be is packed twice."""
+    wanted = min(TASKS, batch * m * n * k // LEAST) / batch
+    best, least = (min(m, ROWS), min(n, COLUMNS)), float("inf")
+    for n_m in range(-(-m // ROWS), max(-(-m // ROWS), TASKS) + 1):
+        n_n = max(-(-n // COLUMNS), -(-int(wanted) // n_m))
+        rows, columns = -(-m // n_m), -(-n // n_n)
+        columns = min(-(-columns // panel) * panel, n)
+        cost = 1 / rows + 1 / columns
+        if cost < least:
+            best, least = (rows, columns), cost
+    return best
