@@ -122,7 +122,7 @@ def test_values(dtype):
 
 
 def test_values_that_several_ask_for_come_before_all_of_them():
-    """Batch normalization and its gradient: what is computed again is needed by others of that kind, and needs totals."""
+    """Batch normalization and its gradient: what is computed again needs others of that kind, and totals."""
     model = nn.Sequential(
         nn.Dense(256), nn.BatchNorm(), nn.ReLU(), nn.Dense(256), nn.BatchNorm(), nn.ReLU(), nn.Dense(1)
     )

@@ -22,7 +22,7 @@ def f(x, y):
 
 
 LINE = f.__code__.co_firstlineno
-X, Y = np.ones((300, 200), np.float32), np.ones((300, 20), np.float32)
+X, Y = np.ones((300, 200), np.float32), np.ones((300, 150), np.float32)
 
 
 @NATIVE

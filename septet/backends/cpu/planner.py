@@ -407,7 +407,7 @@ class Planner:
         chunk = max(1, -(-total * GRAIN // max(points, 1)))
         if kernel.outer == 1 and not kernel.lane_is_inner:
             chunk = -(-chunk // LANES) * LANES
-        args: list[Any] = [total, chunk, self.threads if points > 2 * GRAIN else 1]
+        args: list[Any] = [total, chunk, self.threads if points >= 2 * GRAIN else 1]
         args += [there.place for there in call.buffers]
         args += call.sizes
         arguments = kernel.arguments()

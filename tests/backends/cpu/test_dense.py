@@ -49,7 +49,7 @@ def expected(graph, arrays):
 
 SIZES = [
     ((3,), 16, 16, 16), ((2, 3), 33, 50, 17), ((1, 2), 130, 129, 193), ((5,), 40, 23, 400), ((), 130, 300, 64),
-    ((), 64, 35, 256), ((2,), 300, 16, 40), ((4,), 17, 600, 30),
+    ((), 64, 35, 256), ((), 128, 64, 500), ((2,), 300, 16, 40), ((4,), 17, 600, 30),
 ]  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_threads_change_nothing():
 @pytest.mark.parametrize(
     "words",
     [
-        {"batch": (), "m": 128, "n": 64, "k": matmul.DEPTH + 1, "a_turned": True},
+        {"batch": (), "m": 128, "n": 80, "k": matmul.DEPTH + 1, "a_turned": True},
         {"batch": (4,), "m": matmul.LEAST - 1, "n": 64, "k": 64},
         {"batch": (4,), "m": 64, "n": 64, "k": matmul.LEAST - 1},
         {"batch": (1,), "m": 20, "n": 64, "k": 64},

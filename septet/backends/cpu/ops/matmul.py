@@ -23,10 +23,10 @@ TASKS = 8
 """Tasks that a product is cut into, where it is large enough: fewer are larger, and pack less of their operands twice."""
 SIDE = 1024  # rows and columns of a task at most
 SMALL = 1 << 21  # multiplications and additions below which one thread does everything
-
-
 DEPTH = 256
 """Elements that are summed up to which `matmul_dense` beats the library for transposed matrices: `benchmarks/products.py`."""
+HEIGHT = 2
+"""Rows for each column of the result from which it does so whatever is summed."""
 LEAST = 16
 """Rows, columns and elements that are summed from which it does so for batches of matrices."""
 
@@ -160,7 +160,8 @@ def _emit(
     is_batch = bool(levels)
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
-    if (is_batch or (a.column != 1 and k <= DEPTH)) and min(m, n, k) >= LEAST:
+    is_turned = a.column != 1 and (k <= DEPTH or m >= HEIGHT * n)
+    if (is_batch or is_turned) and min(m, n, k) >= LEAST:
         plan_dense(planner, node, a, b, c, levels, m, n, k)
         return
     (outer, outer_strides), (inner, inner_strides) = levels

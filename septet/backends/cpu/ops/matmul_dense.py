@@ -20,8 +20,8 @@ COLUMNS = 256
 """Columns of a task, at most: with `DEPTH`, their panels take 192 KB of the second cache."""
 DEPTH = 192
 """Elements of the summed dimension that are taken at a time: a panel of them takes 12 KB of the first cache."""
-TASKS = 16
-"""Tasks wanted, where they are large enough."""
+TASKS = 8
+"""Tasks wanted, where they are large enough: fewer are larger, and put less into panels twice."""
 LEAST = 1 << 20
 """Multiplications of a task at least."""
 SMALL = 1 << 19
