@@ -45,7 +45,7 @@ def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
         targets = [node for node in roots if node.value is None]
         if not targets:
             return
-        along = [node for node in wanted if node.value is None and node not in targets]
+        along = _in_order([node for node in wanted if node.value is None and node not in targets])
         wanted.clear()
         if not (along and _try_to_run([*targets, *along], keep_tracked)):
             _run(targets, keep_tracked)
@@ -54,15 +54,23 @@ def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
 def evaluate_assigned() -> None:
     """Compute the pending values of variables, and along with them what was wanted before these were assigned."""
     with _lock:
-        assigned = [node for node in wanted if node.value is None and node.op is VARIABLE]
+        assigned = _in_order([node for node in wanted if node.value is None and node.op is VARIABLE])
         if not assigned:
             return
-        last = max([node.serial for node in assigned])
-        along = [node for node in wanted if node.value is None and node.op is not VARIABLE and node.serial < last]
+        last = assigned[-1].serial
+        along = _in_order(
+            [node for node in wanted if node.value is None and node.op is not VARIABLE and node.serial < last]
+        )
         for node in (*assigned, *along):
             wanted.discard(node)
         if not (along and _try_to_run([*assigned, *along], True)):
             _run(assigned, True)
+
+
+def _in_order(nodes: list[Node]) -> list[Node]:
+    """Sort nodes of a set in the order in which they were recorded: one that comes again is to be recognized."""
+    nodes.sort(key=_serial)
+    return nodes
 
 
 def _try_to_run(targets: Sequence[Node], keep_tracked: bool) -> bool:

@@ -62,3 +62,22 @@ def test_interpreting_has_one_result() -> None:
     with st.config.override(tier="interpret"):
         assert len(set(values(5))) == 1
     assert len(entries()) == before
+
+
+def test_a_step_that_assigns_many_variables_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes along with a request (here running means) has an order, or no step would be like the one before."""
+    monkeypatch.setattr(tiers, "_entries", {})
+    weights = [st.Variable(np.full(3, 0.1 * n, np.float32)) for n in range(24)]
+    means = [st.Variable(np.zeros(3, np.float32)) for _ in weights]
+    optimizer = st.optim.SGD(weights, learning_rate=0.1)
+    x = st.tensor(np.array([0.5, -1.0, 2.0], np.float32))
+    with st.config.override(tier="auto"):
+        for _ in range(tiers.CHANGE + 1):
+            h = x
+            for n, (weight, mean) in enumerate(zip(weights, means, strict=True)):
+                h = st.tanh(h * weight + 0.01 * n)
+                mean.assign(0.9 * mean + 0.1 * h)
+            st.sum(h).backward()
+            optimizer.step()
+            st.evaluate([h, *means])
+    assert [entry.program is not None for entry in tiers._entries.values()].count(True) == 1
