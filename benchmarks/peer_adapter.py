@@ -65,14 +65,19 @@ class Peer(base.Peer):
 
         def step(i):
             with st.no_grad():
-                return call(batches[i % len(batches)])
+                return self._computed(call(batches[i % len(batches)]))
 
         return base.Session(step, lambda h: float(np.abs(np.asarray(h)).mean()), wait=self._wait)
 
     @staticmethod
     def _wait(handle):
-        handles = handle if isinstance(handle, tuple) else (handle,)
-        st.evaluate(*[tensor for tensor in handles if tensor is not None])
+        st.evaluate(handle)
+
+    @staticmethod
+    def _computed(handle):
+        """Compute what a step returns: define-by-run code would compute only what somebody asks for."""
+        st.evaluate(handle)
+        return handle
 
     # Workloads.
 
@@ -189,10 +194,10 @@ class Peer(base.Peer):
 
         if not spec.cfg["grad"]:
             call = self._compiled(f)
-            return base.Session(lambda i: call(x), wait=self._wait)
+            return base.Session(lambda i: self._computed(call(x)), wait=self._wait)
         both = self._compiled(st.value_and_grad(f))
         return base.Session(
-            lambda i: both(x),
+            lambda i: self._computed(both(x)),
             lambda h: float(h[0]),
             wait=self._wait,
             aux=lambda h: float(np.abs(np.asarray(h[1])[::1000]).sum()) * 1e6,
@@ -252,12 +257,12 @@ class Peer(base.Peer):
             for _ in range(count):
                 v = v + y
             if mode != "bwd":
-                return (v,)
+                return self._computed((v,))
             mean = v.mean()
             mean.backward()
             gradient = x.grad
             x.zero_grad()
-            return mean, gradient
+            return self._computed((mean, gradient))
 
         return base.Session(
             step,

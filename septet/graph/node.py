@@ -21,7 +21,8 @@ from septet.graph.types import NodeType, TensorType, tensor_type
 if TYPE_CHECKING:
     from septet.graph.op import Op, Resolution
 
-next_serial = itertools.count(1).__next__
+serials = itertools.count(1)
+next_serial = serials.__next__
 
 
 class Node:

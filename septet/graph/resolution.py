@@ -33,6 +33,9 @@ class Resolution:
         for their present values only.
     pack : bytes or None
         See `params.is_same`.
+    is_plain : bool
+        Whether a node is made without more ado: the answer holds for these parameters, nothing is converted, and the
+        node can wait until it is asked for.
     op : Op
     operands : tuple of TensorType
         The types of the inputs, after conversion.
@@ -42,7 +45,9 @@ class Resolution:
         How a node like this is computed: see `run.units`.
     """
 
-    __slots__ = ("casts", "given", "key", "mask", "op", "operands", "pack", "params", "pulls", "type", "unit")
+    __slots__ = (
+        "casts", "given", "is_plain", "key", "mask", "op", "operands", "pack", "params", "pulls", "type", "unit",
+    )  # fmt: skip
 
     def __init__(
         self, op: Op, operands: tuple[TensorType, ...], type: NodeType, given: tuple[Any, ...] | None,
@@ -57,6 +62,7 @@ class Resolution:
         self.pack = None if given is None else packed(given)
         self.params = params
         self.casts = casts
+        self.is_plain = given is not None and casts is None and not op.is_immediate
         self.mask = ALL_FLAGS
         if op.is_untracked or (isinstance(type, TensorType) and not is_differentiable(type.dtype)):
             self.mask = SYMBOLIC

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 from septet.base.config import config
@@ -17,10 +16,10 @@ from septet.base.errors import ArgumentError
 from septet.base.watch import EVALUATE, span
 from septet.graph.context import SPENT, TRACKED
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import ELEMENTWISE, MOVEMENT
 from septet.graph.pending import set_evaluator, wanted
 from septet.run import tiers
 from septet.run.evaluation import Evaluation, ValueFailure
+from septet.run.walk import by_serial, is_unheld, keep_held, pending
 from septet.tensor.tensor import Tensor
 from septet.tensor.tree import flatten
 
@@ -69,7 +68,7 @@ def evaluate_assigned() -> None:
 
 def _in_order(nodes: list[Node]) -> list[Node]:
     """Sort nodes of a set in the order in which they were recorded: one that comes again is to be recognized."""
-    nodes.sort(key=_serial)
+    nodes.sort(key=by_serial)
     return nodes
 
 
@@ -112,13 +111,9 @@ def evaluate_tensors(*tensors: Any) -> None:
 
 
 def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
-    nodes, uses = _pending(targets)
+    nodes, uses = pending(targets)
     kept = set(targets)
-    for node in nodes:
-        if node.value is None and (
-            sys.getrefcount(node) - uses[node] > _HELD or (keep_tracked and _is_for_backward(node))
-        ):
-            kept.add(node)
+    keep_held(nodes, uses, kept, keep_tracked)
     replaced = _replaced(nodes, uses, kept)
     with span(EVALUATE, "define by run"):
         state = tiers.run(targets, nodes, kept, replaced)
@@ -143,33 +138,11 @@ def _replaced(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> 
         return {}
     found: dict[Node, Node] = {}
     for node in nodes:
-        if node.op is VARIABLE and node.value is not None and sys.getrefcount(node) - uses[node] == _HELD:
+        if node.op is VARIABLE and node.value is not None and is_unheld(node, uses):
             new = news.get(node.params[0])
             if new is not None and sys.getrefcount(node.value) == 2:  # the node, the argument
                 found[node] = new
     return found
-
-
-def _pending(targets: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
-    """Return the pending nodes that some nodes depend on and the known ones that these read, inputs before users; and
-    how often each is an input of a pending one."""
-    uses: dict[Node, int] = dict.fromkeys(targets, 0)
-    stack = list(uses)
-    while stack:
-        node = stack.pop()
-        if node.value is None:
-            for source in node.inputs:
-                if source in uses:
-                    uses[source] += 1
-                else:
-                    uses[source] = 1
-                    stack.append(source)
-    nodes = list(uses)
-    nodes.sort(key=_serial)
-    return nodes, uses
-
-
-_serial = attrgetter("serial")
 
 
 def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node], is_native: bool) -> None:
@@ -184,27 +157,4 @@ def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node], is
     Evaluation(uses, kept, owned, False).run(nodes)
 
 
-def _is_for_backward(node: Node) -> bool:
-    """Tell whether a node keeps its value for a backward pass to come: where computing it again would take long."""
-    return node.flags & (TRACKED | SPENT) == TRACKED and getattr(node.op, "kind", ELEMENTWISE) not in CHEAP
-
-
-CHEAP = frozenset({ELEMENTWISE, MOVEMENT})
-
-
-def _measure_held() -> int:
-    """Count the references to a node that evaluation itself holds where it compares with `_HELD`."""
-
-    class Probe:
-        value = None
-        inputs = ()
-        serial = 0
-
-    nodes, uses = _pending([Probe()])  # type: ignore[list-item]
-    for node in nodes:
-        return sys.getrefcount(node) - uses[node]
-    raise AssertionError("the probe is gone")
-
-
-_HELD = _measure_held()
 set_evaluator(evaluate, evaluate_assigned)

@@ -21,19 +21,19 @@ from septet.base.config import config
 from septet.base.errors import LibraryError, SeptetError
 from septet.graph.assemble import apart, with_inputs
 from septet.graph.graph import Graph
-from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node, symbol
+from septet.graph.node import VARIABLE, Node, symbol
 from septet.graph.op import ITEM, items
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.call import call
 from septet.run import compiler
+from septet.run.walk import by_serial, signature
 
 HOT = 2  # times that a graph is seen before it is compiled
 CHANGE = 4  # the time from which it runs natively
 RECENT = 64  # evaluations within which it must come again to count: a cycle of 400 graphs is no loop worth compiling
 MOST = 1024  # signatures that are remembered
+MANY = 32  # evaluations of a program from which recording is done natively
 FEWEST = 4  # nodes below which a program is no faster than its units
-COMMON = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0))
-"""Floats that stay numbers in the graph, because rules know them; others become inputs, so that they may change."""
 
 
 class Entry:
@@ -93,11 +93,11 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node], replace
     is_at_once = config.tier == "compile"
     if not _comes_again(targets, nodes) and not is_at_once:
         return False
-    found = _signature(nodes, kept)
+    found = signature(nodes, kept)
     if found is None:
         return False
-    signature, leaves = found
-    entry = _look_up(signature)
+    sign, leaves = found
+    entry = _look_up(sign)
     if entry.job is None and (is_at_once or entry.seen >= HOT):
         graph = _graph(nodes, kept, leaves)
         reason = "the setting tier" if is_at_once else f"came {HOT} times"
@@ -114,10 +114,9 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node], replace
     except SeptetError:
         return False
     rest = iter(values)
-    for node in nodes:
-        if node in kept:
-            is_single = isinstance(node.type, TensorType)
-            node.value = next(rest) if is_single else tuple([next(rest) for _ in node.type])  # type: ignore[union-attr]
+    for node in sorted(kept, key=by_serial):
+        is_single = isinstance(node.type, TensorType)
+        node.value = next(rest) if is_single else tuple([next(rest) for _ in node.type])  # type: ignore[union-attr]
     return True
 
 
@@ -140,6 +139,8 @@ def _comes_again(targets: Sequence[Node], nodes: Sequence[Node]) -> bool:
     """Tell whether a graph with the same ends came lately."""
     global _clock
     _clock += 1
+    if _clock == MANY:
+        compiler.ask(_record_natively)
     ends = len(nodes), *[(node.inputs[0] if node.op is VARIABLE and node.inputs else node).key for node in targets]
     before = _ends.get(ends)
     if before is None and len(_ends) >= MOST:
@@ -166,44 +167,6 @@ def _array(leaf: Node) -> np.ndarray:
     if leaf.value is None:  # one of several results that are known
         return leaf.inputs[0].value[leaf.params[0]]
     return leaf.value
-
-
-def _is_number(node: Node) -> bool:
-    """Tell whether a leaf stays a number in the compiled graph."""
-    if node.op is not CONSTANT or node.value.ndim or node.flags:
-        return False
-    return node.value.dtype.kind not in "fc" or node.value.item() in COMMON
-
-
-def _signature(nodes: Sequence[Node], kept: set[Node]) -> tuple[Any, list[Node]] | None:
-    """Return what tells graphs apart that need different programs, and the leaves that are inputs of it."""
-    numbers: dict[Node, int] = {}
-    leaves: list[Node] = []
-    flat: list[Any] = []
-    for node in nodes:
-        numbers[node] = len(numbers)
-        value = node.value
-        if value is None:
-            inputs = node.inputs
-            if node.op is ITEM and inputs[0].value is not None:
-                leaves.append(node)
-                flat.append(node.type)
-                continue
-            if not inputs and (node.op is SYMBOL or node.op is VARIABLE):
-                return None
-            flat.append(node.key)
-            for source in inputs:
-                flat.append(numbers[source])
-        elif type(value) is tuple:
-            flat.append(None)
-        elif _is_number(node):
-            flat.append(node.type)
-            flat.append(value.tobytes())
-        else:
-            leaves.append(node)
-            flat.append(node.type)
-    flat += sorted([numbers[node] for node in kept])
-    return tuple(flat), leaves
 
 
 def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Graph:
@@ -242,3 +205,10 @@ def _compile(entry: Entry, graph: Graph, reason: str) -> None:
     from septet.run.hot import compile_pending
 
     entry.program, entry.error = compile_pending(graph, reason)
+
+
+def _record_natively() -> None:
+    """Have operations recorded by native functions; what makes these is loaded now."""
+    from septet.run.recorder import use_native
+
+    use_native()

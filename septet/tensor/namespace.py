@@ -96,17 +96,41 @@ def _is_simple(op: Op, count: int) -> bool:
 
 def _install_operator(name: str, op: Op) -> None:
     """Give Tensor one Python operator."""
-    if name.startswith("__r") and name not in ("__rshift__", "__round__"):
+    is_reflected = _is_reflected(name)
+    if is_reflected:
         method: Callable[..., Any] = binary_reversed(op)
     elif len(op.input_names) == 1:
         method = unary(op)
     else:
         method = binary(op)
     method.__name__ = name
-    setattr(Tensor, name, method)
+    _operators[name] = op, method
+    setattr(Tensor, name, method if _native is None else _native(op, method, is_reflected))
     in_place = f"__i{name[2:]}"
     if in_place in _IN_PLACE:
         setattr(Tensor, in_place, _in_place(op, name))
+
+
+_operators: dict[str, tuple[Op, Callable[..., Any]]] = {}  # the op of each operator, and its method in Python
+_native: Callable[[Op, Callable[..., Any], bool], Any] | None = None
+
+
+def use_operators(native: Callable[[Op, Callable[..., Any], bool], Any] | None) -> None:
+    """Give Tensor other methods for its operators.
+
+    Parameters
+    ----------
+    native : callable or None
+        ``native(op, method, is_reflected)`` returns what stands for a method; None for the methods themselves.
+    """
+    global _native
+    _native = native
+    for name, (op, method) in list(_operators.items()):
+        setattr(Tensor, name, method if native is None else native(op, method, _is_reflected(name)))
+
+
+def _is_reflected(name: str) -> bool:
+    return name.startswith("__r") and name not in ("__rshift__", "__round__")
 
 
 _IN_PLACE = frozenset(
