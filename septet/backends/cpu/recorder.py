@@ -1092,11 +1092,27 @@ def _method(function: Any) -> Any:
     return new(function)
 
 
+_EXAMPLES = ((0, 1), (-1, -2), (2**61 - 1, -(2**61)), (2**62 + 5, 7, -(2**62)), (123456789, -987654321, 0))
+
+
+def _hash_of(values: tuple[int, ...]) -> int:
+    """Return the hash of a tuple as the native functions compute it."""
+    whole = 2**64 - 1
+    sum_ = PRIME_5
+    for value in values:
+        sum_ = sum_ + hash(value) * PRIME_2 & whole
+        sum_ = (sum_ << 31 | sum_ >> 33) * PRIME_1 & whole
+    sum_ = sum_ + (len(values) ^ PRIME_5 ^ 3527539) & whole
+    return 1546275796 if sum_ == whole else sum_ - (sum_ >> 63 << 64)
+
+
 def is_supported() -> bool:
     """Tell whether this Python lays objects out as the functions take for granted."""
     if sys.implementation.name != "cpython" or sys.byteorder != "little" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     if hasattr(sys, "gettotalrefcount") or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    if any(_hash_of(values) != hash(values) for values in _EXAMPLES):
         return False
     example = object.__new__(Node)
     references, kind = (
