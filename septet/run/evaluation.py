@@ -44,6 +44,9 @@ class Evaluation:
         Whether units are compiled and run natively.
     """
 
+    units: Any = None
+    """The native form of what `run` and `_call` do for most nodes, where there is one: see `run.recorder`."""
+
     _number = 0
     _open = 0  # evaluations under way: one inside of another comes from a Python function that a node calls
 
@@ -74,9 +77,17 @@ class Evaluation:
             If a native unit found an error.
         """
         is_native = self.is_native
+        quick = Evaluation.units if is_native else None
         Evaluation._open += 1
         try:
-            for node in nodes:
+            number = 0
+            while number < len(nodes):
+                if quick is not None and self.calls is not None:
+                    number = self._call_units(quick, nodes, number)
+                    if number == len(nodes):
+                        break
+                node = nodes[number]
+                number += 1
                 if node.value is not None:
                     continue
                 resolution = node.resolution
@@ -106,6 +117,15 @@ class Evaluation:
                 node.value = None
 
     # Native units.
+
+    def _call_units(self, quick: Any, nodes: Sequence[Node], number: int) -> int:
+        """Put the calls of units on the list by a native function; return the number of the next node to see to."""
+        calls = self.calls
+        found: int = quick(
+            nodes, number, calls.list, self.places, self.uses, self.sizes, calls.free, self.kept, self.owned,
+            self.passing, calls.arena, calls.take, self._release, self.bases,
+        )  # fmt: skip
+        return found
 
     def _call(self, node: Node, piece: Any) -> None:
         """Put the call of a node's unit on the list. Written for speed: every native unit passes here."""

@@ -21,6 +21,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from septet.backends.cpu import jit
+from septet.backends.cpu.pieces import Piece
 from septet.base.source import Source, is_inside
 from septet.graph import pending
 from septet.graph.context import SPENT, TRACKED, context
@@ -41,7 +42,7 @@ INTERFACE = {
     "Py_IncRef": "void (ptr)",
     "Py_DecRef": "void (ptr)",
     "PyDict_GetItemWithError": "ptr (ptr, ptr)",
-    "PyDict_New": "ptr ()",
+    "PyDict_DelItem": "i32 (ptr, ptr)",
     "PyDict_SetItem": "i32 (ptr, ptr, ptr)",
     "PyErr_Clear": "void ()",
     "PyEval_GetFrame": "ptr ()",
@@ -51,9 +52,8 @@ INTERFACE = {
     "PyFrame_GetLasti": "i32 (ptr)",
     "PyIter_Next": "ptr (ptr)",
     "PyList_Append": "i32 (ptr, ptr)",
-    "PyList_AsTuple": "ptr (ptr)",
     "PyList_GetItem": "ptr (ptr, i64)",
-    "PyList_New": "ptr (i64)",
+    "PyList_SetSlice": "i32 (ptr, i64, i64, ptr)",
     "PyList_Size": "i64 (ptr)",
     "PyLong_AsLongLong": "i64 (ptr)",
     "PyLong_FromLongLong": "ptr (i64)",
@@ -570,11 +570,9 @@ raise:
 RECORD = """
 ; record(op, inputs, params): see `graph.op.record`.
 define ptr @record(ptr %self, ptr %args, i64 %n) {
-  %op = load ptr, ptr %args
-  %p.inputs = getelementptr i8, ptr %args, i64 8
-  %inputs = load ptr, ptr %p.inputs
-  %p.params = getelementptr i8, ptr %args, i64 16
-  %params = load ptr, ptr %p.params
+  %op = ARGUMENT 0
+  %inputs = ARGUMENT 1
+  %params = ARGUMENT 2
   %node = call ptr @make(ptr %op, ptr %inputs, ptr %params, i64 2)
   ret ptr %node
 }
@@ -637,7 +635,7 @@ entry:
   %few = or i1 %one, %two
   br i1 %few, label %left, label %python
 left:
-  %a = load ptr, ptr %args
+  %a = ARGUMENT 0
   %a.node = call ptr @node(ptr %a, ptr null)
   %no.a = icmp eq ptr %a.node, null
   br i1 %no.a, label %error, label %width
@@ -651,8 +649,7 @@ single:
   %set.single = call i32 @PyTuple_SetItem(ptr %inputs, i64 0, ptr %a.node)
   br label %make
 both:
-  %p.b = getelementptr i8, ptr %args, i64 8
-  %b = load ptr, ptr %p.b
+  %b = ARGUMENT 1
   %b.node = call ptr @node(ptr %b, ptr %a.node)
   %no.b = icmp eq ptr %b.node, null
   br i1 %no.b, label %fail.inputs, label %order
@@ -708,9 +705,8 @@ PENDING = """
 ; pending(nodes, uses): see `run.walk.pending`; fills both, the nodes in no particular order.
 define ptr @pending(ptr %self, ptr %args, i64 %n) {
 entry:
-  %nodes = load ptr, ptr %args
-  %p.uses = getelementptr i8, ptr %args, i64 8
-  %uses = load ptr, ptr %p.uses
+  %nodes = ARGUMENT 0
+  %uses = ARGUMENT 1
   %none = OBJECT None
   %one = OBJECT 1
   br label %next
@@ -778,16 +774,12 @@ HELD = """
 ; held(nodes, uses, kept, by_walk, or_tracked): see `run.walk.held`.
 define ptr @held(ptr %self, ptr %args, i64 %n) {
 entry:
-  %nodes = load ptr, ptr %args
-  %p.uses = getelementptr i8, ptr %args, i64 8
-  %uses = load ptr, ptr %p.uses
-  %p.kept = getelementptr i8, ptr %args, i64 16
-  %kept = load ptr, ptr %p.kept
-  %p.own = getelementptr i8, ptr %args, i64 24
-  %own.object = load ptr, ptr %p.own
+  %nodes = ARGUMENT 0
+  %uses = ARGUMENT 1
+  %kept = ARGUMENT 2
+  %own.object = ARGUMENT 3
   %own = call i64 @PyLong_AsLongLong(ptr %own.object)
-  %p.tracked = getelementptr i8, ptr %args, i64 32
-  %tracked.object = load ptr, ptr %p.tracked
+  %tracked.object = ARGUMENT 4
   %true = OBJECT True
   %with.tracked = icmp eq ptr %tracked.object, %true
   %none = OBJECT None
@@ -855,13 +847,10 @@ SIGNATURE = """
 ; signature(nodes, flat, leaves, numbers): see `run.walk.signature`; fills all three, False where there is no signature.
 define ptr @signature(ptr %self, ptr %args, i64 %n) {
 entry:
-  %nodes = load ptr, ptr %args
-  %p.flat = getelementptr i8, ptr %args, i64 8
-  %flat = load ptr, ptr %p.flat
-  %p.leaves = getelementptr i8, ptr %args, i64 16
-  %leaves = load ptr, ptr %p.leaves
-  %p.numbers = getelementptr i8, ptr %args, i64 24
-  %numbers = load ptr, ptr %p.numbers
+  %nodes = ARGUMENT 0
+  %flat = ARGUMENT 1
+  %leaves = ARGUMENT 2
+  %numbers = ARGUMENT 3
   %none = OBJECT None
   %op.item = OBJECT ITEM
   %op.symbol = OBJECT SYMBOL
@@ -984,12 +973,257 @@ fail:
 }
 """
 
+UNITS = """
+; units(nodes, start, list, places, uses, sizes, free, kept, owned, passing, arena, take, release, bases): puts the calls
+; of units on the list, as `run.evaluation.Evaluation` does, up to a node that Python has to see to; returns its number.
+define ptr @units(ptr %self, ptr %args, i64 %n) {
+entry:
+  %nodes = ARGUMENT 0
+  %start.object = ARGUMENT 1
+  %list = ARGUMENT 2
+  %places = ARGUMENT 3
+  %uses = ARGUMENT 4
+  %sizes = ARGUMENT 5
+  %free = ARGUMENT 6
+  %kept = ARGUMENT 7
+  %owned = ARGUMENT 8
+  %passing = ARGUMENT 9
+  %arena.object = ARGUMENT 10
+  %take = ARGUMENT 11
+  %release = ARGUMENT 12
+  %bases = ARGUMENT 13
+  %none = OBJECT None
+  %start = call i64 @PyLong_AsLongLong(ptr %start.object)
+  %arena = call i64 @PyLong_AsLongLong(ptr %arena.object)
+  %count = call i64 @PyList_Size(ptr %nodes)
+  br label %next
+next:
+  %i = phi i64 [ %start, %entry ], [ %i.up, %skip ], [ %i.on, %uses.next ]
+  %over = icmp sge i64 %i, %count
+  br i1 %over, label %stop, label %read
+read:
+  %node = call ptr @PyList_GetItem(ptr %nodes, i64 %i)
+  %value = FIELD %node Node.value
+  %is.pending = icmp eq ptr %value, %none
+  br i1 %is.pending, label %resolution, label %skip
+skip:
+  %i.up = add i64 %i, 1
+  br label %next
+resolution:
+  %resolved = FIELD %node Node.resolution
+  %no.resolution = icmp eq ptr %resolved, %none
+  br i1 %no.resolution, label %stop, label %unit
+unit:
+  %unit.object = FIELD %resolved Resolution.unit
+  %no.unit = icmp eq ptr %unit.object, %none
+  br i1 %no.unit, label %stop, label %offset
+offset:
+  %offset.object = FIELD %unit.object Unit.offset
+  %is.whole = icmp eq ptr %offset.object, %none
+  br i1 %is.whole, label %piece, label %part
+part:                                             ; a part of a leaf lies where that lies
+  %p.inputs = FIELD %node Node.inputs
+  %leaf = call ptr @PyTuple_GetItem(ptr %p.inputs, i64 0)
+  %leaf.value = FIELD %leaf Node.value
+  %leaf.inputs = FIELD %leaf Node.inputs
+  %leaf.width = call i64 @PyTuple_Size(ptr %leaf.inputs)
+  %leaf.open = icmp eq ptr %leaf.value, %none
+  %leaf.made = icmp ne i64 %leaf.width, 0
+  %not.leaf = or i1 %leaf.open, %leaf.made
+  br i1 %not.leaf, label %piece, label %base
+base:
+  %base.object = call ptr @PyDict_GetItemWithError(ptr %bases, ptr %leaf)
+  %no.base = icmp eq ptr %base.object, null
+  br i1 %no.base, label %stop, label %base.read
+base.read:
+  %base.number = call i64 @PyLong_AsLongLong(ptr %base.object)
+  %no.order = icmp eq i64 %base.number, 0
+  %p.kept = call i32 @PySet_Contains(ptr %kept, ptr %node)
+  %p.owned = call i32 @PySet_Contains(ptr %owned, ptr %node)
+  %p.any = or i32 %p.kept, %p.owned
+  %p.shown = icmp ne i32 %p.any, 0
+  %p.not = or i1 %no.order, %p.shown
+  %leaf.use = call ptr @PyDict_GetItemWithError(ptr %uses, ptr %leaf)
+  %no.leaf.use = icmp eq ptr %leaf.use, null
+  %p.stop = or i1 %p.not, %no.leaf.use
+  br i1 %p.stop, label %stop, label %show
+show:
+  %offset.number = call i64 @PyLong_AsLongLong(ptr %offset.object)
+  %shown.number = add i64 %base.number, %offset.number
+  %shown.object = call ptr @PyLong_FromLongLong(i64 %shown.number)
+  %leaf.count = call i64 @PyLong_AsLongLong(ptr %leaf.use)
+  %leaf.left = sub i64 %leaf.count, 1
+  %leaf.object = call ptr @PyLong_FromLongLong(i64 %leaf.left)
+  %no.shown = icmp eq ptr %shown.object, null
+  %no.leaf.left = icmp eq ptr %leaf.object, null
+  %no.numbers = or i1 %no.shown, %no.leaf.left
+  br i1 %no.numbers, label %fail.show, label %show.set
+show.set:
+  %set.shown = call i32 @PyDict_SetItem(ptr %places, ptr %node, ptr %shown.object)
+  %set.leaf = call i32 @PyDict_SetItem(ptr %uses, ptr %leaf, ptr %leaf.object)
+  call void @Py_DecRef(ptr %shown.object)
+  call void @Py_DecRef(ptr %leaf.object)
+  %bad.shown = or i32 %set.shown, %set.leaf
+  %is.bad.shown = icmp slt i32 %bad.shown, 0
+  br i1 %is.bad.shown, label %fail, label %skip
+piece:
+  %piece.object = FIELD %unit.object Unit.piece
+  %no.piece = icmp eq ptr %piece.object, %none
+  br i1 %no.piece, label %stop, label %size
+size:
+  %size.object = FIELD %piece.object Piece.size
+  %no.size = icmp eq ptr %size.object, %none
+  br i1 %no.size, label %stop, label %arena.read
+arena.read:
+  %own.object = FIELD %piece.object Piece.arena
+  %own = call i64 @PyLong_AsLongLong(ptr %own.object)
+  %is.large = icmp sgt i64 %own, %arena
+  br i1 %is.large, label %stop, label %keeps
+keeps:
+  %is.kept = call i32 @PySet_Contains(ptr %kept, ptr %node)
+  %is.owned = call i32 @PySet_Contains(ptr %owned, ptr %node)
+  %shown = or i32 %is.kept, %is.owned
+  %not.free = icmp ne i32 %shown, 0
+  br i1 %not.free, label %stop, label %check
+check:
+  %inputs = FIELD %node Node.inputs
+  %width = call i64 @PyTuple_Size(ptr %inputs)
+  br label %check.next
+check.next:
+  %c = phi i64 [ 0, %check ], [ %c.up, %check.one ]
+  %c.over = icmp sge i64 %c, %width
+  br i1 %c.over, label %block, label %check.one
+check.one:
+  %c.source = call ptr @PyTuple_GetItem(ptr %inputs, i64 %c)
+  %c.place = call ptr @PyDict_GetItemWithError(ptr %places, ptr %c.source)
+  %c.up = add i64 %c, 1
+  %c.none = icmp eq ptr %c.place, null
+  br i1 %c.none, label %stop, label %check.next
+block:
+  %idle = call ptr @PyDict_GetItemWithError(ptr %free, ptr %size.object)
+  %no.idle = icmp eq ptr %idle, null
+  br i1 %no.idle, label %fresh, label %idle.count
+idle.count:
+  %blocks = call i64 @PyList_Size(ptr %idle)
+  %no.blocks = icmp eq i64 %blocks, 0
+  br i1 %no.blocks, label %fresh, label %idle.take
+idle.take:
+  %last = sub i64 %blocks, 1
+  %idle.block = call ptr @PyList_GetItem(ptr %idle, i64 %last)
+  call void @Py_IncRef(ptr %idle.block)
+  %cut = call i32 @PyList_SetSlice(ptr %idle, i64 %last, i64 %blocks, ptr null)
+  br label %write
+fresh:
+  %fresh.block = call ptr @ask(ptr %take, ptr %size.object, ptr null, i64 1)
+  %no.fresh = icmp eq ptr %fresh.block, null
+  br i1 %no.fresh, label %fail, label %write
+write:
+  %place = phi ptr [ %idle.block, %idle.take ], [ %fresh.block, %fresh ]
+  %address = FIELD %piece.object Piece.address
+  %put.address = call i32 @PyList_Append(ptr %list, ptr %address)
+  br label %write.next
+write.next:
+  %w = phi i64 [ 0, %write ], [ %w.up, %write.one ]
+  %w.over = icmp sge i64 %w, %width
+  br i1 %w.over, label %result, label %write.one
+write.one:
+  %w.source = call ptr @PyTuple_GetItem(ptr %inputs, i64 %w)
+  %w.place = call ptr @PyDict_GetItemWithError(ptr %places, ptr %w.source)
+  %put.source = call i32 @PyList_Append(ptr %list, ptr %w.place)
+  %w.up = add i64 %w, 1
+  %bad.source = icmp slt i32 %put.source, 0
+  br i1 %bad.source, label %fail.place, label %write.next
+result:
+  %put.result = call i32 @PyList_Append(ptr %list, ptr %place)
+  %set.place = call i32 @PyDict_SetItem(ptr %places, ptr %node, ptr %place)
+  %set.size = call i32 @PyDict_SetItem(ptr %sizes, ptr %node, ptr %size.object)
+  call void @Py_DecRef(ptr %place)
+  %bad.one = or i32 %put.address, %put.result
+  %bad.two = or i32 %set.place, %set.size
+  %bad.all = or i32 %bad.one, %bad.two
+  %bad = icmp slt i32 %bad.all, 0
+  br i1 %bad, label %fail, label %uses.begin
+uses.begin:
+  %i.on = add i64 %i, 1
+  br label %uses.next
+uses.next:
+  %u = phi i64 [ 0, %uses.begin ], [ %u.up, %use.end ]
+  %u.over = icmp sge i64 %u, %width
+  br i1 %u.over, label %next, label %use
+use:
+  %u.source = call ptr @PyTuple_GetItem(ptr %inputs, i64 %u)
+  %u.up = add i64 %u, 1
+  %use.object = call ptr @PyDict_GetItemWithError(ptr %uses, ptr %u.source)
+  %no.use = icmp eq ptr %use.object, null
+  br i1 %no.use, label %fail, label %use.less
+use.less:
+  %use.count = call i64 @PyLong_AsLongLong(ptr %use.object)
+  %left = sub i64 %use.count, 1
+  %left.object = call ptr @PyLong_FromLongLong(i64 %left)
+  %no.left = icmp eq ptr %left.object, null
+  br i1 %no.left, label %fail, label %use.set
+use.set:
+  %set.use = call i32 @PyDict_SetItem(ptr %uses, ptr %u.source, ptr %left.object)
+  call void @Py_DecRef(ptr %left.object)
+  %bad.use = icmp slt i32 %set.use, 0
+  br i1 %bad.use, label %fail, label %use.last
+use.last:
+  %is.last = icmp eq i64 %left, 0
+  br i1 %is.last, label %give, label %use.end
+give:
+  %u.size = call ptr @PyDict_GetItemWithError(ptr %sizes, ptr %u.source)
+  %no.u.size = icmp eq ptr %u.size, null
+  br i1 %no.u.size, label %passing.ask, label %give.list
+give.list:
+  %u.list = call ptr @PyDict_GetItemWithError(ptr %free, ptr %u.size)
+  %u.place = call ptr @PyDict_GetItemWithError(ptr %places, ptr %u.source)
+  %no.u.list = icmp eq ptr %u.list, null
+  %no.u.place = icmp eq ptr %u.place, null
+  %no.both = or i1 %no.u.list, %no.u.place
+  br i1 %no.both, label %python, label %give.back
+give.back:
+  %put.back = call i32 @PyList_Append(ptr %u.list, ptr %u.place)
+  %del.size = call i32 @PyDict_DelItem(ptr %sizes, ptr %u.source)
+  %del.place = call i32 @PyDict_DelItem(ptr %places, ptr %u.source)
+  %bad.back = or i32 %put.back, %del.size
+  %bad.back.all = or i32 %bad.back, %del.place
+  %is.bad.back = icmp slt i32 %bad.back.all, 0
+  br i1 %is.bad.back, label %fail, label %use.end
+passing.ask:
+  %is.passing = call i32 @PySet_Contains(ptr %passing, ptr %u.source)
+  %passes = icmp eq i32 %is.passing, 1
+  br i1 %passes, label %python, label %use.end
+python:
+  %released = call ptr @ask(ptr %release, ptr %u.source, ptr null, i64 1)
+  %no.released = icmp eq ptr %released, null
+  br i1 %no.released, label %fail, label %python.end
+python.end:
+  call void @Py_DecRef(ptr %released)
+  br label %use.end
+use.end:
+  br label %uses.next
+stop:
+  %number = call ptr @PyLong_FromLongLong(i64 %i)
+  ret ptr %number
+fail.show:
+  call void @Py_DecRef(ptr %shown.object)
+  call void @Py_DecRef(ptr %leaf.object)
+  br label %fail
+fail.place:
+  call void @Py_DecRef(ptr %place)
+  br label %fail
+fail:
+  ret ptr null
+}
+"""
+
 FUNCTIONS = {
     "record": SOURCE + MAKE + RECORD,
     "operator": SOURCE + MAKE + OPERATOR,
     "pending": PENDING,
     "held": HELD,
     "signature": SIGNATURE,
+    "units": UNITS,
 }
 
 
@@ -997,7 +1231,7 @@ def _expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
     """Write the short forms out.
 
     ``%x = OBJECT name`` reads a name of what the functions refer to, ``%x = TYPE %o`` the type of an object,
-    ``%x = FIELD %o Class.name`` an attribute; ``SET %o Class.name %x`` sets one that was not set, and ``KEEP`` does so
+    ``%x = FIELD %o Class.name`` an attribute, ``%x = ARGUMENT n`` an argument of the call; ``SET %o Class.name %x`` sets one that was not set, and ``KEEP`` does so
     and takes the reference over.
     """
     count = itertools.count()
@@ -1012,6 +1246,7 @@ def _expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
             "OBJECT": ("@state", 8 * numbers[first] if kind == "OBJECT" else 0),
             "TYPE": (first, 8),
             "FIELD": (first, places[second] if second else 0),
+            "ARGUMENT": ("%args", 8 * int(first) if kind == "ARGUMENT" else 0),
         }[kind]
         own, line = place(start, offset)
         return f"{line}  {target} = load ptr, ptr {own}"
@@ -1022,7 +1257,7 @@ def _expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
         more = f"  call void @Py_IncRef(ptr {value})\n" if kind == "SET" else ""
         return f"{more}{line}  store ptr {value}, ptr {own}"
 
-    text = re.sub(r"^ +(%\S+) = (OBJECT|TYPE|FIELD) (\S+)(?: (\S+))?$", read, text, flags=re.MULTILINE)
+    text = re.sub(r"^ +(%\S+) = (OBJECT|TYPE|FIELD|ARGUMENT) (\S+)(?: (\S+))?$", read, text, flags=re.MULTILINE)
     text = re.sub(r"^ +(SET|KEEP) (%\S+) (\S+) (%\S+)$", write, text, flags=re.MULTILINE)
     words = {
         "PRIME_1": PRIME_1, "PRIME_2": PRIME_2, "PRIME_5": PRIME_5, "LENGTH": PRIME_5 ^ 3527539, "FOUND": FOUND,
@@ -1127,8 +1362,8 @@ class Functions(NamedTuple):
 
     Attributes
     ----------
-    record, pending, held, signature
-        Those of `graph.op.record`, and of what `run.walk` asks for.
+    record, pending, held, signature, units
+        Those of `graph.op.record`, and of what `run.walk` and `run.evaluation` ask for.
     operator
         ``operator(op, method, is_reflected)`` returns a native operator, for one in Python.
     """
@@ -1137,19 +1372,22 @@ class Functions(NamedTuple):
     pending: Callable[..., Any]
     held: Callable[..., Any]
     signature: Callable[..., Any]
+    units: Callable[..., Any]
     operator: Callable[[Op, Callable[..., Any], bool], Any]
 
 
 @lru_cache(maxsize=1)
-def native(number_of: Callable[[Node], bytes | None], cheap: frozenset[str], tensor: type, variable: type) -> Functions:
+def native(
+    number_of: Callable[[Node], bytes | None], cheap: frozenset[str], tensor: type, variable: type, unit: type
+) -> Functions:
     """Compile the native functions.
 
     Parameters
     ----------
     number_of, cheap
         See `run.walk`.
-    tensor, variable : type
-        The classes of handles.
+    tensor, variable, unit : type
+        The classes of handles, and of units.
     """
     words = ("resolutions", "__dict__", "mask", "layers", "limit", "kind", "node")
     objects: dict[str, Any] = {
@@ -1161,7 +1399,7 @@ def native(number_of: Callable[[Node], bytes | None], cheap: frozenset[str], ten
         "make_source": _make_source, "number_of": number_of, "cheap": cheap,
         **{f'"{word}"': sys.intern(word) for word in words},
     }  # fmt: skip
-    addresses = _compiled(FUNCTIONS, objects, Places(Node, Resolution, TensorType, tensor))
+    addresses = _compiled(FUNCTIONS, objects, Places(Node, Resolution, TensorType, Piece, tensor, unit))
 
     def operator(op: Op, method: Callable[..., Any], is_reflected: bool) -> Any:
         own = (op, op.default_params, method, None) if is_reflected else (op, op.default_params, method)

@@ -19,6 +19,7 @@ from septet.base.errors import SeptetError
 from septet.base.source import source_text
 from septet.graph.node import Node
 from septet.run import recorder, tiers, walk
+from septet.run.evaluation import Evaluation
 
 pytestmark = pytest.mark.skipif(
     st.config.backend != "cpu" or not native.is_supported(), reason="this Python has no native recorder"
@@ -307,3 +308,52 @@ def test_programs_change_over_by_themselves(monkeypatch: pytest.MonkeyPatch) -> 
                 break
             threading.Event().wait(0.05)
     assert op._record is not None
+
+
+def trees(count: int) -> list[bytes]:
+    """Compute a loss and gradients of random trees, another graph each time, until all units run natively."""
+    rng = random.Random(5)
+    start = np.random.default_rng(5)
+    table = st.Variable(start.standard_normal((10, 4)).astype(np.float32))
+    weight = st.Variable(start.standard_normal((8, 4)).astype(np.float32))
+    bias = st.Variable(np.zeros(4, np.float32))
+
+    def tree(size: int) -> st.Tensor:
+        if size == 1:
+            leaf = rng.randrange(10)
+            return table[leaf : leaf + 1]
+        left = rng.randrange(1, size)
+        return st.tanh(st.concatenate((tree(left), tree(size - left)), axis=1) @ weight + bias)
+
+    found = []
+    for _ in range(count):
+        loss = (tree(rng.randrange(3, 9)) ** 2).sum()
+        loss.backward()
+        for variable in (table, weight, bias):
+            assert variable.grad is not None
+            variable.assign(variable - 0.05 * variable.grad)
+            variable.zero_grad()
+        found.append(np.concatenate([v.numpy().ravel() for v in (loss, table, weight, bias)]).tobytes())
+    return found
+
+
+def test_units_are_called_alike() -> None:
+    recorder.use_python()
+    with st.config.override(tier="auto"):
+        trees(60)  # compiles the units
+        before = trees(40)
+        recorder.use_native()
+        calls: list[int] = []
+        quick = Evaluation.units
+
+        def counted(nodes: Any, start: int, *rest: Any) -> int:
+            end: int = quick(nodes, start, *rest)
+            calls.append(end - start)
+            return end
+
+        Evaluation.units = counted
+        try:
+            assert trees(40) == before
+        finally:
+            Evaluation.units = quick
+    assert sum(calls) > 40 * 8
