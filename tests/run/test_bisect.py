@@ -10,7 +10,7 @@ import pytest
 
 import septet as st
 from septet import nn
-from septet.backends.cpu import elements
+from septet.backends.cpu import elements, linking
 from septet.backends.cpu.ops.rules import Rule
 from septet.base.errors import ArgumentError, SettingError
 from septet.graph.assemble import with_inputs
@@ -38,6 +38,7 @@ def wrong_kernel(monkeypatch):
 
     def break_it(name: str, write: Callable[..., object]) -> None:
         old = elements.TABLE[name]
+        monkeypatch.setattr(linking, "_addresses", {})  # of kernels that are compiled by the right rule
         monkeypatch.setitem(elements.TABLE, name, Rule(lambda call: write(call, old.write(call)), "f"))
 
     return break_it
