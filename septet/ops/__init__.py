@@ -38,6 +38,7 @@ LATER = (
     "decompositions",
     "diagonals",
     "einsum",
+    "exact",
     "fft",
     "gamma",
     "incomplete",

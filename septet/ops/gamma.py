@@ -3,7 +3,7 @@ distribution.
 
 An attempt is a draw of its own: attempt `k` of element `i` uses the four 64-bit elements from ``4 i`` on of the draw
 that belongs to the state ``fold_in(state, k)``. So elements do not depend on each other, nor on how many attempts the
-others need.
+others need. The functions are those of `septet.ops.exact`, because a last bit decides whether an attempt counts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, BadCase, Case, Op, as_node, card, cast_to, ops
 from septet.graph.types import TensorType
+from septet.ops import exact
+from septet.ops.exact import exact_exp, exact_sigmoid, exact_sum, of_arrays
 from septet.ops.random import (
     STATE,
     check_state,
@@ -55,6 +57,10 @@ def _attempt(seed: Array, elements: Array, attempt: int) -> list[Array]:
     longs = (words[..., 0::2] | (words[..., 1::2] << np.uint64(32))).reshape(-1, 4)
     uniforms = ((longs >> np.uint64(11)) + np.uint64(1)).astype(np.float64) * 2.0**-53
     return list(uniforms.T)
+
+
+def _log(x: Array) -> Array:
+    return of_arrays(exact.log, x)
 
 
 def _draw(state: Array, rate: Array, one: Callable[[Array, Array], Array], dtype: DType) -> Array:
@@ -104,13 +110,13 @@ def _log_gamma(seed: Array, alpha: Array) -> Array:
         d = np.where(own < 1, own + 1, own) - 1 / 3
         c = 1 / np.sqrt(9 * d)
         u1, u2, u3, u4 = _attempt(seed, pending, attempt)
-        x = np.sqrt(-2 * np.log(u1)) * np.cos(2 * np.pi * u2)
+        x = np.sqrt(-2 * _log(u1)) * of_arrays(exact.sine_of_turn, 0.25 - np.abs(u2 - 0.5))
         root = 1 + c * x
         is_positive = root > 0
-        log_v = 3 * np.log(np.where(is_positive, root, 1.0))
-        accepted = is_positive & (np.log(u3) < 0.5 * x * x + d - d * np.exp(log_v) + d * log_v)
-        boost = np.where(own < 1, np.log(u4) / own, 0.0)
-        result[pending[accepted]] = (np.log(d) + log_v + boost)[accepted]
+        log_v = 3 * _log(np.where(is_positive, root, 1.0))
+        accepted = is_positive & (_log(u3) < 0.5 * x * x + d - d * of_arrays(exact.exp, log_v) + d * log_v)
+        boost = np.where(own < 1, _log(u4) / own, 0.0)
+        result[pending[accepted]] = (_log(d) + log_v + boost)[accepted]
         pending = pending[~accepted]
         attempt += 1
     return result
@@ -222,6 +228,16 @@ def log_gamma(state: Node, alpha: Any, shape: Any = None, dtype: Any = None) -> 
     return log_gamma_sample(state, broadcast_to(as_node(parameter(alpha, sizes, dtype), dtype), sizes))
 
 
+def _exp(x: Node) -> Node:
+    """Powers of e with the same bits everywhere."""
+    return _narrowed(exact_exp(x), x.dtype)
+
+
+def _narrowed(x: Node, dtype: DType) -> Node:
+    """Round float64 to a dtype: to a short one by way of float32, as every backend can."""
+    return cast_to(cast_to(x, dtypes.accumulator_of(dtype)), dtype)
+
+
 def gamma(state: Node, alpha: Any, scale: Any = 1.0, shape: Any = None, dtype: Any = None) -> Node:
     """Draw from the gamma distribution with shape `alpha`; its mean is ``alpha * scale``.
 
@@ -231,7 +247,7 @@ def gamma(state: Node, alpha: Any, scale: Any = 1.0, shape: Any = None, dtype: A
     """
     dtype = float_dtype(dtype, alpha, scale)
     sizes = sample_sizes(shape, alpha, scale)
-    return location_scale(ops.exp(log_gamma(state, alpha, sizes, dtype)), sizes, 0.0, scale)
+    return location_scale(_exp(log_gamma(state, alpha, sizes, dtype)), sizes, 0.0, scale)
 
 
 def beta(state: Node, a: Any, b: Any, shape: Any = None, dtype: Any = None) -> Node:
@@ -240,7 +256,8 @@ def beta(state: Node, a: Any, b: Any, shape: Any = None, dtype: Any = None) -> N
     sizes = sample_sizes(shape, a, b)
     first, second = [fold_in(state, as_node(index, dtypes.uint64)) for index in (0, 1)]
     x, y = log_gamma(first, a, sizes, dtype), log_gamma(second, b, sizes, dtype)
-    return ops.exp(x - ops.logaddexp(x, y))
+    wide = dtypes.float64
+    return _narrowed(exact_sigmoid(cast_to(x, wide) - cast_to(y, wide)), dtype)
 
 
 def dirichlet(state: Node, alpha: Node, shape: Any = None) -> Node:
@@ -257,14 +274,17 @@ def dirichlet(state: Node, alpha: Node, shape: Any = None) -> Node:
     last = sizes_of(alpha)[-1]
     sizes = sizes_of(alpha) if shape is None else (*sample_sizes(shape), last)
     logs = log_gamma(state, alpha, sizes)
-    weights = ops.exp(logs - ops.stop_gradient(ops.max(logs, axis=-1, keepdims=True)))
-    return weights / ops.sum(weights, axis=-1, keepdims=True)
+    weights = exact_exp(logs - ops.stop_gradient(ops.max(logs, axis=-1, keepdims=True)))
+    return _narrowed(weights / exact_sum(weights), logs.dtype)
 
 
 # The Poisson distribution.
 
 SMALL_RATE = 10.0  # below, the distribution function is searched; from here on Hörmann's method is valid
 LARGEST_RATE = 2.0**62
+
+
+_HALF_LOG_TWO_PI = 0.9189385332046727
 
 
 def _log_factorial(k: Array) -> Array:
@@ -275,7 +295,8 @@ def _log_factorial(k: Array) -> Array:
         shift = shift * ((k + step) / x)  # scaled, so that it stays in range
     square = 1 / (x * x)
     tail = (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680))) / x
-    return (x - 0.5) * np.log(x) - x + 0.5 * np.log(2 * np.pi) + tail - np.log(shift) - 10 * np.log(x)
+    log_x = _log(x)
+    return (x - 0.5) * log_x - x + _HALF_LOG_TWO_PI + tail - _log(shift) - 10 * log_x
 
 
 def _poisson(seed: Array, rate: Array) -> Array:
@@ -291,7 +312,7 @@ def _poisson(seed: Array, rate: Array) -> Array:
         own = rate[pending]
         u, v = _attempt(seed, pending, attempt)[:2]
         u = u - 0.5
-        log_rate = np.log(own)
+        log_rate = _log(own)
         b = 0.931 + 2.53 * np.sqrt(own)
         a = -0.059 + 0.02483 * b
         inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
@@ -300,7 +321,7 @@ def _poisson(seed: Array, rate: Array) -> Array:
         k = np.floor((2 * a / np.where(us > 0, us, 1.0) + b) * u + own + 0.43)
         is_valid = (k >= 0) & (us > 0) & ~((us < 0.013) & (v > us))
         safe = np.where(is_valid, k, 0.0)
-        left = np.log(v * inverse_alpha / (a / np.where(us > 0, us * us, 1.0) + b))
+        left = _log(v * inverse_alpha / (a / np.where(us > 0, us * us, 1.0) + b))
         right = safe * log_rate - own - _log_factorial(safe)
         accepted = is_valid & (((us >= 0.07) & (v <= v_r)) | (left <= right))
         result[pending[accepted]] = k[accepted]
@@ -312,7 +333,7 @@ def _poisson(seed: Array, rate: Array) -> Array:
 def _search(rate: Array, u: Array) -> Array:
     """Invert the distribution function by adding up probabilities until they reach u."""
     k = np.zeros_like(rate)
-    p = np.exp(-rate)
+    p = of_arrays(exact.exp, -rate)
     total = p.copy()
     for step in range(1, 100):  # at a rate of 10, more than 100 has a probability of 1e-63
         more = u > total

@@ -1,8 +1,8 @@
 """Random numbers as functions of a state: the cards of random bits and derived states, and distributions made of them.
 
 A state is a tensor uint64[2], seed and draw number (see `septet.base.random`). Equal states give equal numbers on every
-backend. What is made of the bits by shifting, scaling and comparing (uniform, integers, permutations) is the same bit
-for bit; what goes through a logarithm or a cosine agrees to the accuracy of those.
+backend, to the last bit: what is made of the random bits uses only operations that have one right result, and the
+functions of `septet.ops.exact` where it takes a logarithm or a cosine.
 
 Every element is a function of the state and of its own place in row-major order: a shorter draw is the beginning of a
 longer one, and the shape is nothing but an arrangement.
@@ -26,6 +26,7 @@ from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import BadCase, Case, Op, as_node, card, cast_to, ops, record
 from septet.ops.checks import ensure
+from septet.ops.exact import exact_erf, exact_log, exact_log_positive, exact_normal, exact_normal_wide, exact_quantile
 from septet.ops.shaping import broadcast_to, fill_sizes, reshape, size_of, sizes_of, split_sizes
 
 STATE = np.array([7, 0], np.uint64)
@@ -274,21 +275,16 @@ def normal(state: Node, shape: Any = None, mean: Any = 0.0, std: Any = 1.0, dtyp
     possible value is 6.7 in float32, 8.6 in float64.
 
     Source
-    ------ Box and Muller, A note on the generation of random normal deviates, 1958; only the cosine is used, so that
-    elements are independent of the shape.
+    ------
+    Box and Muller, A note on the generation of random normal deviates, 1958: see `exact_normal`.
     """
     dtype = float_dtype(dtype, mean, std)
     sizes = sample_sizes(shape, mean, std)
+    raw = bits(state, sizes, 64)
     if dtype == dtypes.float64:
-        radius = 1.0 - unit(state, sizes, dtype)  # (0, 1]
-        angle = unit(fold_in(state, as_node(1, dtypes.uint64)), sizes, dtype)
+        z = exact_normal_wide(raw, bits(fold_in(state, as_node(1, dtypes.uint64)), sizes, 64))
     else:
-        raw = bits(state, sizes, 64)
-        upper = ops.bitwise_right_shift(raw, 32) + 1
-        radius = cast_to(upper, dtypes.float32) * 2.0**-32  # (0, 1]
-        angle = cast_to(ops.bitwise_and(raw, 0xFFFFFFFF), dtypes.float32) * 2.0**-32
-    z = ops.sqrt(ops.log(radius) * -2.0) * ops.cos(angle * (2 * math.pi))
-    z = cast_to(z, dtype)
+        z = cast_to(exact_normal(raw), dtype)
     return location_scale(z, sizes, mean, std)
 
 
@@ -315,9 +311,9 @@ def truncated_normal(
         raise ArgumentError(f"truncated_normal: low must be below high, got {low!r} and {high!r}")
     wide = dtypes.float64
     ends = [as_node(parameter(end, sizes, wide), wide) for end in (low, high)]
-    below, above = [ops.erf(end * math.sqrt(0.5)) for end in ends]
+    below, above = [exact_erf(end * math.sqrt(0.5)) for end in ends]
     u = unit(state, sizes, wide, is_open=True)
-    z = ops.erfinv(u * (above - below) + below) * math.sqrt(2.0)
+    z = exact_quantile(u * (above - below) + below)
     z = ops.minimum(ops.maximum(z, ends[0]), ends[1])
     return location_scale(cast_to(z, dtype), sizes, mean, std)
 
@@ -326,7 +322,7 @@ def exponential(state: Node, shape: Any = None, scale: Any = 1.0, dtype: Any = N
     """Draw from the exponential distribution with mean `scale`: ``-log(1 - u)``."""
     dtype = float_dtype(dtype, scale)
     sizes = sample_sizes(shape, scale)
-    z = -ops.log1p(-unit(state, sizes, _wide(dtype)))
+    z = -exact_log_positive(1.0 - unit(state, sizes, _wide(dtype)))  # 1 - u has no rounding
     return location_scale(cast_to(z, dtype), sizes, 0.0, scale)
 
 
@@ -334,7 +330,7 @@ def gumbel(state: Node, shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dty
     """Draw from the Gumbel distribution: ``-log(-log(u))``."""
     dtype = float_dtype(dtype, loc, scale)
     sizes = sample_sizes(shape, loc, scale)
-    z = -ops.log(-ops.log(unit(state, sizes, _wide(dtype), is_open=True)))
+    z = -exact_log_positive(-exact_log_positive(unit(state, sizes, _wide(dtype), is_open=True)))
     return location_scale(cast_to(z, dtype), sizes, loc, scale)
 
 
@@ -343,7 +339,7 @@ def laplace(state: Node, shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, dt
     dtype = float_dtype(dtype, loc, scale)
     sizes = sample_sizes(shape, loc, scale)
     u = unit(state, sizes, _wide(dtype), is_open=True) * 2.0 - 1.0  # (-1, 1)
-    z = -ops.sign(u) * ops.log1p(-ops.abs(u))
+    z = -ops.sign(u) * exact_log_positive(1.0 - ops.abs(u))
     return location_scale(cast_to(z, dtype), sizes, loc, scale)
 
 
@@ -352,7 +348,7 @@ def logistic(state: Node, shape: Any = None, loc: Any = 0.0, scale: Any = 1.0, d
     dtype = float_dtype(dtype, loc, scale)
     sizes = sample_sizes(shape, loc, scale)
     u = unit(state, sizes, _wide(dtype), is_open=True)
-    return location_scale(cast_to(ops.log(u) - ops.log1p(-u), dtype), sizes, loc, scale)
+    return location_scale(cast_to(exact_log_positive(u) - exact_log_positive(1.0 - u), dtype), sizes, loc, scale)
 
 
 # Discrete distributions.
@@ -462,6 +458,11 @@ def categorical(state: Node, logits: Node, shape: Any = None, axis: int = -1) ->
     return ops.argmax(spread + noise, axis=-1)
 
 
+def _log(p: Node) -> Node:
+    """The logarithms of probabilities, which decide between numbers: so they are the same everywhere too."""
+    return cast_to(exact_log(p), p.dtype)
+
+
 # Orders.
 
 
@@ -512,10 +513,10 @@ def choice(state: Node, a: Any, shape: Any = (), replace: bool = True, p: Node |
         if p is None:
             order = permutation(state, count)
         else:  # the largest of the logarithms with Gumbel noise: Efraimidis and Spirakis, 2006
-            order = ops.argsort(-(ops.log(p) + gumbel(state, (count,), dtype=p.dtype)), axis=-1)
+            order = ops.argsort(-(_log(p) + gumbel(state, (count,), dtype=p.dtype)), axis=-1)
         index = reshape(ops.take(order, np.arange(wanted), axis=0), sizes)
     elif p is None:
         index = randint(state, sizes, 0, count)
     else:
-        index = categorical(state, ops.log(p), sizes)
+        index = categorical(state, _log(p), sizes)
     return index if is_number else ops.take(a, index, axis=axis)

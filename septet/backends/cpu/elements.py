@@ -9,16 +9,16 @@ import numpy as np
 
 from septet.backends.cpu.builder import Builder, Value
 from septet.backends.cpu.loops import element, is_element, kind_of
-from septet.backends.cpu.ops import cast, compare, elementwise, logic, special, transcendental
+from septet.backends.cpu.ops import cast, compare, elementwise, exact, logic, special, transcendental
 from septet.backends.cpu.ops.rules import Call, Rule
 from septet.backends.cpu.short_floats import SHORT, rounded
 
 TABLE: dict[str, Rule] = {
-    **elementwise.TABLE, **transcendental.TABLE, **special.TABLE, **compare.TABLE, **logic.TABLE, **cast.TABLE,
+    **elementwise.TABLE, **transcendental.TABLE, **special.TABLE, **compare.TABLE, **logic.TABLE, **cast.TABLE, **exact.TABLE,
 }  # fmt: skip
 
 DEAR = frozenset({
-    *transcendental.TABLE, *special.TABLE, "power", "hypot", "floor_divide", "remainder", "fmod",
+    *transcendental.TABLE, *special.TABLE, *exact.TABLE, "power", "hypot", "floor_divide", "remainder", "fmod",
 }) - {"sqrt"}  # fmt: skip
 """Ops that take many instructions: a value that needs one is kept rather than computed again."""
 
