@@ -1,6 +1,8 @@
 """Products of matrices by our own tiles beside OpenBLAS: microseconds on one thread, by sizes.
 
-python benchmarks/products.py [dtype]
+python benchmarks/products.py [dtype] [turned]
+
+With `turned` the first matrix is transposed, as in the gradient of a layer's weights.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import time
 
 import numpy as np
 
-from septet.backends.cpu.ops import matmul_tiles
+from septet.backends.cpu.ops import matmul, matmul_tiles
 from septet.backends.cpu.program import Plan
 from septet.base.config import config
 from septet.graph.graph import Graph
@@ -21,23 +23,25 @@ from septet.graph.types import tensor_type
 SIZES = [(m, n, k) for m in (16, 32, 64, 128, 512, 2048) for n in (32, 64, 256, 1024) for k in (32, 128, 512, 2048)]
 
 
-def plan_of(m: int, n: int, k: int, dtype: str, rows: int) -> Plan:
-    """Return the plan of a product, by our own tiles if it has so many rows."""
-    matmul_tiles.ROWS, matmul_tiles.WIDTH = rows, 1 << 30
-    a, b = symbol(tensor_type(dtype, (m, k))), symbol(tensor_type(dtype, (k, n)))
-    return Plan(Graph([a, b], [ops.dot_general(a, b, contracting=((1,), (0,)))]))
+def plan_of(m: int, n: int, k: int, dtype: str, is_own: bool, is_turned: bool) -> Plan:
+    """Return the plan of a product, by our own tiles or by OpenBLAS."""
+    matmul_tiles.ROWS, matmul_tiles.WIDTH = 1 if is_own else 1 << 30, 1 << 30
+    matmul.DEPTH, matmul.TALL, matmul.LEAST = (1 << 30, 0, 1) if is_own else (0, 1 << 30, 1)
+    a, b = symbol(tensor_type(dtype, (k, m) if is_turned else (m, k))), symbol(tensor_type(dtype, (k, n)))
+    return Plan(Graph([a, b], [ops.dot_general(a, b, contracting=((0 if is_turned else 1,), (0,)))]))
 
 
 def main() -> None:
     """Print a table."""
-    dtype = sys.argv[1] if len(sys.argv) > 1 else "float32"
+    is_turned = "turned" in sys.argv
+    dtype = next((word for word in sys.argv[1:] if word != "turned"), "float32")
     random = np.random.default_rng(0)
     print("    m     n     k   OpenBLAS        own     ratio")
     with config.override(threads=1):
         for m, n, k in SIZES:
-            arrays = [random.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n))]
+            arrays = [random.standard_normal(shape).astype(dtype) for shape in ((k, m) if is_turned else (m, k), (k, n))]
             result = np.zeros((m, n), dtype)
-            plans = [plan_of(m, n, k, dtype, rows) for rows in (1 << 30, 1)]
+            plans = [plan_of(m, n, k, dtype, is_own, is_turned) for is_own in (False, True)]
             times: list[list[float]] = [[], []]
             count = max(1, int(2e7 / (m * n * k)))
             for _ in range(15):

@@ -48,8 +48,8 @@ def expected(graph, arrays):
 
 
 SIZES = [
-    ((3,), 16, 16, 16), ((2, 3), 33, 50, 17), ((1, 2), 130, 129, 193), ((5,), 40, 23, 400), ((), 130, 300, 64),
-    ((), 64, 35, 256), ((), 128, 64, 500), ((2,), 300, 16, 40), ((4,), 17, 600, 30),
+    ((3,), 32, 32, 32), ((2, 3), 33, 50, 37), ((1, 2), 130, 129, 193), ((5,), 40, 35, 400), ((), 130, 300, 64),
+    ((), 64, 35, 128), ((), 1024, 40, 500), ((2,), 300, 32, 40), ((4,), 37, 600, 35),
 ]  # fmt: skip
 
 
@@ -96,7 +96,8 @@ def test_threads_change_nothing():
 @pytest.mark.parametrize(
     "words",
     [
-        {"batch": (), "m": 128, "n": 80, "k": matmul.DEPTH + 1, "a_turned": True},
+        {"batch": (), "m": matmul.TALL - 1, "n": 40, "k": matmul.DEPTH + 1, "a_turned": True},
+        {"batch": (), "m": matmul.TALL, "n": 600, "k": matmul.DEPTH + 1, "a_turned": True},
         {"batch": (4,), "m": matmul.LEAST - 1, "n": 64, "k": 64},
         {"batch": (4,), "m": 64, "n": 64, "k": matmul.LEAST - 1},
         {"batch": (1,), "m": 20, "n": 64, "k": 64},

@@ -23,12 +23,13 @@ TASKS = 8
 """Tasks that a product is cut into, where it is large enough: fewer are larger, and pack less of their operands twice."""
 SIDE = 1024  # rows and columns of a task at most
 SMALL = 1 << 21  # multiplications and additions below which one thread does everything
-DEPTH = 256
-"""Elements that are summed up to which `matmul_dense` beats the library for transposed matrices: `benchmarks/products.py`."""
-HEIGHT = 2
-"""Rows for each column of the result from which it does so whatever is summed."""
-LEAST = 16
-"""Rows, columns and elements that are summed from which it does so for batches of matrices."""
+DEPTH = 128
+"""Elements that are summed up to which `matmul_dense` beats the library for transposed matrices
+(`benchmarks/products.py turned`)."""
+TALL = 1024
+"""Rows from which it does so whatever is summed, where there are at most half as many columns."""
+LEAST = 32
+"""Rows, columns and elements that are summed from which it does so, for batches of matrices, too."""
 
 
 class Matrix(NamedTuple):
@@ -160,7 +161,7 @@ def _emit(
     is_batch = bool(levels)
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
-    is_turned = a.column != 1 and (k <= DEPTH or m >= HEIGHT * n)
+    is_turned = a.column != 1 and (k <= DEPTH or m >= max(TALL, 2 * n))
     if (is_batch or is_turned) and min(m, n, k) >= LEAST:
         plan_dense(planner, node, a, b, c, levels, m, n, k)
         return
