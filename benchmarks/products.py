@@ -39,7 +39,9 @@ def main() -> None:
     print("    m     n     k   OpenBLAS        own     ratio")
     with config.override(threads=1):
         for m, n, k in SIZES:
-            arrays = [random.standard_normal(shape).astype(dtype) for shape in ((k, m) if is_turned else (m, k), (k, n))]
+            arrays = [
+                random.standard_normal(shape).astype(dtype) for shape in ((k, m) if is_turned else (m, k), (k, n))
+            ]
             result = np.zeros((m, n), dtype)
             plans = [plan_of(m, n, k, dtype, is_own, is_turned) for is_own in (False, True)]
             times: list[list[float]] = [[], []]
