@@ -25,7 +25,7 @@ from septet.run.programs import make_piece
 from septet.transform.pull import Pull, offset
 
 HOT = 2  # evaluations that have use for a unit before it is compiled
-CHANGE = 16  # that from which it runs natively, the same in every run of a program; the compiler is waited for
+CHANGE = 8  # that from which it runs natively, the same in every run of a program; the compiler is waited for
 RECENT = 256  # evaluations within which there must be use for it again
 
 
