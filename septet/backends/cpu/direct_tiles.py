@@ -149,23 +149,12 @@ def sweep(w: Writer, prefix: str, total: Int, most: int, call: Callable[[Int, In
 
     ``call(begin, count)`` returns the arguments for `count` tiles from row `begin` on.
     """
-    b = w.b
-    parts = (total + most - 1) // most
-    least, more = total // parts, total % parts
+    parts, least, more = evenly(total, most)
     few = parts - more
     for count, rows, begin in ((more, least + 1, w.number(0)), (few, least, more * (least + 1))):
         some = count.compare("ne", 0)
         with w.when(some):
-            args = call(begin, count)
-            labels = [b.label("height") for _ in range(most)]
-            done = b.label("swept")
-            cases = " ".join(f"i64 {n + 1}, label %{label}" for n, label in enumerate(labels[:-1]))
-            b.line(f"switch i64 {rows.value.name}, label %{labels[-1]} [ {cases} ]")
-            for n, label in enumerate(labels):
-                b.begin(label)
-                w.call(f"{prefix}{n + 1}", *args)
-                b.jump(done)
-            b.begin(done)
+            dispatch(w, prefix, rows, most, *call(begin, count))
 
 
 def dispatch(w: Writer, prefix: str, rows: Int, most: int, *args: Value | Int) -> None:
