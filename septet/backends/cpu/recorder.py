@@ -61,7 +61,6 @@ INTERFACE = {
     "PyLong_AsLongLong": "i64 (ptr)",
     "PyLong_FromLongLong": "ptr (i64)",
     "PyObject_GetAttr": "ptr (ptr, ptr)",
-    "PyObject_Hash": "i64 (ptr)",
     "PyObject_Vectorcall": "ptr (ptr, ptr, i64, ptr)",
     "PySet_Add": "i32 (ptr, ptr)",
     "PySet_Contains": "i32 (ptr, ptr)",
@@ -88,8 +87,8 @@ def expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
     """Write the short forms out.
 
     ``%x = OBJECT name`` reads a name of what the functions refer to, ``%x = TYPE %o`` the type of an object,
-    ``%x = FIELD %o Class.name`` an attribute, ``%x = ARGUMENT n`` an argument of the call; ``SET %o Class.name %x`` sets one that was not set, and ``KEEP`` does so
-    and takes the reference over.
+    ``%x = FIELD %o Class.name`` an attribute, ``%x = ARGUMENT n`` an argument of the call; ``SET %o Class.name %x``
+    sets one that was not set, and ``KEEP`` does so and takes the reference over.
     """
     count = itertools.count()
 
