@@ -18,7 +18,7 @@ from septet.graph.context import SPENT, TRACKED
 from septet.graph.node import VARIABLE, Node
 from septet.graph.pending import set_evaluator, wanted
 from septet.run import tiers
-from septet.run.evaluation import Evaluation, ValueFailure
+from septet.run.evaluation import Evaluation, TakesLong, ValueFailure
 from septet.run.walk import by_serial, is_unheld, keep_held, pending
 from septet.tensor.tensor import Tensor
 from septet.tensor.tree import flatten
@@ -117,8 +117,8 @@ def _run(targets: Sequence[Node], keep_tracked: bool) -> None:
     replaced = _replaced(nodes, uses, kept)
     with span(EVALUATE, "define by run"):
         state = tiers.run(targets, nodes, kept, replaced)
-        if not state:
-            _interpret(nodes, uses, kept, state is False)
+        if not state and not _interpret(nodes, uses, kept, state) and not tiers.run_now(nodes, kept, replaced):
+            _interpret(nodes, uses, kept, False, is_last=True)
     for node in replaced:
         node.value = None
     for node in kept:
@@ -145,16 +145,24 @@ def _replaced(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node]) -> 
     return found
 
 
-def _interpret(nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node], is_native: bool) -> None:
-    """Compute a graph that is not compiled, natively where its units are."""
+def _interpret(
+    nodes: Sequence[Node], uses: dict[Node, int], kept: set[Node], state: bool | None, is_last: bool = False
+) -> bool:
+    """Compute a graph that is not compiled, natively where its units are; `state` is what `tiers.run` said of it.
+
+    Return False, with nothing done, where compiling it is better, unless this is the last resort.
+    """
     owned = {node.inputs[0] for node in kept if node.op is VARIABLE and node.inputs}
-    if is_native and config.backend == "cpu" and config.tier == "auto" and not config.check_nan:
-        try:
-            Evaluation(dict(uses), kept, owned, True).run(nodes)
-            return
-        except ValueFailure:
-            pass
-    Evaluation(uses, kept, owned, False).run(nodes)
+    is_free = config.backend == "cpu" and config.tier == "auto" and not config.check_nan
+    is_native = is_free and state is False
+    judge = tiers.judge(nodes, state) if is_free and not is_last else None
+    try:
+        Evaluation(dict(uses), kept, owned, is_native, judge).run(nodes)
+    except TakesLong:
+        return False
+    except ValueFailure:
+        Evaluation(uses, kept, owned, False).run(nodes)
+    return True
 
 
 set_evaluator(evaluate, evaluate_assigned)

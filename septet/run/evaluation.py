@@ -7,7 +7,7 @@ lengths) costs a few list entries for each node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,18 @@ from septet.tensor.tensor import traced_error
 from septet.tensor.variable import is_replaced, replaced_error
 from septet.transform.pullback import Pullback, Row
 
+COMPILE = "compile"
+"""How to go on: compile the graph at once, as a whole."""
+ALONE = "alone"
+"""How to go on: with NumPy, and no unit is compiled beside it, which would take long from both."""
+
 
 class ValueFailure(Exception):
     """A native unit found an error in values; computing with NumPy tells which."""
+
+
+class TakesLong(Exception):
+    """Compiling the graph is better than computing it with NumPy; nothing has happened yet."""
 
 
 class Evaluation:
@@ -42,6 +51,9 @@ class Evaluation:
         What must lie in an array, because a kept node shows it.
     is_native : bool
         Whether units are compiled and run natively.
+    judge : callable, optional
+        Asked once, before the first unit or backward pass that is not compiled, how to go on: `COMPILE`, `ALONE`, or
+        None.
     """
 
     units: Any = None
@@ -50,7 +62,11 @@ class Evaluation:
     _number = 0
     _open = 0  # evaluations under way: one inside of another comes from a Python function that a node calls
 
-    def __init__(self, uses: dict[Node, int], kept: set[Node], owned: set[Node], is_native: bool) -> None:
+    def __init__(
+        self, uses: dict[Node, int], kept: set[Node], owned: set[Node], is_native: bool,
+        judge: Callable[[], str | None] | None = None,
+    ) -> None:  # fmt: skip
+        self.judge = judge
         if is_native:
             Evaluation._number += 1
         self.number = Evaluation._number
@@ -75,6 +91,8 @@ class Evaluation:
         ------
         ValueFailure
             If a native unit found an error.
+        TakesLong
+            If the graph should be compiled instead.
         """
         is_native = self.is_native
         quick = Evaluation.units if is_native else None
@@ -98,11 +116,12 @@ class Evaluation:
                         if self._show(node, unit.offset):
                             continue  # otherwise NumPy shows it without a copy too
                     else:
-                        piece = unit.piece or unit.want(self.number)
+                        piece = unit.piece or self._want(unit)
                     if piece is not None:
                         self._call(node, piece)
                         continue
                 self._compute(node)
+                is_native = self.is_native
             self._flush()
         except BaseException:
             for node in self.computed:
@@ -126,6 +145,18 @@ class Evaluation:
             self.passing, calls.arena, calls.take, self._release, self.bases,
         )  # fmt: skip
         return found
+
+    def _want(self, unit: Unit) -> Any:
+        """Note that there is use for a unit; return its piece where its time has come."""
+        if unit.is_new:
+            self._ask()
+        return unit.want(self.number) if self.is_native else None
+
+    def _want_all(self, graph: Pullback) -> bool:
+        """Note that there is use for the units of a backward pass; tell whether their time has come."""
+        if any(own.graph is not None and (own.unit is None or own.unit.is_new) for own, *_ in graph.rows):
+            self._ask()
+        return self.is_native and _want_all(graph, self.number)
 
     def _call(self, node: Node, piece: Any) -> None:
         """Put the call of a node's unit on the list. Written for speed: every native unit passes here."""
@@ -243,10 +274,22 @@ class Evaluation:
         elif op is call and self._call_graph(node):
             return
         else:
+            if not self.is_native or getattr(op, "has_effect", False):
+                self._ask()
             if not all([self._is_settled(source) for source in sources]):
                 self._flush()
             self._give(node, self.compute(node, [self._array(source) for source in sources], run_graph))
         self._count_down(sources)
+
+    def _ask(self) -> None:
+        """Ask once whether the graph should be compiled. Units that are native have only been listed by then."""
+        if self.judge is None:
+            return
+        verdict, self.judge = self.judge(), None
+        if verdict == COMPILE:
+            raise TakesLong
+        if verdict == ALONE:
+            self.is_native = False
 
     def _item(self, node: Node) -> None:
         """Select one of several results."""
@@ -266,7 +309,7 @@ class Evaluation:
         if not self.is_native:
             return False
         unit = unit_of_graph(node.params[0])
-        piece = unit.piece or unit.want(self.number)
+        piece = unit.piece or self._want(unit)
         if piece is None:
             return False
         self._call(node, piece)
@@ -277,7 +320,7 @@ class Evaluation:
     def _pull_natively(self, node: Node, graph: Pullback) -> bool:
         """Put the calls of a backward pass on the list; False where one of its units is not compiled."""
         if self.calls is None:
-            if not _want(graph, self.number):
+            if not self._want_all(graph):
                 return False
             self.calls = native_calls()
         before = len(self.calls.list)
@@ -285,7 +328,7 @@ class Evaluation:
             found = _NativePull(self, node.inputs, graph).run()
         except _NotReady:
             del self.calls.list[before:]
-            if not _want(graph, self.number):
+            if not self._want_all(graph):
                 return False
             found = _NativePull(self, node.inputs, graph).run()
         self.gradients[node] = found
@@ -298,6 +341,8 @@ class Evaluation:
         """Compute a backward pass, natively where all of its units are compiled."""
         if self.is_native and self._pull_natively(node, graph):
             return
+        if not self.is_native:
+            self._ask()
         self._flush()
 
         def pull(row: Row, g: np.ndarray) -> Any:
@@ -316,7 +361,7 @@ class _NotReady(Exception):
     """A unit of a backward pass is not compiled."""
 
 
-def _want(graph: Pullback, evaluation: int) -> bool:
+def _want_all(graph: Pullback, evaluation: int) -> bool:
     """Note that all units of a backward pass are wanted; tell whether their time has come."""
     is_ready = True
     for own, y, _, _ in graph.rows:

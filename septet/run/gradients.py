@@ -60,8 +60,9 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
             hint="no_grad, detach and integer conversions cut the path; parameters must be st.Variable",
         )
     leaves: dict[Variable, list[Node]] = {}
-    path = _tracked(node)
-    for own in path:
+    reached = _tracked(node)
+    path = sorted(reached, key=attrgetter("serial"))
+    for own in reversed(reached):
         if own.op is VARIABLE:
             if is_replaced(own):
                 raise replaced_error(own, "backward")
@@ -82,16 +83,17 @@ def backward(self: Tensor, gradient: Any = None, *, create_graph: bool = False) 
         wanted.add(node)
 
 
-def _tracked(root: Node) -> list[Node]:
-    """Return the tracked nodes that a tracked node depends on, itself included, inputs before users."""
-    seen = {root}
+def _tracked(root: Node) -> dict[Node, None]:
+    """Return the tracked nodes that a tracked node depends on, itself included, in an order that depends on nothing but
+    how they are connected."""
+    seen: dict[Node, None] = {root: None}
     stack = [root]
     while stack:
         for source in stack.pop().inputs:
             if source.flags & TRACKED and source not in seen:
-                seen.add(source)
+                seen[source] = None
                 stack.append(source)
-    return sorted(seen, key=attrgetter("serial"))
+    return seen
 
 
 def _accumulate(variable: Variable, g: Tensor) -> None:

@@ -7,12 +7,13 @@ ends are looked at, so that it costs nothing here.
 
 The change comes with the same evaluation in every run of a program, whatever the machine is doing: native code and
 NumPy differ in last bits, and a run must be repeatable to the last one. Where the compiler is not done by then, it is
-waited for.
+waited for. A graph for which NumPy would take longer than compiling takes, as estimated from its ops and sizes, is
+compiled at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from septet.graph.node import VARIABLE, Node, symbol
 from septet.graph.op import ITEM, items
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.call import call
-from septet.run import compiler
+from septet.run import compiler, effort
+from septet.run.evaluation import ALONE, COMPILE
 from septet.run.walk import by_serial, signature
 
 HOT = 2  # times that a graph is seen before it is compiled
@@ -47,17 +49,20 @@ class Entry:
         The evaluation in which it came last.
     job : Job or None
         The compiling thread's, when it was asked.
+    change : int
+        The time from which it runs natively.
     program : Program or None
         Set by the compiling thread, when it is ready.
     error : Exception or None
         Why it could not be compiled: interpreting goes on.
     """
 
-    __slots__ = ("error", "job", "last", "program", "seen")
+    __slots__ = ("change", "error", "job", "last", "program", "seen")
 
     def __init__(self) -> None:
         self.seen = 1  # the first time only the ends were looked at
         self.last = _clock
+        self.change = CHANGE
         self.job: compiler.Job | None = None
         self.program: Any = None
         self.error: Exception | None = None
@@ -66,6 +71,7 @@ class Entry:
 _entries: dict[Any, Entry] = {}
 _ends: dict[Any, int] = {}  # keys of the ends of graphs, and the evaluation in which they came last
 _clock = 0
+_large = 0  # large graphs that came for the first time: the first few are those with which loops begin
 
 
 def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node]) -> bool | None:
@@ -93,16 +99,54 @@ def run(targets: Sequence[Node], nodes: Sequence[Node], kept: set[Node], replace
     is_at_once = config.tier == "compile"
     if not _comes_again(targets, nodes) and not is_at_once:
         return False
+    return _run(nodes, kept, replaced, "the setting tier" if is_at_once else "")
+
+
+def judge(nodes: Sequence[Node], state: bool | None) -> Callable[[], str | None] | None:
+    """Return what says how to compute a graph that is not compiled: see `evaluation.Evaluation`.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+    state : bool or None
+        What `run` has returned: a graph that is being compiled is not computed with NumPy beside, if it is large.
+    """
+    if len(nodes) < FEWEST:
+        return None
+
+    def verdict() -> str | None:
+        global _large
+        work = effort.of_nodes(nodes)
+        if work < effort.WORTH_WAITING:
+            return None
+        if state is None or work > effort.of_compiling(len(nodes)):
+            return COMPILE
+        _large += 1
+        return ALONE if _large < CHANGE else None
+
+    return verdict
+
+
+def run_now(nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node]) -> bool:
+    """Compute the nodes to keep with a program that is compiled now; False where the caller must interpret."""
+    return bool(_run(nodes, kept, replaced, "it is large"))
+
+
+def _run(nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node], at_once: str) -> bool | None:
+    """Compute the nodes to keep with a compiled program; `at_once` is the reason for which it must not be waited for
+    that the graph comes again."""
     found = signature(nodes, kept)
     if found is None:
         return False
     sign, leaves = found
     entry = _look_up(sign)
-    if entry.job is None and (is_at_once or entry.seen >= HOT):
+    if at_once:
+        entry.change = 0
+    if entry.job is None and (at_once or entry.seen >= HOT):
         graph = _graph(nodes, kept, leaves)
-        reason = "the setting tier" if is_at_once else f"came {HOT} times"
+        reason = at_once or f"came {HOT} times"
         entry.job = compiler.ask(lambda: _compile(entry, graph, reason))
-    if entry.job is None or not (is_at_once or entry.seen >= CHANGE):
+    if entry.job is None or entry.seen < entry.change:
         return None
     entry.job.wait()
     if entry.program is None:

@@ -68,6 +68,11 @@ class Unit:
             self._graph = self._make()
         return self._graph
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no evaluation had use for it yet."""
+        return self._count == 0
+
     def want(self, evaluation: int) -> Any:
         """Note that an evaluation, by number, has use for the unit; return the piece where its time has come."""
         if self._last != evaluation and self._count >= 0:

@@ -103,29 +103,37 @@ def signature(nodes: list[Node], kept: set[Node]) -> tuple[Any, list[Node]] | No
 
 def _sign_in_python(nodes: list[Node], flat: list[Any], leaves: list[Node], numbers: dict[Node, int]) -> bool:
     for node in nodes:
-        numbers[node] = len(numbers)
-        value = node.value
-        if value is None:
-            inputs = node.inputs
-            if node.op is ITEM and inputs[0].value is not None:
-                leaves.append(node)
-                flat.append(node.type)
-                continue
-            if not inputs and (node.op is SYMBOL or node.op is VARIABLE):
-                return False
+        if node.value is not None:
+            continue
+        inputs = node.inputs
+        if node.op is ITEM and inputs[0].value is not None:
+            leaves.append(node)
+            flat.append(node.type)
+        elif not inputs and (node.op is SYMBOL or node.op is VARIABLE):
+            return False
+        else:
             flat.append(node.key)
             for source in inputs:
+                if source not in numbers:
+                    _sign_known(source, flat, leaves)
+                    numbers[source] = len(numbers)
                 flat.append(numbers[source])
-        elif type(value) is tuple:
-            flat.append(None)
-        else:
-            number = number_of(node)
-            flat.append(node.type)
-            if number is None:
-                leaves.append(node)
-            else:
-                flat.append(number)
+        numbers[node] = len(numbers)
     return True
+
+
+def _sign_known(node: Node, flat: list[Any], leaves: list[Node]) -> None:
+    """Describe a leaf where it is first used: the order in which leaves were made is another one in the first steps of
+    a loop than later, when all variables have been assigned."""
+    if type(node.value) is tuple:
+        flat.append(None)
+        return
+    number = number_of(node)
+    flat.append(node.type)
+    if number is None:
+        leaves.append(node)
+    else:
+        flat.append(number)
 
 
 def _measure() -> int:

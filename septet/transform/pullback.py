@@ -176,11 +176,11 @@ def defer(path: Sequence[Node], cotangent: Node, leaves: Sequence[Node]) -> list
     """
     if context.trace is not None or path[-1].flags & SYMBOLIC:
         return None
-    numbers = {node: number for number, node in enumerate(path)}
+    numbers: dict[Node, int] = {}  # variables where they are first used: see `run.walk.signature`
     arguments: dict[Node, int] = {cotangent: 0}
     rows: list[Row] = []
     origins: list[Origin] = []
-    for node, own in numbers.items():
+    for node in path:
         if node.hooks:
             return None
         if node.op is VARIABLE:
@@ -196,13 +196,15 @@ def defer(path: Sequence[Node], cotangent: Node, leaves: Sequence[Node]) -> list
             takes = tuple([
                 arguments.setdefault(node if i == 1 else inputs[i - 2], len(arguments)) if i else 0 for i in pull.takes
             ])  # fmt: skip
-        rows.append((pull, own, tuple([numbers[inputs[i]] for i in pull.gives]), takes))
+        goals = tuple([numbers.setdefault(inputs[i], len(numbers)) for i in pull.gives])
+        own = numbers[node] = len(numbers)
+        rows.append((pull, own, goals, takes))
         origins.append((node.op.name, node.layers, node.source))
     if not rows:
         return None
     targets = tuple([numbers[leaf] for leaf in leaves])
     line = here(3)
-    types = tuple([node.type for node in path])
+    types = tuple([node.type for node in numbers])
     takes_types = tuple([node.type for node in arguments])
     graph = Pullback(types, takes_types, tuple(rows), targets, tuple(origins), line)  # type: ignore[arg-type]
     key = hash((graph.name, path[-1].key, graph.rows, targets))

@@ -137,12 +137,12 @@ def link(planner: Planner, status: np.ndarray) -> Linked:
         elif isinstance(step.code, str):
             names[step.code] = None
             names.update((arg.name, None) for arg in step.args if isinstance(arg, Function))
-    modules = [native.module(name) for name in names]
-    missing = [name for name in kernels if name not in _addresses]
-    modules += [jit.Module("kernel", lower(kernels[name], "kernel")) for name in missing]
-    addresses = jit.addresses(modules)
-    found = dict(zip(names, addresses))
-    _addresses.update(zip(missing, addresses[len(names) :]))
+    modules = {name: native.module(name) for name in names if name not in _addresses}
+    for name in kernels:
+        if name not in _addresses:
+            modules[name] = jit.Module("kernel", lower(kernels[name], "kernel"))
+    _addresses.update(zip(modules, jit.addresses([*modules.values()])))
+    found = {name: _addresses[name] for name in names}
     return Linked(planner, found, {number: _addresses[name] for number, name in keys.items()}, status)
 
 
@@ -152,8 +152,8 @@ def key(kernel: Kernel) -> str:
 
 
 _addresses: dict[str, int] = {}
-"""Of the kernels so far: writing one down for LLVM takes milliseconds. A row is small beside the code that it stands for,
-which stays in the process too."""
+"""Of the kernels so far by their keys, and of native functions by their names: writing one down for LLVM takes
+milliseconds. A row is small beside the code that it stands for, which stays in the process too."""
 
 
 def align(address: int) -> int:

@@ -47,6 +47,7 @@ INTERFACE = {
     "PyDict_GetItemWithError": "ptr (ptr, ptr)",
     "PyDict_DelItem": "i32 (ptr, ptr)",
     "PyDict_SetItem": "i32 (ptr, ptr, ptr)",
+    "PyDict_Size": "i64 (ptr)",
     "PyErr_Clear": "void ()",
     "PyEval_GetFrame": "ptr ()",
     "PyErr_Occurred": "ptr ()",

@@ -160,25 +160,15 @@ entry:
   %count = call i64 @PyList_Size(ptr %nodes)
   br label %next
 next:
-  %i = phi i64 [ 0, %entry ], [ %i.up, %on ]
+  %i = phi i64 [ 0, %entry ], [ %i.up, %take ], [ %i.up, %on ]
   %over = icmp sge i64 %i, %count
   br i1 %over, label %done, label %take
-take:
+take:                                             ; what is known comes with its first use
   %node = call ptr @PyList_GetItem(ptr %nodes, i64 %i)
   %i.up = add i64 %i, 1
-  %number = call ptr @PyLong_FromLongLong(i64 %i)
-  %no.number = icmp eq ptr %number, null
-  br i1 %no.number, label %fail, label %note
-note:
-  %noted = call i32 @PyDict_SetItem(ptr %numbers, ptr %node, ptr %number)
-  call void @Py_DecRef(ptr %number)
-  %bad.note = icmp slt i32 %noted, 0
-  br i1 %bad.note, label %fail, label %read
-read:
   %value = FIELD %node Node.value
-  %type = FIELD %node Node.type
   %is.pending = icmp eq ptr %value, %none
-  br i1 %is.pending, label %open, label %known
+  br i1 %is.pending, label %open, label %next
 open:
   %inputs = FIELD %node Node.inputs
   %op = FIELD %node Node.op
@@ -204,27 +194,34 @@ key:
   %bad.key = icmp slt i32 %put.key, 0
   br i1 %bad.key, label %fail, label %sources
 sources:
-  %k = phi i64 [ 0, %key ], [ %k.up, %source.put ]
+  %k = phi i64 [ 0, %key ], [ %k.up, %source.put ], [ %k.same, %again ]
   %k.over = icmp sge i64 %k, %width
-  br i1 %k.over, label %on, label %source
+  br i1 %k.over, label %own, label %source
 source:
   %from = call ptr @PyTuple_GetItem(ptr %inputs, i64 %k)
   %place = call ptr @PyDict_GetItemWithError(ptr %numbers, ptr %from)
   %no.place = icmp eq ptr %place, null
-  br i1 %no.place, label %refuse, label %source.put
+  br i1 %no.place, label %first, label %source.put
 source.put:
   %put.source = call i32 @PyList_Append(ptr %flat, ptr %place)
   %k.up = add i64 %k, 1
   %bad.source = icmp slt i32 %put.source, 0
   br i1 %bad.source, label %fail, label %sources
+own:
+  br label %described
+first:
+  %known.value = FIELD %from Node.value
+  %type = FIELD %from Node.type
+  %is.unknown = icmp eq ptr %known.value, %none
+  br i1 %is.unknown, label %refuse, label %known
 known:
-  %value.type = TYPE %value
+  %value.type = TYPE %known.value
   %is.tuple = icmp eq ptr %value.type, %tuple
   br i1 %is.tuple, label %parts, label %rank
 parts:
   %put.none = call i32 @PyList_Append(ptr %flat, ptr %none)
   %bad.none = icmp slt i32 %put.none, 0
-  br i1 %bad.none, label %fail, label %on
+  br i1 %bad.none, label %fail, label %described
 rank:
   %class = TYPE %type
   %is.single = icmp eq ptr %class, %single
@@ -235,7 +232,7 @@ rank.read:
   br i1 %is.scalar, label %ask, label %input
 ask:
   %number_of = OBJECT number_of
-  %bytes = call ptr @ask(ptr %number_of, ptr %node, ptr null, i64 1)
+  %bytes = call ptr @ask(ptr %number_of, ptr %from, ptr null, i64 1)
   %no.bytes = icmp eq ptr %bytes, null
   br i1 %no.bytes, label %fail, label %answer
 answer:
@@ -250,13 +247,33 @@ number.type:
   call void @Py_DecRef(ptr %bytes)
   %both = or i32 %put.type, %put.bytes
   %bad.both = icmp slt i32 %both, 0
-  br i1 %bad.both, label %fail, label %on
+  br i1 %bad.both, label %fail, label %described
 input:
-  %put.leaf = call i32 @PyList_Append(ptr %leaves, ptr %node)
-  %put.kind = call i32 @PyList_Append(ptr %flat, ptr %type)
+  %given = phi ptr [ %node, %several ], [ %from, %rank.read ], [ %from, %forget ]
+  %k.given = phi i64 [ 0, %several ], [ %k, %rank.read ], [ %k, %forget ]
+  %given.type = FIELD %given Node.type
+  %put.leaf = call i32 @PyList_Append(ptr %leaves, ptr %given)
+  %put.kind = call i32 @PyList_Append(ptr %flat, ptr %given.type)
   %two = or i32 %put.leaf, %put.kind
   %bad.two = icmp slt i32 %two, 0
-  br i1 %bad.two, label %fail, label %on
+  br i1 %bad.two, label %fail, label %described
+described:
+  %subject = phi ptr [ %node, %own ], [ %from, %parts ], [ %from, %number.type ], [ %given, %input ]
+  %k.same = phi i64 [ 0, %own ], [ %k, %parts ], [ %k, %number.type ], [ %k.given, %input ]
+  %size = call i64 @PyDict_Size(ptr %numbers)
+  %number = call ptr @PyLong_FromLongLong(i64 %size)
+  %no.number = icmp eq ptr %number, null
+  br i1 %no.number, label %fail, label %note
+note:
+  %noted = call i32 @PyDict_SetItem(ptr %numbers, ptr %subject, ptr %number)
+  call void @Py_DecRef(ptr %number)
+  %bad.note = icmp slt i32 %noted, 0
+  br i1 %bad.note, label %fail, label %whose
+whose:
+  %is.own = icmp eq ptr %subject, %node
+  br i1 %is.own, label %on, label %again
+again:
+  br label %sources
 on:
   br label %next
 refuse:
