@@ -23,7 +23,7 @@ from septet.backends.cpu.memory import (
 )
 from septet.backends.cpu.short_floats import SHORT
 from septet.backends.cpu.steps import STATUS, Function, Host, Prepared, Step, Unit
-from septet.base.dtypes import BY_NAME
+from septet.base.dtypes import BY_NAME, NAMES
 from septet.base.errors import NotSupportedError
 from septet.base.threads import thread_count
 from septet.graph.graph import Graph
@@ -144,7 +144,7 @@ class Planner:
     def _hold(self, node: Node) -> None:
         filled = fill_value(node)
         if filled is not None and node.shape:  # a number, repeated by strides of 0
-            self.places[node] = self.constant(filled, node.dtype.name).broadcast(node.shape)  # type: ignore[arg-type]
+            self.places[node] = self.constant(filled, NAMES[node.dtype]).broadcast(node.shape)  # type: ignore[arg-type]
             return
         value = np.ascontiguousarray(node.value)
         memory = self._new(CONSTANT, node, value=value)
@@ -225,7 +225,7 @@ class Planner:
         """Copy a tensor, into memory without gaps where no place is given, and convert it to the dtype of that place."""
         if there is None:
             there = self.scratch(source.shape, source.dtype)
-        if source.dtype == there.dtype and (source.dtype.name in SHORT or not is_element(source.dtype.name)):
+        if source.dtype == there.dtype and (NAMES[source.dtype] in SHORT or not is_element(NAMES[source.dtype])):
             call = copy_call(source.as_bits(), there.as_bits())
         else:
             call = copy_call(source, there)
@@ -235,11 +235,11 @@ class Planner:
 
     def filled(self, there: Strided, value: Any) -> Strided:
         """Write a number everywhere in a tensor."""
-        return self.copied(self.constant(value, there.dtype.name).broadcast(there.shape), there)
+        return self.copied(self.constant(value, NAMES[there.dtype]).broadcast(there.shape), there)
 
     def can_copy(self, *nodes: Node) -> bool:
         """Tell whether kernels can move the elements of some nodes, and there are any."""
-        return all(is_element(node.dtype.name) and 0 not in node.shape for node in nodes)
+        return all(is_element(NAMES[node.dtype]) and 0 not in node.shape for node in nodes)
 
     def reuse(self, source: Node, node: Node) -> Strided | None:
         """Let a node take over the memory of an input that nobody needs afterwards; None where that cannot be."""
@@ -502,7 +502,7 @@ def copy_call(source: Strided, there: Strided) -> regions.Call | None:
     region = regions.Region(group, lambda node: source, lambda value, dtype: source)
     value = region.load(source, tuple(source.strides[a] for a in big))
     if there.dtype != source.dtype:
-        value = region.op("cast", value, dtype=there.dtype.name)
+        value = region.op("cast", value, dtype=NAMES[there.dtype])
     axes = tuple(big.index(a) if a in big else None for a in range(len(source.shape)))
     region.store(value, there, axes)
     return region.call((), None, {})

@@ -44,6 +44,16 @@ class Plan:
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
         self.addresses = self.linked.addresses()
         self.run = native.callable_run(jit.addresses([native.module("run")])[0])
+        self._readers: dict[Memory, list[int]] = {}
+        self._writers: dict[Memory, list[int]] = {}
+        self._last_that_may_fail = -1
+        for number, step in enumerate(self.steps):
+            for memory in {*step.reads}:
+                self._readers.setdefault(memory, []).append(number)
+            for memory in {*step.writes}:
+                self._writers.setdefault(memory, []).append(number)
+            if step.may_fail:
+                self._last_that_may_fail = number
         self._find_in_place()
         self.reads = tuple(self.planner.variables)
         self.updates = [
@@ -95,11 +105,10 @@ class Plan:
         return found
 
     def _may_overwrite(self, old: Memory, new: Memory) -> bool:
-        writers = [n for n, step in enumerate(self.steps) if new in step.writes]
-        if any(step.may_fail for step in self.steps[writers[0] :]):
+        writers, readers = self._writers.get(new, ()), self._readers.get(old, ())
+        if len(writers) != 1 or self._last_that_may_fail >= writers[0]:
             return False  # after an error everything is as it was before
-        readers = [n for n, step in enumerate(self.steps) if old in step.reads]
-        if len(writers) != 1 or any(n > writers[0] for n in readers):
+        if any(n > writers[0] for n in readers):
             return False
         step = self.steps[writers[0]]
         if old not in step.reads:

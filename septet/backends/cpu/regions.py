@@ -24,7 +24,7 @@ from septet.backends.cpu.loops import (
     kind_of,
 )
 from septet.backends.cpu.memory import Strided
-from septet.base.dtypes import BY_NAME, accumulator_of
+from septet.base.dtypes import BY_NAME, NAMES, accumulator_of
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, Op
 from septet.graph.rewrite import fill_value
@@ -73,10 +73,29 @@ class Call(NamedTuple):
 
 def role(node: Node) -> Role | None:
     """Return how a node takes part in fused kernels, or None where it is computed by itself."""
-    if isinstance(node.type, tuple) or not isinstance(node.op, Op):
+    op = node.op
+    if isinstance(node.type, tuple) or not isinstance(op, Op):
         return None
-    names = [source.dtype.name for source in node.inputs if not isinstance(source.type, tuple)]
-    if len(names) < len(node.inputs) or not all(is_element(name) for name in (node.dtype.name, *names)):
+    if op.kind != ELEMENTWISE and op.name not in REDUCTIONS and op.name not in ROLES:
+        return None
+    slot = (op, node.params, node.type, *[source.type for source in node.inputs])
+    try:
+        return _roles[slot]
+    except KeyError:
+        if len(_roles) >= MOST_ROLES:
+            _roles.clear()
+        found = _roles[slot] = _role(node)
+        return found
+
+
+MOST_ROLES = 8192
+_roles: dict[Any, Role | None] = {}
+"""The role of a node depends on its op, its parameters and on types; it is asked for several times in each plan."""
+
+
+def _role(node: Node) -> Role | None:
+    names = [NAMES[source.dtype] for source in node.inputs if not isinstance(source.type, tuple)]
+    if len(names) < len(node.inputs) or not all(is_element(name) for name in (NAMES[node.dtype], *names)):
         return None
     if 0 in node.shape or any(0 in source.shape for source in node.inputs):
         return None
@@ -84,10 +103,8 @@ def role(node: Node) -> Role | None:
     if special is not None:
         return special(node)
     if node.op.kind == ELEMENTWISE:
-        if not elements.supports(node.op.name, names, node.dtype.name):
+        if not elements.supports(node.op.name, names, NAMES[node.dtype]):
             return None
-    elif node.op.name not in REDUCTIONS:
-        return None
     own = default_role(node)
     return own if own is None or own.reduced is None else own._replace(is_sum=REDUCTIONS[node.op.name][0] != "")
 
@@ -136,7 +153,7 @@ def _classes_role(node: Node) -> Role | None:
 
 
 def _iota_role(node: Node) -> Role | None:
-    return Role({}) if not node.inputs and node.dtype.name in ("int64", "int32", "float32", "float64") else None
+    return Role({}) if not node.inputs and NAMES[node.dtype] in ("int64", "int32", "float32", "float64") else None
 
 
 ROLES: dict[str, Callable[[Node], Role | None]] = {
@@ -204,7 +221,7 @@ class Region:
     def load(self, there: Strided, strides: tuple[int, ...], *indices: tuple[int, int]) -> int:
         """Return an element of a tensor: strides along the domain, and indices with theirs."""
         number = self.buffer(there, strides, False, tuple(stride for _, stride in indices))
-        return self.add(LOAD, tuple(term for term, _ in indices), number, there.dtype.name)
+        return self.add(LOAD, tuple(term for term, _ in indices), number, NAMES[there.dtype])
 
     def buffer(self, there: Strided, strides: tuple[int, ...], is_written: bool, index_strides: Any = ()) -> int:
         """Return the number of a buffer."""
@@ -252,7 +269,7 @@ class Region:
             return self.values[base]
         filled = fill_value(source)
         if filled is not None:
-            return self.number(filled.item(), source.dtype.name)
+            return self.number(filled.item(), NAMES[source.dtype])
         there = self.look(source)
         strides = [0] * len(self.group.domain)
         for axis, size, stride in zip(self.axes_of_input(node, index), there.shape, there.strides, strict=True):
@@ -275,7 +292,7 @@ class Region:
             self.values[node] = WRITERS[name](self, node)
         else:
             args = tuple(self.input(node, index) for index in range(len(node.inputs)))
-            self.values[node] = self.op(name, *args, dtype=node.dtype.name, params=_params(node))
+            self.values[node] = self.op(name, *args, dtype=NAMES[node.dtype], params=_params(node))
 
     def store(self, value: int, there: Strided, axes: Axes, how: str = "") -> None:
         """Write a value."""
@@ -341,7 +358,7 @@ class Region:
                 along.insert(0, piece_strides.get(number, 0))
             lane = len(rows) + first - 1 if lane_is_inner else len(outer) + first - 1
             static = [_static(stride, axis == lane) for axis, stride in enumerate(along)]
-            buffers.append(Buffer(there.dtype.name, tuple(static), is_written, len(indices)))
+            buffers.append(Buffer(NAMES[there.dtype], tuple(static), is_written, len(indices)))
             strides.append(tuple(along))
             index_strides.append(tuple(indices))
         terms = []
@@ -405,7 +422,7 @@ def _sum_input(region: Region, node: Node) -> int:
 
 
 def _total(region: Region, node: Node, total: int) -> int:
-    return region.cast(total, node.dtype.name)
+    return region.cast(total, NAMES[node.dtype])
 
 
 def count_of(node: Node) -> int:
@@ -466,7 +483,7 @@ def _picked(region: Region, node: Node) -> int:
     assert axis is not None
     index = region.check(indices, region.group.domain[axis])
     here = region.op("equal", region.position(axis), index, dtype="bool")
-    dtype = node.dtype.name
+    dtype = NAMES[node.dtype]
     if dtype == "bool":
         return region.reduce("or", region.op("logical_and", here, x, dtype="bool"))
     return region.reduce("add", region.op("where", here, x, region.number(-0.0, dtype), dtype=dtype))
@@ -496,7 +513,7 @@ def _scatter_along(region: Region, node: Node) -> int:
     assert axis is not None
     index = region.check(indices, region.group.domain[axis])
     here = region.op("equal", region.position(axis), index, dtype="bool")
-    dtype = node.dtype.name
+    dtype = NAMES[node.dtype]
     changed = region.op("add", x, updates) if node.param("mode") == "add" else updates
     return region.op("where", here, changed, x, dtype=dtype)
 
@@ -520,14 +537,14 @@ def _classes(region: Region, node: Node) -> int:
     label = region.cast(region.input(node, 0), "int64")
     is_negative = region.op("less", label, region.number(0, "int64"), dtype="bool")
     index = region.op("where", is_negative, region.number((1 << 63) - 1, "int64"), label, dtype="int64")
-    return region.cast(region.check(index, node.param("count")), node.dtype.name)
+    return region.cast(region.check(index, node.param("count")), NAMES[node.dtype])
 
 
 def _iota(region: Region, node: Node) -> int:
     axis = region.group.points[node][node.param("axis")]
     if axis is None:
-        return region.number(0, node.dtype.name)
-    return region.cast(region.position(axis), node.dtype.name)
+        return region.number(0, NAMES[node.dtype])
+    return region.cast(region.position(axis), NAMES[node.dtype])
 
 
 WRITERS: dict[str, Callable[[Region, Node], int]] = {
