@@ -108,6 +108,9 @@ class Kernel(NamedTuple):
     terms : tuple of Term
         Arguments before users.
     stores : tuple of Store
+    rows : int
+        How many neighbours along the last outer axis are computed together where what is between two passes over their
+        inner axes is worth it; 1 for none.
     """
 
     outer: int
@@ -118,6 +121,7 @@ class Kernel(NamedTuple):
     buffers: tuple[Buffer, ...]
     terms: tuple[Term, ...]
     stores: tuple[Store, ...]
+    rows: int = 1
 
     @property
     def axes(self) -> int:

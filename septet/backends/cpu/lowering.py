@@ -4,23 +4,26 @@ A kernel becomes a function ``void kernel(i64* args, i64 begin, i64 end)`` over 
 single row, where it has none). Each value is written in the outermost loop in which it is known, so that nothing is left
 to hoist. The loop along the axis of the lanes is written up to three times: for many neighbours at a time, for as many of
 the rest as one register holds, and one by one.
+
+Functions of one number for each row leave lanes idle. Where they count, eight rows are a block (`rows` says when): they
+go through each pass one after the other or a few together, and what happens between the passes is computed for all of
+them at once, with the rows as lanes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from septet.backends.cpu import elements, short_floats
-from septet.backends.cpu.builder import BITS, Builder, Value
-from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element, stored
+from septet.backends.cpu import elements
+from septet.backends.cpu.accesses import Accesses
+from septet.backends.cpu.builder import Value
+from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element
+from septet.backends.cpu.rows import rows_in_loop, rows_to_keep
 from septet.backends.cpu.signs import signs
 
 REGISTER = 256
 """Bits of a register, that of AVX."""
-CACHE_LINE = 64
-"""Bytes."""
-AHEAD = 4096
-"""How many bytes before they are loaded numbers are asked for (measured: 1024 to 8192 make no difference)."""
 
 
 def lanes_of(kernel: Kernel) -> tuple[int, ...]:
@@ -45,28 +48,31 @@ def lower(kernel: Kernel, name: str) -> str:
     return _Lowering(kernel, name).module()
 
 
-class _Lowering:
+class _Lowering(Accesses):
     """The state of writing one kernel."""
 
     def __init__(self, kernel: Kernel, name: str) -> None:
-        self.kernel = kernel
+        super().__init__(kernel, name)
         self.facts = Facts(kernel)
         # Where functions fill the processor's queues, loads wait their turn: what they need is asked for before (measured:
         # 10 to 20 % of the time of one function over long arrays).
-        self.fetches_ahead = any(term.form == OP and term.data[0] in elements.DEAR for term in kernel.terms)
+        self.fetches_ahead = any(
+            term.form == OP and term.data[0] in elements.DEAR and (kernel.rows == 1 or self.facts.is_inner(number))
+            for number, term in enumerate(kernel.terms)
+        )
         self.signs = signs(kernel.terms)
-        self.arguments = kernel.arguments()
-        self.b = Builder(name, [("args", "ptr"), ("begin", "i64"), ("end", "i64")])
         self.lanes = lanes_of(kernel)
-        self.width = 1  # lanes of what is being written
-        self.scopes: list[dict[int, Value]] = [{}]
+        self.scopes: list[dict[Any, Value]] = [{}]
         self.bound: set[int] = set()  # axes whose loops have been entered
         self.index: dict[int, Value] = {}
-        self.pointers: list[dict[int, Value]] = []
         self.done = 0  # passes over the inner axes that have ended
         self.kept: dict[int, int] = {}  # term -> the pass that writes its row to memory
         self.rows: dict[int, Value] = {}  # term -> where its row lies
-        self.in_rows = False
+        # In a block of rows (see `_block`):
+        self.reserved: list[str] = []  # memory on the stack, for the beginning of the function
+        self.slots: dict[int, Value] = {}  # term -> where its values for the rows of the block lie
+        self.group: Sequence[int | None] = (None,)  # the rows that share a loop, counted from `first`
+        self.first = self.b.number(0, "i64")
 
     def module(self) -> str:
         b, kernel = self.b, self.kernel
@@ -75,32 +81,18 @@ class _Lowering:
         self._reserve_rows()
         self._outer(0)
         b.line("ret void")
+        b.lines[:0] = self.reserved
         declarations = "\n".join(sorted(b.declarations))
         return f'{declarations}\n{b.text()}\nattributes #0 = {{ nounwind "no-trapping-math"="true" }}\n'
-
-    # Arguments and addresses.
-
-    def _argument(self, position: int) -> Value:
-        return self.b.load(self.b.offset(Value("%args", "ptr", 1), self.b.number(position, "i64"), "i64"), "i64")
-
-    def _pointer(self, address: Value) -> Value:
-        return self.b.pure(f"inttoptr i64 {address.name} to ptr", "ptr", 1)
-
-    def _size(self, axis: int) -> Value:
-        return self.args[self.arguments.sizes[axis]]
 
     def _enter(self, axis: int, index: Value) -> None:
         """Stand at one position (or at the first lane) of an axis: move every pointer that moves along it."""
         b = self.b
         moved = dict(self.pointers[-1])
-        for number, buffer in enumerate(self.kernel.buffers):
-            stride = buffer.strides[axis]
-            if stride == 0:
-                continue
-            step = index
-            if stride != 1:
-                step = b.binary("mul", index, self.args[self.arguments.strides[number, axis]])
-            moved[number] = b.offset(moved[number], step, stored(buffer.dtype))
+        for place, pointer in self.pointers[-1].items():
+            number = place if isinstance(place, int) else place[0]
+            if self.kernel.buffers[number].strides[axis]:
+                moved[place] = self._moved(pointer, number, axis, index)
         self.pointers.append(moved)
         self.index[axis] = index
         self.bound.add(axis)
@@ -187,7 +179,24 @@ class _Lowering:
         if axis == kernel.lane and not kernel.lane_is_inner:
             for width in self.lanes[:-1]:
                 begin, _ = self._loop(begin, end, width, [], at(width))
+        if axis == kernel.outer - 1 and kernel.rows > 1:
+            begin, _ = self._loop(begin, end, kernel.rows, [], lambda index, carried: self._block(axis, index))
         self._loop(begin, end, 1, [], at(1))
+
+    def _block(self, axis: int, index: Value) -> list[Value]:
+        """Write what happens for a block of neighbouring rows.
+
+        What is computed of totals, one number a row, is computed for all of them together: the lanes are the rows. The
+        passes over the inner axes are those of single rows, several of them in one loop where they share operands. Each
+        number is computed as it is for a row by itself, so that it does not matter where blocks begin.
+        """
+        self.lane, self.width = axis, self.kernel.rows
+        self.slots = {}
+        self._enter(axis, index)
+        self._row()
+        self._leave(axis)
+        self.lane, self.width = self.kernel.lane, 1
+        return []
 
     def _piece(self, axis: int) -> tuple[Value, Value]:
         """Return where the present piece of a split axis begins and ends."""
@@ -257,11 +266,70 @@ class _Lowering:
         kernel = self.kernel
         spills = [number for number, first in self.kept.items() if first == stage]
         needed = [*[kernel.terms[r].args[0] for r in reductions], *_values_of(stores), *spills]
-        self._prefetch(needed)
+        reached = self._prefetch(needed)
+        if self.lane != kernel.lane:
+            self._pass_of_block(needed, reached, reductions, stores, spills)
+            return
         totals = self._inner(kernel.outer, reductions, stores, spills, [self._neutral(r) for r in reductions])
         for number, total in zip(reductions, totals, strict=True):
             is_vector = kernel.lane in self.facts.axes[number]
             self.scopes[-1][number] = total if is_vector else self.b.extract(total, 0)  # else all lanes are equal
+
+    def _pass_of_block(
+        self, needed: list[int], reached: list[int], reductions: list[int], stores: list[Store], spills: list[int]
+    ) -> None:
+        """Write one pass over the inner axes for each row of a block; numbers of rows go through memory."""
+        kernel, b, axis, rows = self.kernel, self.b, self.lane, self.width
+        own = [number for number in reached if axis in self.facts.axes[number]]
+        for number in own:
+            if number not in self.slots:
+                self.slots[number] = self._slot(number)
+                b.store(self._value(number), self.slots[number])
+        together = rows_in_loop(kernel, self.facts, needed, len(own), reductions, stores)
+        totals = [self._slot(number) for number in reductions]
+
+        def body(first: Value, carried: list[Value]) -> list[Value]:
+            self.lane, self.width = kernel.lane, 1
+            self.first, self.group = first, range(together)
+            moved = dict(self.pointers[-1])
+            for number, buffer in enumerate(kernel.buffers):
+                if buffer.strides[axis]:
+                    for row in self.group:
+                        moved[number, row] = self._moved(moved[number], number, axis, self._row_number(row))
+            self.pointers.append(moved)
+            self.scopes.append({})
+            b.push()
+            self._prefetch_rows(needed)
+            start = [self._neutral(number) for number in reductions] * together
+            results = self._inner(kernel.outer, reductions, stores, spills, start)
+            for place, result in enumerate(results):
+                row, number = divmod(place, len(reductions))
+                kind = element(kernel.terms[reductions[number]].dtype)
+                b.store(result, b.offset(totals[number], self._row_number(row), kind))
+            b.pop()
+            self.scopes.pop()
+            self.pointers.pop()
+            self.lane, self.width, self.group = axis, rows, (None,)
+            return []
+
+        if together == rows:
+            body(b.number(0, "i64"), [])
+        else:
+            self._loop(b.number(0, "i64"), b.number(rows, "i64"), together, [], body)
+        for number, slot in zip(reductions, totals, strict=True):
+            self.scopes[-1][number] = b.load(slot, element(kernel.terms[number].dtype), rows)
+
+    def _slot(self, number: int) -> Value:
+        """Return memory for a value of each row of a block."""
+        kind = element(self.kernel.terms[number].dtype)
+        name = self.b.fresh("slot")
+        cell = "i8" if kind == "i1" else kind
+        self.reserved.append(f"  {name} = alloca [{self.kernel.rows} x {cell}], align 64")
+        return Value(name, "ptr", 1)
+
+    def _row_number(self, row: int) -> Value:
+        """Return the number of a row in its block."""
+        return self.b.binary("add", self.first, self.b.number(row, "i64"))
 
     def _inner(
         self, axis: int, reductions: list[int], stores: list[Store], spills: list[int], carried: list[Value]
@@ -279,19 +347,22 @@ class _Lowering:
                 before, self.width = self.width, width
                 self._enter(axis, index)
                 if not is_last:
-                    self._prefetch(needed)
+                    self._prefetch_rows(needed)
                     results = self._inner(axis + 1, reductions, stores, spills, held)
                 else:
                     results = []
-                    for number, total in zip(reductions, held, strict=True):
-                        value = self._wide(self._value(kernel.terms[number].args[0]))
-                        results.append(
-                            elements.combine(b, kernel.terms[number].data, kernel.terms[number].dtype, total, value)
-                        )
+                    totals = iter(held)
+                    for row in self.group:
+                        self.row = row
+                        for number in reductions:
+                            term = kernel.terms[number]
+                            value = self._wide(self._value(term.args[0]))
+                            results.append(elements.combine(b, term.data, term.dtype, next(totals), value))
+                        for number in spills:
+                            b.store(self._wide(self._value(number)), self._row_address(number))
+                    self.row = None
                     for store in stores:
                         self._store(store)
-                    for number in spills:
-                        b.store(self._wide(self._value(number)), self._row_address(number))
                 self._leave(axis)
                 self.width = before
                 return results
@@ -300,12 +371,13 @@ class _Lowering:
 
         if not (is_last and kernel.lane_is_inner):
             return self._loop(begin, end, 1, carried, at(self.width))[1]
-        totals = [self._neutral(r, self.lanes[0]) for r in reductions]
+        every = reductions * len(self.group)
+        totals = [self._neutral(number, self.lanes[0]) for number in every]
         for width in self.lanes[:-1]:
-            totals = [self._across(number, vector, width) for number, vector in zip(reductions, totals, strict=True)]
+            totals = [self._across(number, vector, width) for number, vector in zip(every, totals, strict=True)]
             begin, totals = self._loop(begin, end, width, totals, at(width))
         scalars = []
-        for number, start, vector in zip(reductions, carried, totals, strict=True):
+        for number, start, vector in zip(every, carried, totals, strict=True):
             term = kernel.terms[number]
             total = self._across(number, vector, 1)
             scalars.append(elements.combine(b, term.data, term.dtype, start, total))
@@ -319,9 +391,6 @@ class _Lowering:
         term = self.kernel.terms[number]
         return elements.neutral(self.b, term.data, term.dtype, self.width if lanes is None else lanes)
 
-    def _wide(self, value: Value) -> Value:
-        return self.b.splat(value, self.width)
-
     # Rows kept in memory between passes.
 
     def _reserve_rows(self) -> None:
@@ -329,26 +398,33 @@ class _Lowering:
         kernel = self.kernel
         self.kept = {}
         if kernel.lane_is_inner and kernel.inner == 1 and kernel.keeps_rows:
-            self.kept = _rows_to_keep(kernel, self.facts)
+            self.kept = rows_to_keep(kernel, self.facts)
         for number in self.kept:
             kind = element(self.kernel.terms[number].dtype)
             size = self._size(self.kernel.outer)
+            if kernel.rows > 1:
+                size = self.b.binary("mul", size, self.b.number(kernel.rows, "i64"))
             cell = "i8" if kind == "i1" else kind
             self.rows[number] = self.b.impure(f"alloca {cell}, i64 {size.name}, align 64", "ptr", 1)
 
     def _row_address(self, number: int) -> Value:
         kind = element(self.kernel.terms[number].dtype)
-        return self.b.offset(self.rows[number], self.index[self.kernel.outer], kind)
+        place = self.index[self.kernel.outer]
+        if self.row is not None:
+            before = self.b.binary("mul", self._row_number(self.row), self._size(self.kernel.outer))
+            place = self.b.binary("add", place, before)
+        return self.b.offset(self.rows[number], place, kind)
 
     # Values.
 
-    def _prefetch(self, needed: Sequence[int] | None = None) -> None:
-        """Write what is known already of the values that loops further in need."""
+    def _prefetch(self, needed: Sequence[int] | None = None) -> list[int]:
+        """Write what is known already of the values that loops further in need; return which these are."""
         kernel, facts = self.kernel, self.facts
         if needed is None:
             needed = _values_of(kernel.stores)
             needed = [*needed, *[n for n, term in enumerate(kernel.terms) if term.form == REDUCE]]
         seen: set[int] = set()
+        reached: list[int] = []
         pending = list(needed)
         while pending:
             number = pending.pop()
@@ -359,11 +435,22 @@ class _Lowering:
             if term.form == REDUCE:
                 if facts.stages[number] > self.done or not self._is_bound(number):
                     pending.extend(term.args)
+                else:
+                    reached.append(number)
                 continue
             if self._is_bound(number) and facts.stages[number] <= self.done and term.form != NUMBER:
                 self._value(number)
+                reached.append(number)
             elif self.kept.get(number, self.done) >= self.done:
                 pending.extend(term.args)
+        return reached
+
+    def _prefetch_rows(self, needed: Sequence[int]) -> None:
+        """Do so for each of the rows that share a loop."""
+        for row in self.group:
+            self.row = row
+            self._prefetch(needed)
+        self.row = None
 
     def _is_bound(self, number: int) -> bool:
         """Tell whether the loops that a value varies along have all been entered, the lanes among them."""
@@ -383,20 +470,32 @@ class _Lowering:
                 if missing:
                     stack.extend(missing)
                     continue
-                self.scopes[-1][top] = self._write(top)
+                self.scopes[-1][self._name(top)] = self._write(top)
             stack.pop()
-        return self.scopes[-1][number]
+        return self.scopes[-1][self._name(number)]
+
+    def _name(self, number: int) -> Any:
+        """Return what a value goes by in scopes: where rows share a loop, that of each row by its own name."""
+        if self.row is None or self.kernel.outer - 1 not in self.facts.axes[number]:
+            return number
+        return number, self.row
 
     def _known(self, number: int) -> Value | None:
+        name = self._name(number)
         for scope in reversed(self.scopes):
-            if number in scope:
-                return scope[number]
+            if name in scope:
+                return scope[name]
+        if self.row is not None and name != number and number in self.slots:
+            kind = element(self.kernel.terms[number].dtype)
+            place = self.b.offset(self.slots[number], self._row_number(self.row), kind)
+            value = self.scopes[-1][name] = self.b.load(place, kind)
+            return value
         return None
 
     def _write(self, number: int) -> Value:
         kernel, b = self.kernel, self.b
         term = kernel.terms[number]
-        is_vector = self.width > 1 and kernel.lane in self.facts.axes[number]
+        is_vector = self.width > 1 and self.lane in self.facts.axes[number]
         if self.kept.get(number, self.done) < self.done:
             return b.load(self._row_address(number), element(term.dtype), self.width)
         if term.form == NUMBER:
@@ -420,179 +519,38 @@ class _Lowering:
         is_not_positive = bool(args) and self.signs[term.args[0]].is_not_positive
         return elements.apply(b, name, params, args, dtypes, term.dtype, is_not_positive)
 
-    def _load(self, buffer: int, indices: list[Value], width: int) -> Value:
-        b = self.b
-        description = self.kernel.buffers[buffer]
-        dtype, kind = description.dtype, stored(description.dtype)
-        pointer = self.pointers[-1][buffer]
-        scalar = [(n, value) for n, value in enumerate(indices) if value.lanes == 1]
-        vector = [(n, value) for n, value in enumerate(indices) if value.lanes > 1]
-        for n, value in scalar:
-            step = b.binary("mul", value, self.args[self.arguments.index_strides[buffer, n]])
-            pointer = b.offset(pointer, step, kind)
-        if width == 1:
-            return self._fetch(pointer, dtype)
-        stride = description.strides[self.kernel.lane]
-        if not vector and stride == 1:
-            if width == self.lanes[0] and self.fetches_ahead:
-                self._fetch_ahead(pointer, width * BITS[kind] // 8)
-            return self._fetch(pointer, dtype, width)
-        parts = []
-        for lane in range(width):
-            place = pointer
-            for n, value in vector:
-                step = b.binary("mul", b.extract(value, lane), self.args[self.arguments.index_strides[buffer, n]])
-                place = b.offset(place, step, kind)
-            parts.append(self._fetch(self._beside(place, buffer, lane), dtype))
-        return self._gather(parts)
-
-    def _fetch_ahead(self, place: Value, size: int) -> None:
-        """Ask for what the loop will load later."""
-        b = self.b
-        b.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        for line in range(0, size, CACHE_LINE):
-            ahead = b.offset(place, b.number(AHEAD + line, "i64"), "i8")
-            b.line(f"call void @llvm.prefetch.p0(ptr {ahead.name}, i32 0, i32 3, i32 1)")
-
-    def _fetch(self, place: Value, dtype: str, width: int = 1) -> Value:
-        """Load elements into registers."""
-        value = self.b.load(place, stored(dtype), width)
-        return short_floats.widened(self.b, value, dtype) if dtype in short_floats.SHORT else value
-
-    def _keep(self, value: Value, place: Value, dtype: str) -> None:
-        """Store elements."""
-        self.b.store(short_floats.narrowed(self.b, value, dtype) if dtype in short_floats.SHORT else value, place)
-
-    def _combined(self, how: str, dtype: str, there: Value, value: Value) -> Value:
-        """Combine what is in memory with a value, as a number of the format."""
-        result = elements.combine(self.b, how, dtype, there, value)
-        return short_floats.rounded(self.b, result, dtype) if dtype in short_floats.SHORT else result
-
-    def _beside(self, pointer: Value, buffer: int, lane: int) -> Value:
-        """Return the address for one lane."""
-        b = self.b
-        stride = self.kernel.buffers[buffer].strides[self.kernel.lane]
-        if stride == 0 or lane == 0:
-            return pointer
-        step = b.number(lane, "i64")
-        if stride != 1:
-            step = b.binary("mul", self.args[self.arguments.strides[buffer, self.kernel.lane]], step)
-        return b.offset(pointer, step, stored(self.kernel.buffers[buffer].dtype))
-
-    def _gather(self, parts: list[Value]) -> Value:
-        b = self.b
-        kind, width = parts[0].kind, len(parts)
-        vector = Value("poison", kind, width)
-        for lane, part in enumerate(parts):
-            text = f"insertelement {vector.type} {vector.name}, {part.type} {part.name}, i32 {lane}"
-            vector = b.pure(text, kind, width)
-        return vector
-
     def _store(self, store: Store) -> None:
         """Write a value, or combine it with what is in memory."""
-        value = self._value(store.value)
         if store.indices:
-            self._put_at_indices(store, value)
+            self._put_at_indices(store, self._value(store.value))
             return
-        if store.how:
-            there = self._load(store.buffer, [], self.width)
-            dtype = self.kernel.buffers[store.buffer].dtype
-            value = self._combined(store.how, dtype, there, self._wide(value))
-        self._put(store.buffer, value)
-
-    def _put_at_indices(self, store: Store, value: Value) -> None:
-        """Write at computed places, one lane after the other where they differ from lane to lane."""
-        b = self.b
         description = self.kernel.buffers[store.buffer]
-        kind = stored(description.dtype)
-        pointer = self.pointers[-1][store.buffer]
-        indices = [self._value(index) for index in store.indices]
-        strides = [self.args[self.arguments.index_strides[store.buffer, n]] for n in range(len(indices))]
-        is_vector = self.width > 1
-        if is_vector and all(i.lanes == 1 for i in indices) and description.strides[self.kernel.lane] == 1:
-            for index, stride in zip(indices, strides, strict=True):
-                pointer = b.offset(pointer, b.binary("mul", index, stride), kind)
-            self._merge(store, pointer, self._wide(value), self.width)
+        is_shared = bool(store.how) and self.kernel.rows > 1 and not description.strides[self.kernel.outer - 1]
+        if not is_shared:
+            for row in self.group:
+                self.row = row
+                value = self._value(store.value)
+                if store.how:
+                    there = self._load(store.buffer, [], self.width)
+                    value = self._combined(store.how, description.dtype, there, self._wide(value))
+                self._put(store.buffer, value)
+            self.row = None
             return
-        for lane in range(self.width):
-            place = pointer
-            for index, stride in zip(indices, strides, strict=True):
-                place = b.offset(place, b.binary("mul", b.extract(index, lane), stride), kind)
-            self._merge(
-                store, self._beside(place, store.buffer, lane) if is_vector else place, b.extract(value, lane), 1
-            )
-
-    def _merge(self, store: Store, place: Value, value: Value, width: int) -> None:
-        """Write a value over what is in memory, or combine the two."""
-        dtype = self.kernel.buffers[store.buffer].dtype
-        if store.how != "set":
-            value = self._combined(store.how, dtype, self._fetch(place, dtype, width), value)
-        self._keep(value, place, dtype)
-
-    def _put(self, buffer: int, value: Value) -> None:
-        b = self.b
-        pointer = self.pointers[-1][buffer]
-        dtype = self.kernel.buffers[buffer].dtype
-        stride = self.kernel.buffers[buffer].strides[self.kernel.lane] if self.kernel.axes else 0
-        if self.width == 1 or stride == 0:
-            self._keep(b.extract(value, 0), pointer, dtype)
-            return
-        value = self._wide(value)
-        if stride == 1:
-            self._keep(value, pointer, dtype)
-            return
-        for lane in range(self.width):
-            self._keep(b.extract(value, lane), self._beside(pointer, buffer, lane), dtype)
-
-    def _check(self, number: int, index: Value) -> Value:
-        """Count a negative index from the end; report one that is out of range and take 0 instead."""
-        b = self.b
-        size = b.splat(self.args[self.arguments.limits[number]], index.lanes)
-        zero = b.number(0, "i64", index.lanes)
-        place = b.select(b.compare("slt", index, zero), b.binary("add", index, size), index)
-        wrong = b.compare("uge", place, size)
-        bad = wrong
-        if index.lanes > 1:
-            bad = b.intrinsic("vector.reduce.or", wrong, kind="i1", is_scalar=True)
-        fail, go_on = b.label("fail"), b.label("fine")
-        b.branch(bad, fail, go_on)
-        b.begin(fail)
-        b.store(b.number(1, "i64"), self._pointer_here(self.args[self.arguments.status]))
-        b.jump(go_on)
-        b.begin(go_on)
-        return b.select(wrong, zero, place)
-
-    def _pointer_here(self, address: Value) -> Value:
-        return self.b.impure(f"inttoptr i64 {address.name} to ptr", "ptr", 1)
+        is_across = self.width > 1 and self.lane == self.kernel.outer - 1
+        total = self._load(store.buffer, [], 1 if is_across else self.width)
+        for row in self.group:
+            self.row = row
+            value = self._value(store.value)
+            if is_across:
+                for lane in range(self.width):
+                    own = self.b.extract(value, lane)
+                    total = self._combined(store.how, description.dtype, total, own)
+            else:
+                total = self._combined(store.how, description.dtype, total, self._wide(value))
+        self.row = None
+        self._put(store.buffer, total)
 
 
 def _values_of(stores: Sequence[Store]) -> list[int]:
     """Return what stores need."""
     return [term for store in stores for term in (store.value, *store.indices)]
-
-
-def _rows_to_keep(kernel: Kernel, facts: Facts) -> dict[int, int]:
-    """Return values along the inner axes that are dear to compute and needed in several passes, with their first pass."""
-    dear: list[bool] = []
-    for term in kernel.terms:
-        is_dear = term.form == OP and term.data[0] in elements.DEAR
-        dear.append(is_dear or (term.form == OP and any(dear[a] and facts.is_inner(a) for a in term.args)))
-    first: dict[int, int] = {}
-    kept: dict[int, int] = {}
-    for stage in range(facts.passes):
-        pending = [
-            term.args[0] for n, term in enumerate(kernel.terms) if term.form == REDUCE and facts.stages[n] == stage + 1
-        ]
-        pending += [s.value for s in kernel.stores if facts.stages[s.value] == stage and facts.is_inner(s.value)]
-        seen: set[int] = set()
-        while pending:
-            number = pending.pop()
-            if number in seen or not facts.is_inner(number):
-                continue
-            seen.add(number)
-            if dear[number] and first.setdefault(number, stage) != stage:
-                kept[number] = first[number]
-                continue
-            if kernel.terms[number].form != REDUCE:
-                pending.extend(kernel.terms[number].args)
-    return kept

@@ -407,6 +407,8 @@ class Planner:
         chunk = max(1, -(-total * GRAIN // max(points, 1)))
         if kernel.outer == 1 and not kernel.lane_is_inner:
             chunk = -(-chunk // LANES) * LANES
+        elif kernel.outer == 1 and chunk < total:
+            chunk = -(-chunk // kernel.rows) * kernel.rows
         args: list[Any] = [total, chunk, self.threads if points >= 2 * GRAIN else 1]
         args += [there.place for there in call.buffers]
         args += call.sizes

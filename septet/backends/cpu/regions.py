@@ -24,6 +24,7 @@ from septet.backends.cpu.loops import (
     kind_of,
 )
 from septet.backends.cpu.memory import Strided
+from septet.backends.cpu.rows import BLOCK, block_of
 from septet.base.dtypes import BY_NAME, NAMES, accumulator_of
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, Op
@@ -374,6 +375,7 @@ class Region:
             len(outer) + first, len(merged_inner), lane_is_inner, numbers[split[0]] if split else -1, is_short,
             tuple(buffers), tuple(terms), tuple(self.stores),
         )  # fmt: skip
+        kernel = _in_blocks(kernel, sizes, strides)
         limits = [self.limits[number] for number, term in enumerate(terms) if term.form == CHECK]
         places = [there for there, *_ in self.buffers]
         return Call(kernel, places, tuple(sizes), strides, index_strides, limits, piece, nodes, group.domain)
@@ -402,6 +404,21 @@ def _static(stride: int, is_lane: bool) -> int:
     if stride == 0 or (stride == 1 and is_lane):
         return stride
     return DYNAMIC
+
+
+def _in_blocks(kernel: Kernel, sizes: list[int], strides: list[tuple[int, ...]]) -> Kernel:
+    """Let a kernel compute blocks of rows where that is worth it; numbers of rows that are neighbours are then known to be."""
+    rows = block_of(kernel, sizes)
+    if rows == 1:
+        return kernel
+    axis = kernel.outer - 1
+    buffers = []
+    for buffer, along in zip(kernel.buffers, strides, strict=True):
+        if along[axis] == 1 and not any(along[kernel.outer :]):
+            static = tuple(1 if a == axis else stride for a, stride in enumerate(buffer.strides))
+            buffer = buffer._replace(strides=static)
+        buffers.append(buffer)
+    return kernel._replace(buffers=tuple(buffers), rows=rows)
 
 
 def _params(node: Node) -> tuple[Any, ...]:
@@ -628,7 +645,10 @@ def _split(group: Group) -> tuple[int, int] | None:
         axis = next(a for a in group.order if a in group.inner)
     size = group.domain[axis]
     pieces = max(1, min(MOST_PIECES, group.size // PIECE, size))
-    return axis, -(-size // pieces)
+    length = -(-size // pieces)
+    if group.accumulated and length >= 2 * BLOCK:
+        length = -(-length // BLOCK) * BLOCK
+    return axis, length
 
 
 ENOUGH = 8  # rows that keep all threads busy

@@ -1,0 +1,104 @@
+"""Rows that are computed in blocks have the bits that each has by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import septet as st
+from septet.backends.cpu import regions
+from septet.backends.cpu.loops import Kernel
+from septet.backends.cpu.rows import BLOCK
+
+pytestmark = pytest.mark.skipif(st.config.backend != "cpu", reason="kernels of the native backend")
+
+
+def layer_norm(x, scale):
+    difference = x - st.mean(x, -1, keepdims=True)
+    return difference * st.rsqrt(st.mean(difference * difference, -1, keepdims=True) + 1e-5) * scale
+
+
+def cost_of(w, x, y):
+    z = x @ w
+    return st.mean(st.softplus(z) - y * z)
+
+
+def logistic(x, w):
+    return st.grad(cost_of)(w, x, st.greater(x[:, 0], 0).astype(x.dtype))
+
+
+def gradients_of_norm(x, scale):
+    return st.grad(lambda x, scale: st.sum(st.sin(layer_norm(x, scale))), (0, 1))(x, scale)
+
+
+def numbered(x, scale):
+    """The number of a row is a number of it, too."""
+    place = st.arange(x.shape[0]).astype(x.dtype)[:, None]
+    return x * st.exp(-st.sum(x * scale, -1, keepdims=True) + place * 0.125) + place
+
+
+def with_truth(x, scale):
+    is_any = st.any(x > 2.0, -1, keepdims=True)
+    size = st.log1p(st.sum(st.abs(x), -1, keepdims=True))
+    return st.where(is_any, x / size, x * scale)
+
+
+def twice_dear(x, scale):
+    """What is dear along rows is kept from one pass to the next."""
+    power = st.tanh(x * scale)
+    total = st.sqrt(st.exp(st.mean(power, -1, keepdims=True)))
+    return power * total, power - total
+
+
+CASES = [layer_norm, logistic, gradients_of_norm, numbered, with_truth, twice_dear]
+
+
+def kernels_of(function, *arguments):
+    program = function.target(*arguments).program
+    (plan,) = program.plans.values()
+    return [step.code for step in plan.steps if isinstance(step.code, Kernel)]
+
+
+def bits_of(results):
+    return [np.asarray(result).tobytes() for result in (results if isinstance(results, tuple) else (results,))]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize(("rows", "length"), [(BLOCK, 16), (37, 40), (131, 77)])
+@pytest.mark.parametrize("function", CASES)
+def test_blocks_have_the_bits_of_rows(monkeypatch, function, rows, length, dtype):
+    random = np.random.default_rng(rows * length)
+    x = st.asarray(random.standard_normal((rows, length)).astype(np.float32)).astype(dtype)
+    scale = st.asarray(random.standard_normal(length).astype(np.float32)).astype(dtype)
+    together = st.compile(lambda x, scale: function(x, scale))
+    found = bits_of(together(x, scale))
+    blocks = [kernel.rows for kernel in kernels_of(together, x, scale)]
+    monkeypatch.setattr(regions, "block_of", lambda kernel, sizes: 1)
+    alone = st.compile(lambda x, scale: function(x, scale))
+    assert bits_of(alone(x, scale)) == found
+    assert max(kernel.rows for kernel in kernels_of(alone, x, scale)) == 1
+    if dtype != "bfloat16":
+        assert BLOCK in blocks
+
+
+def test_rows_that_are_taken_from_a_table(monkeypatch):
+    random = np.random.default_rng(0)
+    table = st.asarray(random.standard_normal((50, 32)).astype(np.float32))
+    numbers = st.asarray(random.integers(0, 50, 45))
+    scale = st.ones((32,))
+    call = lambda table, numbers: layer_norm(st.take(table, numbers, axis=0), scale)
+    together = st.compile(call)
+    found = bits_of(together(table, numbers))
+    assert BLOCK in [kernel.rows for kernel in kernels_of(together, table, numbers)]
+    monkeypatch.setattr(regions, "block_of", lambda kernel, sizes: 1)
+    assert bits_of(st.compile(lambda *args: call(*args))(table, numbers)) == found
+
+
+def test_long_rows_and_cheap_ones_stay_alone():
+    wide, narrow = st.ones((64, 20000)), st.ones((64, 64))
+    scale = st.ones((20000,))
+    long = st.compile(layer_norm)
+    long(wide, scale)
+    cheap = st.compile(lambda x: x - st.mean(x, -1, keepdims=True))
+    cheap(narrow)
+    assert {kernel.rows for kernel in (*kernels_of(long, wide, scale), *kernels_of(cheap, narrow))} == {1}
