@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from septet.backends.base import Program
+from septet.base.heap import give_back
 from septet.graph.graph import Graph
 from septet.run.compiles import Compile, Compiles, with_made
 from septet.run.programs import make_program
@@ -49,6 +50,7 @@ def compile_pending(graph: Graph, reason: str) -> tuple[Program | None, Exceptio
     program: Program | None = None
     failure: Exception | None = None
     try:
+        give_back()  # what NumPy has used for the graph before; compiler and program have memory of their own
         program = _prepare(graph)
         note = with_made(note, program.made[-1] if program.made else None)
     except Exception as error:  # interpreting goes on, and reports what is wrong when it meets it
