@@ -21,6 +21,17 @@ KEEP = 3
 TRANSCENDENTAL = 8
 CHEAP = 0.25
 
+MOST_WORK = 256
+"""The work of a group of fused nodes from which it is full: compiling a long kernel takes more than in proportion;
+several are compiled side by side, and often they are the same."""
+DEAR = 16
+"""The work of an op that takes many instructions; that of others is 1."""
+
+
+def work_of(node: Node) -> int:
+    """Return how much an op adds to the length of a kernel."""
+    return DEAR if "transcendental" in node.op.properties else 1
+
 
 def elements_of(node: Node) -> int:
     """Return how many elements a node has; a number to compare with others where sizes are not known."""

@@ -23,6 +23,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, ITEM, REDUCTION, Op
 from septet.optimize.again import compute_again
+from septet.optimize.costs import MOST_WORK, work_of
 from septet.optimize.unite import unite
 
 LONGEST_ROW = 1 << 14
@@ -81,6 +82,8 @@ class Group:
         A group that must run before, for its effects.
     again : set of Node
         Nodes that another group computes, too: nobody else reads them from here.
+    work : int
+        How long its code will be: see `costs.MOST_WORK`.
     """
 
     def __init__(self, number: int, domain: tuple[int, ...], order: tuple[int, ...], is_fused: bool) -> None:
@@ -98,6 +101,7 @@ class Group:
         self.kept: set[int] = set()
         self.after: Group | None = None
         self.again: set[Node] = set()
+        self.work = 0
 
     @property
     def size(self) -> int:
@@ -168,8 +172,10 @@ class _Fusion:
         self.home: dict[Node, Group] = {}  # node -> the group that computes it
         self.seen_as: dict[Node, tuple[Group, Axes]] = {}  # node or view of one -> group, axes of its domain
         self.reach: list[int] = []  # group -> bits of the groups that it depends on, itself among them
+        self.needed_by: list[set[int]] = []  # group -> those that it was noted for
         self.orders: dict[Node, tuple[int, ...]] = {}
         self.last_effect: Group | None = None
+        self.uses: dict[Node, list[Node]] = {}  # node -> those that read it, or a view of it
         self.readers: dict[Node, list[Group]] = {}  # what is read from memory -> fused groups that read it
 
     # Taking nodes, inputs before users.
@@ -214,7 +220,7 @@ class _Fusion:
         if has_effect(node):  # effects happen in the order in which they were recorded
             if self.last_effect is not None:
                 group.after = self.last_effect
-                self._add_reach(group, self.reach[self.last_effect.number])
+                self._need(group, self.last_effect)
             self.last_effect = group
         if not isinstance(node.type, tuple):
             own = self.order_of(node)
@@ -225,6 +231,7 @@ class _Fusion:
         group = Group(len(self.groups), domain, order, is_fused)
         self.groups.append(group)
         self.reach.append(1 << group.number)
+        self.needed_by.append(set())
         return group
 
     def _found(self, node: Node, role: Role) -> None:
@@ -272,7 +279,7 @@ class _Fusion:
                 if group not in found:
                     found[group] = None
                     own.append(group)
-        return own
+        return [group for group in own if group.work < MOST_WORK]
 
     def _base(self, node: Node) -> Node:
         while is_view(node):
@@ -382,6 +389,7 @@ class _Fusion:
 
     def _join(self, node: Node, role: Role, group: Group, points: Axes) -> None:
         group.nodes.append(node)
+        group.work += work_of(node)
         group.points[node] = points
         axes = points
         if role.reduced is not None:
@@ -416,24 +424,22 @@ class _Fusion:
 
     def _depend(self, group: Group, sources: tuple[Node, ...]) -> None:
         """Note what a group needs, for it and for all that need it."""
-        fresh = 0
         for source in sources:
             home = self.home.get(self._base(source))
             if home is not None and home is not group:
-                fresh |= self.reach[home.number]
-        self._add_reach(group, fresh)
+                self._need(group, home)
 
-    def _add_reach(self, group: Group, fresh: int) -> None:
-        fresh &= ~self.reach[group.number]
-        if not fresh:
-            return
-        bit = 1 << group.number
-        for number in range(group.number, len(self.reach)):
-            if self.reach[number] & bit:
-                self.reach[number] |= fresh
-        for number in range(group.number):
-            if self.reach[number] & bit:
-                self.reach[number] |= fresh
+    def _need(self, group: Group, other: Group) -> None:
+        """Note that a group needs another one."""
+        self.needed_by[other.number].add(group.number)
+        fresh = self.reach[other.number]
+        pending = [group.number]
+        while pending:
+            number = pending.pop()
+            known = self.reach[number]
+            if fresh & ~known:
+                self.reach[number] = known | fresh
+                pending += self.needed_by[number]
 
     # Afterwards.
 
@@ -444,8 +450,9 @@ class _Fusion:
             if is_view(node):
                 continue
             home = self.home.get(node)
-            for source in node.inputs:
-                users.setdefault(self._base(source), set()).add(home)
+            for base in {self._base(source) for source in node.inputs}:
+                users.setdefault(base, set()).add(home)
+                self.uses.setdefault(base, []).append(node)
         for root in graph.roots:
             users.setdefault(self._base(root), set()).add(None)
         for group in self.groups:
@@ -469,7 +476,7 @@ class _Fusion:
             home = self.home.get(base)
             if home is group and users[base] == {group}:
                 return  # it would have to be stored for this
-        user_places = [n for n in target.nodes if any(self._base(s) is node for s in n.inputs)]
+        user_places = [n for n in self.uses[node] if self.home.get(n) is target]
         axes = None
         for user in user_places:
             index = next(i for i, s in enumerate(user.inputs) if self._base(s) is node)
@@ -497,7 +504,7 @@ class _Fusion:
             base = self._base(source)
             if base in users:
                 users[base].add(target)
-                if not any(self._base(s) is base for n in group.nodes for s in n.inputs):
+                if not any(self.home.get(n) is group for n in self.uses[base]):
                     users[base].discard(group)
 
     def sorted(self) -> list[Group]:

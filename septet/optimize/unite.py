@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from septet.graph.node import Node
+from septet.optimize.costs import MOST_WORK
 
 if TYPE_CHECKING:
     from septet.optimize.fuse import Axes, Group, Role
@@ -40,6 +41,10 @@ def unite(
     if not any(_is_plain(group) and any(map(_is_plain, found)) for group, found in needs.items()):
         return
     reach = _reach(needs)
+    needed_by: dict[Group, set[Group]] = {group: set() for group in needs}
+    for group, found in needs.items():
+        for other in found:
+            needed_by[other].add(group)
     views: dict[Group, list[Node]] = {}
     for node, (group, _) in seen_as.items():
         views.setdefault(group, []).append(node)
@@ -48,21 +53,36 @@ def unite(
             continue
         for other in sorted(needs[group], key=lambda g: -g.number):
             bit = 1 << other.number
+            if group.work + other.work > MOST_WORK:
+                continue
             if not _is_plain(other) or any(reach[z] & bit for z in needs[group] if z is not other):
                 continue  # something in between needs the other one's values in memory
             moved = _axes_between(other, group, home, seen_as, role, base)
             if moved is None:
                 continue
             _take_in(group, other, moved, home, seen_as, views)
-            needs[group] = (needs[group] | needs.pop(other)) - {group, other}
-            for found in needs.values():
-                if other in found:
-                    found.discard(other)
-                    found.add(group)
-            own = reach[group]
-            for z, bits in reach.items():
-                if bits & bit:
-                    reach[z] = bits | own
+            _replace(other, group, needs, needed_by, reach)
+
+
+def _replace(
+    other: Group, group: Group, needs: dict[Group, set[Group]], needed_by: dict[Group, set[Group]],
+    reach: dict[Group, int],
+) -> None:  # fmt: skip
+    """Note that a group does what another one did."""
+    for found in needs[other]:
+        needed_by[found].discard(other)
+        needed_by[found].add(group)
+    needs[group] = (needs[group] | needs.pop(other)) - {group, other}
+    for found in needed_by.pop(other) - {group}:
+        needs[found].discard(other)
+        needs[found].add(group)
+        needed_by[group].add(found)
+    own, pending = reach[group], [*needed_by[group]]
+    while pending:
+        found = pending.pop()
+        if own & ~reach[found]:
+            reach[found] |= own
+            pending += needed_by[found]
 
 
 def _is_plain(group: Group) -> bool:
@@ -137,4 +157,5 @@ def _take_in(
         if seen_as[node][0] is other:  # not where it has sunk into another group since
             seen_as[node] = group, renamed(seen_as[node][1])
             views.setdefault(group, []).append(node)
+    group.work += other.work
     other.nodes = []

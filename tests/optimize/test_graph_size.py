@@ -10,16 +10,25 @@ import pytest
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "graph_size.py"
 
 
-@pytest.mark.budget
-@pytest.mark.parametrize("name", ["chain", "wide", "perceptron"])
-def test_the_slope_over_the_size_is_near_one(name):
+SIZES = (1000, 4000, 16000)
+
+
+@pytest.fixture(scope="module")
+def sweep():
     spec = importlib.util.spec_from_file_location("graph_size", PATH)
     assert spec is not None and spec.loader is not None
-    sweep = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sweep)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.budget
+@pytest.mark.parametrize("name", ["chain", "wide", "perceptron"])
+def test_the_slope_over_the_size_is_near_one(sweep, name):
     sweep.measure(sweep.SHAPES[name], 1000, 1)
     for _ in range(3):  # other work on the machine only ever adds time, at one size or another
-        slope = sweep.slope([sweep.measure(sweep.SHAPES[name], size, 2) for size in (1000, 4000, 16000)])
-        if slope < 1.35:
+        rows = [sweep.measure(sweep.SHAPES[name], size, 2) for size in SIZES]
+        found = {column: sweep.slope(rows, column) for column in ("total_ms", "native_ms")}
+        if max(found.values()) < 1.35:
             return
-    assert slope < 1.35
+    assert max(found.values()) < 1.35, found

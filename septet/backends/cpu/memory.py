@@ -148,17 +148,18 @@ def arrange(memories: Sequence[Memory]) -> int:
         The size of the arena in bytes.
     """
     total = 0
-    placed: list[Memory] = []
-    for memory in sorted(memories, key=lambda m: (-m.size, m.first)):  # large ones first: first fit, decreasing
+    placed = np.empty((4, len(memories)), np.int64)  # offset, end, first, last: by offset
+    for count, memory in enumerate(sorted(memories, key=lambda m: (-m.size, m.first))):  # first fit, decreasing
         size = -(-memory.size // ALIGNMENT) * ALIGNMENT
-        start = 0
-        beside = [m for m in placed if m.first <= memory.last and memory.first <= m.last]
-        for other in sorted(beside, key=lambda m: m.offset):
-            if start + size <= other.offset:
-                break
-            start = max(start, other.offset + -(-other.size // ALIGNMENT) * ALIGNMENT)
-        memory.offset = start
-        placed.append(memory)
+        offsets, ends, firsts, lasts = placed[:, :count]
+        beside = (firsts <= memory.last) & (lasts >= memory.first)
+        starts, room = offsets[beside], np.maximum.accumulate(ends[beside])
+        begins = np.concatenate(([0], room))  # where it could lie before each of those beside it, and behind them all
+        fits = np.flatnonzero(begins[:-1] + size <= starts)
+        memory.offset = start = int(begins[fits[0] if fits.size else -1])
+        place = int(np.searchsorted(offsets, start))
+        placed[:, place + 1 : count + 1] = placed[:, place:count]
+        placed[:, place] = start, start + size, memory.first, memory.last
         total = max(total, start + size)
     return total
 
