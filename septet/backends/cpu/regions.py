@@ -157,10 +157,15 @@ def _iota_role(node: Node) -> Role | None:
     return Role({}) if not node.inputs and NAMES[node.dtype] in ("int64", "int32", "float32", "float64") else None
 
 
+def _band_role(node: Node) -> Role:
+    """A band of each matrix: at every point, a choice by its position."""
+    return Role({0: tuple(range(node.ndim))})
+
+
 ROLES: dict[str, Callable[[Node], Role | None]] = {
     "argmax": _position_role, "argmin": _position_role,
     "take_along_axis": _along_role, "scatter_along_axis": _scatter_along_role, "take": _take_role, "iota": _iota_role,
-    "check_classes": _classes_role,
+    "check_classes": _classes_role, "band_part": _band_role,
 }  # fmt: skip
 
 
@@ -564,9 +569,24 @@ def _iota(region: Region, node: Node) -> int:
     return region.cast(region.position(axis), NAMES[node.dtype])
 
 
+def _band(region: Region, node: Node) -> int:
+    result = region.input(node, 0)
+    dtype = NAMES[node.dtype]
+    row, column = (
+        region.number(0, "int64") if axis is None else region.position(axis) for axis in region.group.points[node][-2:]
+    )
+    distance = region.op("subtract", column, row)
+    for limit, is_outside in (node.param("lower"), "less"), (node.param("upper"), "greater"):
+        if limit is not None:
+            bound = region.number(-limit if is_outside == "less" else limit, "int64")
+            outside = region.op(is_outside, distance, bound, dtype="bool")
+            result = region.op("where", outside, region.number(0, dtype), result, dtype=dtype)
+    return result
+
+
 WRITERS: dict[str, Callable[[Region, Node], int]] = {
     "scatter_along_axis": _scatter_along, "take": _take, "iota": _iota,
-    "check_classes": _classes,
+    "check_classes": _classes, "band_part": _band,
 }  # fmt: skip
 
 

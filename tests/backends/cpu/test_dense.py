@@ -58,10 +58,27 @@ SIZES = [
 @pytest.mark.parametrize(("batch", "m", "n", "k"), SIZES)
 def test_values(batch, m, n, k, a_turned, b_turned, dtype, tolerance):
     graph = product(batch, m, n, k, a_turned=a_turned, b_turned=b_turned, dtype=dtype)
-    assert (functions(graph) == ["dense"]) is bool(batch or a_turned)
+    is_short = m <= matmul_dense.FEW and min(m, n, k) >= matmul.LEAST
+    assert (functions(graph) == ["dense"]) is bool(batch or a_turned or is_short)
     arrays = draw(graph)
     (found,) = CpuProgram(graph, ReferenceBackend())(arrays)
     np.testing.assert_allclose(found, expected(graph, arrays), rtol=0, atol=tolerance * 8 * np.sqrt(k))
+
+
+@pytest.mark.parametrize(("m", "n", "k"), [(32, 50, 1025), (100, 2000, 40), (matmul_dense.FEW, 33, 2100), (37, 32, 32)])
+@pytest.mark.parametrize("b_turned", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-13)])
+def test_few_rows(m, n, k, b_turned, dtype, tolerance):
+    graph = product((), m, n, k, b_turned=b_turned, dtype=dtype)
+    assert functions(graph) == ["dense"]
+    arrays = draw(graph)
+    results = []
+    for threads in (1, 2):
+        with config.override(threads=threads):
+            (found,) = CpuProgram(graph, ReferenceBackend())(arrays)
+        np.testing.assert_allclose(found, expected(graph, arrays), rtol=0, atol=tolerance * 8 * np.sqrt(k))
+        results.append(found.tobytes())
+    assert results[0] == results[1]
 
 
 def test_operands_and_results_that_lie_in_parts_of_others():
@@ -101,10 +118,19 @@ def test_threads_change_nothing():
         {"batch": (4,), "m": matmul.LEAST - 1, "n": 64, "k": 64},
         {"batch": (4,), "m": 64, "n": 64, "k": matmul.LEAST - 1},
         {"batch": (1,), "m": 20, "n": 64, "k": 64},
+        {"batch": (), "m": matmul.LEAST - 1, "n": 640, "k": 64},
     ],
 )
 def test_near_misses(words):
     assert functions(product(**words)) == ["sgemm_task"]
+
+
+@pytest.mark.parametrize(("m", "n", "k"), [(128, 512, 784), (256, 2000, 32), (32, 40, 32), (64, 4096, 4096)])
+@pytest.mark.parametrize("panel", [8, 16, 32])
+def test_columns_beside_all_rows_are_whole_panels_and_worth_a_thread(m, n, k, panel):
+    columns = matmul_dense.narrow(m, n, k, panel)
+    assert columns == n or (columns % panel == 0 and m * columns * k >= matmul_dense.SLIGHT)
+    assert columns >= min(matmul_dense.NARROW, n)
 
 
 @pytest.mark.parametrize(("m", "n", "k", "batch"), [(1000, 40, 64, 1), (20, 3000, 500, 2), (128, 128, 64, 32)])

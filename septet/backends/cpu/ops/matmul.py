@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from septet.backends.cpu import openblas
 from septet.backends.cpu.memory import Strided, strides_of
-from septet.backends.cpu.ops.matmul_dense import plan_dense
-from septet.backends.cpu.ops.matmul_tiles import plan_tiles
+from septet.backends.cpu.ops.matmul_dense import FEW, plan_dense
+from septet.backends.cpu.ops.matmul_tiles import is_unchanged, plan_tiles
 from septet.backends.cpu.planner import Planner
 from septet.graph.node import Node
 
@@ -151,7 +151,8 @@ def _emit(
         a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
-    if not levels:
+    is_short = not levels and a.column == 1 and m <= FEW and min(m, n, k) >= LEAST
+    if not levels and not (is_short and not is_unchanged(planner, b.there)):
         shapes = (a, m, k), (b, k, n), (c, m, n)
         if plan_tiles(
             planner, node, *[x.there._replace(shape=(i, j), strides=(x.row, x.column)) for x, i, j in shapes]
@@ -162,7 +163,7 @@ def _emit(
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
     is_turned = a.column != 1 and (k <= DEPTH or m >= max(TALL, 2 * n))
-    if (is_batch or is_turned) and min(m, n, k) >= LEAST:
+    if is_short or ((is_batch or is_turned) and min(m, n, k) >= LEAST):
         plan_dense(planner, node, a, b, c, levels, m, n, k)
         return
     (outer, outer_strides), (inner, inner_strides) = levels

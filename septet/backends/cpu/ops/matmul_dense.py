@@ -24,6 +24,15 @@ TASKS = 8
 """Tasks wanted, where they are large enough: fewer are larger, and put less into panels twice."""
 LEAST = 1 << 20
 """Multiplications of a task at least."""
+FEW = 256
+"""Rows up to which a matrix with neighbouring elements in its rows is multiplied as one block: it stays in the second
+cache while the columns go by, so that each element of the second matrix is put into panels once."""
+NARROW = 32
+"""Columns of a task then: threads get even shares, and panels of `LONG` elements take 128 KB."""
+LONG = 1024
+"""Elements of the summed dimension that are taken at a time then."""
+SLIGHT = 1 << 18
+"""Multiplications of a task at least then."""
 SMALL = 1 << 19
 """Multiplications below which one thread does everything."""
 
@@ -35,8 +44,11 @@ def plan_dense(
     """Plan c = a b for a batch of matrices of at most two levels; the elements of a row of c are neighbours."""
     own = machine(node.dtype.name, n)
     (outer, outer_strides), (inner, inner_strides) = levels
-    rows, columns = tile(m, n, k, outer * inner, own.panel)
-    depth = -(-k // -(-k // DEPTH))
+    if outer * inner == 1 and a.column == 1 and m <= FEW:
+        rows, columns, most = m, narrow(m, n, k, own.panel), LONG
+    else:
+        (rows, columns), most = tile(m, n, k, outer * inner, own.panel), DEPTH
+    depth = -(-k // -(-k // most))
     n_m, n_n = -(-m // rows), -(-n // columns)
     size = sum(memory_of_task(own, rows, columns, depth)) * node.dtype.itemsize
     memory = memory_of_threads(planner, -(-size // 64) * 64)
@@ -51,6 +63,12 @@ def plan_dense(
     threads = planner.threads if outer * inner * m * n * k > SMALL else 1
     args = [tasks, 1, threads, *[values[name] for name in FIELDS]]
     planner.tasks(node.op.name, kernel_name(own), args, [a.there, b.there], [c.there, memory], node)
+
+
+def narrow(m: int, n: int, k: int, panel: int) -> int:
+    """Return the columns of a task that takes all rows: whole panels, worth waking a thread for."""
+    columns = max(NARROW, -(-SLIGHT // (m * k)))
+    return min(-(-columns // panel) * panel, n)
 
 
 def tile(m: int, n: int, k: int, batch: int, panel: int) -> tuple[int, int]:

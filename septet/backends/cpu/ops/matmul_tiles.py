@@ -24,6 +24,11 @@ LINE = 128
 """Rows that are taken as a line of an image, at most: a task of a convolution takes whole lines."""
 
 
+def is_unchanged(planner: Planner, there: Strided) -> bool:
+    """Tell whether a matrix is the same in each step of the loop around."""
+    return there.memory.kind == INPUT and there.memory.number in planner.unchanged
+
+
 def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided) -> bool:
     """Plan c = a b for matrices, where our own tiles are the best way; False where they are not.
 
@@ -31,8 +36,8 @@ def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided)
     """
     (m, k), n = a.shape, b.shape[1]
     own = machine(node.dtype.name, n)
-    is_unchanged = b.memory.kind == INPUT and b.memory.number in planner.unchanged
-    if a.strides[1] != 1 or n < own.panel or not (is_unchanged or (m >= ROWS and n <= WIDTH * m)):
+    is_constant = is_unchanged(planner, b)
+    if a.strides[1] != 1 or n < own.panel or not (is_constant or (m >= ROWS and n <= WIDTH * m)):
         return False
     line = next(size for size in range(min(m, LINE), 0, -1) if m % size == 0)
     x, y = [Layout((m // line, s.shape[1], line), (s.strides[0] * line, 1, s.strides[0])) for s in (a, c)]
@@ -44,7 +49,7 @@ def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided)
         args = plan.packing.args(matrix.place, panels.place)
         emit_panels(around, user, "pack_task", own, plan.packing, args, matrix, panels)
 
-    if is_unchanged:
+    if is_constant:
         panels = planner.prepare(b, plan.packing.size, pack)
     else:
         panels = planner.scratch((plan.packing.size,), node.dtype)
