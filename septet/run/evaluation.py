@@ -8,7 +8,7 @@ lengths) costs a few list entries for each node.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,10 +16,10 @@ from septet.backends.reference.kernels import computer
 from septet.backends.reference.program import run_graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
-from septet.graph.types import TensorType
 from septet.ops.call import call
+from septet.run.backward import NativePull, NotReady, want_all
 from septet.run.programs import native_calls
-from septet.run.units import Unit, sum_of, unit_of, unit_of_graph
+from septet.run.units import Unit, unit_of, unit_of_graph
 from septet.tensor.tensor import traced_error
 from septet.tensor.variable import is_replaced, replaced_error
 from septet.transform.pullback import Pullback, Row
@@ -56,11 +56,18 @@ class Evaluation:
         None.
     """
 
-    units: Any = None
-    """The native form of what `run` and `_call` do for most nodes, where there is one: see `run.recorder`."""
+    __slots__ = (
+        "bases", "calls", "compute", "computed", "gradients", "is_native", "judge", "kept", "located", "number",
+        "owned", "passing", "places", "sizes", "uses",
+    )  # fmt: skip
 
-    _number = 0
-    _open = 0  # evaluations under way: one inside of another comes from a Python function that a node calls
+    quick: ClassVar[Any] = None
+    """The native form of what `run` does for most nodes, where there is one: see `run.recorder`."""
+
+    _number: ClassVar[int] = 0
+    _open: ClassVar[int] = (
+        0  # evaluations under way: one inside of another comes from a Python function that a node calls
+    )
 
     def __init__(
         self, uses: dict[Node, int], kept: set[Node], owned: set[Node], is_native: bool,
@@ -95,13 +102,15 @@ class Evaluation:
             If the graph should be compiled instead.
         """
         is_native = self.is_native
-        quick = Evaluation.units if is_native else None
+        quick = Evaluation.quick if is_native else None
+        if quick is not None:
+            self.calls = native_calls()
         Evaluation._open += 1
         try:
             number = 0
             while number < len(nodes):
-                if quick is not None and self.calls is not None:
-                    number = self._call_units(quick, nodes, number)
+                if quick is not None:
+                    number = quick(self, nodes, number)
                     if number == len(nodes):
                         break
                 node = nodes[number]
@@ -137,15 +146,6 @@ class Evaluation:
 
     # Native units.
 
-    def _call_units(self, quick: Any, nodes: Sequence[Node], number: int) -> int:
-        """Put the calls of units on the list by a native function; return the number of the next node to see to."""
-        calls = self.calls
-        found: int = quick(
-            nodes, number, calls.list, self.places, self.uses, self.sizes, calls.free, self.kept, self.owned,
-            self.passing, calls.arena, calls.take, self._release, self.bases,
-        )  # fmt: skip
-        return found
-
     def _want(self, unit: Unit) -> Any:
         """Note that there is use for a unit; return its piece where its time has come."""
         if unit.is_new:
@@ -156,7 +156,7 @@ class Evaluation:
         """Note that there is use for the units of a backward pass; tell whether their time has come."""
         if any(own.graph is not None and (own.unit is None or own.unit.is_new) for own, *_ in graph.rows):
             self._ask()
-        return self.is_native and _want_all(graph, self.number)
+        return self.is_native and want_all(graph, self.number)
 
     def _call(self, node: Node, piece: Any) -> None:
         """Put the call of a node's unit on the list. Written for speed: every native unit passes here."""
@@ -325,12 +325,12 @@ class Evaluation:
             self.calls = native_calls()
         before = len(self.calls.list)
         try:
-            found = _NativePull(self, node.inputs, graph).run()
-        except _NotReady:
+            found = NativePull(self, node.inputs, graph).run()
+        except NotReady:
             del self.calls.list[before:]
             if not self._want_all(graph):
                 return False
-            found = _NativePull(self, node.inputs, graph).run()
+            found = NativePull(self, node.inputs, graph).run()
         self.gradients[node] = found
         if node in self.kept:
             parts = zip(found, graph.results, strict=True)
@@ -355,160 +355,3 @@ class Evaluation:
             return np.asarray(before + g)
 
         self._give(node, tuple(graph.walk(self._array(node.inputs[0]), pull, add)))
-
-
-class _NotReady(Exception):
-    """A unit of a backward pass is not compiled."""
-
-
-def _want_all(graph: Pullback, evaluation: int) -> bool:
-    """Note that all units of a backward pass are wanted; tell whether their time has come."""
-    is_ready = True
-    for own, y, _, _ in graph.rows:
-        if own.region is not None:
-            unit = sum_of(graph.types[y])
-        elif own.graph is not None and own.views is None:
-            unit = own.unit or unit_of_graph(own)
-        else:
-            continue
-        if unit.piece is None and unit.want(evaluation) is None:
-            is_ready = False
-    for type_ in graph.shared:
-        unit = sum_of(type_)
-        if unit.piece is None and unit.want(evaluation) is None:
-            is_ready = False
-    return is_ready
-
-
-MOST_SHARED = 1 << 16
-"""Bytes of a cotangent whose parts are handed on without a copy: its memory is not used again in this evaluation."""
-
-
-class _NativePull:
-    """Puts the calls of a backward pass on the list of an evaluation.
-
-    Cotangents are known by where they lie. One that only a single value has received so far is `single`: what comes
-    later may be added in its place, and its memory is used again when it is done with.
-    """
-
-    def __init__(self, evaluation: Evaluation, inputs: Sequence[Node], graph: Pullback) -> None:
-        self.evaluation = evaluation
-        self.calls = evaluation.calls
-        self.inputs = inputs
-        self.graph = graph
-        self.single: dict[int, int] = {}  # place -> size
-        self.values: list[int] = [0] * len(inputs)  # where they lie, when that is known
-
-    def run(self) -> list[tuple[int, int]]:
-        """Return where the results lie, and bytes to give back (0 where it is not known that nobody else has them).
-
-        Raises
-        ------
-        _NotReady
-            If a unit is not compiled; what is on the list then is of no use.
-        """
-        graph, single = self.graph, self.single
-        collected = self.collected = {graph.rows[-1][1]: self._value(0)}
-        for row in reversed(graph.rows):
-            own, y, goals, takes = row
-            g = collected.pop(y, None)
-            if g is None:
-                continue
-            passes = own.passes
-            if passes:
-                passed = [goal for i, goal in zip(own.gives, goals, strict=True) if i in passes]
-                goals = tuple([goal for i, goal in zip(own.gives, goals, strict=True) if i not in passes])
-            if own.region is not None:
-                self._fill(goals[0], own.region, y, g)
-            elif own.views is not None and single.get(g, 0) <= MOST_SHARED:
-                single.pop(g, None)
-                for goal, start in zip(goals, own.views, strict=True):
-                    self._collect(goal, g + start)
-            elif own.graph is not None:
-                self._call(own.unit, goals, takes, g)
-            if passes:
-                for goal in passed:
-                    if goal in collected:
-                        self._collect(goal, g)
-                    else:
-                        collected[goal] = g
-            if len(passes) != 1 and g in single:
-                size = single.pop(g)
-                if not passes:
-                    self.calls.give(g, size)
-        found = [collected[target] for target in graph.targets]
-        return [(place, single.pop(place, 0)) for place in found]
-
-    def _value(self, number: int) -> int:
-        """Return where an input lies."""
-        place = self.values[number]
-        if not place:
-            node = self.inputs[number]
-            place = self.values[number] = self.evaluation.places.get(node) or self.evaluation._locate(node)
-        return place
-
-    def _call(self, unit: Unit | None, goals: Sequence[int], takes: Sequence[int], g: int) -> None:
-        """Call the unit of a pull."""
-        calls, single, collected = self.calls, self.single, self.collected
-        piece = unit and unit.piece
-        if piece is None:
-            raise _NotReady
-        if piece.arena > calls.arena:
-            calls.arena = piece.arena
-        flat = calls.list
-        flat.append(piece.address)
-        for i in takes:
-            flat.append((self.values[i] or self._value(i)) if i else g)
-        added = []
-        for goal, size in zip(goals, piece.sizes, strict=True):
-            free = calls.free.get(size)
-            place = free.pop() if free else calls.take(size)
-            flat.append(place)
-            single[place] = size
-            if goal in collected:
-                added.append((goal, place))
-            else:
-                collected[goal] = place
-        for goal, place in added:
-            self._collect(goal, place)
-
-    def _collect(self, number: int, g: int) -> None:
-        """Add a cotangent to what a value has received so far."""
-        collected = self.collected
-        before = collected.get(number)
-        if before is None:
-            collected[number] = g
-            return
-        calls, single = self.calls, self.single
-        piece = self._sum(self.graph.types[number])
-        if before not in single:
-            (size,) = piece.sizes
-            collected[number] = goal = calls.take(size)
-            single[goal] = size
-        calls.list += (piece.address, before, g, collected[number])
-        if g in single and g != before:
-            calls.give(g, single.pop(g))
-
-    def _fill(self, number: int, start: int, y: int, g: int) -> None:
-        """Add a cotangent to the part of a value that a slice is."""
-        calls = self.calls
-        before = self.collected.get(number)
-        place = before
-        if before is None or before not in self.single:
-            type_ = self.graph.types[number]
-            assert type_.size is not None
-            place, size = calls.zeros(type_.size * type_.dtype.itemsize)
-            self.single[place] = size
-            self.collected[number] = place
-            if before is not None:
-                calls.list += (self._sum(type_).address, before, place, place)
-        part = place + start
-        calls.list += (self._sum(self.graph.types[y]).address, part, g, part)
-
-    def _sum(self, type_: TensorType) -> Any:
-        """Return the piece that adds two tensors of a type."""
-        piece = sum_of(type_).piece
-        if piece is None:
-            raise _NotReady
-        self.calls.arena = max(self.calls.arena, piece.arena)
-        return piece

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from septet.backends.cpu import recorder
 from septet.graph.op import set_recorder
-from septet.run import walk
+from septet.run import backward, units, walk
+from septet.run.backward import NativePull
 from septet.run.evaluation import Evaluation
-from septet.run.units import Unit
 from septet.tensor.namespace import use_operators
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
+from septet.transform import pullback
+
+
+@lru_cache(maxsize=1)
+def _functions() -> recorder.Functions:
+    given = {
+        "Tensor": Tensor, "Variable": Variable, "number_of": walk.number_of, "cheap": walk.CHEAP,
+        "sums": units.sums, "MOST_SHARED": backward.MOST_SHARED,
+    }  # fmt: skip
+    return recorder.native(given, (Tensor, Variable, units.Unit, Evaluation, NativePull))
 
 
 def use_native() -> None:
     """Record and walk natively from now on, where this Python is one that native functions know."""
     if not recorder.is_supported():
         return
-    functions = recorder.native(walk.number_of, walk.CHEAP, Tensor, Variable, Unit)
+    functions = _functions()
     walk.use(functions.pending, functions.held, functions.signature)
-    Evaluation.units = functions.units
+    pullback.use(functions.rows)
+    Evaluation.quick = functions.units
+    NativePull.quick = functions.pull
     set_recorder(functions.record)
     use_operators(functions.operator)
 
@@ -27,5 +41,7 @@ def use_python() -> None:
     """Record and walk in Python."""
     use_operators(None)
     set_recorder(None)
-    Evaluation.units = None
+    NativePull.quick = None
+    Evaluation.quick = None
+    pullback.use()
     walk.use()

@@ -138,14 +138,15 @@ def unit_of_graph(holder: Graph | Pull) -> Unit:
     return unit
 
 
-_sums: dict[TensorType, Unit] = {}
+sums: dict[TensorType, Unit] = {}
+"""The units that add two tensors of a type, see `sum_of`."""
 
 
 def sum_of(type_: TensorType) -> Unit:
     """Return the unit that adds two tensors of a type."""
-    unit = _sums.get(type_)
+    unit = sums.get(type_)
     if unit is None:
-        unit = _sums[type_] = Unit(lambda: _sum_graph(type_))
+        unit = sums[type_] = Unit(lambda: _sum_graph(type_))
     return unit
 
 

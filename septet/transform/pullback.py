@@ -180,26 +180,15 @@ def defer(path: Sequence[Node], cotangent: Node, leaves: Sequence[Node]) -> list
     arguments: dict[Node, int] = {cotangent: 0}
     rows: list[Row] = []
     origins: list[Origin] = []
-    for node in path:
-        if node.hooks:
+    start = 0
+    while start < len(path):
+        if _note_rows is not None:
+            start = _note_rows(path, start, numbers, arguments, rows, origins)
+            if start == len(path):
+                break
+        if not _note_row(path[start], numbers, arguments, rows, origins):
             return None
-        if node.op is VARIABLE:
-            if node.params[0].hooks:
-                return None
-            continue
-        pull = pull_of(node)
-        if pull is None or not pull.is_whole:
-            return None
-        inputs = node.inputs
-        takes: tuple[int, ...] = ()
-        if pull.graph is not None:
-            takes = tuple([
-                arguments.setdefault(node if i == 1 else inputs[i - 2], len(arguments)) if i else 0 for i in pull.takes
-            ])  # fmt: skip
-        goals = tuple([numbers.setdefault(inputs[i], len(numbers)) for i in pull.gives])
-        own = numbers[node] = len(numbers)
-        rows.append((pull, own, goals, takes))
-        origins.append((node.op.name, node.layers, node.source))
+        start += 1
     if not rows:
         return None
     targets = tuple([numbers[leaf] for leaf in leaves])
@@ -211,3 +200,36 @@ def defer(path: Sequence[Node], cotangent: Node, leaves: Sequence[Node]) -> list
     results = tuple([leaf.type for leaf in leaves])
     node = make_node(call, tuple(arguments), (graph,), results, key, 0, None, line)  # type: ignore[arg-type]
     return [item(node, index) for index in range(len(leaves))]
+
+
+_note_rows: Any = None
+
+
+def use(note_rows: Any = None) -> None:
+    """Have another function note the rows of most nodes; without an argument, all are noted in Python."""
+    global _note_rows
+    _note_rows = note_rows
+
+
+def _note_row(
+    node: Node, numbers: dict[Node, int], arguments: dict[Node, int], rows: list[Row], origins: list[Origin]
+) -> bool:
+    """Note the row of a node on the path; False where it has none."""
+    if node.hooks:
+        return False
+    if node.op is VARIABLE:
+        return not node.params[0].hooks
+    pull = pull_of(node)
+    if pull is None or not pull.is_whole:
+        return False
+    inputs = node.inputs
+    takes: tuple[int, ...] = ()
+    if pull.graph is not None:
+        takes = tuple([
+            arguments.setdefault(node if i == 1 else inputs[i - 2], len(arguments)) if i else 0 for i in pull.takes
+        ])  # fmt: skip
+    goals = tuple([numbers.setdefault(inputs[i], len(numbers)) for i in pull.gives])
+    own = numbers[node] = len(numbers)
+    rows.append((pull, own, goals, takes))
+    origins.append((node.op.name, node.layers, node.source))
+    return True

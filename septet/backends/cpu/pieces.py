@@ -77,6 +77,8 @@ class Calls:
         The most bytes that a piece on the list works in.
     """
 
+    __slots__ = ("_chunks", "_copies", "_end", "_held", "_next", "_scratch", "arena", "free", "list")
+
     def __init__(self) -> None:
         self.list: list[int] = []
         self._held: list[np.ndarray] = []  # what must stay alive until the calls have run

@@ -1,9 +1,9 @@
 """Recording and walking define-by-run graphs in native code, through Python's own C interface.
 
 What `graph.op.record` and the functions of `run.walk` do for each node is a few dozen steps of the interpreter. The
-functions of `recorder_code` and `walk_code` do the same steps without it, on the same objects, in the cases that are
-frequent; in all others they say so, and Python goes on. What they mean is written there, in Python; here is no rule
-that is not there, too.
+functions of `recorder_code`, `walk_code`, `unit_code` and `pull_code` do the same steps without it, on the same objects,
+in the cases that are frequent; in all others they say so, and Python goes on. What they mean is written there, in
+Python; here is no rule that is not there, too.
 
 They are machine code made by LLVM, like kernels, and use nothing of Python but the functions of its public C interface,
 the place of an object's type, and the places of attributes in instances of our own classes with `__slots__`, which are
@@ -16,15 +16,16 @@ import ctypes
 import itertools
 import re
 import sys
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
 from septet.backends.cpu import jit
-from septet.backends.cpu.pieces import Piece
+from septet.backends.cpu.pieces import Calls, Piece
+from septet.backends.cpu.pull_code import PULL
 from septet.backends.cpu.recorder_code import COMMON, MAKE, OPERATOR, RECORD, SOURCE
-from septet.backends.cpu.walk_code import HELD, PENDING, SIGNATURE, UNITS
+from septet.backends.cpu.unit_code import UNITS, WORK
+from septet.backends.cpu.walk_code import HELD, PENDING, ROWS, SIGNATURE
 from septet.base.source import Source, is_inside
 from septet.graph import pending
 from septet.graph.context import SPENT, TRACKED, context
@@ -32,6 +33,8 @@ from septet.graph.node import SYMBOL, VARIABLE, Node, serials, weak
 from septet.graph.op import ITEM, Op
 from septet.graph.resolution import Resolution
 from septet.graph.types import TensorType
+from septet.transform.pull import Pull
+from septet.transform.pullback import Pullback
 
 SOURCES = 1024
 """Places in programs whose source is kept."""
@@ -57,12 +60,15 @@ INTERFACE = {
     "PyIter_Next": "ptr (ptr)",
     "PyList_Append": "i32 (ptr, ptr)",
     "PyList_GetItem": "ptr (ptr, i64)",
+    "PyList_New": "ptr (i64)",
     "PyList_SetSlice": "i32 (ptr, i64, i64, ptr)",
     "PyList_Size": "i64 (ptr)",
     "PyLong_AsLongLong": "i64 (ptr)",
     "PyLong_FromLongLong": "ptr (i64)",
     "PyObject_GetAttr": "ptr (ptr, ptr)",
     "PyObject_Vectorcall": "ptr (ptr, ptr, i64, ptr)",
+    "PyObject_VectorcallMethod": "ptr (ptr, ptr, i64, ptr)",
+    "PySequence_Contains": "i32 (ptr, ptr)",
     "PySet_Add": "i32 (ptr, ptr)",
     "PySet_Contains": "i32 (ptr, ptr)",
     "PyThreadState_Get": "ptr ()",
@@ -80,42 +86,62 @@ FUNCTIONS = {
     "pending": PENDING,
     "held": HELD,
     "signature": SIGNATURE,
-    "units": UNITS,
+    "rows": ROWS,
+    "units": WORK + UNITS,
+    "pull": WORK + PULL,
 }
+
+
+FORMS = {
+    "NUMBER": "{target} = call i64 @PyLong_AsLongLong(ptr {0})",
+    "ITEM": "{target} = call ptr @PyTuple_GetItem(ptr {0}, i64 {1})",
+    "LOOK": "{target} = call ptr @PyDict_GetItemWithError(ptr {0}, ptr {1})",
+    "NEED": "{own} = icmp eq ptr {0}, null\n  IF {own} {1}",
+    "TEST": "{own} = icmp slt i32 {0}, 0\n  IF {own} {1}",
+    "APPEND": "{own} = call i32 @PyList_Append(ptr {0}, ptr {1})\n  TEST {own} {2}",
+    "NOTE": "{own} = call i32 @PyDict_SetItem(ptr {0}, ptr {1}, ptr {2})\n  TEST {own} {3}",
+    "DROP": "{own} = call i32 @PyDict_DelItem(ptr {0}, ptr {1})\n  TEST {own} {2}",
+    "IF": "br i1 {0}, label %{1}, label {own}\n{name}:",
+    "OBJECT": "{own} = getelementptr i8, ptr @state, i64 {0}\n  {target} = load ptr, ptr {own}",
+    "ARGUMENT": "{own} = getelementptr ptr, ptr %args, i64 {0}\n  {target} = load ptr, ptr {own}",
+    "TYPE": "{own} = getelementptr i8, ptr {0}, i64 8\n  {target} = load ptr, ptr {own}",
+    "FIELD": "{own} = getelementptr i8, ptr {0}, i64 {1}\n  {target} = load ptr, ptr {own}",
+    "KEEP": "{own} = getelementptr i8, ptr {0}, i64 {1}\n  store ptr {2}, ptr {own}",
+    "SET": "call void @Py_IncRef(ptr {2})\n  KEEP {0} {1} {2}",
+    "PUT": "{own} = getelementptr i8, ptr {0}, i64 {1}\n  call void @put(ptr {own}, ptr {2})",
+}
+"""The short forms, see `expand`."""
 
 
 def expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
     """Write the short forms out.
 
-    ``%x = OBJECT name`` reads a name of what the functions refer to, ``%x = TYPE %o`` the type of an object,
-    ``%x = FIELD %o Class.name`` an attribute, ``%x = ARGUMENT n`` an argument of the call; ``SET %o Class.name %x``
-    sets one that was not set, and ``KEEP`` does so and takes the reference over.
+    Some read: ``%x = OBJECT name`` what the functions refer to, ``%x = ARGUMENT n`` an argument of the call, ``%x =
+    TYPE %o`` the type of an object, ``%x = FIELD %o Class.name`` an attribute, ``%x = ITEM %tuple n``, ``%x = LOOK
+    %dict %key`` (null where there is none), ``%x = NUMBER %o`` an integer.
+
+    Some write: ``SET %o Class.name %x`` sets an attribute that was not set, ``KEEP`` does so and takes the reference
+    over, ``PUT`` sets one that was.
+
+    Some end a block, and begin another one without a name of its own: ``IF %c label`` goes elsewhere where that holds,
+    ``NEED %x label`` where it is null, ``TEST %x label`` where it is an error; ``APPEND %list %x label``, ``NOTE %dict
+    %key %x label`` and ``DROP %dict %key label`` do so where Python's function fails.
     """
     count = itertools.count()
 
-    def place(start: str, offset: int) -> tuple[str, str]:
-        own = f"%place.{next(count)}"
-        return own, f"  {own} = getelementptr i8, ptr {start}, i64 {offset}\n"
+    def written(found: re.Match[str]) -> str:
+        target, kind, words = found.groups()
+        values = words.split()
+        if kind == "OBJECT":
+            values[0] = str(8 * numbers[values[0]])
+        elif kind in ("FIELD", "SET", "KEEP", "PUT") and not values[1].isdigit():
+            values[1] = str(places[values[1]])
+        name = f"own.{next(count)}"
+        return "  " + FORMS[kind].format(*values, target=target, own=f"%{name}", name=name)
 
-    def read(found: re.Match[str]) -> str:
-        target, kind, first, second = found.groups()
-        start, offset = {
-            "OBJECT": ("@state", 8 * numbers[first] if kind == "OBJECT" else 0),
-            "TYPE": (first, 8),
-            "FIELD": (first, places[second] if second else 0),
-            "ARGUMENT": ("%args", 8 * int(first) if kind == "ARGUMENT" else 0),
-        }[kind]
-        own, line = place(start, offset)
-        return f"{line}  {target} = load ptr, ptr {own}"
-
-    def write(found: re.Match[str]) -> str:
-        kind, start, name, value = found.groups()
-        own, line = place(start, places[name])
-        more = f"  call void @Py_IncRef(ptr {value})\n" if kind == "SET" else ""
-        return f"{more}{line}  store ptr {value}, ptr {own}"
-
-    text = re.sub(r"^ +(%\S+) = (OBJECT|TYPE|FIELD|ARGUMENT) (\S+)(?: (\S+))?$", read, text, flags=re.MULTILINE)
-    text = re.sub(r"^ +(SET|KEEP) (%\S+) (\S+) (%\S+)$", write, text, flags=re.MULTILINE)
+    form = re.compile(rf"^ +(?:(%\S+) = )?({'|'.join(FORMS)}) ([^;\n]*\S) *(?:;.*)?$", re.MULTILINE)
+    while form.search(text):
+        text = form.sub(written, text)
     words = {
         "PRIME_1": PRIME_1, "PRIME_2": PRIME_2, "PRIME_5": PRIME_5, "LENGTH": PRIME_5 ^ 3527539, "FOUND": FOUND,
         "SOURCES": SOURCES, "TRACKED": TRACKED, "TRACKED_OR_SPENT": TRACKED | SPENT,
@@ -219,8 +245,9 @@ class Functions(NamedTuple):
 
     Attributes
     ----------
-    record, pending, held, signature, units
-        Those of `graph.op.record`, and of what `run.walk` and `run.evaluation` ask for.
+    record, pending, held, signature, rows, units, pull
+        Those of `graph.op.record`, and of what `run.walk`, `transform.pullback`, `run.evaluation` and `run.backward`
+        ask for.
     operator
         ``operator(op, method, is_reflected)`` returns a native operator, for one in Python.
     """
@@ -229,34 +256,33 @@ class Functions(NamedTuple):
     pending: Callable[..., Any]
     held: Callable[..., Any]
     signature: Callable[..., Any]
+    rows: Callable[..., Any]
     units: Callable[..., Any]
+    pull: Callable[..., Any]
     operator: Callable[[Op, Callable[..., Any], bool], Any]
 
 
-@lru_cache(maxsize=1)
-def native(
-    number_of: Callable[[Node], bytes | None], cheap: frozenset[str], tensor: type, variable: type, unit: type
-) -> Functions:
+def native(given: Mapping[str, Any], classes: Sequence[type]) -> Functions:
     """Compile the native functions.
 
     Parameters
     ----------
-    number_of, cheap
-        See `run.walk`.
-    tensor, variable, unit : type
-        The classes of handles, and of units.
+    given : mapping of str to object
+        What they refer to of the floors above: the classes Tensor and Variable, `number_of` and ``cheap`` of
+        `run.walk`, the ``sums`` of `run.units`, MOST_SHARED of `run.backward`.
+    classes : sequence of type
+        Classes of the floors above whose attributes they use.
     """
-    words = ("resolutions", "__dict__", "mask", "layers", "limit", "kind", "node")
+    words = sorted(set(re.findall(r'OBJECT "(\w+)"', "".join(FUNCTIONS.values()))))
     objects: dict[str, Any] = {
         "None": None, "True": True, "False": False, "0": 0, "1": 1,
         "int": int, "float": float, "str": str, "tuple": tuple,
-        "Node": Node, "TensorType": TensorType, "Tensor": tensor, "Variable": variable,
-        "SYMBOL": SYMBOL, "VARIABLE": VARIABLE, "ITEM": ITEM,
+        "Node": Node, "TensorType": TensorType, "SYMBOL": SYMBOL, "VARIABLE": VARIABLE, "ITEM": ITEM,
         "context": context, "serials": serials, "after": pending.after, "weak": weak,
-        "make_source": _make_source, "number_of": number_of, "cheap": cheap,
-        **{f'"{word}"': sys.intern(word) for word in words},
+        "make_source": _make_source, **given, **{f'"{word}"': sys.intern(word) for word in words},
     }  # fmt: skip
-    addresses = _compiled(FUNCTIONS, objects, Places(Node, Resolution, TensorType, Piece, tensor, unit))
+    places = Places(Node, Resolution, TensorType, Pull, Pullback, Piece, Calls, *classes)
+    addresses = _compiled(FUNCTIONS, objects, places)
 
     def operator(op: Op, method: Callable[..., Any], is_reflected: bool) -> Any:
         own = (op, op.default_params, method, None) if is_reflected else (op, op.default_params, method)

@@ -50,6 +50,26 @@ no:
   ret i1 0
 }
 
+; Set what a place refers to.
+define internal void @put(ptr %place, ptr %object) {
+entry:
+  %old = load ptr, ptr %place
+  call void @Py_IncRef(ptr %object)
+  store ptr %object, ptr %place
+  call void @Py_DecRef(ptr %old)                  ; which takes null, too
+  ret void
+}
+
+; Call a method of one argument.
+define internal ptr @method(ptr %object, ptr %name, ptr %argument) {
+  %arguments = alloca [2 x ptr]
+  store ptr %object, ptr %arguments
+  %next = getelementptr i8, ptr %arguments, i64 8
+  store ptr %argument, ptr %next
+  %found = call ptr @PyObject_VectorcallMethod(ptr %name, ptr %arguments, i64 2, ptr null)
+  ret ptr %found
+}
+
 ; Call a Python function of one or two arguments.
 define internal ptr @ask(ptr %function, ptr %first, ptr %second, i64 %count) {
   %arguments = alloca [2 x ptr]
@@ -240,14 +260,6 @@ define internal ptr @row(ptr %op, ptr %params, ptr %a, ptr %b) {
   %start = mul i64 %number, 40
   %row = getelementptr i8, ptr @found, i64 %start
   ret ptr %row
-}
-define internal void @put(ptr %place, ptr %object) {
-entry:
-  %old = load ptr, ptr %place
-  call void @Py_IncRef(ptr %object)
-  store ptr %object, ptr %place
-  call void @Py_DecRef(ptr %old)                  ; which takes null, too
-  ret void
 }
 ; Write a row down. The objects that go are tuples, types and ops, whose end runs no Python code.
 define internal void @keep(ptr %row, ptr %op, ptr %params, ptr %a, ptr %b, ptr %found) {

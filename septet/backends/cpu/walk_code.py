@@ -1,4 +1,5 @@
-"""Walks over pending nodes in LLVM IR, with the short forms of `recorder.expand`: see `run.walk`, `run.evaluation`."""
+"""Walks over pending nodes in LLVM IR, with the short forms of `recorder.expand`: see `run.walk`,
+`transform.pullback.defer`."""
 
 PENDING = """
 ; pending(nodes, uses): see `run.walk.pending`; fills both, the nodes in no particular order.
@@ -289,244 +290,205 @@ fail:
 }
 """
 
-UNITS = """
-; units(nodes, start, list, places, uses, sizes, free, kept, owned, passing, arena, take, release, bases): puts the calls
-; of units on the list, as `run.evaluation.Evaluation` does, up to a node that Python has to see to; returns its number.
-define ptr @units(ptr %self, ptr %args, i64 %n) {
+ROWS = """
+; rows(path, start, numbers, arguments, rows, origins): notes rows as `transform.pullback._note_row` does, up
+; to a node that Python has to see to; returns its number.
+define ptr @rows(ptr %self, ptr %args, i64 %n) {
 entry:
-  %nodes = ARGUMENT 0
+  %path = ARGUMENT 0
   %start.object = ARGUMENT 1
-  %list = ARGUMENT 2
-  %places = ARGUMENT 3
-  %uses = ARGUMENT 4
-  %sizes = ARGUMENT 5
-  %free = ARGUMENT 6
-  %kept = ARGUMENT 7
-  %owned = ARGUMENT 8
-  %passing = ARGUMENT 9
-  %arena.object = ARGUMENT 10
-  %take = ARGUMENT 11
-  %release = ARGUMENT 12
-  %bases = ARGUMENT 13
+  %numbers = ARGUMENT 2
+  %arguments = ARGUMENT 3
+  %rows = ARGUMENT 4
+  %origins = ARGUMENT 5
   %none = OBJECT None
-  %start = call i64 @PyLong_AsLongLong(ptr %start.object)
-  %arena = call i64 @PyLong_AsLongLong(ptr %arena.object)
-  %count = call i64 @PyList_Size(ptr %nodes)
+  %true = OBJECT True
+  %op.variable = OBJECT VARIABLE
+  %name = OBJECT "name"
+  %start = NUMBER %start.object
+  %count = call i64 @PyList_Size(ptr %path)
   br label %next
 next:
-  %i = phi i64 [ %start, %entry ], [ %i.up, %skip ], [ %i.on, %uses.next ]
+  %i = phi i64 [ %start, %entry ], [ %i.up, %on ]
   %over = icmp sge i64 %i, %count
-  br i1 %over, label %stop, label %read
-read:
-  %node = call ptr @PyList_GetItem(ptr %nodes, i64 %i)
-  %value = FIELD %node Node.value
-  %is.pending = icmp eq ptr %value, %none
-  br i1 %is.pending, label %resolution, label %skip
-skip:
+  IF %over stop
   %i.up = add i64 %i, 1
-  br label %next
-resolution:
-  %resolved = FIELD %node Node.resolution
-  %no.resolution = icmp eq ptr %resolved, %none
-  br i1 %no.resolution, label %stop, label %unit
-unit:
-  %unit.object = FIELD %resolved Resolution.unit
-  %no.unit = icmp eq ptr %unit.object, %none
-  br i1 %no.unit, label %stop, label %offset
-offset:
-  %offset.object = FIELD %unit.object Unit.offset
-  %is.whole = icmp eq ptr %offset.object, %none
-  br i1 %is.whole, label %piece, label %part
-part:                                             ; a part of a leaf lies where that lies
-  %p.inputs = FIELD %node Node.inputs
-  %leaf = call ptr @PyTuple_GetItem(ptr %p.inputs, i64 0)
-  %leaf.value = FIELD %leaf Node.value
-  %leaf.inputs = FIELD %leaf Node.inputs
-  %leaf.width = call i64 @PyTuple_Size(ptr %leaf.inputs)
-  %leaf.open = icmp eq ptr %leaf.value, %none
-  %leaf.made = icmp ne i64 %leaf.width, 0
-  %not.leaf = or i1 %leaf.open, %leaf.made
-  br i1 %not.leaf, label %piece, label %base
-base:
-  %base.object = call ptr @PyDict_GetItemWithError(ptr %bases, ptr %leaf)
-  %no.base = icmp eq ptr %base.object, null
-  br i1 %no.base, label %stop, label %base.read
-base.read:
-  %base.number = call i64 @PyLong_AsLongLong(ptr %base.object)
-  %no.order = icmp eq i64 %base.number, 0
-  %p.kept = call i32 @PySet_Contains(ptr %kept, ptr %node)
-  %p.owned = call i32 @PySet_Contains(ptr %owned, ptr %node)
-  %p.any = or i32 %p.kept, %p.owned
-  %p.shown = icmp ne i32 %p.any, 0
-  %p.not = or i1 %no.order, %p.shown
-  %leaf.use = call ptr @PyDict_GetItemWithError(ptr %uses, ptr %leaf)
-  %no.leaf.use = icmp eq ptr %leaf.use, null
-  %p.stop = or i1 %p.not, %no.leaf.use
-  br i1 %p.stop, label %stop, label %show
-show:
-  %offset.number = call i64 @PyLong_AsLongLong(ptr %offset.object)
-  %shown.number = add i64 %base.number, %offset.number
-  %shown.object = call ptr @PyLong_FromLongLong(i64 %shown.number)
-  %leaf.count = call i64 @PyLong_AsLongLong(ptr %leaf.use)
-  %leaf.left = sub i64 %leaf.count, 1
-  %leaf.object = call ptr @PyLong_FromLongLong(i64 %leaf.left)
-  %no.shown = icmp eq ptr %shown.object, null
-  %no.leaf.left = icmp eq ptr %leaf.object, null
-  %no.numbers = or i1 %no.shown, %no.leaf.left
-  br i1 %no.numbers, label %fail.show, label %show.set
-show.set:
-  %set.shown = call i32 @PyDict_SetItem(ptr %places, ptr %node, ptr %shown.object)
-  %set.leaf = call i32 @PyDict_SetItem(ptr %uses, ptr %leaf, ptr %leaf.object)
-  call void @Py_DecRef(ptr %shown.object)
-  call void @Py_DecRef(ptr %leaf.object)
-  %bad.shown = or i32 %set.shown, %set.leaf
-  %is.bad.shown = icmp slt i32 %bad.shown, 0
-  br i1 %is.bad.shown, label %fail, label %skip
-piece:
-  %piece.object = FIELD %unit.object Unit.piece
-  %no.piece = icmp eq ptr %piece.object, %none
-  br i1 %no.piece, label %stop, label %size
-size:
-  %size.object = FIELD %piece.object Piece.size
-  %no.size = icmp eq ptr %size.object, %none
-  br i1 %no.size, label %stop, label %arena.read
-arena.read:
-  %own.object = FIELD %piece.object Piece.arena
-  %own = call i64 @PyLong_AsLongLong(ptr %own.object)
-  %is.large = icmp sgt i64 %own, %arena
-  br i1 %is.large, label %stop, label %keeps
-keeps:
-  %is.kept = call i32 @PySet_Contains(ptr %kept, ptr %node)
-  %is.owned = call i32 @PySet_Contains(ptr %owned, ptr %node)
-  %shown = or i32 %is.kept, %is.owned
-  %not.free = icmp ne i32 %shown, 0
-  br i1 %not.free, label %stop, label %check
-check:
+  %node = call ptr @PyList_GetItem(ptr %path, i64 %i)
+  %hooks = FIELD %node Node.hooks
+  %hooked = icmp ne ptr %hooks, %none
+  IF %hooked stop
+  %op = FIELD %node Node.op
+  %is.variable = icmp eq ptr %op, %op.variable
+  br i1 %is.variable, label %variable, label %computed
+variable:
+  %v.params = FIELD %node Node.params
+  %variable.object = ITEM %v.params 0
+  %v.hooks = FIELD %variable.object Variable.hooks
+  %v.hooked = icmp ne ptr %v.hooks, %none
+  br i1 %v.hooked, label %stop, label %on
+computed:
+  %resolution = FIELD %node Node.resolution
+  %unresolved = icmp eq ptr %resolution, %none
+  IF %unresolved stop
   %inputs = FIELD %node Node.inputs
   %width = call i64 @PyTuple_Size(ptr %inputs)
-  br label %check.next
-check.next:
-  %c = phi i64 [ 0, %check ], [ %c.up, %check.one ]
-  %c.over = icmp sge i64 %c, %width
-  br i1 %c.over, label %block, label %check.one
-check.one:
-  %c.source = call ptr @PyTuple_GetItem(ptr %inputs, i64 %c)
-  %c.place = call ptr @PyDict_GetItemWithError(ptr %places, ptr %c.source)
-  %c.up = add i64 %c, 1
-  %c.none = icmp eq ptr %c.place, null
-  br i1 %c.none, label %stop, label %check.next
-block:
-  %idle = call ptr @PyDict_GetItemWithError(ptr %free, ptr %size.object)
-  %no.idle = icmp eq ptr %idle, null
-  br i1 %no.idle, label %fresh, label %idle.count
-idle.count:
-  %blocks = call i64 @PyList_Size(ptr %idle)
-  %no.blocks = icmp eq i64 %blocks, 0
-  br i1 %no.blocks, label %fresh, label %idle.take
-idle.take:
-  %last = sub i64 %blocks, 1
-  %idle.block = call ptr @PyList_GetItem(ptr %idle, i64 %last)
-  call void @Py_IncRef(ptr %idle.block)
-  %cut = call i32 @PyList_SetSlice(ptr %idle, i64 %last, i64 %blocks, ptr null)
-  br label %write
-fresh:
-  %fresh.block = call ptr @ask(ptr %take, ptr %size.object, ptr null, i64 1)
-  %no.fresh = icmp eq ptr %fresh.block, null
-  br i1 %no.fresh, label %fail, label %write
-write:
-  %place = phi ptr [ %idle.block, %idle.take ], [ %fresh.block, %fresh ]
-  %address = FIELD %piece.object Piece.address
-  %put.address = call i32 @PyList_Append(ptr %list, ptr %address)
-  br label %write.next
-write.next:
-  %w = phi i64 [ 0, %write ], [ %w.up, %write.one ]
-  %w.over = icmp sge i64 %w, %width
-  br i1 %w.over, label %result, label %write.one
-write.one:
-  %w.source = call ptr @PyTuple_GetItem(ptr %inputs, i64 %w)
-  %w.place = call ptr @PyDict_GetItemWithError(ptr %places, ptr %w.source)
-  %put.source = call i32 @PyList_Append(ptr %list, ptr %w.place)
-  %w.up = add i64 %w, 1
-  %bad.source = icmp slt i32 %put.source, 0
-  br i1 %bad.source, label %fail.place, label %write.next
-result:
-  %put.result = call i32 @PyList_Append(ptr %list, ptr %place)
-  %set.place = call i32 @PyDict_SetItem(ptr %places, ptr %node, ptr %place)
-  %set.size = call i32 @PyDict_SetItem(ptr %sizes, ptr %node, ptr %size.object)
-  call void @Py_DecRef(ptr %place)
-  %bad.one = or i32 %put.address, %put.result
-  %bad.two = or i32 %set.place, %set.size
-  %bad.all = or i32 %bad.one, %bad.two
-  %bad = icmp slt i32 %bad.all, 0
-  br i1 %bad, label %fail, label %uses.begin
-uses.begin:
-  %i.on = add i64 %i, 1
-  br label %uses.next
-uses.next:
-  %u = phi i64 [ 0, %uses.begin ], [ %u.up, %use.end ]
-  %u.over = icmp sge i64 %u, %width
-  br i1 %u.over, label %next, label %use
-use:
-  %u.source = call ptr @PyTuple_GetItem(ptr %inputs, i64 %u)
-  %u.up = add i64 %u, 1
-  %use.object = call ptr @PyDict_GetItemWithError(ptr %uses, ptr %u.source)
-  %no.use = icmp eq ptr %use.object, null
-  br i1 %no.use, label %fail, label %use.less
-use.less:
-  %use.count = call i64 @PyLong_AsLongLong(ptr %use.object)
-  %left = sub i64 %use.count, 1
-  %left.object = call ptr @PyLong_FromLongLong(i64 %left)
-  %no.left = icmp eq ptr %left.object, null
-  br i1 %no.left, label %fail, label %use.set
-use.set:
-  %set.use = call i32 @PyDict_SetItem(ptr %uses, ptr %u.source, ptr %left.object)
-  call void @Py_DecRef(ptr %left.object)
-  %bad.use = icmp slt i32 %set.use, 0
-  br i1 %bad.use, label %fail, label %use.last
-use.last:
-  %is.last = icmp eq i64 %left, 0
-  br i1 %is.last, label %give, label %use.end
+  %is.wide = icmp sgt i64 %width, 62                ; more than bits in a number
+  IF %is.wide stop
+  br label %mask.begin
+mask.begin:
+  br label %mask.next
+mask.next:
+  %m = phi i64 [ 0, %mask.begin ], [ %m.up, %mask.one ]
+  %mask = phi i64 [ 0, %mask.begin ], [ %mask.more, %mask.one ]
+  %m.over = icmp sge i64 %m, %width
+  br i1 %m.over, label %look, label %mask.one
+mask.one:
+  %m.input = ITEM %inputs %m
+  %m.flags.object = FIELD %m.input Node.flags
+  %m.flags = NUMBER %m.flags.object
+  %m.tracked = and i64 %m.flags, {TRACKED}
+  %m.bit = shl i64 %m.tracked, %m
+  %mask.more = or i64 %mask, %m.bit
+  %m.up = add i64 %m, 1
+  br label %mask.next
+look:                                             ; those of rules that look at values are not known by the mask alone
+  %pulls = FIELD %resolution Resolution.pulls
+  %mask.object = call ptr @PyLong_FromLongLong(i64 %mask)
+  NEED %mask.object fail
+  %pull = LOOK %pulls %mask.object
+  call void @Py_DecRef(ptr %mask.object)
+  NEED %pull stop
+  %no.pull = icmp eq ptr %pull, %none
+  IF %no.pull stop
+  %whole = FIELD %pull Pull.is_whole
+  %not.whole = icmp ne ptr %whole, %true
+  IF %not.whole stop
+  %op.name = call ptr @PyObject_GetAttr(ptr %op, ptr %name)
+  NEED %op.name fail
+  %row = call ptr @PyTuple_New(i64 4)
+  NEED %row fail.name
+  call void @Py_IncRef(ptr %pull)
+  %set.pull = call i32 @PyTuple_SetItem(ptr %row, i64 0, ptr %pull)
+  %graph = FIELD %pull Pull.graph
+  %no.graph = icmp eq ptr %graph, %none
+  %takes.all = FIELD %pull Pull.takes
+  %takes.count = call i64 @PyTuple_Size(ptr %takes.all)
+  %takes.width = select i1 %no.graph, i64 0, i64 %takes.count
+  %takes = call ptr @PyTuple_New(i64 %takes.width)
+  NEED %takes fail.row
+  %set.takes = call i32 @PyTuple_SetItem(ptr %row, i64 3, ptr %takes)
+  br label %take.begin
+take.begin:
+  br label %take.next
+take.next:
+  %t = phi i64 [ 0, %take.begin ], [ %t.up, %take.set ]
+  %t.over = icmp sge i64 %t, %takes.width
+  br i1 %t.over, label %give, label %take
+take:
+  %t.object = ITEM %takes.all %t
+  %t.place = NUMBER %t.object
+  %t.up = add i64 %t, 1
+  %is.g = icmp eq i64 %t.place, 0
+  br i1 %is.g, label %take.g, label %take.other
+take.g:
+  %zero = OBJECT 0
+  br label %take.set
+take.other:
+  %is.own = icmp eq i64 %t.place, 1
+  br i1 %is.own, label %take.number, label %take.input
+take.input:
+  %t.input.place = sub i64 %t.place, 2
+  %t.input = ITEM %inputs %t.input.place
+  br label %take.number
+take.number:
+  %t.node = phi ptr [ %node, %take.other ], [ %t.input, %take.input ]
+  %t.number = call ptr @number(ptr %arguments, ptr %t.node)
+  %no.t.number = icmp eq ptr %t.number, null
+  br i1 %no.t.number, label %fail.row, label %take.set
+take.set:
+  %taken = phi ptr [ %zero, %take.g ], [ %t.number, %take.number ]
+  call void @Py_IncRef(ptr %taken)
+  %set.taken = call i32 @PyTuple_SetItem(ptr %takes, i64 %t, ptr %taken)
+  br label %take.next
 give:
-  %u.size = call ptr @PyDict_GetItemWithError(ptr %sizes, ptr %u.source)
-  %no.u.size = icmp eq ptr %u.size, null
-  br i1 %no.u.size, label %passing.ask, label %give.list
-give.list:
-  %u.list = call ptr @PyDict_GetItemWithError(ptr %free, ptr %u.size)
-  %u.place = call ptr @PyDict_GetItemWithError(ptr %places, ptr %u.source)
-  %no.u.list = icmp eq ptr %u.list, null
-  %no.u.place = icmp eq ptr %u.place, null
-  %no.both = or i1 %no.u.list, %no.u.place
-  br i1 %no.both, label %python, label %give.back
-give.back:
-  %put.back = call i32 @PyList_Append(ptr %u.list, ptr %u.place)
-  %del.size = call i32 @PyDict_DelItem(ptr %sizes, ptr %u.source)
-  %del.place = call i32 @PyDict_DelItem(ptr %places, ptr %u.source)
-  %bad.back = or i32 %put.back, %del.size
-  %bad.back.all = or i32 %bad.back, %del.place
-  %is.bad.back = icmp slt i32 %bad.back.all, 0
-  br i1 %is.bad.back, label %fail, label %use.end
-passing.ask:
-  %is.passing = call i32 @PySet_Contains(ptr %passing, ptr %u.source)
-  %passes = icmp eq i32 %is.passing, 1
-  br i1 %passes, label %python, label %use.end
-python:
-  %released = call ptr @ask(ptr %release, ptr %u.source, ptr null, i64 1)
-  %no.released = icmp eq ptr %released, null
-  br i1 %no.released, label %fail, label %python.end
-python.end:
-  call void @Py_DecRef(ptr %released)
-  br label %use.end
-use.end:
-  br label %uses.next
+  %gives = FIELD %pull Pull.gives
+  %gives.width = call i64 @PyTuple_Size(ptr %gives)
+  %goals = call ptr @PyTuple_New(i64 %gives.width)
+  NEED %goals fail.row
+  %set.goals = call i32 @PyTuple_SetItem(ptr %row, i64 2, ptr %goals)
+  br label %give.begin
+give.begin:
+  br label %give.next
+give.next:
+  %k = phi i64 [ 0, %give.begin ], [ %k.up, %give.set ]
+  %k.over = icmp sge i64 %k, %gives.width
+  br i1 %k.over, label %own, label %give.one
+give.one:
+  %k.object = ITEM %gives %k
+  %k.place = NUMBER %k.object
+  %k.up = add i64 %k, 1
+  %k.input = ITEM %inputs %k.place
+  %k.number = call ptr @number(ptr %numbers, ptr %k.input)
+  %no.k.number = icmp eq ptr %k.number, null
+  br i1 %no.k.number, label %fail.row, label %give.set
+give.set:
+  call void @Py_IncRef(ptr %k.number)
+  %set.goal = call i32 @PyTuple_SetItem(ptr %goals, i64 %k, ptr %k.number)
+  br label %give.next
+own:
+  %own.number = call ptr @fresh(ptr %numbers, ptr %node)
+  NEED %own.number fail.row
+  call void @Py_IncRef(ptr %own.number)
+  %set.own = call i32 @PyTuple_SetItem(ptr %row, i64 1, ptr %own.number)
+  %origin = call ptr @PyTuple_New(i64 3)
+  NEED %origin fail.row
+  %layers = FIELD %node Node.layers
+  %source = FIELD %node Node.source
+  call void @Py_IncRef(ptr %layers)
+  call void @Py_IncRef(ptr %source)
+  %set.name = call i32 @PyTuple_SetItem(ptr %origin, i64 0, ptr %op.name)
+  %set.layers = call i32 @PyTuple_SetItem(ptr %origin, i64 1, ptr %layers)
+  %set.source = call i32 @PyTuple_SetItem(ptr %origin, i64 2, ptr %source)
+  %put.row = call i32 @PyList_Append(ptr %rows, ptr %row)
+  %put.origin = call i32 @PyList_Append(ptr %origins, ptr %origin)
+  call void @Py_DecRef(ptr %row)
+  call void @Py_DecRef(ptr %origin)
+  TEST %put.row fail
+  TEST %put.origin fail
+  br label %on
+on:
+  br label %next
 stop:
   %number = call ptr @PyLong_FromLongLong(i64 %i)
   ret ptr %number
-fail.show:
-  call void @Py_DecRef(ptr %shown.object)
-  call void @Py_DecRef(ptr %leaf.object)
+fail.row:
+  call void @Py_DecRef(ptr %row)
+  br label %fail.name
+fail.name:
+  call void @Py_DecRef(ptr %op.name)
   br label %fail
-fail.place:
-  call void @Py_DecRef(ptr %place)
+fail:
+  ret ptr null
+}
+
+; The number of a node in a dict of numbers, borrowed; the next one for a node that has none.
+define internal ptr @number(ptr %numbers, ptr %node) {
+  %found = LOOK %numbers %node
+  NEED %found new
+  ret ptr %found
+new:
+  %made = call ptr @fresh(ptr %numbers, ptr %node)
+  ret ptr %made
+}
+define internal ptr @fresh(ptr %numbers, ptr %node) {
+  %size = call i64 @PyDict_Size(ptr %numbers)
+  %made = call ptr @PyLong_FromLongLong(i64 %size)
+  NEED %made fail
+  NOTE %numbers %node %made fail.made
+  call void @Py_DecRef(ptr %made)                 ; the dict holds it
+  ret ptr %made
+fail.made:
+  call void @Py_DecRef(ptr %made)
   br label %fail
 fail:
   ret ptr null

@@ -15,11 +15,16 @@ import pytest
 
 import septet as st
 from septet.backends.cpu import recorder as native
+from septet.backends.cpu.pieces import Calls
 from septet.base.errors import SeptetError
 from septet.base.source import source_text
 from septet.graph.node import Node
-from septet.run import recorder, tiers, walk
+from septet.run import recorder, tiers, units, walk
+from septet.run.backward import NativePull
 from septet.run.evaluation import Evaluation
+from septet.run.programs import native_calls
+from septet.transform import pullback
+from septet.transform.pullback import Pullback
 
 pytestmark = pytest.mark.skipif(
     st.config.backend != "cpu" or not native.is_supported(), reason="this Python has no native recorder"
@@ -349,6 +354,206 @@ def trees(count: int) -> list[bytes]:
     return found
 
 
+@pytest.fixture
+def units_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no graph be compiled as a whole because it comes again."""
+    monkeypatch.setattr(tiers, "RECENT", 0)
+
+
+def losses(seed: int) -> tuple[st.Tensor, list[st.Variable]]:
+    """Record a random program with slices, sums of several uses, broadcasts, and inputs that share a cotangent."""
+    rng = random.Random(seed)
+    table = st.Variable(np.linspace(-1, 1, 20, dtype=np.float32).reshape(5, 4))
+    weight = st.Variable(np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4))
+    bias = st.Variable(np.full(4, 0.25, np.float32))
+    made: list[st.Tensor] = [table[1:2], table[3:4]]
+    steps: list[Callable[[Any, Any], Any]] = [
+        lambda a, b: a + b,
+        lambda a, b: a + a,
+        lambda a, b: a * a,
+        lambda a, b: a - b + bias,
+        lambda a, b: st.tanh(a @ weight + bias),
+        lambda a, b: st.concatenate((a, b), axis=1)[:, 2:6] if a is not b else st.exp(-a * a),
+        lambda a, b: st.reshape(a, (2, 2)).T.reshape((1, 4)) * 0.5,
+        lambda a, b: st.where(a > 0, a, b),
+        lambda a, b: a**2 * bias + b,
+        lambda a, b: table[(n := rng.randrange(5)) : n + 1] * b,
+        lambda a, b: st.concatenate((a, b, a), axis=0).sum(axis=0, keepdims=True),
+    ]
+    for _ in range(rng.randrange(8, 40)):
+        a, b = rng.choice(made[-6:]), rng.choice(made[-6:])
+        made.append(st.tanh(rng.choice(steps)(a, b)))
+    return (made[-1] + made[-2]).sum(), [table, weight, bias]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_are_noted_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+
+    def noted(*args: Any) -> Pullback:
+        found.append(args)
+        return Pullback(*args)
+
+    monkeypatch.setattr(pullback, "Pullback", noted)
+    recorder.use_python()
+    loss, variables = losses(seed)
+    for use in WAYS:
+        use()
+        loss.backward()
+        for variable in variables:
+            variable.zero_grad()
+    one, other = found
+    assert one[:-1] == other[:-1] and len(one[2]) > 8
+    assert [type(part) for row in one[2] for part in row] == [type(part) for row in other[2] for part in row]
+
+
+def gradients(seed: int) -> list[bytes]:
+    loss, variables = losses(seed)
+    loss.backward()
+    found = [loss.numpy().tobytes()]
+    for variable in variables:
+        found.append(b"" if variable.grad is None else variable.grad.numpy().tobytes())
+        variable.zero_grad()
+    return found
+
+
+@pytest.mark.usefixtures("units_only")
+def test_rows_are_pulled_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By native functions: most rows, in every kind of program, with the same calls on the list."""
+    recorder.use_python()
+    lists: list[tuple[Any, ...]] = []
+    run = Calls.run
+
+    def listed(self: Calls) -> bool:
+        idle = {size: len(blocks) for size, blocks in self.free.items() if blocks}
+        lists.append((len(self.list), idle, self.arena))
+        return run(self)
+
+    with st.config.override(tier="interpret"):
+        right = [gradients(seed) for seed in range(12)]
+    with st.config.override(tier="auto"):
+        for _ in range(12):
+            for seed in range(12):
+                gradients(seed)
+        monkeypatch.setattr(Calls, "run", listed)
+        before = [gradients(seed) for seed in range(12)]
+        for one, other in zip(before, right, strict=True):
+            for part, own in zip(one, other, strict=True):
+                np.testing.assert_allclose(
+                    np.frombuffer(part, np.float32), np.frombuffer(own, np.float32), rtol=1e-3, atol=1e-6
+                )
+        lists, expected = [], lists
+        recorder.use_native()
+        quick, rows = NativePull.quick, [0, 0]
+
+        def counted(pull: NativePull, start: int) -> int:
+            end: int = quick(pull, start)
+            rows[0] += start - end
+            rows[1] += end >= 0
+            return end
+
+        monkeypatch.setattr(NativePull, "quick", counted)
+        assert [gradients(seed) for seed in range(12)] == before
+    assert rows[0] > 5 * rows[1] and rows[0] > 200
+    assert [own for own in lists if own[0]] == [own for own in expected if own[0]] and len(expected) >= 12
+
+
+@pytest.mark.usefixtures("units_only")
+def test_references_of_units_are_balanced() -> None:
+    """Nothing that an evaluation touches is held once more, or once less, than before."""
+    recorder.use_native()
+    with st.config.override(tier="auto"):
+        for _ in range(14):
+            for seed in range(6):
+                gradients(seed)
+            trees(4)
+        calls = native_calls()
+        held = [0, 1, 2, *calls._chunks, *units.sums.values(), *[unit.piece for unit in units.sums.values()]]
+        gc.collect()
+        before, blocks = [sys.getrefcount(thing) for thing in held], sys.getallocatedblocks()
+        for _ in range(20):
+            for seed in range(6):
+                gradients(seed)
+            trees(4)
+        gc.collect()
+    after = [sys.getrefcount(thing) for thing in held]
+    assert all(abs(a - b) <= 200 for a, b in zip(after[:3], before[:3], strict=True))
+    assert after[3:] == before[3:]
+    assert sys.getallocatedblocks() - blocks < 3000
+
+
+@pytest.mark.usefixtures("units_only")
+def test_what_is_not_compiled_yet_is_left_to_python() -> None:
+    """A backward pass with a unit or a sum that has no piece starts again in Python, and nothing of it stays."""
+    recorder.use_python()
+    with st.config.override(tier="auto"):
+        for _ in range(14):
+            gradients(3)
+        expected = gradients(3)
+        recorder.use_native()
+        pieces = [(unit, unit.piece) for unit in units.sums.values()]
+        try:
+            for unit, _ in pieces:
+                unit.piece = None
+                unit.stays_interpreted()
+            found = gradients(3)
+        finally:
+            for unit, piece in pieces:
+                unit.piece = piece
+        assert gradients(3) == expected
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.frombuffer(one, np.float32), np.frombuffer(other, np.float32), rtol=1e-4)
+
+
+def test_hooks_and_errors_of_backward_are_the_same() -> None:
+    found: list[Any] = []
+    for use in WAYS:
+        use()
+        v = st.Variable(np.ones(3, np.float32))
+        y = st.tanh(v) * v
+        seen: list[Any] = []
+        y.register_hook(lambda g, seen=seen: seen.append(g.tolist()))
+        (st.exp(y) * y).sum().backward()
+        assert v.grad is not None
+        found.append([seen, v.grad.tolist()])
+        many = st.concatenate([v * n for n in range(70)]).sum()  # more inputs than a native function takes
+        v.zero_grad()
+        many.backward()
+        found[-1].append(v.grad.tolist())
+        old = v * 2
+        v.assign(v + 1)
+        with pytest.raises(SeptetError) as caught:
+            st.tanh(st.Variable(np.ones(2, np.float32)) + old).sum().backward()
+        found[-1].append(str(caught.value).splitlines()[0])
+    assert found[0] == found[1]
+
+
+@pytest.mark.usefixtures("units_only")
+def test_threads_take_turns_in_backward_passes() -> None:
+    recorder.use_native()
+    with st.config.override(tier="auto"):
+        expected = {seed: gradients(seed) for seed in range(4) for _ in range(14)}
+        wrong: list[Any] = []
+
+        def work(seed: int) -> None:
+            with st.config.override(tier="auto"):
+                for _ in range(15):
+                    if gradients(seed) != expected[seed]:
+                        wrong.append(seed)
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(before)
+    assert not wrong
+
+
 def test_units_are_called_alike() -> None:
     recorder.use_python()
     with st.config.override(tier="auto"):
@@ -356,16 +561,42 @@ def test_units_are_called_alike() -> None:
         before = trees(40)
         recorder.use_native()
         calls: list[int] = []
-        quick = Evaluation.units
+        quick = Evaluation.quick
 
-        def counted(nodes: Any, start: int, *rest: Any) -> int:
-            end: int = quick(nodes, start, *rest)
+        def counted(own: Any, nodes: Any, start: int) -> int:
+            end: int = quick(own, nodes, start)
             calls.append(end - start)
             return end
 
-        Evaluation.units = counted
+        Evaluation.quick = counted
         try:
             assert trees(40) == before
         finally:
-            Evaluation.units = quick
+            Evaluation.quick = quick
     assert sum(calls) > 40 * 8
+
+
+@pytest.mark.usefixtures("units_only")
+def test_parts_of_large_cotangents_are_copied() -> None:
+    """What is joined of large tensors hands parts of a large cotangent on, whose memory is to be used again."""
+    rng = random.Random(1)
+    values = np.linspace(-1, 1, 40000, dtype=np.float32).reshape(200, 200)
+    v = st.Variable(values)
+
+    def gradient(count: int) -> np.ndarray:
+        a = v * 2.0
+        for n in range(count):
+            a = st.concatenate((st.tanh(a), a), axis=0)[100:300] * 1.0 if n % 3 else st.exp(-a * a)
+        a.sum().backward()
+        assert v.grad is not None
+        found = v.grad.numpy()
+        v.zero_grad()
+        return found
+
+    with st.config.override(tier="interpret"):
+        right = [gradient(count) for count in range(9)]
+    with st.config.override(tier="auto"):
+        for n in range(40):
+            (recorder.use_python if n < 25 else recorder.use_native)()
+            count = rng.randrange(2, 9)
+            np.testing.assert_allclose(gradient(count), right[count], rtol=1e-4, atol=1e-5)
