@@ -63,6 +63,8 @@ class Evaluation:
 
     quick: ClassVar[Any] = None
     """The native form of what `run` does for most nodes, where there is one: see `run.recorder`."""
+    count: ClassVar[Any] = None
+    """That of `_count_down`."""
 
     _number: ClassVar[int] = 0
     _open: ClassVar[int] = (
@@ -232,7 +234,10 @@ class Evaluation:
         if node not in self.kept and node not in self.owned:
             self.passing.add(node)
 
-    def _count_down(self, nodes: Sequence[Node]) -> None:
+    def _count_down(self, nodes: tuple[Node, ...]) -> None:
+        if Evaluation.count is not None:
+            Evaluation.count(self, nodes)
+            return
         uses = self.uses
         for node in nodes:
             uses[node] = left = uses[node] - 1

@@ -87,13 +87,25 @@ def _tracked(root: Node) -> dict[Node, None]:
     """Return the tracked nodes that a tracked node depends on, itself included, in an order that depends on nothing but
     how they are connected."""
     seen: dict[Node, None] = {root: None}
-    stack = [root]
+    _follow(seen, [root])
+    return seen
+
+
+def _follow_in_python(seen: dict[Node, None], stack: list[Node]) -> None:
     while stack:
         for source in stack.pop().inputs:
             if source.flags & TRACKED and source not in seen:
                 seen[source] = None
                 stack.append(source)
-    return seen
+
+
+_follow: Any = _follow_in_python
+
+
+def use(follow: Any = _follow_in_python) -> None:
+    """Have another function follow tracked nodes; without an argument, it is done in Python."""
+    global _follow
+    _follow = follow
 
 
 def _accumulate(variable: Variable, g: Tensor) -> None:

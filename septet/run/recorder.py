@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from septet.backends.cpu import recorder
 from septet.graph.op import set_recorder
-from septet.run import backward, units, walk
+from septet.run import backward, gradients, units, walk
 from septet.run.backward import NativePull
 from septet.run.evaluation import Evaluation
 from septet.tensor.namespace import use_operators
@@ -31,7 +31,9 @@ def use_native() -> None:
     functions = _functions()
     walk.use(functions.pending, functions.held, functions.signature)
     pullback.use(functions.rows)
+    gradients.use(functions.tracked)
     Evaluation.quick = functions.units
+    Evaluation.count = functions.count
     NativePull.quick = functions.pull
     set_recorder(functions.record)
     use_operators(functions.operator)
@@ -43,5 +45,7 @@ def use_python() -> None:
     set_recorder(None)
     NativePull.quick = None
     Evaluation.quick = None
+    Evaluation.count = None
+    gradients.use()
     pullback.use()
     walk.use()

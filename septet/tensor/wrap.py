@@ -24,17 +24,25 @@ from septet.graph.op import ELEMENTWISE, Op, as_node, explain_call, items, recor
 from septet.graph.types import TensorType
 from septet.tensor.tensor import Tensor
 
+_PLAIN = frozenset({type(None), bool, int, float, str})  # what has no tensor in it, and comes often
+
 
 def unwrap(value: Any) -> Any:
     """Return the value with every tensor in it (in lists, tuples, dicts, slices) replaced by its node."""
+    kind = type(value)
+    if kind is Tensor:
+        return value.node
+    if kind in _PLAIN:
+        return value
+    if kind is tuple or kind is list:
+        return kind([item.node if type(item) is Tensor else unwrap(item) for item in value])
     if isinstance(value, Tensor):
         return value.node
-    kind = type(value)
-    if kind is tuple or kind is list:
-        return kind([unwrap(item) for item in value])
     if kind is dict:
         return {key: unwrap(item) for key, item in value.items()}
     if kind is slice:
+        if type(value.start) in _PLAIN and type(value.stop) in _PLAIN and type(value.step) in _PLAIN:
+            return value
         return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
     return value
 

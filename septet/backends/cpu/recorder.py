@@ -20,11 +20,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
-from septet.backends.cpu import jit
+from septet.backends.cpu import jit, walk_code
 from septet.backends.cpu.pieces import Calls, Piece
 from septet.backends.cpu.pull_code import PULL
 from septet.backends.cpu.recorder_code import COMMON, MAKE, OPERATOR, RECORD, SOURCE
-from septet.backends.cpu.unit_code import UNITS, WORK
+from septet.backends.cpu.unit_code import COUNT, COUNT_DOWN, UNITS, WORK
 from septet.backends.cpu.walk_code import HELD, PENDING, ROWS, SIGNATURE
 from septet.base.source import Source, is_inside
 from septet.graph import pending
@@ -87,7 +87,9 @@ FUNCTIONS = {
     "held": HELD,
     "signature": SIGNATURE,
     "rows": ROWS,
-    "units": WORK + UNITS,
+    "tracked": walk_code.TRACKED,
+    "units": WORK + COUNT + UNITS,
+    "count": WORK + COUNT + COUNT_DOWN,
     "pull": WORK + PULL,
 }
 
@@ -245,9 +247,9 @@ class Functions(NamedTuple):
 
     Attributes
     ----------
-    record, pending, held, signature, rows, units, pull
-        Those of `graph.op.record`, and of what `run.walk`, `transform.pullback`, `run.evaluation` and `run.backward`
-        ask for.
+    record, pending, held, signature, rows, tracked, units, count, pull
+        Those of `graph.op.record`, and of what `run.walk`, `transform.pullback`, `run.gradients`, `run.evaluation` and
+        `run.backward` ask for.
     operator
         ``operator(op, method, is_reflected)`` returns a native operator, for one in Python.
     """
@@ -257,7 +259,9 @@ class Functions(NamedTuple):
     held: Callable[..., Any]
     signature: Callable[..., Any]
     rows: Callable[..., Any]
+    tracked: Callable[..., Any]
     units: Callable[..., Any]
+    count: Callable[..., Any]
     pull: Callable[..., Any]
     operator: Callable[[Op, Callable[..., Any], bool], Any]
 

@@ -99,7 +99,7 @@ fail:
 }
 """
 
-UNITS = """
+COUNT = """
 ; Forget a value that nobody needs any more: see `Evaluation._release`.
 define internal i32 @release(ptr %evaluation, ptr %node) {
   %sizes = FIELD %evaluation Evaluation.sizes
@@ -169,6 +169,23 @@ fail:
   ret i32 -1
 }
 
+"""
+
+COUNT_DOWN = """
+; count(evaluation, nodes): see `Evaluation._count_down`.
+define ptr @count(ptr %self, ptr %args, i64 %n) {
+  %evaluation = ARGUMENT 0
+  %nodes = ARGUMENT 1
+  %counted = call i32 @count_down(ptr %evaluation, ptr %nodes)
+  TEST %counted fail
+  %end = call ptr @nothing()
+  ret ptr %end
+fail:
+  ret ptr null
+}
+"""
+
+UNITS = """
 ; Whether an array of its own has to hold a value.
 define internal i1 @is_shown(ptr %evaluation, ptr %node) {
   %kept = FIELD %evaluation Evaluation.kept

@@ -70,6 +70,56 @@ fail:
 }
 """
 
+TRACKED = """
+; tracked(seen, stack): see `run.gradients._tracked`; empties the stack.
+define ptr @tracked(ptr %self, ptr %args, i64 %n) {
+entry:
+  %seen = ARGUMENT 0
+  %stack = ARGUMENT 1
+  %none = OBJECT None
+  br label %next
+next:
+  %count = call i64 @PyList_Size(ptr %stack)
+  %is.empty = icmp eq i64 %count, 0
+  IF %is.empty done
+  %last = sub i64 %count, 1
+  %node = call ptr @PyList_GetItem(ptr %stack, i64 %last)
+  %inputs = FIELD %node Node.inputs
+  %width = call i64 @PyTuple_Size(ptr %inputs)
+  %cut = call i32 @PyList_SetSlice(ptr %stack, i64 %last, i64 %count, ptr null)  ; `seen` holds the node
+  TEST %cut fail
+  br label %begin
+begin:
+  br label %sources
+sources:
+  %k = phi i64 [ 0, %begin ], [ %k.up, %on ]
+  %over = icmp sge i64 %k, %width
+  IF %over next
+  %k.up = add i64 %k, 1
+  %source = ITEM %inputs %k
+  %flags.object = FIELD %source Node.flags
+  %flags = NUMBER %flags.object
+  %tracked = and i64 %flags, {TRACKED}
+  %is.tracked = icmp ne i64 %tracked, 0
+  br i1 %is.tracked, label %look, label %on
+look:
+  %known = LOOK %seen %source
+  %is.known = icmp ne ptr %known, null
+  br i1 %is.known, label %on, label %new
+new:
+  NOTE %seen %source %none fail
+  APPEND %stack %source fail
+  br label %on
+on:
+  br label %sources
+done:
+  %end = call ptr @nothing()
+  ret ptr %end
+fail:
+  ret ptr null
+}
+"""
+
 HELD = """
 ; held(nodes, uses, kept, by_walk, or_tracked): see `run.walk.held`.
 define ptr @held(ptr %self, ptr %args, i64 %n) {

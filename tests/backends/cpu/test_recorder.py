@@ -22,6 +22,7 @@ from septet.graph.node import Node
 from septet.run import recorder, tiers, units, walk
 from septet.run.backward import NativePull
 from septet.run.evaluation import Evaluation
+from septet.run.gradients import _tracked
 from septet.run.programs import native_calls
 from septet.transform import pullback
 from septet.transform.pullback import Pullback
@@ -405,6 +406,17 @@ def test_rows_are_noted_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> Non
     one, other = found
     assert one[:-1] == other[:-1] and len(one[2]) > 8
     assert [type(part) for row in one[2] for part in row] == [type(part) for row in other[2] for part in row]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_tracked_nodes_are_found_in_the_same_order(seed: int) -> None:
+    recorder.use_python()
+    loss, _ = losses(seed)
+    found = []
+    for use in WAYS:
+        use()
+        found.append([node.serial for node in _tracked(loss.node)])
+    assert found[0] == found[1] and len(found[0]) > 8
 
 
 def gradients(seed: int) -> list[bytes]:
