@@ -237,12 +237,16 @@ def constant(value: np.ndarray, *, source: Source | None = None) -> Node:
     return make_node(CONSTANT, (), (), type_, hash(("constant", type_)), 0, value, source)
 
 
+COMMON = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0))
+"""Floats that stay numbers in compiled graphs: rules know them; others become inputs, so that they may change."""
+
 _scalars: dict[tuple[Any, ...], Node] = {}
 _weak: dict[tuple[Any, ...], Node] = {}
 
 
 def scalar(value: bool | int | float | complex, dtype: DType) -> Node:
-    """Return the constant of a Python number in a given dtype; its value is part of its key."""
+    """Return the constant of a Python number in a given dtype; its value is part of its key, unless it may change from
+    step to step: see `COMMON`."""
     slot = _scalar_slot(value, dtype)
     node = _scalars.get(slot)
     if node is None:
@@ -254,7 +258,9 @@ def scalar(value: bool | int | float | complex, dtype: DType) -> Node:
         array = np.array(value).astype(dtype)
         array.flags.writeable = False
         type_ = tensor_type(dtype, ())
-        node = make_node(CONSTANT, (), (), type_, hash(("scalar", slot)), 0, array, None)
+        may_change = kind in (dtypes.FLOAT, dtypes.COMPLEX) and value not in COMMON
+        key = hash(("number", type_)) if may_change else hash(("scalar", slot))
+        node = make_node(CONSTANT, (), (), type_, key, 0, array, None)
         if len(_scalars) >= 4096:
             _scalars.clear()
         _scalars[slot] = node

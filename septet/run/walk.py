@@ -11,14 +11,11 @@ from operator import attrgetter
 from typing import Any
 
 from septet.graph.context import SPENT, TRACKED
-from septet.graph.node import CONSTANT, SYMBOL, VARIABLE, Node
+from septet.graph.node import COMMON, CONSTANT, SYMBOL, VARIABLE, Node
 from septet.graph.op import ELEMENTWISE, ITEM, MOVEMENT
 
 CHEAP = frozenset({ELEMENTWISE, MOVEMENT})
 """Kinds of ops whose results are computed again for a backward pass, rather than kept."""
-
-COMMON = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0))
-"""Floats that stay numbers in compiled graphs: rules know them; others become inputs, so that they may change."""
 
 by_serial = attrgetter("serial")
 

@@ -154,3 +154,23 @@ def test_the_first_step_of_a_loop_is_like_those_that_follow(monkeypatch: pytest.
             optimizer.zero_grad()
             loss.item()
     assert len(tiers._entries) == 1
+
+
+def test_numbers_that_change_from_step_to_step_are_inputs_of_one_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A learning rate as a Python float."""
+    monkeypatch.setattr(tiers, "_entries", {})
+    w = st.Variable(np.ones((3, 3), np.float32))
+    x = st.tensor(np.array([[0.5, -1.0, 2.0]], np.float32))
+    expected = np.ones((3, 3), np.float32)
+    with st.config.override(tier="auto"):
+        for step in range(tiers.CHANGE + 3):
+            rate = 0.1 * 0.9**step
+            loss = st.sum(st.tanh(x @ w) * 3.0)
+            loss.backward()
+            w.assign(w - rate * w.grad)
+            w.zero_grad()
+            loss.item()
+            slope = 3 * (1 - np.tanh(x.numpy() @ expected) ** 2)
+            expected = expected - np.float32(rate) * (x.numpy().T @ slope)
+    np.testing.assert_allclose(w.numpy(), expected, rtol=1e-5)
+    assert [entry.program is not None for entry in entries().values()] == [True]
