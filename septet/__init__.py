@@ -34,6 +34,7 @@ from septet.base.dtypes import (
     uint64,
 )
 from septet.base.dtypes import bool_ as bool
+from septet.base.forks import work as _work
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
 from septet.run import gradients as _gradients
@@ -121,9 +122,11 @@ _PLACES = {name: module for module, names in _NAMES.items() for name in names}
 def __getattr__(name: str) -> _Any:
     """Import what is imported when it is first used."""
     if name in _MODULES:
-        found: _Any = _import_module(f"septet.{_MODULES[name]}")
+        with _work:
+            found: _Any = _import_module(f"septet.{_MODULES[name]}")
     elif name in _PLACES:
-        found = getattr(_import_module(f"septet.{_PLACES[name]}"), name)
+        with _work:
+            found = getattr(_import_module(f"septet.{_PLACES[name]}"), name)
     else:
         found = _namespace.find(name)
         if found is None:

@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
+from septet.base import forks
 from septet.base.errors import SettingError
 from septet.base.text import did_you_mean, listing, nearest, table
 
@@ -322,7 +323,7 @@ class Config:
         # `vars(self)` is the place of the values that reads find first, so nothing is assigned as an attribute.
         state = vars(self)
         state["_rows"] = rows
-        state["_lock"] = threading.Lock()
+        state["_lock"] = forks.hold(threading.Lock())
         state["_values"] = {name: row.default for name, row in rows.items()}
         state["_origins"] = dict.fromkeys(rows, "default")
         state["_starts"] = {}

@@ -10,6 +10,8 @@ import threading
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Protocol
 
+from septet.base import forks
+
 EVALUATE, RUN, NODE, KERNEL, LIBRARY, PYTHON, TRACE, DIFFERENTIATE, OPTIMIZE, PLAN, CODE = (
     "evaluate", "run", "node", "kernel", "library", "python", "trace", "differentiate", "optimize", "plan", "code",
 )  # fmt: skip
@@ -66,7 +68,7 @@ class Watch:
 
 
 watch = Watch()
-_lock = threading.Lock()
+_lock = forks.hold(threading.Lock())
 
 
 def add(observer: Observer) -> None:

@@ -6,6 +6,7 @@ cards, functions or methods is first asked for, which `septet.ops.index` finds.
 
 from importlib import import_module
 
+from septet.base.forks import work
 from septet.graph.op import set_families
 from septet.ops import (  # noqa: F401  (registration)
     call,
@@ -64,8 +65,9 @@ LATER = (
 
 def load(families: str) -> None:
     """Import families, given their names separated by spaces."""
-    for family in families.split():
-        import_module(f"septet.ops.{family}")
+    with work:
+        for family in families.split():
+            import_module(f"septet.ops.{family}")
 
 
 def load_card(name: str) -> None:

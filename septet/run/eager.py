@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from septet.base import forks
 from septet.base.config import config
 from septet.base.errors import ArgumentError
 from septet.base.watch import EVALUATE, span
@@ -23,7 +24,7 @@ from septet.run.walk import by_serial, is_unheld, keep_held, pending
 from septet.tensor.tensor import Tensor
 from septet.tensor.tree import flatten
 
-_lock = threading.RLock()
+_lock = forks.hold(threading.RLock(), forks.EVALUATIONS)
 
 
 def evaluate(*roots: Node, keep_tracked: bool = True) -> None:

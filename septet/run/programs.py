@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from septet.backends.base import Backend, Program
 from septet.backends.reference.program import ReferenceBackend
 from septet.base.config import config
+from septet.base.forks import work
 from septet.graph.graph import Graph
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
     **options
         Passed on to the backend.
     """
-    if _is_full(level):
-        from septet.optimize.pipeline import optimize
+    with work:
+        if _is_full(level):
+            from septet.optimize.pipeline import optimize
 
-        graph = optimize(graph)
-    backend = cpu() if config.backend == "cpu" else REFERENCE
-    return backend.compile(graph, **options)
+            graph = optimize(graph)
+        backend = cpu() if config.backend == "cpu" else REFERENCE
+        return backend.compile(graph, **options)
 
 
 def make_piece(graph: Graph) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 
 from septet.base.config import config
 from septet.base.errors import LibraryError, SeptetError
+from septet.base.forks import work
 from septet.graph.assemble import apart, with_inputs
 from septet.graph.graph import Graph
 from septet.graph.node import VARIABLE, Node, symbol
@@ -246,13 +247,15 @@ def _graph(nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node]) -> Gr
 
 def _compile(entry: Entry, graph: Graph, reason: str) -> None:
     """Compile the graph of an entry; what makes programs is loaded with the first one."""
-    from septet.run.hot import compile_pending
+    with work:
+        from septet.run.hot import compile_pending
 
-    entry.program, entry.error = compile_pending(graph, reason)
+        entry.program, entry.error = compile_pending(graph, reason)
 
 
 def _record_natively() -> None:
     """Have operations recorded by native functions; what makes these is loaded now."""
-    from septet.run.recorder import use_native
+    with work:
+        from septet.run.recorder import use_native
 
-    use_native()
+        use_native()

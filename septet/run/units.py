@@ -14,6 +14,7 @@ import numpy as np
 
 from septet.backends.reference.program import ReferenceProgram
 from septet.base.errors import LibraryError
+from septet.base.forks import work
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph
 from septet.graph.node import symbol
@@ -96,7 +97,8 @@ class Unit:
 
     def _compile(self) -> None:
         try:
-            self._made = make_piece(self.graph)
+            with work:
+                self._made = make_piece(self.graph)
         except Exception as error:  # NumPy goes on, and reports what is wrong when it meets it
             self.error = error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from septet.base import forks
 from septet.base import random as philox
 from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.text import type_text
@@ -58,7 +59,7 @@ class Generator:
     @explained
     def __init__(self, seed: int | None = None, name: str = "generator") -> None:
         self.state = Variable(philox.make_state(_entropy() if seed is None else seed), name, role="random")
-        self._lock = threading.Lock()
+        self._lock = forks.hold(threading.Lock(), forks.DRAWS)
 
     @property
     def seed(self) -> int:
@@ -156,7 +157,7 @@ class Generator:
     def __setstate__(self, saved: Any) -> None:
         name, state = saved
         self.state = Variable(state, name, role="random")
-        self._lock = threading.Lock()
+        self._lock = forks.hold(threading.Lock(), forks.DRAWS)
 
 
 def _entropy() -> int:

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from septet.base.forks import work
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 
@@ -18,7 +19,8 @@ from septet.graph.node import Node
 @cache
 def _transform(module: str, name: str) -> Callable[..., Any]:
     """Return a function of a module of this folder."""
-    function: Callable[..., Any] = getattr(import_module(f"septet.transform.{module}"), name)
+    with work:
+        function: Callable[..., Any] = getattr(import_module(f"septet.transform.{module}"), name)
     return function
 
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from septet.backends.cpu import llvm, objects
+from septet.base import forks
 from septet.base.config import config
 from septet.base.errors import CompilerError
 from septet.base.threads import thread_count
@@ -103,6 +104,11 @@ def addresses(modules: Sequence[Module]) -> list[int]:
     CompilerError
         When LLVM refuses a text. Then the others may have been compiled or not.
     """
+    with forks.work:
+        return _addresses(modules)
+
+
+def _addresses(modules: Sequence[Module]) -> list[int]:
     keys = [key(module) for module in modules]
     while True:
         ours: dict[str, Module] = {}

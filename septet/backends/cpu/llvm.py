@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from septet.backends.cpu.loading import failure, load, reason_of
+from septet.base import forks
 from septet.base.errors import CompilerError
 
 Pointer, String, Integer, Size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
@@ -169,7 +170,7 @@ class _Library:
         return self.linker
 
 
-_lock = threading.RLock()  # held over a fork, so that the child finds the linker whole
+_lock = forks.hold(threading.RLock())
 _numbers = itertools.count()
 _library: _Library | None = None
 
@@ -282,7 +283,3 @@ def link(codes: Sequence[bytes], names: Sequence[str], imports: Mapping[str, int
     if not tracker:
         raise CompilerError(f"LLVM cannot load {', '.join(names)}: {llvm.take(error).strip()}")
     return [symbol.address for symbol in exports]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

@@ -26,6 +26,7 @@ from septet.backends.cpu import onednn_types as types
 from septet.backends.cpu import openmp
 from septet.backends.cpu.layouts import Convolution, Layout, Pairs, Window
 from septet.backends.cpu.loading import failure, load, reason_of
+from septet.base import forks
 from septet.base.errors import LibraryError, NotSupportedError
 from septet.base.threads import thread_count
 
@@ -113,7 +114,7 @@ class Library:
             self.openmp.omp_set_num_threads(before)
 
 
-_lock = threading.Lock()
+_lock = forks.hold(threading.Lock())
 _loaded: list[Library | LibraryError] = []  # the library, or why there is none
 
 
@@ -519,7 +520,7 @@ class Reorders:
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int, int], tuple[Descriptor, Descriptor, Primitive]] = {}
-        self._lock = threading.Lock()
+        self._lock = forks.hold(threading.Lock())
 
     def __call__(self, source: Descriptor, target: Descriptor, *, threads: int = 0) -> Primitive:
         """Return the primitive that copies memory of one description (argument x) to another (argument y)."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from septet.backends.cpu.loading import failure, reason_of
+from septet.base import forks
 from septet.base.errors import LibraryError
 
 NAME = "libgomp.so.1"  # the name that oneDNN asks for; a copy under another name would not do
@@ -25,7 +26,9 @@ HINT = "install the package libgomp1 (Debian, Ubuntu) or libgomp (Fedora, conda)
 VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 WAITING = {"OMP_WAIT_POLICY": "passive"}
 
-_lock = threading.Lock()
+HARD = 2  # the kind of pause that gives everything back
+
+_lock = forks.hold(threading.Lock())
 _found: list[ctypes.CDLL | LibraryError] = []  # the library, or why there is none
 _was_loaded = False
 
@@ -44,6 +47,16 @@ def library() -> ctypes.CDLL:
     if isinstance(_found[0], LibraryError):
         raise _found[0].with_traceback(None)
     return _found[0]
+
+
+def _end_threads() -> None:
+    """Before a fork, end the threads that wait for work of this thread: the child would wait for them for ever."""
+    if _found and hasattr(_found[0], "omp_pause_resource_all"):  # libgomp of GCC 9 and later
+        _found[0].omp_pause_resource_all(HARD)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_end_threads)
 
 
 def status() -> str:

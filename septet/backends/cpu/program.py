@@ -19,6 +19,7 @@ from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.results import new
 from septet.backends.cpu.steps import Host
+from septet.base import forks
 from septet.base.config import config
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
@@ -35,7 +36,6 @@ class Plan:
         self.graph = graph
         self.planner = Planner(graph, LIBRARY)
         self.steps = self.planner.steps
-        self.lock = threading.Lock()
         self.status = np.zeros(1, np.int64)
         self.linked = link(self.planner, self.status)
         self._arena = new((self.linked.arena_size + ALIGNMENT,), np.dtype(np.uint8))
@@ -55,6 +55,9 @@ class Plan:
             if step.may_fail:
                 self._last_that_may_fail = number
         self._find_in_place()
+        # A child has no use for what another thread computes, but for variables that are written over.
+        is_waited_for = any(old >= 0 for old in self.in_place)
+        self.lock = forks.hold(threading.Lock(), forks.RUNS if is_waited_for else forks.NEVER)
         self.reads = tuple(self.planner.variables)
         self.updates = [
             (variable, old, node.shape, node.dtype)
@@ -200,7 +203,8 @@ class CpuProgram:
         key = tuple(shapes)
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self._plan(key)
+            with forks.work:
+                plan = self.plans[key] = self._plan(key)
         return plan
 
     def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[Any]:
@@ -284,6 +288,7 @@ class CpuProgram:
         for variable in plan.reads:
             array = variable.current()
             values.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+        array = None  # type: ignore[assignment]  # nobody but `values` and the variable itself has the last one
         news = []
         for variable, old, shape, dtype in plan.updates:
             if old >= 0 and variable.may_overwrite(values[old], 1):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from septet.base import forks
 from septet.base.dtypes import DType
 
 LARGE = 1 << 20
@@ -27,7 +28,7 @@ HUGE = 1 << 22
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 _idle: dict[int, list[Any]] = {}  # size -> blocks
 _held = 0
-_lock = threading.Lock()
+_lock = forks.hold(threading.Lock())
 
 
 class _Loan:

@@ -94,3 +94,30 @@ def test_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         openmp.library()
     assert "install the package libgomp1" in str(caught.value)
     assert openmp.HINT in openmp.status()
+
+
+@needs_library
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    """The threads that its parent has had wait for work are not there."""
+    code = """if True:
+    import ctypes, os, signal
+    from septet.backends.cpu import openmp
+    library = openmp.library()
+    numbers = []
+    own = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda argument: numbers.append(library.omp_get_thread_num()))
+
+    def work():
+        numbers.clear()
+        library.GOMP_parallel(own, None, 2, 0)
+        return sorted(numbers) == [0, 1]
+
+    assert work()
+    child = os.fork()
+    if not child:
+        signal.alarm(200)
+        os._exit(not work())
+    assert os.waitpid(child, 0)[1] == 0
+    assert work()
+    print("right")"""
+    assert run(code)[0].split() == ["right"]
