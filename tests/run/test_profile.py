@@ -49,7 +49,7 @@ class TestRows:
         assert sum(row.seconds for row in rows) <= p.seconds
         products = {(row.layer, row.direction): row for row in rows if row.name == "dot_general"}
         forward = products["Sequential/0:Dense", ""]
-        assert forward.calls == 5 and forward.kind == "library" and forward.line == f"test_profile.py:{LINE}"
+        assert forward.calls == 5 and forward.kind == "kernel" and forward.line == f"test_profile.py:{LINE}"
         assert forward.mean == forward.seconds / 5
         assert products["Sequential/2:Dense", "back"].calls == 10
         assert not {"trace", "plan", "optimize"} & set(p.times())
