@@ -58,14 +58,17 @@ SIZES = [
 @pytest.mark.parametrize(("batch", "m", "n", "k"), SIZES)
 def test_values(batch, m, n, k, a_turned, b_turned, dtype, tolerance):
     graph = product(batch, m, n, k, a_turned=a_turned, b_turned=b_turned, dtype=dtype)
-    is_short = m <= matmul_dense.FEW and min(m, n, k) >= matmul.LEAST
+    is_short = m <= matmul_dense.FEW and min(m, n // 2, k) >= matmul.SLIM
     assert (functions(graph) == ["dense"]) is bool(batch or a_turned or is_short)
     arrays = draw(graph)
     (found,) = CpuProgram(graph, ReferenceBackend())(arrays)
     np.testing.assert_allclose(found, expected(graph, arrays), rtol=0, atol=tolerance * 8 * np.sqrt(k))
 
 
-@pytest.mark.parametrize(("m", "n", "k"), [(32, 50, 1025), (100, 2000, 40), (matmul_dense.FEW, 33, 2100), (37, 32, 32)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"),
+    [(32, 50, 1025), (100, 2000, 40), (matmul_dense.FEW, 33, 2100), (37, 32, 32), (8, 16, 8), (9, 70, 513)],
+)
 @pytest.mark.parametrize("b_turned", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-13)])
 def test_few_rows(m, n, k, b_turned, dtype, tolerance):
@@ -117,8 +120,10 @@ def test_threads_change_nothing():
         {"batch": (), "m": matmul.TALL, "n": 600, "k": matmul.DEPTH + 1, "a_turned": True},
         {"batch": (4,), "m": matmul.LEAST - 1, "n": 64, "k": 64},
         {"batch": (4,), "m": 64, "n": 64, "k": matmul.LEAST - 1},
-        {"batch": (1,), "m": 20, "n": 64, "k": 64},
-        {"batch": (), "m": matmul.LEAST - 1, "n": 640, "k": 64},
+        {"batch": (1,), "m": 20, "n": 64, "k": 640, "a_turned": True},
+        {"batch": (), "m": matmul.SLIM - 1, "n": 640, "k": 64},
+        {"batch": (), "m": 64, "n": 2 * matmul.SLIM - 1, "k": 64},
+        {"batch": (), "m": 16, "n": 640, "k": matmul.SLIM - 1},
     ],
 )
 def test_near_misses(words):

@@ -30,6 +30,9 @@ TALL = 1024
 """Rows from which it does so whatever is summed, where there are at most half as many columns."""
 LEAST = 32
 """Rows, columns and elements that are summed from which it does so, for batches of matrices, too."""
+SLIM = 8
+"""Rows, pairs of columns and elements that are summed from which it does so for at most `matmul_dense.FEW` rows that lie one
+by one in memory."""
 
 
 class Matrix(NamedTuple):
@@ -151,7 +154,7 @@ def _emit(
         a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
-    is_short = not levels and a.column == 1 and m <= FEW and min(m, n, k) >= LEAST
+    is_short = not levels and a.column == 1 and m <= FEW and min(m, n // 2, k) >= SLIM
     if not levels and not (is_short and not is_unchanged(planner, b.there)):
         shapes = (a, m, k), (b, k, n), (c, m, n)
         if plan_tiles(
