@@ -27,8 +27,11 @@ LEAST = 1 << 20
 FEW = 256
 """Rows up to which a matrix with neighbouring elements in its rows is multiplied as one block: it stays in the second
 cache while the columns go by, so that each element of the second matrix is put into panels once."""
-NARROW = 32
-"""Columns of a task then: threads get even shares, and panels of `LONG` elements take 128 KB."""
+NARROW, WIDE = 32, 64
+"""Columns of a task then: where there are enough tasks, wide ones read the first matrix less often. Panels of `LONG`
+elements take at most 256 KB."""
+SHARES = 16
+"""Tasks that are enough: threads get even shares."""
 LONG = 1024
 """Elements of the summed dimension that are taken at a time then."""
 SLIGHT = 1 << 18
@@ -67,7 +70,7 @@ def plan_dense(
 
 def narrow(m: int, n: int, k: int, panel: int) -> int:
     """Return the columns of a task that takes all rows: whole panels, worth waking a thread for."""
-    columns = max(NARROW, -(-SLIGHT // (m * k)))
+    columns = max(min(n // SHARES, WIDE), NARROW, -(-SLIGHT // (m * k)))
     return min(-(-columns // panel) * panel, n)
 
 
