@@ -233,6 +233,8 @@ pending, the value of the one input."""
 
 def constant(value: np.ndarray, *, source: Source | None = None) -> Node:
     """Return a leaf that holds an array; the caller gives the array away and must not write to it again."""
+    if type(value) is not np.ndarray:  # one of NumPy's scalars: its elements do not lie where those of an array do
+        value = np.asarray(value)
     type_ = tensor_type(value.dtype, value.shape)
     return make_node(CONSTANT, (), (), type_, hash(("constant", type_)), 0, value, source)
 

@@ -14,6 +14,7 @@ import pytest
 import septet as st
 from septet import nn
 from septet.base.errors import IndexOutOfRangeError, TracedValueError
+from septet.graph.node import constant
 from septet.run import compiler, tiers, units
 
 pytestmark = pytest.mark.skipif(st.config.backend != "cpu", reason="only the native backend computes units")
@@ -265,3 +266,9 @@ def test_memory_stays_flat() -> None:
             tracemalloc.stop()
     assert growth < 200_000  # keys of graphs that came once, of which there are `tiers.MOST` at most
     assert len(tiers._ends) <= tiers.MOST + 1
+
+
+def test_a_constant_of_a_numpy_scalar_is_an_array() -> None:
+    """Native units ask where its elements lie."""
+    node = constant(np.complex128(2 + 3j))
+    assert type(node.value) is np.ndarray and node.value == 2 + 3j
