@@ -291,7 +291,7 @@ class Config:
     )
     tier = Choice(
         "auto",
-        "How define-by-run code is computed: interpreted at first and compiled when hot, or always one of the two.",
+        "How define-by-run code is computed: interpreted at first and compiled when hot or large, or always one.",
         choices=("auto", "interpret", "compile"),
     )
     check_nan = Flag(False, "Check every result for NaN and infinity, and name the op that made the first one.")

@@ -494,6 +494,8 @@ class _Fusion:
         if axes is None or {a for a in axes if a is not None} != set(range(len(target.domain))):
             return
         group.nodes.remove(node)
+        group.work -= work_of(node)
+        target.work += work_of(node)
         del group.maps[node], group.points[node]
         first = min(target.nodes.index(user) for user in user_places)
         target.nodes.insert(first, node)

@@ -1,7 +1,8 @@
 """How long NumPy would take for a graph, and compiling it: whether to compile at once what came for the first time.
 
 The estimates look at kinds of ops and sizes alone: whether a graph is compiled must not depend on what the machine is
-doing, since native code and NumPy differ in last bits. Figures are nanoseconds, measured on one core of 2020.
+doing, since native code and NumPy differ in last bits. Figures are nanoseconds, in round numbers: of the first steps of
+models from a perceptron to ResNet-18, of which they tell those that take longer than compiling.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 
 from septet.backends.reference.kernels import computer
 from septet.backends.reference.program import run_graph
+from septet.graph.assemble import has_effect
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
 from septet.ops.call import call
@@ -35,7 +36,7 @@ class ValueFailure(Exception):
 
 
 class TakesLong(Exception):
-    """Compiling the graph is better than computing it with NumPy; nothing has happened yet."""
+    """Compiling the graph is better than computing it with NumPy; no effect has happened yet."""
 
 
 class Evaluation:
@@ -67,9 +68,8 @@ class Evaluation:
     """That of `_count_down`."""
 
     _number: ClassVar[int] = 0
-    _open: ClassVar[int] = (
-        0  # evaluations under way: one inside of another comes from a Python function that a node calls
-    )
+    # Evaluations under way: one inside of another comes from a Python function that a node calls.
+    _open: ClassVar[int] = 0
 
     def __init__(
         self, uses: dict[Node, int], kept: set[Node], owned: set[Node], is_native: bool,
@@ -84,7 +84,7 @@ class Evaluation:
         self.kept = kept
         self.owned = owned
         self.is_native = is_native and not Evaluation._open  # there is one list of calls
-        self.calls: Any = None  # from the first native unit on
+        self.calls: Any = None  # from the start where `quick` is used, else from the first native unit on
         self.places: dict[Node, int] = {}  # where values lie that native units read or write
         self.sizes: dict[Node, int] = {}  # bytes of those that lie in working memory
         self.bases: dict[Node, int] = {}  # where leaves lie that others are parts of; 0 for those in no order
@@ -279,7 +279,7 @@ class Evaluation:
         elif op is call and self._call_graph(node):
             return
         else:
-            if not self.is_native or getattr(op, "has_effect", False):
+            if not self.is_native or has_effect(node):
                 self._ask()
             if not all([self._is_settled(source) for source in sources]):
                 self._flush()

@@ -44,16 +44,7 @@ class Plan:
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
         self.addresses = self.linked.addresses()
         self.run = native.callable_run(jit.addresses([native.module("run")])[0])
-        self._readers: dict[Memory, list[int]] = {}
-        self._writers: dict[Memory, list[int]] = {}
-        self._last_that_may_fail = -1
-        for number, step in enumerate(self.steps):
-            for memory in {*step.reads}:
-                self._readers.setdefault(memory, []).append(number)
-            for memory in {*step.writes}:
-                self._writers.setdefault(memory, []).append(number)
-            if step.may_fail:
-                self._last_that_may_fail = number
+        self._note_uses()
         self._find_in_place()
         # A child has no use for what another thread computes, but for variables that are written over.
         is_waited_for = any(old >= 0 for old in self.in_place)
@@ -86,6 +77,19 @@ class Plan:
     def place(self, *groups: list[np.ndarray]) -> None:
         """Tell native code where inputs, variables, their new values and results lie, in this order."""
         self._words[1:] = [address_of(array) for group in groups for array in group]
+
+    def _note_uses(self) -> None:
+        """Note for each piece of memory the steps that read it and write it, and the last step that can find an error."""
+        self._readers: dict[Memory, list[int]] = {}
+        self._writers: dict[Memory, list[int]] = {}
+        self._last_that_may_fail = -1
+        for number, step in enumerate(self.steps):
+            for memory in {*step.reads}:
+                self._readers.setdefault(memory, []).append(number)
+            for memory in {*step.writes}:
+                self._writers.setdefault(memory, []).append(number)
+            if step.may_fail:
+                self._last_that_may_fail = number
 
     def _find_in_place(self) -> None:
         """Find the variables whose new value may overwrite the old one: nothing needs the old one afterwards."""

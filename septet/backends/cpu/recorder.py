@@ -20,12 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
-from septet.backends.cpu import jit, walk_code
+from septet.backends.cpu import jit
 from septet.backends.cpu.pieces import Calls, Piece
 from septet.backends.cpu.pull_code import PULL
 from septet.backends.cpu.recorder_code import COMMON, MAKE, OPERATOR, RECORD, SOURCE
 from septet.backends.cpu.unit_code import COUNT, COUNT_DOWN, UNITS, WORK
-from septet.backends.cpu.walk_code import HELD, PENDING, ROWS, SIGNATURE
+from septet.backends.cpu.walk_code import FOLLOW, HELD, PENDING, ROWS, SIGNATURE
 from septet.base.source import Source, is_inside
 from septet.graph import pending
 from septet.graph.context import SPENT, TRACKED, context
@@ -87,7 +87,7 @@ FUNCTIONS = {
     "held": HELD,
     "signature": SIGNATURE,
     "rows": ROWS,
-    "tracked": walk_code.TRACKED,
+    "tracked": FOLLOW,
     "units": WORK + COUNT + UNITS,
     "count": WORK + COUNT + COUNT_DOWN,
     "pull": WORK + PULL,

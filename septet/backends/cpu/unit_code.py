@@ -197,7 +197,8 @@ define internal i1 @is_shown(ptr %evaluation, ptr %node) {
   ret i1 %shown
 }
 
-; The steps that a node takes return 1, or 0 where Python has to see to it: before they changed anything.
+; The steps that a node takes return 1, or 0 where Python has to see to it: before they changed anything. Of the inputs of
+; what they did uses are left to count, but for `show`.
 
 ; A snapshot of a variable: see `Evaluation._compute`.
 define internal i32 @snapshot(ptr %evaluation, ptr %node) {
@@ -214,14 +215,12 @@ define internal i32 @snapshot(ptr %evaluation, ptr %node) {
   %computed = FIELD %evaluation Evaluation.computed
   APPEND %computed %node fail
   %shown = call i1 @is_shown(ptr %evaluation, ptr %node)
-  IF %shown count
+  IF %shown done
   %passing = FIELD %evaluation Evaluation.passing
   %added = call i32 @PySet_Add(ptr %passing, ptr %node)
   TEST %added fail
-  br label %count
-count:
-  %counted = call i32 @count_down(ptr %evaluation, ptr %inputs)
-  TEST %counted fail
+  br label %done
+done:
   ret i32 1
 python:
   ret i32 0
@@ -253,13 +252,11 @@ define internal i32 @item(ptr %evaluation, ptr %node) {
   %places = FIELD %evaluation Evaluation.places
   NOTE %places %node %place fail
   %shared = icmp eq i64 %size, 0
-  IF %shared count
+  IF %shared done
   %sizes = FIELD %evaluation Evaluation.sizes
   NOTE %sizes %node %size.object fail
-  br label %count
-count:
-  %counted = call i32 @count_down(ptr %evaluation, ptr %inputs)
-  TEST %counted fail
+  br label %done
+done:
   ret i32 1
 python:
   ret i32 0
@@ -345,7 +342,7 @@ array:
   %computed = FIELD %evaluation Evaluation.computed
   APPEND %computed %node fail
   TEST %noted fail
-  br label %count
+  br label %done
 block:
   %place = call ptr @block(ptr %calls, ptr %size)
   NEED %place fail
@@ -357,10 +354,8 @@ block:
   TEST %set.size fail
   TEST %set.place fail
   TEST %put.place fail
-  br label %count
-count:
-  %counted = call i32 @count_down(ptr %evaluation, ptr %inputs)
-  TEST %counted fail
+  br label %done
+done:
   ret i32 1
 fail:
   ret i32 -1
@@ -422,7 +417,9 @@ work:
   br i1 %not.leaf, label %piece, label %part
 part:
   %took.part = call i32 @show(ptr %evaluation, ptr %node, ptr %leaf, ptr %offset)
-  br label %done
+  TEST %took.part fail
+  %part.left = icmp eq i32 %took.part, 0
+  br i1 %part.left, label %stop, label %on
 piece:
   %piece.object = FIELD %unit.object Unit.piece
   %no.piece = icmp eq ptr %piece.object, %none
@@ -435,10 +432,14 @@ call:
   %took.unit = call i32 @unit(ptr %evaluation, ptr %node, ptr %piece.object, ptr %size)
   br label %done
 done:
-  %took = phi i32 [ %took.item, %item ], [ %took.snapshot, %variable ], [ %took.part, %part ], [ %took.unit, %call ]
+  %took = phi i32 [ %took.item, %item ], [ %took.snapshot, %variable ], [ %took.unit, %call ]
   TEST %took fail
   %left = icmp eq i32 %took, 0
-  br i1 %left, label %stop, label %on
+  IF %left stop
+  %used = FIELD %node Node.inputs
+  %counted = call i32 @count_down(ptr %evaluation, ptr %used)
+  TEST %counted fail
+  br label %on
 on:
   br label %next
 stop:

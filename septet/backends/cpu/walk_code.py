@@ -33,32 +33,26 @@ sources:
   %k.over = icmp sge i64 %k, %width
   br i1 %k.over, label %next, label %source
 source:
-  %input = call ptr @PyTuple_GetItem(ptr %inputs, i64 %k)
-  %before = call ptr @PyDict_GetItemWithError(ptr %uses, ptr %input)
+  %input = ITEM %inputs %k
+  %before = LOOK %uses %input
   %is.new = icmp eq ptr %before, null
   br i1 %is.new, label %new, label %again
 again:
-  %number = call i64 @PyLong_AsLongLong(ptr %before)
+  %number = NUMBER %before
   %more = add i64 %number, 1
   %boxed = call ptr @PyLong_FromLongLong(i64 %more)
-  %no.box = icmp eq ptr %boxed, null
-  br i1 %no.box, label %fail, label %again.set
-again.set:
+  NEED %boxed fail
   %set.again = call i32 @PyDict_SetItem(ptr %uses, ptr %input, ptr %boxed)
   call void @Py_DecRef(ptr %boxed)
-  %bad.again = icmp slt i32 %set.again, 0
-  br i1 %bad.again, label %fail, label %again.done
+  TEST %set.again fail
+  br label %again.done
 again.done:
   %k.again = add i64 %k, 1
   br label %sources
 new:
-  %set.new = call i32 @PyDict_SetItem(ptr %uses, ptr %input, ptr %one)
-  %bad.new = icmp slt i32 %set.new, 0
-  br i1 %bad.new, label %fail, label %new.list
-new.list:
-  %put = call i32 @PyList_Append(ptr %nodes, ptr %input)
-  %bad.put = icmp slt i32 %put, 0
-  br i1 %bad.put, label %fail, label %new.done
+  NOTE %uses %input %one fail
+  APPEND %nodes %input fail
+  br label %new.done
 new.done:
   %k.new = add i64 %k, 1
   br label %sources
@@ -70,7 +64,7 @@ fail:
 }
 """
 
-TRACKED = """
+FOLLOW = """
 ; tracked(seen, stack): see `run.gradients._tracked`; empties the stack.
 define ptr @tracked(ptr %self, ptr %args, i64 %n) {
 entry:
@@ -128,7 +122,7 @@ entry:
   %uses = ARGUMENT 1
   %kept = ARGUMENT 2
   %own.object = ARGUMENT 3
-  %own = call i64 @PyLong_AsLongLong(ptr %own.object)
+  %own = NUMBER %own.object
   %tracked.object = ARGUMENT 4
   %true = OBJECT True
   %with.tracked = icmp eq ptr %tracked.object, %true
@@ -149,11 +143,9 @@ take:
 open:
   %references.narrow = load i32, ptr %node
   %references = zext i32 %references.narrow to i64
-  %use.object = call ptr @PyDict_GetItemWithError(ptr %uses, ptr %node)
-  %no.use = icmp eq ptr %use.object, null
-  br i1 %no.use, label %fail, label %compare
-compare:
-  %use = call i64 @PyLong_AsLongLong(ptr %use.object)
+  %use.object = LOOK %uses %node
+  NEED %use.object fail
+  %use = NUMBER %use.object
   %rest = sub i64 %references, %use
   %is.held = icmp sgt i64 %rest, %own
   br i1 %is.held, label %keep, label %tracked
@@ -161,7 +153,7 @@ tracked:
   br i1 %with.tracked, label %flags, label %on
 flags:
   %flags.object = FIELD %node Node.flags
-  %flags.all = call i64 @PyLong_AsLongLong(ptr %flags.object)
+  %flags.all = NUMBER %flags.object
   %flags.two = and i64 %flags.all, {TRACKED_OR_SPENT}
   %is.tracked = icmp eq i64 %flags.two, {TRACKED}
   br i1 %is.tracked, label %kind, label %on
@@ -180,8 +172,8 @@ cost:
   br i1 %takes.long, label %keep, label %on
 keep:
   %added = call i32 @PySet_Add(ptr %kept, ptr %node)
-  %bad = icmp slt i32 %added, 0
-  br i1 %bad, label %fail, label %on
+  TEST %added fail
+  br label %on
 on:
   %i.up = add i64 %i, 1
   br label %next
@@ -235,29 +227,31 @@ item:
   %is.item = icmp eq ptr %op, %op.item
   br i1 %is.item, label %several, label %key
 several:
-  %whole = call ptr @PyTuple_GetItem(ptr %inputs, i64 0)
+  %whole = ITEM %inputs 0
   %whole.value = FIELD %whole Node.value
   %is.open = icmp eq ptr %whole.value, %none
   br i1 %is.open, label %key, label %input
 key:
   %key.object = FIELD %node Node.key
-  %put.key = call i32 @PyList_Append(ptr %flat, ptr %key.object)
-  %bad.key = icmp slt i32 %put.key, 0
-  br i1 %bad.key, label %fail, label %sources
+  APPEND %flat %key.object fail
+  br label %begin
+begin:
+  br label %sources
 sources:
-  %k = phi i64 [ 0, %key ], [ %k.up, %source.put ], [ %k.same, %again ]
+  %k = phi i64 [ 0, %begin ], [ %k.up, %another ], [ %k.same, %again ]
   %k.over = icmp sge i64 %k, %width
   br i1 %k.over, label %own, label %source
 source:
-  %from = call ptr @PyTuple_GetItem(ptr %inputs, i64 %k)
-  %place = call ptr @PyDict_GetItemWithError(ptr %numbers, ptr %from)
+  %from = ITEM %inputs %k
+  %place = LOOK %numbers %from
   %no.place = icmp eq ptr %place, null
   br i1 %no.place, label %first, label %source.put
 source.put:
-  %put.source = call i32 @PyList_Append(ptr %flat, ptr %place)
+  APPEND %flat %place fail
   %k.up = add i64 %k, 1
-  %bad.source = icmp slt i32 %put.source, 0
-  br i1 %bad.source, label %fail, label %sources
+  br label %another
+another:
+  br label %sources
 own:
   br label %described
 first:
@@ -270,9 +264,10 @@ known:
   %is.tuple = icmp eq ptr %value.type, %tuple
   br i1 %is.tuple, label %parts, label %rank
 parts:
-  %put.none = call i32 @PyList_Append(ptr %flat, ptr %none)
-  %bad.none = icmp slt i32 %put.none, 0
-  br i1 %bad.none, label %fail, label %described
+  APPEND %flat %none fail
+  br label %parts.put
+parts.put:
+  br label %described
 rank:
   %class = TYPE %type
   %is.single = icmp eq ptr %class, %single
@@ -284,9 +279,7 @@ rank.read:
 ask:
   %number_of = OBJECT number_of
   %bytes = call ptr @ask(ptr %number_of, ptr %from, ptr null, i64 1)
-  %no.bytes = icmp eq ptr %bytes, null
-  br i1 %no.bytes, label %fail, label %answer
-answer:
+  NEED %bytes fail
   %is.input = icmp eq ptr %bytes, %none
   br i1 %is.input, label %forget, label %number.type
 forget:
@@ -297,30 +290,28 @@ number.type:
   %put.bytes = call i32 @PyList_Append(ptr %flat, ptr %bytes)
   call void @Py_DecRef(ptr %bytes)
   %both = or i32 %put.type, %put.bytes
-  %bad.both = icmp slt i32 %both, 0
-  br i1 %bad.both, label %fail, label %described
+  TEST %both fail
+  br label %number.put
+number.put:
+  br label %described
 input:
   %given = phi ptr [ %node, %several ], [ %from, %rank.read ], [ %from, %forget ]
   %k.given = phi i64 [ 0, %several ], [ %k, %rank.read ], [ %k, %forget ]
   %given.type = FIELD %given Node.type
-  %put.leaf = call i32 @PyList_Append(ptr %leaves, ptr %given)
-  %put.kind = call i32 @PyList_Append(ptr %flat, ptr %given.type)
-  %two = or i32 %put.leaf, %put.kind
-  %bad.two = icmp slt i32 %two, 0
-  br i1 %bad.two, label %fail, label %described
+  APPEND %leaves %given fail
+  APPEND %flat %given.type fail
+  br label %input.put
+input.put:
+  br label %described
 described:
-  %subject = phi ptr [ %node, %own ], [ %from, %parts ], [ %from, %number.type ], [ %given, %input ]
-  %k.same = phi i64 [ 0, %own ], [ %k, %parts ], [ %k, %number.type ], [ %k.given, %input ]
+  %subject = phi ptr [ %node, %own ], [ %from, %parts.put ], [ %from, %number.put ], [ %given, %input.put ]
+  %k.same = phi i64 [ 0, %own ], [ %k, %parts.put ], [ %k, %number.put ], [ %k.given, %input.put ]
   %size = call i64 @PyDict_Size(ptr %numbers)
   %number = call ptr @PyLong_FromLongLong(i64 %size)
-  %no.number = icmp eq ptr %number, null
-  br i1 %no.number, label %fail, label %note
-note:
+  NEED %number fail
   %noted = call i32 @PyDict_SetItem(ptr %numbers, ptr %subject, ptr %number)
   call void @Py_DecRef(ptr %number)
-  %bad.note = icmp slt i32 %noted, 0
-  br i1 %bad.note, label %fail, label %whose
-whose:
+  TEST %noted fail
   %is.own = icmp eq ptr %subject, %node
   br i1 %is.own, label %on, label %again
 again:

@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,20 @@ def as_before() -> Iterator[None]:
 
 
 WAYS = (recorder.use_python, recorder.use_native)
+
+
+def side_by_side(work: Callable[[Any], None], arguments: Iterable[Any]) -> None:
+    """Call a function in threads, one for each argument, which take turns much more often than usual."""
+    threads = [threading.Thread(target=work, args=(argument,)) for argument in arguments]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
 
 
 def program(seed: int, length: int) -> list[st.Tensor]:
@@ -299,16 +313,7 @@ def test_gradients_and_layers_are_noted_in_each_thread() -> None:
             if y.node.is_tracked is not is_tracked:
                 wrong.append(threading.current_thread().name)
 
-    threads = [threading.Thread(target=work, args=(n % 2 == 0,)) for n in range(8)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    side_by_side(work, [n % 2 == 0 for n in range(8)])
     assert not wrong
 
 
@@ -553,16 +558,7 @@ def test_threads_take_turns_in_backward_passes() -> None:
                     if gradients(seed) != expected[seed]:
                         wrong.append(seed)
 
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        finally:
-            sys.setswitchinterval(before)
+        side_by_side(work, range(4))
     assert not wrong
 
 
@@ -586,29 +582,3 @@ def test_units_are_called_alike() -> None:
         finally:
             Evaluation.quick = quick
     assert sum(calls) > 40 * 8
-
-
-@pytest.mark.usefixtures("units_only")
-def test_parts_of_large_cotangents_are_copied() -> None:
-    """What is joined of large tensors hands parts of a large cotangent on, whose memory is to be used again."""
-    rng = random.Random(1)
-    values = np.linspace(-1, 1, 40000, dtype=np.float32).reshape(200, 200)
-    v = st.Variable(values)
-
-    def gradient(count: int) -> np.ndarray:
-        a = v * 2.0
-        for n in range(count):
-            a = st.concatenate((st.tanh(a), a), axis=0)[100:300] * 1.0 if n % 3 else st.exp(-a * a)
-        a.sum().backward()
-        assert v.grad is not None
-        found = v.grad.numpy()
-        v.zero_grad()
-        return found
-
-    with st.config.override(tier="interpret"):
-        right = [gradient(count) for count in range(9)]
-    with st.config.override(tier="auto"):
-        for n in range(40):
-            (recorder.use_python if n < 25 else recorder.use_native)()
-            count = rng.randrange(2, 9)
-            np.testing.assert_allclose(gradient(count), right[count], rtol=1e-4, atol=1e-5)
