@@ -48,8 +48,10 @@ def compare(loss_of: Callable[[st.Variable, int], st.Tensor], values: np.ndarray
 
 
 def test_a_cotangent_that_two_values_have() -> None:
-    """A sum hands its cotangent on to both operands. One of them has another use, and takes it up at once; the other one
-    needs it later, so that its memory must not be used again before."""
+    """A sum hands its cotangent on to two values: one has another use, and takes it up at once, the other one later.
+
+    Its memory must not be used again before.
+    """
 
     def loss_of(v: st.Variable, count: int) -> st.Tensor:
         a = st.tanh(v)

@@ -19,7 +19,7 @@ from septet.backends.cpu import elements
 from septet.backends.cpu.accesses import Accesses
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element
-from septet.backends.cpu.rows import rows_in_loop, rows_to_keep
+from septet.backends.cpu.rows import CACHED_BYTES, bytes_per_point, rows_in_loop, rows_to_keep
 from septet.backends.cpu.signs import signs
 
 REGISTER = 256
@@ -180,8 +180,22 @@ class _Lowering(Accesses):
             for width in self.lanes[:-1]:
                 begin, _ = self._loop(begin, end, width, [], at(width))
         if axis == kernel.outer - 1 and kernel.rows > 1:
-            begin, _ = self._loop(begin, end, kernel.rows, [], lambda index, carried: self._block(axis, index))
+            blocks_end = self._end_of_blocks(axis, begin, end)
+            begin, _ = self._loop(begin, blocks_end, kernel.rows, [], lambda index, carried: self._block(axis, index))
         self._loop(begin, end, 1, [], at(1))
+
+    def _end_of_blocks(self, axis: int, begin: Value, end: Value) -> Value:
+        """Return where blocks of rows end: where they begin, if the passes of a block would not find its rows in a cache.
+
+        That is seen when the kernel runs: another number of rows, as of a last batch, needs no other kernel.
+        """
+        b, kernel = self.b, self.kernel
+        if self.facts.passes <= 2:
+            return end
+        size = b.number(bytes_per_point(kernel), "i64")
+        for own in range(axis, kernel.axes):
+            size = b.binary("mul", size, self._size(own))
+        return b.select(b.compare("sle", size, b.number(CACHED_BYTES, "i64")), end, begin)
 
     def _block(self, axis: int, index: Value) -> list[Value]:
         """Write what happens for a block of neighbouring rows.

@@ -29,7 +29,8 @@ WORTH = 1 / 16
 def block_of(kernel: Kernel, sizes: Sequence[int]) -> int:
     """Return how many rows a kernel should compute together, 1 for none; see `lowering`.
 
-    It pays where functions of many instructions take one number of each row.
+    It pays where functions of many instructions take one number of each row. How many rows there are does not count: the
+    kernel of a batch is also that of a smaller one.
     """
     facts, axis = Facts(kernel), kernel.outer - 1
     if not kernel.lane_is_inner or axis < (1 if kernel.split == 1 else 0) or kernel.split == kernel.outer:
@@ -39,14 +40,7 @@ def block_of(kernel: Kernel, sizes: Sequence[int]) -> int:
     if any(term.form == REDUCE and axis not in facts.axes[n] for n, term in enumerate(kernel.terms)):
         return 1
     row = prod(sizes[kernel.outer :])
-    held = sum(
-        BY_NAME[buffer.dtype].itemsize
-        for buffer in kernel.buffers
-        if buffer.strides[axis] and any(buffer.strides[kernel.outer :]) and not buffer.is_written
-    )
-    if sizes[axis] < BLOCK or row * held * BLOCK > BLOCK_BYTES:
-        return 1
-    if facts.passes > 2 and prod(sizes[axis:]) * held > CACHED_BYTES:
+    if row * bytes_per_point(kernel) * BLOCK > BLOCK_BYTES:
         return 1
     work = saved = 0.0
     for number, term in enumerate(kernel.terms):
@@ -56,6 +50,15 @@ def block_of(kernel: Kernel, sizes: Sequence[int]) -> int:
         elif is_dear and axis in facts.axes[number]:
             saved += SAVED
     return BLOCK if saved and saved >= WORTH * work else 1
+
+
+def bytes_per_point(kernel: Kernel) -> int:
+    """Return how many bytes a kernel reads for each point of its rows, of what is another one in each row."""
+    return sum(
+        BY_NAME[buffer.dtype].itemsize
+        for buffer in kernel.buffers
+        if buffer.strides[kernel.outer - 1] and any(buffer.strides[kernel.outer :]) and not buffer.is_written
+    )
 
 
 def is_total_of_rows(kernel: Kernel, store: Store) -> bool:

@@ -64,7 +64,7 @@ def bits_of(results):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
-@pytest.mark.parametrize(("rows", "length"), [(BLOCK, 16), (37, 40), (131, 77)])
+@pytest.mark.parametrize(("rows", "length"), [(BLOCK, 16), (5, 16), (37, 40), (131, 77), (9001, 64)])
 @pytest.mark.parametrize("function", CASES)
 def test_blocks_have_the_bits_of_rows(monkeypatch, function, rows, length, dtype):
     random = np.random.default_rng(rows * length)
@@ -79,6 +79,19 @@ def test_blocks_have_the_bits_of_rows(monkeypatch, function, rows, length, dtype
     assert max(kernel.rows for kernel in kernels_of(alone, x, scale)) == 1
     if dtype != "bfloat16":
         assert BLOCK in blocks
+
+
+@pytest.mark.parametrize("function", CASES)
+def test_any_number_of_rows_takes_the_same_kernels(function):
+    """A last batch that is smaller, less than a block even, or more than a cache holds: nothing is compiled anew."""
+    texts = []
+    for rows in (5, 40, 20000):
+        x, scale = st.ones((rows, 64)), st.ones((64,))
+        call = st.compile(lambda x, scale: function(x, scale))
+        call(x, scale)
+        kernels = kernels_of(call, x, scale)
+        texts.append({kernel.text() for kernel in kernels if kernel.rows > 1})
+    assert texts[0] == texts[1] == texts[2] != set()
 
 
 def test_rows_that_are_taken_from_a_table(monkeypatch):
