@@ -344,6 +344,10 @@ def module(name: str) -> jit.Module:
         from septet.backends.cpu import pooling
 
         return pooling.module(name)
+    if name.startswith("turn"):
+        from septet.backends.cpu import turning
+
+        return turning.module(name)
     if name.startswith("dense"):
         from septet.backends.cpu import dense
 
@@ -378,7 +382,7 @@ def maker(name: str) -> str:
         return "own Philox"
     if name.startswith("winograd"):
         return "own tiles, minimal filtering"
-    return "own tiles" if "_task-" in name or name.startswith("dense") else name
+    return "own tiles" if "_task-" in name or name.startswith(("dense", "turn")) else name
 
 
 def callable_run(address: int) -> Any:

@@ -59,7 +59,9 @@ SIZES = [
 def test_values(batch, m, n, k, a_turned, b_turned, dtype, tolerance):
     graph = product(batch, m, n, k, a_turned=a_turned, b_turned=b_turned, dtype=dtype)
     is_short = m <= matmul_dense.FEW and min(m, n // 2, k) >= matmul.SLIM
-    assert (functions(graph) == ["dense"]) is bool(batch or a_turned or is_short)
+    is_wide = not batch and a_turned and matmul.BROAD <= m <= min(n, matmul_dense.FEW) and k >= matmul.DEPTH
+    goal = ["turn", "dense"] if is_wide else ["dense"]
+    assert (functions(graph) == goal) is bool(batch or a_turned or is_short)
     arrays = draw(graph)
     (found,) = CpuProgram(graph, ReferenceBackend())(arrays)
     np.testing.assert_allclose(found, expected(graph, arrays), rtol=0, atol=tolerance * 8 * np.sqrt(k))
@@ -82,6 +84,24 @@ def test_few_rows(m, n, k, b_turned, dtype, tolerance):
         np.testing.assert_allclose(found, expected(graph, arrays), rtol=0, atol=tolerance * 8 * np.sqrt(k))
         results.append(found.tobytes())
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(matmul.BROAD, 64, matmul.DEPTH), (100, 130, 1025), (matmul_dense.FEW, 300, 263), (77, 600, 2050)]
+)
+@pytest.mark.parametrize("b_turned", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-13)])
+def test_few_rows_that_are_turned(m, n, k, b_turned, dtype, tolerance):
+    graph = product((), m, n, k, a_turned=True, b_turned=b_turned, dtype=dtype)
+    assert functions(graph) == ["turn", "dense"]
+    arrays = draw(graph)
+    results = []
+    for threads in (1, 2, 5):
+        with config.override(threads=threads):
+            (found,) = CpuProgram(graph, ReferenceBackend())(arrays)
+        np.testing.assert_allclose(found, expected(graph, arrays), rtol=0, atol=tolerance * 8 * np.sqrt(k))
+        results.append(found.tobytes())
+    assert len(set(results)) == 1
 
 
 def test_operands_and_results_that_lie_in_parts_of_others():
@@ -121,6 +141,9 @@ def test_threads_change_nothing():
         {"batch": (4,), "m": matmul.LEAST - 1, "n": 64, "k": 64},
         {"batch": (4,), "m": 64, "n": 64, "k": matmul.LEAST - 1},
         {"batch": (1,), "m": 20, "n": 64, "k": 640, "a_turned": True},
+        {"batch": (), "m": matmul.BROAD - 1, "n": 64, "k": matmul.DEPTH + 1, "a_turned": True},
+        {"batch": (), "m": matmul.BROAD + 6, "n": matmul.BROAD, "k": matmul.DEPTH + 1, "a_turned": True},
+        {"batch": (), "m": matmul_dense.FEW + 1, "n": 300, "k": matmul.DEPTH + 1, "a_turned": True},
         {"batch": (), "m": matmul.SLIM - 1, "n": 640, "k": 64},
         {"batch": (), "m": 64, "n": 2 * matmul.SLIM - 1, "k": 64},
         {"batch": (), "m": 16, "n": 640, "k": matmul.SLIM - 1},

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from septet.backends.cpu import openblas
+from septet.backends.cpu import openblas, turning
+from septet.backends.cpu.direct_tiles import machine
 from septet.backends.cpu.memory import Strided, strides_of
 from septet.backends.cpu.ops.matmul_dense import FEW, plan_dense
 from septet.backends.cpu.ops.matmul_tiles import is_unchanged, plan_tiles
@@ -33,6 +34,11 @@ LEAST = 32
 SLIM = 8
 """Rows, pairs of columns and elements that are summed from which it does so for at most `matmul_dense.FEW` rows that lie one
 by one in memory."""
+
+BROAD = 64
+"""Rows of a transposed matrix from which it is turned first, where there are at most `matmul_dense.FEW`, and as many columns
+of the result: then the product, whose tasks all read the whole matrix, is 1 to 1.3 times as fast, turning included."""
+SMALL_MATRIX = 1 << 15  # elements below which one thread turns all
 
 
 class Matrix(NamedTuple):
@@ -154,7 +160,10 @@ def _emit(
         a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
-    is_short = not levels and a.column == 1 and m <= FEW and min(m, n // 2, k) >= SLIM
+    is_few = not levels and m <= FEW and min(m, n // 2, k) >= SLIM
+    if is_few and a.column != 1 and BROAD <= m <= n and k >= DEPTH:
+        a = _turned(planner, node, a, m, k)
+    is_short = is_few and a.column == 1
     if not levels and not (is_short and not is_unchanged(planner, b.there)):
         shapes = (a, m, k), (b, k, n), (c, m, n)
         if plan_tiles(
@@ -184,6 +193,18 @@ def _emit(
     args += [a.row * item, b.column * item, c.row * item, item, openblas.bits(1.0), openblas.bits(0.0)]
     name = "sgemm_task" if item == 4 else "dgemm_task"
     planner.tasks(node.op.name, name, args, [a.there, b.there], [c.there], node)
+
+
+def _turned(planner: Planner, node: Node, a: Matrix, m: int, k: int) -> Matrix:
+    """Copy a matrix along whose columns elements are neighbours, so that they are along its rows."""
+    own = machine(node.dtype.name, m)
+    row = turning.turned_row(k, own.item)
+    there = planner.scratch((m, row), node.dtype)._replace(shape=(m, k))
+    n_wide = -(-m // turning.WIDE)
+    args = [-(-k // turning.TALL) * n_wide, 1, planner.threads if m * k > SMALL_MATRIX else 1]
+    args += [a.there.place, there.place, a.column, row, k, m, turning.TALL, turning.WIDE, n_wide]
+    planner.tasks(f"{node.op.name}: turn", turning.kernel_name(own), args, [a.there], [there], node)
+    return Matrix(there, (), row, 1)
 
 
 def _tile(m: int, n: int, tasks: float) -> tuple[int, int]:
