@@ -66,6 +66,8 @@ class Planner:
     library : Library
     unchanged : set of int
         The inputs that are the same each time the plan runs, inside of a loop: what is made of them can be `prepared`.
+    stacked : set of int
+        The outputs that nothing writes, because the loop around keeps what a carried value was.
 
     Attributes
     ----------
@@ -79,10 +81,13 @@ class Planner:
         What the loop around must make of unchanged inputs, before it begins.
     """
 
-    def __init__(self, graph: Graph, library: Library, unchanged: Collection[int] = ()) -> None:
+    def __init__(
+        self, graph: Graph, library: Library, unchanged: Collection[int] = (), stacked: Collection[int] = ()
+    ) -> None:
         self.graph = graph
         self.library = library
         self.unchanged = unchanged
+        self.stacked = stacked
         self.prepared: list[Prepared] = []
         self.threads = thread_count()
         self.steps: list[Step] = []
@@ -293,9 +298,14 @@ class Planner:
         if node not in self._goals and node not in self.places and not is_view(node):
             self._goals[node] = memory
 
+    def is_goal(self, node: Node) -> bool:
+        """Tell whether a node's value goes to a place that is given: a result's or a variable's own."""
+        return node in self._goals
+
     def _reach_goals(self) -> None:
         """Copy results that are not where they belong: views, inputs, what is asked for twice."""
-        rows = [*zip(self.graph.outputs, self.outputs, strict=True)]
+        pairs = enumerate(zip(self.graph.outputs, self.outputs, strict=True))
+        rows = [pair for number, pair in pairs if number not in self.stacked]
         rows += [(node, memory) for (_, node), memory in zip(self.graph.updates, self.written, strict=True)]
         for node, memory in rows:
             if self._goals.get(node) is not memory:

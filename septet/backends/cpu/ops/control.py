@@ -21,10 +21,12 @@ def plan_scan(planner: Planner, node: Node) -> bool:
     length = node.param("length")
     if length is None or len(node.inputs) != len(body.inputs):
         return False  # the number of steps is known only when the graph runs
-    nested = _nested(planner, body, range(carries + sequences, len(node.inputs)))
+    items = planner.graph_items(node)
+    histories = _histories(planner, node, items) if length else {}
+    stacked = [number for own in histories.values() for number in own]
+    nested = _nested(planner, body, range(carries + sequences, len(node.inputs)), stacked)
     if nested is None:
         return False
-    items = planner.graph_items(node)
     inner = nested.planner
     is_reverse = node.param("reverse")
     binds: list[Any] = []
@@ -35,6 +37,25 @@ def plan_scan(planner: Planner, node: Node) -> bool:
     ends: list[tuple[Node, Strided]] = []
     for index in range(carries):
         first = planner.look(node.inputs[index])
+        if index in histories:
+            rows = planner.scratch((length + 1, *first.shape), first.dtype)
+            step = rows.strides[0] * rows.dtype.itemsize * (-1 if is_reverse else 1)
+            at, end = (length, 0) if is_reverse else (0, length)
+            planner.copied(first, _row(rows, at))
+            reading, writing = _base(inner, INPUT, index), _base(inner, OUTPUT, index)
+            following = _row(rows, at - 1 if is_reverse else at + 1)
+            binds += [reading, _row(rows, at).place, writing, following.place]
+            advances += [reading, step, writing, step]
+            writes.append(rows)
+            for number in histories[index]:
+                is_before = body.outputs[number] is body.inputs[index]
+                low = int(is_before == is_reverse)
+                item = items[number]
+                assert item is not None
+                planner.places[item] = rows.sliced([slice(low, low + length), *[slice(None)] * len(first.shape)])
+            if items[index] is not None:
+                ends.append((items[index], _row(rows, end)))
+            continue
         a = planner.copied(first)
         b = planner.scratch(first.shape, first.dtype)
         reading, writing = _base(inner, INPUT, index), _base(inner, OUTPUT, index)
@@ -65,6 +86,8 @@ def plan_scan(planner: Planner, node: Node) -> bool:
                 binds += [_base(inner, INPUT, own.there.memory.number), made.place]
                 reads.append(made)
     for index in range(carries, len(body.outputs)):
+        if index in stacked:
+            continue
         own = body.outputs[index]
         item = items[index]
         if item is None:
@@ -82,6 +105,25 @@ def plan_scan(planner: Planner, node: Node) -> bool:
     for item, there in ends:
         planner.copied(there, planner.allocate(item))
     return True
+
+
+def _histories(planner: Planner, node: Node, items: Sequence[Node | None]) -> dict[int, list[int]]:
+    """Return the results that stack what a carried value was before each step, or after it, by the value.
+
+    These are not copied: the carried value goes from row to row of memory in which both stacks lie.
+    """
+    body: Graph = node.param("body")
+    carries = node.param("carries")
+    found: dict[int, list[int]] = {}
+    for number in range(carries, len(body.outputs)):
+        item, own = items[number], body.outputs[number]
+        if item is None or planner.is_goal(item):
+            continue
+        for index in range(carries):
+            if own is body.inputs[index] or own is body.outputs[index]:
+                found.setdefault(index, []).append(number)
+                break
+    return found
 
 
 def plan_cond(planner: Planner, node: Node) -> bool:
@@ -124,13 +166,15 @@ def plan_while(planner: Planner, node: Node) -> bool:
     return True
 
 
-def _nested(planner: Planner, graph: Graph, unchanged: Collection[int] = ()) -> Nested | None:
+def _nested(
+    planner: Planner, graph: Graph, unchanged: Collection[int] = (), stacked: Collection[int] = ()
+) -> Nested | None:
     """Plan a sub-graph; None where a part of it would have to run in Python."""
     if graph.effects or graph.updates or not all(node.tensor_type.is_known for node in graph.inputs):
         return None
     if not all(isinstance(n.type, tuple) or n.tensor_type.is_known for n in graph.nodes):
         return None
-    inner = Planner(graph, planner.library, unchanged)
+    inner = Planner(graph, planner.library, unchanged, stacked)
     if not all(step.is_native for step in inner.steps) or inner.reads:
         return None
     arena = planner.scratch((max(arena_of(inner.memories), 1),), np.dtype(np.uint8))
@@ -144,6 +188,12 @@ def _base(inner: Planner, kind: str, number: int) -> int:
 
 def _contiguous(planner: Planner, there: Strided) -> Strided:
     return there if there.is_contiguous else planner.copied(there)
+
+
+def _row(rows: Strided, number: int) -> Strided:
+    """Return one element along the first axis."""
+    shape, strides = rows.shape[1:], rows.strides[1:]
+    return rows._replace(shape=shape, strides=strides, offset=rows.offset + number * rows.strides[0])
 
 
 def _first(there: Strided, length: int, step: int, is_reverse: bool) -> Place:
