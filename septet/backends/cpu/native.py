@@ -365,7 +365,7 @@ def module(name: str) -> jit.Module:
         imports = pool.of_process("clock_gettime")
     elif name == "pieces":
         imports = {"run": jit.addresses([module("run")])[0]}
-    return jit.Module(name, TEXTS[name], imports)
+    return jit.Module(name, TEXTS[name], imports, jit.LIGHT)
 
 
 LIBRARIES = ("oneDNN", "OpenBLAS")

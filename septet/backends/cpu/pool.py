@@ -396,15 +396,15 @@ def imports() -> Mapping[str, int]:
 def _make() -> int:
     global _pool
     if not has_threads():
-        return jit.addresses([jit.Module("region", ALONE)])[0]
+        return jit.addresses([jit.Module("region", ALONE, level=jit.LIGHT)])[0]
     if not _pool:  # never freed: workers look at it while Python is already gone
         allocate = ctypes.CDLL(None).calloc
         allocate.restype = ctypes.c_size_t
         _pool = -(-allocate(ctypes.c_size_t(1), ctypes.c_size_t(SIZE + 64)) // 64) * 64
-    worker = jit.Module("worker", _fill(COMMON + WORKER), of_process("syscall", "clock_gettime"))
+    worker = jit.Module("worker", _fill(COMMON + WORKER), of_process("syscall", "clock_gettime"), jit.LIGHT)
     needed = of_process("syscall", "pthread_create", "pthread_detach", "pthread_sigmask")
     needed |= {"worker": jit.addresses([worker])[0], "pool": _pool}
-    return jit.addresses([jit.Module("region", _fill(COMMON + REGION), needed)])[0]
+    return jit.addresses([jit.Module("region", _fill(COMMON + REGION), needed, jit.LIGHT)])[0]
 
 
 def worker_count() -> int:

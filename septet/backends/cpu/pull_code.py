@@ -280,7 +280,7 @@ fail:
 }
 
 ; One row, for a cotangent: see `NativePull._pull`.
-define internal i32 @row(ptr %pull, ptr %row, ptr %g) {
+define internal i32 @pull_row(ptr %pull, ptr %row, ptr %g) {
 entry:
   %none = OBJECT None
   %collected = FIELD %pull NativePull.collected
@@ -371,7 +371,7 @@ fail:
 
 ; pull(pull, start): goes through the rows of a backward pass as `NativePull.run` does, from one on, up to one that Python
 ; has to see to; returns its number, or -1.
-define ptr @pull(ptr %self, ptr %args, i64 %n) {
+define internal ptr @pull(ptr %self, ptr %args, i64 %n) {
 entry:
   %pull = ARGUMENT 0
   %start.object = ARGUMENT 1
@@ -392,7 +392,7 @@ next:
   br i1 %is.nothing, label %on, label %take
 take:
   call void @Py_IncRef(ptr %g)
-  %took = call i32 @row(ptr %pull, ptr %row, ptr %g)
+  %took = call i32 @pull_row(ptr %pull, ptr %row, ptr %g)
   %dropped = call i32 @drop(ptr %collected, ptr %y, i32 %took)
   call void @Py_DecRef(ptr %g)
   TEST %took fail

@@ -80,19 +80,9 @@ INTERFACE = {
     "PyType_GenericAlloc": "ptr (ptr, i64)",
 }
 
-FUNCTIONS = {
-    "record": SOURCE + MAKE + RECORD,
-    "operator": SOURCE + MAKE + OPERATOR,
-    "pending": PENDING,
-    "held": HELD,
-    "signature": SIGNATURE,
-    "rows": ROWS,
-    "tracked": FOLLOW,
-    "units": WORK + COUNT + UNITS,
-    "count": WORK + COUNT + COUNT_DOWN,
-    "pull": WORK + PULL,
-}
-
+FUNCTIONS = ("record", "operator", "pending", "held", "signature", "rows", "tracked", "units", "count", "pull")
+TEXT = COMMON + SOURCE + MAKE + RECORD + OPERATOR + PENDING + HELD + SIGNATURE + ROWS + FOLLOW
+TEXT += WORK + COUNT + UNITS + COUNT_DOWN + PULL
 
 FORMS = {
     "NUMBER": "{target} = call i64 @PyLong_AsLongLong(ptr {0})",
@@ -139,11 +129,11 @@ def expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
         elif kind in ("FIELD", "SET", "KEEP", "PUT") and not values[1].isdigit():
             values[1] = str(places[values[1]])
         name = f"own.{next(count)}"
-        return "  " + FORMS[kind].format(*values, target=target, own=f"%{name}", name=name)
+        whole = "  " + FORMS[kind].format(*values, target=target, own=f"%{name}", name=name)
+        return form.sub(written, whole) if "\n" in whole else whole
 
     form = re.compile(rf"^ +(?:(%\S+) = )?({'|'.join(FORMS)}) ([^;\n]*\S) *(?:;.*)?$", re.MULTILINE)
-    while form.search(text):
-        text = form.sub(written, text)
+    text = form.sub(written, text)
     words = {
         "PRIME_1": PRIME_1, "PRIME_2": PRIME_2, "PRIME_5": PRIME_5, "LENGTH": PRIME_5 ^ 3527539, "FOUND": FOUND,
         "SOURCES": SOURCES, "TRACKED": TRACKED, "TRACKED_OR_SPENT": TRACKED | SPENT,
@@ -173,8 +163,8 @@ FAST_CALL = 0x80  # METH_FASTCALL: arguments by position, as an array
 _kept: list[Any] = []  # what machine code refers to, for the life of the process
 
 
-def _compiled(functions: Mapping[str, str], objects: Mapping[str, Any], places: Places) -> dict[str, int]:
-    """Compile functions, and return their addresses."""
+def _compiled(objects: Mapping[str, Any], places: Places) -> dict[str, int]:
+    """Compile the functions, all in one module, for they share much; return their addresses."""
     tables = {
         "state": (ctypes.c_void_p * len(objects))(*[id(value) for value in objects.values()]),
         "sources": (ctypes.c_uint64 * (3 * SOURCES))(),
@@ -184,16 +174,17 @@ def _compiled(functions: Mapping[str, str], objects: Mapping[str, Any], places: 
     _kept.extend([objects, tables])
     own = {name: ctypes.addressof(table) for name, table in tables.items()}
     numbers = {name: number for number, name in enumerate(objects)}
-    modules = []
-    for name, text in functions.items():
-        body = expand(COMMON + text, places, numbers)
-        used = [called for called in INTERFACE if f"@{called}(" in body]
-        lines = [f"declare {INTERFACE[called].replace(' (', f' @{called}(')}" for called in used]
-        lines += [f"@{data} = external global i8" for data in own if f"@{data}" in body]
-        imports = {called: _of_python(called) for called in used}
-        imports.update({data: address for data, address in own.items() if f"@{data}" in body})
-        modules.append(jit.Module(name, "\n".join([*lines, body]), imports))
-    return dict(zip(functions, jit.addresses(modules), strict=True))
+    lines = [f"declare {type_.replace(' (', f' @{name}(')}" for name, type_ in INTERFACE.items()]
+    lines += [f"@{name} = external global i8" for name in own]
+    lines += [expand(TEXT, places, numbers), "define void @functions(ptr %table) {"]
+    for number, name in enumerate(FUNCTIONS):
+        lines += [f"  %p{number} = getelementptr ptr, ptr %table, i64 {number}", f"  store ptr @{name}, ptr %p{number}"]
+    lines += ["  ret void", "}"]
+    imports = {name: _of_python(name) for name in INTERFACE} | own
+    (address,) = jit.addresses([jit.Module("functions", "\n".join(lines), imports, jit.LIGHT)])
+    table = (ctypes.c_uint64 * len(FUNCTIONS))()
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(table))
+    return dict(zip(FUNCTIONS, table, strict=True))
 
 
 def _function(name: str, address: int, own: Any = None) -> Any:
@@ -277,7 +268,7 @@ def native(given: Mapping[str, Any], classes: Sequence[type]) -> Functions:
     classes : sequence of type
         Classes of the floors above whose attributes they use.
     """
-    words = sorted(set(re.findall(r'OBJECT "(\w+)"', "".join(FUNCTIONS.values()))))
+    words = sorted(set(re.findall(r'OBJECT "(\w+)"', TEXT)))
     objects: dict[str, Any] = {
         "None": None, "True": True, "False": False, "0": 0, "1": 1,
         "int": int, "float": float, "str": str, "tuple": tuple,
@@ -286,7 +277,7 @@ def native(given: Mapping[str, Any], classes: Sequence[type]) -> Functions:
         "make_source": _make_source, **given, **{f'"{word}"': sys.intern(word) for word in words},
     }  # fmt: skip
     places = Places(Node, Resolution, TensorType, Pull, Pullback, Piece, Calls, *classes)
-    addresses = _compiled(FUNCTIONS, objects, places)
+    addresses = _compiled(objects, places)
 
     def operator(op: Op, method: Callable[..., Any], is_reflected: bool) -> Any:
         own = (op, op.default_params, method, None) if is_reflected else (op, op.default_params, method)

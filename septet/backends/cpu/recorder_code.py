@@ -510,7 +510,7 @@ raise:
 
 RECORD = """
 ; record(op, inputs, params): see `graph.op.record`.
-define ptr @record(ptr %self, ptr %args, i64 %n) {
+define internal ptr @record(ptr %self, ptr %args, i64 %n) {
   %op = ARGUMENT 0
   %inputs = ARGUMENT 1
   %params = ARGUMENT 2
@@ -565,7 +565,7 @@ none:
 }
 
 ; An operator of tensors; `self` is a tuple of its op, parameters, and form in Python: see `tensor.wrap.binary`.
-define ptr @operator(ptr %self, ptr %args, i64 %n) {
+define internal ptr @operator(ptr %self, ptr %args, i64 %n) {
 entry:
   %op = call ptr @PyTuple_GetItem(ptr %self, i64 0)
   %params = call ptr @PyTuple_GetItem(ptr %self, i64 1)

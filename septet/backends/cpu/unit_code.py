@@ -173,7 +173,7 @@ fail:
 
 COUNT_DOWN = """
 ; count(evaluation, nodes): see `Evaluation._count_down`.
-define ptr @count(ptr %self, ptr %args, i64 %n) {
+define internal ptr @count(ptr %self, ptr %args, i64 %n) {
   %evaluation = ARGUMENT 0
   %nodes = ARGUMENT 1
   %counted = call i32 @count_down(ptr %evaluation, ptr %nodes)
@@ -363,7 +363,7 @@ fail:
 
 ; units(evaluation, nodes, start): see to nodes as `Evaluation.run` does, up to one that Python has to see to; returns its
 ; number.
-define ptr @units(ptr %self, ptr %args, i64 %n) {
+define internal ptr @units(ptr %self, ptr %args, i64 %n) {
 entry:
   %evaluation = ARGUMENT 0
   %nodes = ARGUMENT 1

@@ -3,7 +3,7 @@
 
 PENDING = """
 ; pending(nodes, uses): see `run.walk.pending`; fills both, the nodes in no particular order.
-define ptr @pending(ptr %self, ptr %args, i64 %n) {
+define internal ptr @pending(ptr %self, ptr %args, i64 %n) {
 entry:
   %nodes = ARGUMENT 0
   %uses = ARGUMENT 1
@@ -66,7 +66,7 @@ fail:
 
 FOLLOW = """
 ; tracked(seen, stack): see `run.gradients._tracked`; empties the stack.
-define ptr @tracked(ptr %self, ptr %args, i64 %n) {
+define internal ptr @tracked(ptr %self, ptr %args, i64 %n) {
 entry:
   %seen = ARGUMENT 0
   %stack = ARGUMENT 1
@@ -116,7 +116,7 @@ fail:
 
 HELD = """
 ; held(nodes, uses, kept, by_walk, or_tracked): see `run.walk.held`.
-define ptr @held(ptr %self, ptr %args, i64 %n) {
+define internal ptr @held(ptr %self, ptr %args, i64 %n) {
 entry:
   %nodes = ARGUMENT 0
   %uses = ARGUMENT 1
@@ -187,7 +187,7 @@ fail:
 
 SIGNATURE = """
 ; signature(nodes, flat, leaves, numbers): see `run.walk.signature`; fills all three, False where there is no signature.
-define ptr @signature(ptr %self, ptr %args, i64 %n) {
+define internal ptr @signature(ptr %self, ptr %args, i64 %n) {
 entry:
   %nodes = ARGUMENT 0
   %flat = ARGUMENT 1
@@ -334,7 +334,7 @@ fail:
 ROWS = """
 ; rows(path, start, numbers, arguments, rows, origins): notes rows as `transform.pullback._note_row` does, up
 ; to a node that Python has to see to; returns its number.
-define ptr @rows(ptr %self, ptr %args, i64 %n) {
+define internal ptr @rows(ptr %self, ptr %args, i64 %n) {
 entry:
   %path = ARGUMENT 0
   %start.object = ARGUMENT 1
