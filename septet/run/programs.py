@@ -6,6 +6,7 @@ for them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +61,19 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
         return backend.compile(graph, **options)
 
 
-def make_piece(graph: Graph) -> Any:
-    """Return a graph of known sizes as a piece of programs that are put together while they run.
+def begin_piece(graph: Graph) -> Callable[[], Any]:
+    """Begin to make a graph of known sizes a piece of programs that are put together while they run.
 
-    None where it has no native form.
+    Returns
+    -------
+    callable
+        Returns the piece, and waits for the compiler where it must; None where the graph has no native form.
     """
     from septet.backends.cpu.pieces import piece_of
 
-    return piece_of(make_program(graph))
+    program = make_program(graph)
+    program.begin([node.shape for node in graph.inputs])
+    return lambda: piece_of(program)
 
 
 @lru_cache(maxsize=1)

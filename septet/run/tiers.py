@@ -35,7 +35,7 @@ HOT = 2  # times that a graph is seen before it is compiled
 CHANGE = 4  # the time from which it runs natively
 RECENT = 64  # evaluations within which it must come again to count: a cycle of 400 graphs is no loop worth compiling
 MOST = 1024  # signatures that are remembered
-MANY = 16  # evaluations of a program from which recording is done natively
+MANY = 8  # evaluations of a program from which recording is done natively
 FEWEST = 4  # nodes below which a program is no faster than its units
 
 

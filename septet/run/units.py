@@ -22,7 +22,7 @@ from septet.graph.op import items, ops, record
 from septet.graph.resolution import Resolution
 from septet.graph.types import TensorType
 from septet.run import compiler
-from septet.run.programs import make_piece
+from septet.run.programs import begin_piece
 from septet.transform.pull import Pull, offset
 
 HOT = 2  # evaluations that have use for a unit before it is compiled
@@ -48,7 +48,7 @@ class Unit:
         Where the result begins in the input, in bytes, if it is a part of it in one piece.
     """
 
-    __slots__ = ("_count", "_graph", "_job", "_last", "_made", "_make", "_program", "error", "offset", "piece")
+    __slots__ = ("_begun", "_count", "_graph", "_job", "_last", "_make", "_program", "error", "offset", "piece")
 
     def __init__(self, make: Callable[[], Graph]) -> None:
         self._make = make
@@ -57,7 +57,7 @@ class Unit:
         self._count = 0
         self._last = 0
         self._job: compiler.Job | None = None
-        self._made: Any = None
+        self._begun: Callable[[], Any] | None = None
         self.piece: Any = None
         self.offset: int | None = None
         self.error: Exception | None = None
@@ -84,7 +84,7 @@ class Unit:
                     self._job = compiler.ask(self._compile)
             elif self._count >= CHANGE:
                 self._job.wait()
-                self.piece = self._made
+                self._finish()
                 if self.piece is None:
                     self.stays_interpreted()
                     if isinstance(self.error, LibraryError):
@@ -98,9 +98,20 @@ class Unit:
     def _compile(self) -> None:
         try:
             with work:
-                self._made = make_piece(self.graph)
+                self._begun = begin_piece(self.graph)
         except Exception as error:  # NumPy goes on, and reports what is wrong when it meets it
             self.error = error
+
+    def _finish(self) -> None:
+        """Take the piece; wait for the compiler, or help it."""
+        if self._begun is None:
+            return
+        try:
+            with work:
+                self.piece = self._begun()
+        except Exception as error:
+            self.error = error
+        self._begun = None
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """Compute it with NumPy."""

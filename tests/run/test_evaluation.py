@@ -85,8 +85,8 @@ def test_a_slow_compiler_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> N
         "import sys, time; sys.path.insert(0, {path!r})\n"
         "import test_evaluation as t\n"
         "from septet.run import units\n"
-        "make = units.make_piece\n"
-        "units.make_piece = lambda graph: (time.sleep({pause}), make(graph))[1]\n"
+        "make = units.begin_piece\n"
+        "units.begin_piece = lambda graph: (time.sleep({pause}), make(graph))[1]\n"
         "print(t.losses(60, 'auto'))"
     )
     path = __file__.rpartition("/")[0]

@@ -1,6 +1,6 @@
 """From IR text to addresses of functions: look up, or compile, then load.
 
-`addresses` is the whole interface. A function is known by its key: a hash of its text, of the processor, and of the
+`addresses` is the interface; `begin` has done beforehand what it will be asked for. A function is known by its key: a hash of its text, of the processor, and of the
 versions of everything that shapes the code. Functions that this process has loaded are found in memory, those that an
 earlier process compiled are found on disk; all others are compiled, in several threads. What is new in memory is loaded
 together.
@@ -89,6 +89,52 @@ class _Counts(threading.local):
 made = _Counts()
 _lock = threading.Lock()
 _functions: dict[str, _Function] = {}
+_queue: dict[str, Module] = {}  # what nobody has begun with
+_worker: threading.Thread | None = None
+
+
+def begin(modules: Sequence[Module]) -> None:
+    """Have functions compiled in a thread of their own, for whoever will ask for their addresses.
+
+    Who asks compiles what that thread has not begun with. Errors are for those who ask.
+    """
+    global _worker
+    if thread_count() == 1:
+        return
+    keys = [key(module) for module in modules]
+    with _lock:
+        _queue.update((name, module) for name, module in zip(keys, modules) if name not in _functions)
+        if _worker is None and _queue:
+            worker = threading.Thread(target=_work_off, name="septet-begun")
+            try:
+                worker.start()
+            except RuntimeError:  # the interpreter is about to end
+                return
+            _worker = worker
+
+
+def _work_off() -> None:
+    """Compile what is in the queue, until there is nothing."""
+    global _worker
+    while True:
+        with forks.work:
+            with _lock:
+                if not _queue:
+                    _worker = None
+                    return
+                ours = dict(_queue)
+                _queue.clear()
+                _functions.update((name, _Function()) for name in ours)
+            try:
+                _make(ours)
+            except BaseException:  # one by one: the others are right
+                for name, module in ours.items():
+                    if _functions[name].is_done.is_set():
+                        continue
+                    try:
+                        _make({name: module})
+                    except BaseException as error:
+                        _give_up({name: module}, error)
 
 
 def addresses(modules: Sequence[Module]) -> list[int]:
@@ -141,7 +187,7 @@ def _claim(keys: Sequence[str], modules: Sequence[Module], ours: dict[str, Modul
         for name, module in zip(keys, modules):
             found = _functions.get(name)
             if found is None:
-                ours[name] = module
+                ours[name] = _queue.pop(name, module)
                 found = _functions[name] = _Function()
             functions[name] = found
     return functions
@@ -253,8 +299,9 @@ def _check(module: Module) -> None:
 
 def _forget_others() -> None:
     """Start anew in a forked child: what other threads were compiling will never be done there."""
-    global _lock
+    global _lock, _worker
     _lock = threading.Lock()
+    _worker = None
     for name in [name for name, function in _functions.items() if not function.is_done.is_set()]:
         del _functions[name]
 

@@ -13,7 +13,7 @@ import numpy as np
 from septet.backends.base import Backend, Program, owned
 from septet.backends.base_work import Change, Description, Made, Tell, Work
 from septet.backends.cpu import describing, jit, native, stepwise
-from septet.backends.cpu.linking import align, link
+from septet.backends.cpu.linking import align, begin, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Planner
@@ -32,9 +32,9 @@ from septet.optimize.sizes import has_open_sizes, with_shapes
 class Plan:
     """A graph of known sizes, ready to run: steps as data, compiled kernels, an arena."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, planner: Planner) -> None:
         self.graph = graph
-        self.planner = Planner(graph, LIBRARY)
+        self.planner = planner
         self.steps = self.planner.steps
         self.status = np.zeros(1, np.int64)
         self.linked = link(self.planner, self.status)
@@ -191,6 +191,7 @@ class CpuProgram:
         self.reference = reference
         self.plans: dict[Any, Plan | Program] = {}
         self._programs: dict[int, Program] = {}
+        self._begun: dict[Any, tuple[Graph, Planner]] = {}
 
     @property
     def made(self) -> list[Made]:
@@ -210,6 +211,16 @@ class CpuProgram:
             with forks.work:
                 plan = self.plans[key] = self._plan(key)
         return plan
+
+    def begin(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Do what `prepare` begins with, and have another thread compile kernels; this one does not wait for them."""
+        key = tuple(shapes)
+        with forks.work:
+            graph = self._graph_for(key)
+            if graph is not None:
+                planner = Planner(graph, LIBRARY)
+                begin(planner)
+                self._begun[key] = graph, planner
 
     def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[Any]:
         """Run, and return the values of the roots."""
@@ -271,11 +282,11 @@ class CpuProgram:
     def _plan(self, shapes: tuple[tuple[int, ...], ...]) -> Plan | Program:
         """Return the plan for some shapes; where sizes depend on values, there is only the reference."""
         start, before = perf_counter_ns(), jit.made.counts()
-        graph = self._graph_for(shapes)
+        graph, planner = self._begun.pop(shapes, None) or (self._graph_for(shapes), None)
         if graph is None:
             return self.reference.compile(self.graph)
         with span(PLAN, self.graph.name or "graph"):
-            plan = Plan(graph)
+            plan = Plan(graph, planner or Planner(graph, LIBRARY))
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
         plan.made = Made(shapes, len(graph), 1e-9 * (perf_counter_ns() - start), new + loaded, new)
         return plan

@@ -62,6 +62,42 @@ def test_a_wrong_text_is_an_error_with_the_words_of_llvm() -> None:
     assert call(addresses([adding(7)])[0], 0) == 7
 
 
+def test_what_was_begun_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    compile_text = llvm.compile_text
+
+    def noting(text: str, level: int, **options: Any) -> bytes:
+        texts.append(text)
+        return compile_text(text, level, **options)
+
+    monkeypatch.setattr(llvm, "compile_text", noting)
+    monkeypatch.setattr(jit, "thread_count", lambda: 2)
+    modules = [adding(number) for number in range(5000, 5020)]
+    for start in range(0, 20, 4):
+        jit.begin(modules[start : start + 4])
+    found = addresses(modules[::-1])
+    assert [call(address, 1) for address in found] == [*range(5020, 5000, -1)]
+    assert len(texts) <= 20  # fewer where the cache on disk has them
+    jit.begin(modules)
+    assert not jit._queue
+
+
+def test_a_wrong_text_that_was_begun_is_an_error_for_who_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "thread_count", lambda: 2)
+    wrong = Module("f", "define void @f() {\n  %x = add i64 1, %nobody\n  ret void\n}")
+    modules = [adding(number) for number in range(5100, 5110)]
+    jit.begin([*modules[:5], wrong, *modules[5:]])
+    assert [call(address, 0) for address in addresses(modules)] == [*range(5100, 5110)]
+    with pytest.raises(CompilerError, match="use of undefined value '%nobody'"):
+        addresses([wrong])
+
+
+def test_lightly_compiled_functions_are_others() -> None:
+    light = adding(3)._replace(level=jit.LIGHT)
+    assert jit.key(light) != jit.key(adding(3))
+    assert [call(address, 4) for address in addresses([light, adding(3)])] == [7, 7]
+
+
 def test_the_entry_must_be_there() -> None:
     with pytest.raises(CompilerError, match="does not define its entry @missing"):
         addresses([Module("missing", adding(1).text)])

@@ -35,3 +35,29 @@ def test_the_second_use_of_a_kernel_writes_no_code(monkeypatch):
     monkeypatch.setattr(linking, "lower", fail)
     second = st.compile(lambda y: st.sqrt(y * 2 + 1))(x).numpy()
     assert (first == second).all()
+
+
+CHAINS = {
+    "exponentials": lambda x, y: st.tanh(x) * st.exp(-y * y) + st.sigmoid(x - y),
+    "logarithms": lambda x, y: st.log(st.abs(x) + 0.5) / (y * y + 0.25) - st.log1p(y * y),
+    "trigonometry": lambda x, y: st.sin(3 * x) * st.cos(y) + st.arctan2(x, y),
+    "powers": lambda x, y: st.sqrt(st.abs(x)) + st.power(st.abs(y), 1.7) + st.erf(x),
+    "choices": lambda x, y: st.where(x > y, st.maximum(x, 0.1), st.minimum(y, x * y)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CHAINS)
+def test_kernels_that_are_compiled_lightly_give_the_same_bits(monkeypatch, name, dtype):
+    """How much the compiler does for a kernel depends on its number of points; its results do not."""
+    from septet.backends.cpu import linking
+
+    rng = np.random.default_rng(3)
+    x, y = (rng.standard_normal(linking.FEW).astype(dtype) for _ in range(2))
+    results = []
+    for few in (linking.FEW, 0):
+        monkeypatch.setattr(linking, "FEW", few)
+        monkeypatch.setattr(linking, "_addresses", {})
+        results.append(st.compile(lambda x, y: CHAINS[name](x, y))(x, y).numpy())
+        assert any(key.endswith(linking.LIGHT) for key in linking._addresses) == (few > 0)
+    np.testing.assert_array_equal(*results, strict=True)
