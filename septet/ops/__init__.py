@@ -23,6 +23,7 @@ from septet.ops.index import CARDS
 
 LATER = (
     "assembling",
+    "blocks",
     "checks",
     "composite.activations",
     "composite.attention",

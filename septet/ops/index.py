@@ -68,6 +68,7 @@ CARDS = {
     "gammaincc": "incomplete",
     "gammaln": "special",
     "gather": "indexing",
+    "in_blocks": "blocks",
     "inv": "solvers",
     "iota": "creation",
     "irfft": "fft",

@@ -188,6 +188,7 @@ class _Fusion:
             return
         if node.op is ITEM:
             self.home[node] = self.home[node.inputs[0]]
+            self._note_order(node)
             return
         role = self.role(node)
         if role is None:
@@ -223,9 +224,12 @@ class _Fusion:
                 self._need(group, self.last_effect)
             self.last_effect = group
         if not isinstance(node.type, tuple):
-            own = self.order_of(node)
-            if own is not None:
-                self.orders[node] = own
+            self._note_order(node)
+
+    def _note_order(self, node: Node) -> None:
+        own = self.order_of(node)
+        if own is not None:
+            self.orders[node] = own
 
     def _new(self, domain: tuple[int, ...], order: tuple[int, ...], is_fused: bool) -> Group:
         group = Group(len(self.groups), domain, order, is_fused)

@@ -20,12 +20,19 @@ from septet.backends.cpu.writing import Block, Int, Loop, Writer, module_text, s
 
 FIELDS = (
     "a", "b", "c", "memory", "own", "m", "n", "k", "a_row", "a_column", "b_row", "b_column", "c_row", "rows", "columns",
-    "depth", "n_m", "n_n", "inner", "a_outer", "a_inner", "b_outer", "b_inner", "c_outer", "c_inner",
+    "depth", "n_m", "n_n", "inner", "a_outer", "a_inner", "b_outer", "b_inner", "c_outer", "c_inner", "adds",
+    "pitch",
 )  # fmt: skip
 """The arguments, in order: addresses; memory of the threads, and bytes of one; sizes; elements from row to row and column
 to column of the operands, one of each being 1, and from row to row of the result; rows and columns of a task, and how much
 of the summed dimension it takes at a time; how many tasks there are along rows and columns; size of the inner batch;
-elements from one matrix to the next along the outer and the inner batch."""
+elements from one matrix to the next along the outer and the inner batch; whether the product is added to what the result
+held (0 or 1); where the second matrix is in panels already, the elements from panel to panel, else 0."""
+
+PACK_FIELDS = ("b", "row", "column", "length", "n", "panels", "pitch", "size", "places")
+"""The arguments of the kernel that puts matrices into panels: address, elements from row to row and column to column,
+sizes; address of the panels, elements from panel to panel and from matrix to matrix; for each matrix the bytes from the
+address of the first one."""
 
 
 LINE = 64  # bytes that the cache fetches at a time
@@ -50,7 +57,7 @@ def memory_of_task(machine: Machine, rows: int, columns: int, depth: int) -> tup
     return int(panels), strips, rows * machine.panel
 
 
-def _fetch(w: Writer, place: Value, *, will_write: bool = False) -> None:
+def fetch(w: Writer, place: Value, *, will_write: bool = False) -> None:
     """Ask for a line of the cache."""
     w.b.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     w.b.line(f"call void @llvm.prefetch.p0(ptr {place.name}, i32 {int(will_write)}, i32 3, i32 1)")
@@ -74,7 +81,7 @@ def _tiles(machine: Machine, rows: int) -> Writer:
     targets = [w.at(c, pitch * m, kind) for m in range(rows)]
     for target in targets:
         for end in (0, machine.panel - 1):
-            _fetch(w, w.at(target, end, kind), will_write=True)
+            fetch(w, w.at(target, end, kind), will_write=True)
     zero = b.number(0, kind, machine.lanes)
     first = [w.number(0).value, w.pointer("panel"), *[zero] * (machine.vectors * rows)]
     inner = Loop(w, w.parameter("length"), first)
@@ -101,7 +108,7 @@ def _strips(machine: Machine) -> Writer:
         with w.range(0, whole) as s:
             source, to = w.at(column, s * width, kind), w.at(own, s * pitch, kind)
             for start in range(0, width, LINE // size_of(kind)):
-                _fetch(w, w.at(ahead, s * width + start, kind))
+                fetch(w, w.at(ahead, s * width + start, kind))
             for start in range(0, width, machine.lanes):
                 b.store(b.load(w.at(source, start, kind), kind, machine.lanes), w.at(to, start, kind))
         source, to = w.at(column, whole * width, kind), w.at(own, whole * pitch, kind)
@@ -123,7 +130,7 @@ def _panels(machine: Machine) -> Writer:
         own, to = w.at(source, j * row, kind), w.at(target, j * machine.panel, kind)
         with w.range(0, whole) as p:
             at, there = w.at(own, p * machine.panel, kind), w.at(to, p * pitch, kind)
-            _fetch(w, w.at(at, row * AHEAD, kind))
+            fetch(w, w.at(at, row * AHEAD, kind))
             for half in range(0, machine.panel, lanes):
                 b.store(b.load(w.at(at, half, kind), kind, lanes), w.at(there, half, kind))
     with w.otherwise(is_flat), w.range(0, whole) as p:
@@ -148,9 +155,10 @@ def _panels(machine: Machine) -> Writer:
 
 
 def _piece(machine: Machine) -> Writer:
-    """Write ``piece(f, a, packed, strips, panels, c, spare, m, n, length, adds)``: a piece of the sums of a task."""
+    """Write ``piece(f, a, packed, strips, panels, c, spare, m, n, length, adds, panel_pitch)``: a piece of the sums of a
+    task."""
     names = ("f", "ptr"), ("a", "ptr"), ("packed", "i64"), ("strips", "ptr"), ("panels", "ptr"), ("c", "ptr")
-    sizes = ("m", "i64"), ("n", "i64"), ("length", "i64"), ("adds", "i64")
+    sizes = ("m", "i64"), ("n", "i64"), ("length", "i64"), ("adds", "i64"), ("panel_pitch", "i64")
     w = Writer("piece", [*names, ("spare", "ptr"), *sizes], is_internal=True)
     b, kind = w.b, machine.kind
     f = Block(w, w.pointer("f"), FIELDS)
@@ -160,7 +168,7 @@ def _piece(machine: Machine) -> Writer:
     strip = strip_width(machine)
     pitch, spare = depth * strip, w.pointer("spare")
     with w.range(0, n, machine.panel) as column:
-        panel = w.at(w.pointer("panels"), column // machine.panel * panel_pitch(machine, depth), kind)
+        panel = w.at(w.pointer("panels"), column // machine.panel * w.parameter("panel_pitch"), kind)
         width = n - column
         is_whole = width.compare("sge", machine.panel)
         own = w.at(w.pointer("c"), column, kind)
@@ -211,8 +219,11 @@ def _task(machine: Machine) -> Writer:
     memory = w.to_pointer(f.memory + w.parameter("number") * f.own)
     rows, columns, depth, k, inner = f.rows, f.columns, f.depth, f.k, f.inner
     a_row, a_column, b_row, b_column = f.a_row, f.a_column, f.b_row, f.b_column
+    is_ready = f.pitch.compare("ne", 0)
+    own_pitch = w.number(panel_pitch(machine, depth))
+    pitch = Int(w, b.select(is_ready, f.pitch.value, own_pitch.value))
     n_panels = (columns + (machine.panel - 1)) // machine.panel
-    strips = w.at(memory, n_panels * panel_pitch(machine, depth), kind)
+    strips = b.select(is_ready, memory, w.at(memory, n_panels * own_pitch, kind))
     strip = strip_width(machine)
     spare = w.at(strips, (rows + (strip - 1)) // strip * (depth * strip), kind)
     is_packed = a_column.compare("ne", 1)
@@ -229,25 +240,42 @@ def _task(machine: Machine) -> Writer:
         with w.range(0, k, depth) as j:
             length = (k - j).min(depth)
             there = w.at(own_a, j * a_column, kind)
-            w.call(
-                "panels", w.at(own_b, j * b_row, kind), b_row, b_column, length, n, memory, panel_pitch(machine, depth)
+            ready = w.at(
+                w.to_pointer(f.b + (o * f.b_outer + i * f.b_inner) * size), left // machine.panel * pitch, kind
             )
+            panels = b.select(is_ready, w.at(ready, j * machine.panel, kind), memory)
+            with w.otherwise(is_ready):
+                w.call("panels", w.at(own_b, j * b_row, kind), b_row, b_column, length, n, memory, own_pitch)
             with w.when(is_packed):
                 w.call("strips", there, a_column, m, length, strips, depth * strip)
-            adds = Int(w, b.convert("zext", j.compare("ne", 0), "i64"))
-            w.call("piece", w.pointer("args"), there, packed, strips, memory, own_c, spare, m, n, length, adds)
+            adds = Int(w, b.convert("zext", (j + f.adds).compare("ne", 0), "i64"))
+            w.call("piece", w.pointer("args"), there, packed, strips, panels, own_c, spare, m, n, length, adds, pitch)
+    return w
+
+
+def _pack(machine: Machine) -> Writer:
+    """Write the kernel that puts matrices into panels. Args: `PACK_FIELDS`."""
+    w = Writer("dense_pack", [("args", "ptr"), ("begin", "i64"), ("end", "i64")])
+    f = Block(w, w.pointer("args"), PACK_FIELDS)
+    places = w.to_pointer(f.places)
+    with w.range(w.parameter("begin"), w.parameter("end")) as task:
+        source = w.to_pointer(f.b + w.load(places, task))
+        target = w.to_pointer(f.panels + task * f.size * size_of(machine.kind))
+        w.call("panels", source, f.row, f.column, f.length, f.n, target, f.pitch)
     return w
 
 
 def module(name: str) -> jit.Module:
-    """Return the module of the kernel, by its `kernel_name`."""
-    _, kind, lanes, rows, vectors = name.split("-")
+    """Return the module of a kernel, by its `kernel_name`."""
+    task, kind, lanes, rows, vectors = name.split("-")
     machine = Machine(kind, int(lanes), int(rows), int(vectors))
+    if task == "dense_pack":
+        return jit.Module(task, module_text([_panels(machine), _pack(machine)]))
     tiles = [_tiles(machine, height + 1) for height in range(machine.rows)]
     rest = [write(machine) for write in (_strips, _panels, _piece, _task)]
     return jit.Module("dense", module_text([*tiles, *rest]))
 
 
-def kernel_name(machine: Machine) -> str:
-    """Return the name of the kernel, for `module`."""
-    return "-".join(map(str, ("dense", machine.kind, machine.lanes, machine.rows, machine.vectors)))
+def kernel_name(machine: Machine, task: str = "dense") -> str:
+    """Return the name of a kernel, for `module`: dense, or dense_pack."""
+    return "-".join(map(str, (task, machine.kind, machine.lanes, machine.rows, machine.vectors)))

@@ -49,7 +49,11 @@ def _work(step: Step) -> Work:
     nested = [arg for arg in step.args if isinstance(arg, Nested)]
     if nested:
         inside = [work for arg in nested for work in works_of(arg.planner)]
-        return Work(KERNEL, step.name, step.nodes, shape, LOOPS[step.code].format(step.args[0]), "", tuple(inside))
+        if step.code in LOOPS:
+            form = LOOPS[step.code].format(step.args[0])
+        else:
+            form = ", ".join([f"{step.args[1]} blocks of rows", *_threads(step.args[1:])])
+        return Work(KERNEL, step.name, step.nodes, shape, form, "", tuple(inside))
     functions = [arg.name for arg in step.args if isinstance(arg, Function)]
     maker = native.maker(functions[0] if functions else step.code)
     form = ", ".join([maker, *_threads(step.args[1:])]) if functions else maker

@@ -119,9 +119,8 @@ def all_steps(planner: Planner, is_repeated: bool = False) -> Iterator[tuple[Any
     """Return the steps of a planner and of those nested in it, with whether a run takes them many times."""
     for step in planner.steps:
         yield step, is_repeated
-        for arg in step.args:
-            if isinstance(arg, Nested):
-                yield from all_steps(arg.planner, True)
+        for nested in dict.fromkeys(arg.planner for arg in step.args if isinstance(arg, Nested)):
+            yield from all_steps(nested, True)
 
 
 def begin(planner: Planner) -> None:

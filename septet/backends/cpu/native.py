@@ -352,6 +352,10 @@ def module(name: str) -> jit.Module:
         from septet.backends.cpu import dense
 
         return dense.module(name)
+    if name.startswith("blocks"):
+        from septet.backends.cpu import blocks
+
+        return blocks.module(name)
     if "_task-" in name:
         from septet.backends.cpu import direct_kernels
 

@@ -56,6 +56,26 @@ class Library(NamedTuple):
     order: Callable[[Node, Sequence[Node]], tuple[int, ...] | None]
 
 
+class Part(NamedTuple):
+    """How the inputs and results of a plan lie in larger tensors.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of tuple of int
+        Strides, in elements.
+    added : set of Node
+        Products among the results that are added to what is there.
+    columns : dict of int to (int, int)
+        The inputs that are the same for all parts, or the beginning of the same columns: along which axis these lie, and
+        how many there are in all.
+    """
+
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+    added: frozenset[Node]
+    columns: Mapping[int, tuple[int, int]]
+
+
 class Planner:
     """Turns one graph into steps.
 
@@ -68,6 +88,8 @@ class Planner:
         The inputs that are the same each time the plan runs, inside of a loop: what is made of them can be `prepared`.
     stacked : set of int
         The outputs that nothing writes, because the loop around keeps what a carried value was.
+    part : Part, optional
+        For a plan that computes parts of larger tensors, in one thread.
 
     Attributes
     ----------
@@ -82,14 +104,21 @@ class Planner:
     """
 
     def __init__(
-        self, graph: Graph, library: Library, unchanged: Collection[int] = (), stacked: Collection[int] = ()
+        self,
+        graph: Graph,
+        library: Library,
+        unchanged: Collection[int] = (),
+        stacked: Collection[int] = (),
+        part: Part | None = None,
     ) -> None:
         self.graph = graph
         self.library = library
         self.unchanged = unchanged
         self.stacked = stacked
+        self.part = part
         self.prepared: list[Prepared] = []
-        self.threads = thread_count()
+        self.parts: dict[Any, Any] = {}  # plans for parts of tensors, by what they compute
+        self.threads = 1 if part else thread_count()
         self.steps: list[Step] = []
         self.units: list[Unit] = []
         self._under_way: tuple[Node, ...] = ()
@@ -103,7 +132,7 @@ class Planner:
         self.outputs: list[Memory] = []
         self.written: list[Memory] = []
         for node, memory in zip(graph.inputs, self.inputs, strict=True):
-            self.places[node] = _natural(memory, node)
+            self.places[node] = self._in_whole(memory, node)
         for node in graph.nodes:
             if node.op is VARIABLE:
                 self._read(node)
@@ -165,6 +194,11 @@ class Planner:
             )
         return self._numbers[slot]
 
+    def held(self, array: np.ndarray) -> Strided:
+        """Return the place of an array that belongs to the plan."""
+        memory = self._new(CONSTANT, None, size=array.nbytes, value=array)
+        return Strided(memory, array.dtype, array.shape, strides_of(array.shape))
+
     def scratch(self, shape: tuple[int, ...], dtype: Any) -> Strided:
         """Return fresh memory of the arena."""
         own = np.dtype(dtype)
@@ -179,7 +213,7 @@ class Planner:
         """Return the place where a node's value goes: a result's or a variable's own, where it is one."""
         goal = self._goals.get(node)
         if goal is not None:
-            there = _natural(goal, node)
+            there = self._in_whole(goal, node)
         else:
             shape: Any = node.shape
             there = Strided(self._new(ARENA, node), node.dtype, shape, strides_of(shape, order))
@@ -310,7 +344,19 @@ class Planner:
         for node, memory in rows:
             if self._goals.get(node) is not memory:
                 self._under_way = (node,)
-                self.copied(self.look(node), _natural(memory, node))
+                self.copied(self.look(node), self._in_whole(memory, node))
+
+    def _in_whole(self, memory: Memory, node: Node) -> Strided:
+        """Return where an input lies or a result goes: in memory of its own, or in a larger tensor."""
+        there = _natural(memory, node)
+        if self.part is None or memory.kind not in (INPUT, OUTPUT):
+            return there
+        strides = self.part.inputs if memory.kind == INPUT else self.part.outputs
+        return there._replace(strides=strides[memory.number])
+
+    def adds(self, node: Node) -> bool:
+        """Tell whether a result is added to what is there."""
+        return self.part is not None and node in self.part.added
 
     # Groups.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from septet.backends.base import Backend, Program, owned
 from septet.backends.base_work import Change, Description, Made, Tell, Work
-from septet.backends.cpu import describing, jit, native, stepwise
+from septet.backends.cpu import describing, jit, native, regions, stepwise
 from septet.backends.cpu.linking import align, begin, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.ops.library import LIBRARY
@@ -25,6 +25,7 @@ from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
 from septet.optimize import products
+from septet.optimize.blocks import in_blocks
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 
@@ -32,9 +33,9 @@ from septet.optimize.sizes import has_open_sizes, with_shapes
 class Plan:
     """A graph of known sizes, ready to run: steps as data, compiled kernels, an arena."""
 
-    def __init__(self, graph: Graph, planner: Planner) -> None:
+    def __init__(self, graph: Graph, planner: Planner | None = None) -> None:
         self.graph = graph
-        self.planner = planner
+        self.planner = planner or Planner(graph, LIBRARY)
         self.steps = self.planner.steps
         self.status = np.zeros(1, np.int64)
         self.linked = link(self.planner, self.status)
@@ -277,7 +278,10 @@ class CpuProgram:
         start = perf_counter_ns()
         outcome = rewrite(graph, products.RULES)
         note("products", outcome.graph, outcome.fired, start)
-        return outcome.graph
+        start = perf_counter_ns()
+        graph, count = in_blocks(outcome.graph, regions.is_loop)
+        note("blocks", graph, {"in_blocks": count} if count else {}, start)
+        return graph
 
     def _plan(self, shapes: tuple[tuple[int, ...], ...]) -> Plan | Program:
         """Return the plan for some shapes; where sizes depend on values, there is only the reference."""
@@ -286,7 +290,7 @@ class CpuProgram:
         if graph is None:
             return self.reference.compile(self.graph)
         with span(PLAN, self.graph.name or "graph"):
-            plan = Plan(graph, planner or Planner(graph, LIBRARY))
+            plan = Plan(graph, planner)
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
         plan.made = Made(shapes, len(graph), 1e-9 * (perf_counter_ns() - start), new + loaded, new)
         return plan

@@ -89,6 +89,11 @@ def role(node: Node) -> Role | None:
         return found
 
 
+def is_loop(node: Node) -> bool:
+    """Tell whether kernels compute a node."""
+    return role(node) is not None
+
+
 MOST_ROLES = 8192
 _roles: dict[Any, Role | None] = {}
 """The role of a node depends on its op, its parameters and on types; it is asked for several times in each plan."""

@@ -79,7 +79,7 @@ class Prepared(NamedTuple):
 
     source: Strided
     there: Strided
-    make: Callable[[Planner, Node, Strided, Strided], None]
+    make: Callable[..., Any]
 
 
 class Nested(NamedTuple):

@@ -42,7 +42,7 @@ def plan_scan(planner: Planner, node: Node) -> bool:
             step = rows.strides[0] * rows.dtype.itemsize * (-1 if is_reverse else 1)
             at, end = (length, 0) if is_reverse else (0, length)
             planner.copied(first, _row(rows, at))
-            reading, writing = _base(inner, INPUT, index), _base(inner, OUTPUT, index)
+            reading, writing = base_of(inner, INPUT, index), base_of(inner, OUTPUT, index)
             following = _row(rows, at - 1 if is_reverse else at + 1)
             binds += [reading, _row(rows, at).place, writing, following.place]
             advances += [reading, step, writing, step]
@@ -58,7 +58,7 @@ def plan_scan(planner: Planner, node: Node) -> bool:
             continue
         a = planner.copied(first)
         b = planner.scratch(first.shape, first.dtype)
-        reading, writing = _base(inner, INPUT, index), _base(inner, OUTPUT, index)
+        reading, writing = base_of(inner, INPUT, index), base_of(inner, OUTPUT, index)
         binds += [reading, a.place, writing, b.place]
         swaps += [reading, writing]
         writes += [a, b]
@@ -67,12 +67,12 @@ def plan_scan(planner: Planner, node: Node) -> bool:
     for index in range(carries, carries + sequences):
         xs = _contiguous(planner, planner.look(node.inputs[index]))
         step = xs.strides[0] * xs.dtype.itemsize
-        binds += [_base(inner, INPUT, index), _first(xs, length, step, is_reverse)]
-        advances += [_base(inner, INPUT, index), -step if is_reverse else step]
+        binds += [base_of(inner, INPUT, index), _first(xs, length, step, is_reverse)]
+        advances += [base_of(inner, INPUT, index), -step if is_reverse else step]
         reads.append(xs)
     for index in range(carries + sequences, len(node.inputs)):
         constant = _contiguous(planner, planner.look(node.inputs[index]))
-        binds += [_base(inner, INPUT, index), constant.place]
+        binds += [base_of(inner, INPUT, index), constant.place]
         reads.append(constant)
         for own in inner.prepared:
             if own.source.memory.number == index:
@@ -83,7 +83,7 @@ def plan_scan(planner: Planner, node: Node) -> bool:
                     own.source._replace(memory=constant.memory, offset=constant.offset + own.source.offset),
                     made,
                 )
-                binds += [_base(inner, INPUT, own.there.memory.number), made.place]
+                binds += [base_of(inner, INPUT, own.there.memory.number), made.place]
                 reads.append(made)
     for index in range(carries, len(body.outputs)):
         if index in stacked:
@@ -92,13 +92,13 @@ def plan_scan(planner: Planner, node: Node) -> bool:
         item = items[index]
         if item is None:
             row = planner.scratch(own.shape, own.dtype)  # type: ignore[arg-type]
-            binds += [_base(inner, OUTPUT, index), row.place]
+            binds += [base_of(inner, OUTPUT, index), row.place]
             writes.append(row)
             continue
         stack = planner.allocate(item)
         step = strides_of(stack.shape)[0] * stack.dtype.itemsize
-        binds += [_base(inner, OUTPUT, index), _first(stack, length, step, is_reverse)]
-        advances += [_base(inner, OUTPUT, index), -step if is_reverse else step]
+        binds += [base_of(inner, OUTPUT, index), _first(stack, length, step, is_reverse)]
+        advances += [base_of(inner, OUTPUT, index), -step if is_reverse else step]
         writes.append(stack)
     args = [length, nested, len(binds) // 2, len(advances) // 2, len(swaps) // 2, *binds, *advances, *swaps]
     _step(planner, "loop", args, reads, [*writes, nested.arena], node)
@@ -181,7 +181,7 @@ def _nested(
     return Nested(inner, arena)
 
 
-def _base(inner: Planner, kind: str, number: int) -> int:
+def base_of(inner: Planner, kind: str, number: int) -> int:
     """The position in the nested plan's bases."""
     return 1 + number + (len(inner.inputs) + len(inner.reads) + len(inner.written) if kind == OUTPUT else 0)
 
@@ -215,9 +215,9 @@ def _once(nested: Nested, operands: Sequence[Strided], results: Sequence[Strided
     """Return the arguments of a loop that runs a nested plan once."""
     binds: list[Any] = []
     for index, there in enumerate(operands):
-        binds += [_base(nested.planner, INPUT, index), there.place]
+        binds += [base_of(nested.planner, INPUT, index), there.place]
     for index, there in enumerate(results):
-        binds += [_base(nested.planner, OUTPUT, index), there.place]
+        binds += [base_of(nested.planner, OUTPUT, index), there.place]
     return [1, nested, len(binds) // 2, 0, 0, *binds]
 
 

@@ -11,9 +11,11 @@ from types import ModuleType
 from septet.backends.cpu.ops import assembling, control, indexing, random
 from septet.backends.cpu.planner import Library, Planner
 from septet.graph.node import Node
+from septet.graph.op import ITEM
 
 PRODUCTS = ("dot_general",)
 CONVOLUTIONS = ("conv", "conv_input", "conv_kernel")
+BLOCKS = ("in_blocks",)
 POOLINGS = ("max_pool", "sum_pool", "max_pool_gradient", "sum_pool_transpose")
 
 
@@ -23,6 +25,10 @@ def family_of(name: str) -> ModuleType | None:
         from septet.backends.cpu.ops import matmul
 
         return matmul
+    if name in BLOCKS:
+        from septet.backends.cpu.ops import blocks
+
+        return blocks
     if name in CONVOLUTIONS:
         from septet.backends.cpu.ops import conv
 
@@ -44,17 +50,18 @@ def plan_later(planner: Planner, node: Node) -> bool:
 
 def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
     """Return the order in memory of the axes of a result that is computed by itself; None for that of its shape."""
-    family = family_of(node.op.name)
+    name = node.inputs[0].op.name if node.op is ITEM else node.op.name
+    family = family_of(name)
     found: tuple[int, ...] | None = None
-    if family is not None and node.op.name in family.ORDERS:
-        found = family.ORDERS[node.op.name](node, users)
+    if family is not None and name in family.ORDERS:
+        found = family.ORDERS[name](node, users)
     return found
 
 
 LIBRARY = Library(
     {
         **assembling.TABLE, **control.TABLE, **indexing.TABLE, **random.TABLE,
-        **dict.fromkeys((*PRODUCTS, *CONVOLUTIONS, *POOLINGS), plan_later),
+        **dict.fromkeys((*PRODUCTS, *BLOCKS, *CONVOLUTIONS, *POOLINGS), plan_later),
     },
     order,
 )  # fmt: skip

@@ -160,11 +160,12 @@ def _emit(
         a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
+    is_part = planner.part is not None
     is_few = not levels and m <= FEW and min(m, n // 2, k) >= SLIM
-    if is_few and a.column != 1 and BROAD <= m <= n and k >= DEPTH:
+    if is_few and a.column != 1 and BROAD <= m <= n and k >= DEPTH and not is_part:
         a = _turned(planner, node, a, m, k)
     is_short = is_few and a.column == 1
-    if not levels and not (is_short and not is_unchanged(planner, b.there)):
+    if not levels and not is_part and not (is_short and not is_unchanged(planner, b.there)):
         shapes = (a, m, k), (b, k, n), (c, m, n)
         if plan_tiles(
             planner, node, *[x.there._replace(shape=(i, j), strides=(x.row, x.column)) for x, i, j in shapes]
@@ -175,7 +176,7 @@ def _emit(
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
     is_turned = a.column != 1 and (k <= DEPTH or m >= max(TALL, 2 * n))
-    if is_short or ((is_batch or is_turned) and min(m, n, k) >= LEAST):
+    if is_short or is_part or ((is_batch or is_turned) and min(m, n, k) >= LEAST):
         plan_dense(planner, node, a, b, c, levels, m, n, k)
         return
     (outer, outer_strides), (inner, inner_strides) = levels

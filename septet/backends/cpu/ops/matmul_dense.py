@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from septet.backends.cpu.dense import FIELDS, kernel_name, memory_of_task
-from septet.backends.cpu.direct_tiles import machine
+from septet.backends.cpu.dense import FIELDS, kernel_name, memory_of_task, panel_pitch
+from septet.backends.cpu.direct_tiles import Machine, machine
+from septet.backends.cpu.held import Held
+from septet.backends.cpu.memory import INPUT, Place, Strided
 from septet.backends.cpu.ops.conv_parts import memory_of_threads
 from septet.backends.cpu.planner import Planner
 from septet.graph.node import Node
@@ -36,6 +38,8 @@ LONG = 1024
 """Elements of the summed dimension that are taken at a time then."""
 SLIGHT = 1 << 18
 """Multiplications of a task at least then."""
+PIECE = 256
+"""Elements of the summed dimension that are taken at a time where the panels are ready: those of one take 16 KB."""
 SMALL = 1 << 19
 """Multiplications below which one thread does everything."""
 
@@ -51,21 +55,52 @@ def plan_dense(
         rows, columns, most = m, narrow(m, n, k, own.panel), LONG
     else:
         (rows, columns), most = tile(m, n, k, outer * inner, own.panel), DEPTH
+    ready = _panels_of_whole(planner, own, b, n, k)
+    if ready is not None:
+        (rows, columns), most = (m, n), PIECE
     depth = -(-k // -(-k // most))
     n_m, n_n = -(-m // rows), -(-n // columns)
-    size = sum(memory_of_task(own, rows, columns, depth)) * node.dtype.itemsize
+    parts = memory_of_task(own, rows, columns, depth)
+    size = sum(parts if ready is None else parts[1:]) * node.dtype.itemsize
     memory = memory_of_threads(planner, -(-size // 64) * 64)
     values: dict[str, Any] = {
         "a": a.there.place, "b": b.there.place, "c": c.there.place, "memory": memory.place, "own": -(-size // 64) * 64,
         "m": m, "n": n, "k": k, "a_row": a.row, "a_column": a.column, "b_row": b.row, "b_column": b.column,
         "c_row": c.row, "rows": rows, "columns": columns, "depth": depth, "n_m": n_m, "n_n": n_n, "inner": inner,
+        "adds": int(planner.adds(node)), "pitch": 0,
     }  # fmt: skip
+    second = b.there
+    if ready is not None:
+        second, values["pitch"] = ready
+        values["b"] = second.place
     for index, name in enumerate("abc"):
         values[f"{name}_outer"], values[f"{name}_inner"] = outer_strides[index], inner_strides[index]
     tasks = outer * inner * n_m * n_n
     threads = planner.threads if outer * inner * m * n * k > SMALL else 1
     args = [tasks, 1, threads, *[values[name] for name in FIELDS]]
-    planner.tasks(node.op.name, kernel_name(own), args, [a.there, b.there], [c.there, memory], node)
+    planner.tasks(node.op.name, kernel_name(own), args, [a.there, second], [c.there, memory], node)
+
+
+def _panels_of_whole(planner: Planner, own: Machine, b: Matrix, n: int, k: int) -> tuple[Strided, int] | None:
+    """Return the panels of a second matrix, and the elements from one to the next, where it is the same for all parts.
+
+    They hold all columns of the whole, of which a part may need the first ones alone.
+    """
+    there = b.there
+    if planner.part is None or there.memory.kind != INPUT or there.memory.number not in planner.part.columns:
+        return None
+    axis, size = planner.part.columns[there.memory.number]
+    if b.row == planner.part.inputs[there.memory.number][axis]:
+        k = size
+    else:
+        n = size
+    pitch = int(panel_pitch(own, k))
+    total = -(-n // own.panel) * pitch
+
+    def pack(matrix: Place, panels: Place, step: int, places: Held) -> tuple[str, list[Any]]:
+        return kernel_name(own, "dense_pack"), [matrix, b.row, b.column, k, n, panels, pitch, step, places]
+
+    return planner.prepare(there, total, pack), pitch
 
 
 def narrow(m: int, n: int, k: int, panel: int) -> int:
