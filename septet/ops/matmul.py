@@ -119,14 +119,29 @@ def _gradient(g: Node, y: Node, a: Node, b: Node, contracting: Axes, batch: Axes
     batch_axes = tuple(range(shared))
     left_axes = tuple(range(shared, shared + len(left)))
     right_axes = tuple(range(shared + len(left), g.ndim))
-    # contract g with b over b's free axes: what is left is batch, a's free axes, then the contracted ones in b's order
-    by_b = tuple(sorted(range(len(contracting[1])), key=lambda k: contracting[1][k]))
-    da = dot_general(g, conj(b), contracting=(right_axes, right), batch=(batch_axes, batch[1]))
-    da = transpose(da, axes=_inverse((*batch[0], *left, *[contracting[0][k] for k in by_b])))
-    by_a = tuple(sorted(range(len(contracting[0])), key=lambda k: contracting[0][k]))
-    db = dot_general(g, conj(a), contracting=(left_axes, left), batch=(batch_axes, batch[0]))
-    db = transpose(db, axes=_inverse((*batch[1], *right, *[contracting[1][k] for k in by_a])))
+    # contract g with b over b's free axes: what is left is batch, a's free axes, and the contracted ones in b's order
+    by_b = sorted(range(len(contracting[1])), key=lambda k: contracting[1][k])
+    by_a = sorted(range(len(contracting[0])), key=lambda k: contracting[0][k])
+    da = _contracted(
+        g, conj(b), right_axes, right, (batch_axes, batch[1]), batch[0], left, [contracting[0][k] for k in by_b]
+    )
+    db = _contracted(
+        g, conj(a), left_axes, left, (batch_axes, batch[0]), batch[1], right, [contracting[1][k] for k in by_a]
+    )
     return da, db
+
+
+def _contracted(
+    g: Node, other: Node, g_axes: tuple[int, ...], other_axes: tuple[int, ...], batch: Axes, first: Sequence[int],
+    own: Sequence[int], summed: Sequence[int],
+) -> Node:  # fmt: skip
+    """Return a gradient of a product: of its axes, those of g and those of the other operand are given. Which operand
+    comes first is for the axes to be in order, where that is possible: then nothing needs to be transposed."""
+    places, swapped = [*first, *own, *summed], [*first, *summed, *own]
+    if places != sorted(places) and swapped == sorted(swapped):
+        return dot_general(other, g, contracting=(other_axes, g_axes), batch=batch[::-1])
+    result = dot_general(g, other, contracting=(g_axes, other_axes), batch=batch)
+    return result if places == sorted(places) else transpose(result, axes=_inverse(places))
 
 
 def _batch(is_batched: Sequence[bool], a: Node, b: Node, contracting: Axes, batch: Axes) -> Node:

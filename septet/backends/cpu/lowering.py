@@ -24,6 +24,8 @@ from septet.backends.cpu.signs import signs
 
 REGISTER = 256
 """Bits of a register, that of AVX."""
+SIMPLE = 6
+"""Values of a kernel of which eight registers of totals fit beside."""
 
 
 def lanes_of(kernel: Kernel) -> tuple[int, ...]:
@@ -31,14 +33,18 @@ def lanes_of(kernel: Kernel) -> tuple[int, ...]:
 
     First two registers full, and four where there are functions of many instructions: a processor looks only so far ahead,
     and has to find operations there that do not wait for each other (measured: 4 to 13 % of the time of such loops). Then
-    one register, where rows may be short. Reductions along the lanes have always the same number: the order of their
+    one register, where rows may be short. Totals beside each other take eight: each addition waits for the one before, and
+    longer pieces of rows are read. Reductions along the lanes have always the same number: the order of their
     additions must not depend on the functions in the loop.
     """
     width = REGISTER // (64 if any(term.dtype == "float64" for term in kernel.terms) else 32)
     names = {term.data[0] for term in kernel.terms if term.form == OP}
     registers = 4 if names & elements.DEAR and not names & elements.IN_DOUBLE else 2
-    if kernel.lane_is_inner and any(term.form == REDUCE for term in kernel.terms):
-        registers = 4
+    if any(term.form == REDUCE for term in kernel.terms):
+        if kernel.lane_is_inner:
+            registers = 4
+        elif not names & elements.DEAR and len(kernel.terms) <= SIMPLE and _is_dense(kernel):
+            registers = 8
     is_one_row = kernel.axes == 1 or kernel.split == kernel.outer
     return (width * registers, 1) if is_one_row else (width * registers, width, 1)
 
@@ -46,6 +52,11 @@ def lanes_of(kernel: Kernel) -> tuple[int, ...]:
 def lower(kernel: Kernel, name: str) -> str:
     """Return the kernel as a module in LLVM's text form, with one function of the given name."""
     return _Lowering(kernel, name).module()
+
+
+def _is_dense(kernel: Kernel) -> bool:
+    """Whether what moves along the lanes are neighbours in memory."""
+    return all(buffer.strides[kernel.lane] in (0, 1) for buffer in kernel.buffers)
 
 
 class _Lowering(Accesses):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ from septet.optimize.fuse import LONGEST_ROW, Axes, Group, Role, default_role
 PIECE = 1 << 15
 """Points of a piece of a split axis: enough to be worth waking a thread for."""
 MOST_PIECES = 64
+LONGEST_TOTAL = 4096
+"""Terms that are added up one after the other: the error grows with their number."""
 
 
 class Call(NamedTuple):
@@ -346,8 +349,8 @@ class Region:
         outer = self._merged(outer_axes, keep)
         merged_inner = self._merged(inner_axes, keep)
         lane_is_inner = bool(inner_axes) and group.order[-1] in inner
-        if lane_is_inner and outer and not _is_long(merged_inner[-1][1]) and _is_long(outer[-1][1]) and split is None:
-            lane_is_inner = False
+        if lane_is_inner and outer and _is_long(outer[-1][1]) and split is None:
+            lane_is_inner = _is_long(merged_inner[-1][1]) and not self._runs_across(merged_inner, outer[-1][0])
         if not inner and not split and len(outer) > 2 and outer[0][1] < 4:
             largest = max(range(len(outer) - 1), key=lambda i: outer[i][1])
             outer.insert(0, outer.pop(largest))
@@ -389,6 +392,18 @@ class Region:
         limits = [self.limits[number] for number, term in enumerate(terms) if term.form == CHECK]
         places = [there for there, *_ in self.buffers]
         return Call(kernel, places, tuple(sizes), strides, index_strides, limits, piece, nodes, group.domain)
+
+    def _runs_across(self, inner: Sequence[tuple[int, int]], outer: int) -> bool:
+        """Whether vectors are better filled along an outer axis than along the last inner one: a matrix is read whose
+        rows lie across, and none that lies along. A total is then taken one term after the other: not of too many."""
+        if math.prod([size for _, size in inner]) > LONGEST_TOTAL:
+            return False
+        last = inner[-1][0]
+        is_across = [
+            own[last] not in (0, 1) and own[outer] in (0, 1) for _, own, _, indices in self.buffers if not indices
+        ]
+        is_along = [own[outer] not in (0, 1) for _, own, _, _ in self.buffers]
+        return any(is_across) and not any(is_along)
 
     def _merged(self, axes: Sequence[int], keep: set[int]) -> list[tuple[int, int]]:
         """Merge neighbouring axes along which every buffer runs on: rows of (axis that gives the stride, size)."""
