@@ -20,14 +20,15 @@ from septet.backends.cpu.writing import Block, Int, Loop, Writer, module_text, s
 
 FIELDS = (
     "a", "b", "c", "memory", "own", "m", "n", "k", "a_row", "a_column", "b_row", "b_column", "c_row", "rows", "columns",
-    "depth", "n_m", "n_n", "inner", "a_outer", "a_inner", "b_outer", "b_inner", "c_outer", "c_inner", "adds",
-    "pitch",
+    "depth", "n_m", "n_n", "inner", "a_outer", "a_inner", "b_outer", "b_inner", "c_outer", "c_inner", "base", "base_row",
+    "base_outer", "base_inner", "pitch",
 )  # fmt: skip
 """The arguments, in order: addresses; memory of the threads, and bytes of one; sizes; elements from row to row and column
 to column of the operands, one of each being 1, and from row to row of the result; rows and columns of a task, and how much
 of the summed dimension it takes at a time; how many tasks there are along rows and columns; size of the inner batch;
-elements from one matrix to the next along the outer and the inner batch; whether the product is added to what the result
-held (0 or 1); where the second matrix is in panels already, the elements from panel to panel, else 0."""
+elements from one matrix to the next along the outer and the inner batch; what the product is added to, or 0, how far its rows
+lie from each other, and its matrices; where the second matrix is in panels already, the elements from panel to panel, else
+0."""
 
 PACK_FIELDS = ("b", "row", "column", "length", "n", "panels", "pitch", "size", "places")
 """The arguments of the kernel that puts matrices into panels: address, elements from row to row and column to column,
@@ -64,19 +65,19 @@ def fetch(w: Writer, place: Value, *, will_write: bool = False) -> None:
 
 
 def _tiles(machine: Machine, rows: int) -> Writer:
-    """Write ``tiles<rows>(a, row, step, advance, count, length, panel, c, pitch, adds)``: tiles one below the other.
+    """Write ``tiles<rows>(a, row, step, advance, count, length, panel, c, pitch, adds, base, base_pitch)``: tiles one below
+    the other.
 
     c[m * pitch + lane] = sum over j of a[m * row + j * step] * panel[j, lane], where each next tile's a is `advance`
-    further; where `adds` is not 0, added to what c held. `count` and `length` are at least 1.
+    further; where `adds` is not 0, added to base[m * base_pitch + lane]. `count` and `length` are at least 1.
     """
     names = ("a", "ptr"), ("row", "i64"), ("step", "i64"), ("advance", "i64"), ("count", "i64"), ("length", "i64")
-    w = Writer(
-        f"tiles{rows}", [*names, ("panel", "ptr"), ("c", "ptr"), ("pitch", "i64"), ("adds", "i64")], is_internal=True
-    )
+    names = *names, ("panel", "ptr"), ("c", "ptr"), ("pitch", "i64"), ("adds", "i64")
+    w = Writer(f"tiles{rows}", [*names, ("base", "ptr"), ("base_pitch", "i64")], is_internal=True)
     b, kind = w.b, machine.kind
-    row, pitch, step = w.parameter("row"), w.parameter("pitch"), w.parameter("step")
-    outer = Loop(w, w.parameter("count"), [w.pointer("a"), w.pointer("c")])
-    a, c = outer.values
+    row, pitch, step, base_pitch = (w.parameter(name) for name in ("row", "pitch", "step", "base_pitch"))
+    outer = Loop(w, w.parameter("count"), [w.pointer("a"), w.pointer("c"), w.pointer("base")])
+    a, c, base = outer.values
     starts = [w.at(a, row * m, kind) for m in range(rows)]
     targets = [w.at(c, pitch * m, kind) for m in range(rows)]
     for target in targets:
@@ -88,8 +89,10 @@ def _tiles(machine: Machine, rows: int) -> Writer:
     at, panel, sums = Int(w, inner.values[0]), inner.values[1], inner.values[2:]
     sums = multiply(machine, b, panel, [w.at(start, at, kind) for start in starts], sums)
     inner.close([(at + step).value, w.at(panel, machine.panel, kind), *sums])
-    write_tile(w, machine, inner.values[2:], targets, w.parameter("adds"))
-    outer.close([w.at(a, w.parameter("advance"), kind), w.at(c, pitch * rows, kind)])
+    bases = [w.at(base, base_pitch * m, kind) for m in range(rows)]
+    write_tile(w, machine, inner.values[2:], targets, w.parameter("adds"), bases)
+    following = w.at(c, pitch * rows, kind), w.at(base, base_pitch * rows, kind)
+    outer.close([w.at(a, w.parameter("advance"), kind), *following])
     return w
 
 
@@ -155,14 +158,15 @@ def _panels(machine: Machine) -> Writer:
 
 
 def _piece(machine: Machine) -> Writer:
-    """Write ``piece(f, a, packed, strips, panels, c, spare, m, n, length, adds, panel_pitch)``: a piece of the sums of a
-    task."""
+    """Write ``piece(f, a, packed, strips, panels, c, spare, m, n, length, adds, base, base_row, panel_pitch)``: a piece of the
+    sums of a task."""
     names = ("f", "ptr"), ("a", "ptr"), ("packed", "i64"), ("strips", "ptr"), ("panels", "ptr"), ("c", "ptr")
-    sizes = ("m", "i64"), ("n", "i64"), ("length", "i64"), ("adds", "i64"), ("panel_pitch", "i64")
+    sizes = ("m", "i64"), ("n", "i64"), ("length", "i64"), ("adds", "i64"), ("base", "ptr"), ("base_row", "i64")
+    sizes = *sizes, ("panel_pitch", "i64")
     w = Writer("piece", [*names, ("spare", "ptr"), *sizes], is_internal=True)
     b, kind = w.b, machine.kind
     f = Block(w, w.pointer("f"), FIELDS)
-    m, n, length, adds = (w.parameter(name) for name in ("m", "n", "length", "adds"))
+    m, n, length, adds, base_row = (w.parameter(name) for name in ("m", "n", "length", "adds", "base_row"))
     depth, a_row, c_row = f.depth, f.a_row, f.c_row
     packed = w.parameter("packed").compare("ne", 0)
     strip = strip_width(machine)
@@ -171,7 +175,7 @@ def _piece(machine: Machine) -> Writer:
         panel = w.at(w.pointer("panels"), column // machine.panel * w.parameter("panel_pitch"), kind)
         width = n - column
         is_whole = width.compare("sge", machine.panel)
-        own = w.at(w.pointer("c"), column, kind)
+        own, base = w.at(w.pointer("c"), column, kind), w.at(w.pointer("base"), column, kind)
         target = b.select(is_whole, own, spare)
         target_pitch = Int(w, b.select(is_whole, c_row.value, w.number(machine.panel).value))
         own_adds = Int(w, b.select(is_whole, adds.value, w.number(0).value))
@@ -184,6 +188,7 @@ def _piece(machine: Machine) -> Writer:
                 with w.when(count.compare("ne", 0)):
                     to = w.at(target, (first + begin) * target_pitch, kind)
                     args = w.at(a, begin * row, kind), row, step, height * row, count, *last, to, target_pitch, own_adds
+                    args = *args, w.at(base, (first + begin) * base_row, kind), base_row
                     dispatch(w, "tiles", height, machine.rows, *args)
 
         with w.when(packed):
@@ -192,6 +197,7 @@ def _piece(machine: Machine) -> Writer:
                 a, to = w.at(w.pointer("strips"), s * pitch, kind), w.at(target, s * strip * target_pitch, kind)
                 one, height, count = w.number(1), w.number(machine.rows), w.number(strip // machine.rows)
                 args = a, one, w.number(strip), height, count, *last, to, target_pitch, own_adds
+                args = *args, w.at(base, s * strip * base_row, kind), base_row
                 w.call(f"tiles{machine.rows}", *args)
             rest = m - whole * strip
             with w.when(rest.compare("ne", 0)):
@@ -205,7 +211,8 @@ def _piece(machine: Machine) -> Writer:
                 value = b.load(w.at(spare, i * machine.panel + lane, kind), kind)
                 place = w.at(own, i * c_row + lane, kind)
                 with w.when(is_more):
-                    b.store(b.binary("fadd", b.load(place, kind), value), place)
+                    held = b.load(w.at(base, i * base_row + lane, kind), kind)
+                    b.store(b.binary("fadd", held, value), place)
                 with w.otherwise(is_more):
                     b.store(value, place)
     return w
@@ -237,6 +244,8 @@ def _task(machine: Machine) -> Writer:
         own_a = w.to_pointer(f.a + (o * f.a_outer + i * f.a_inner + top * a_row) * size)
         own_b = w.to_pointer(f.b + (o * f.b_outer + i * f.b_inner + left * b_column) * size)
         own_c = w.to_pointer(f.c + (o * f.c_outer + i * f.c_inner + top * f.c_row + left) * size)
+        first_base = w.to_pointer(f.base + (o * f.base_outer + i * f.base_inner + top * f.base_row + left) * size)
+        has_base = f.base.compare("ne", 0)
         with w.range(0, k, depth) as j:
             length = (k - j).min(depth)
             there = w.at(own_a, j * a_column, kind)
@@ -248,8 +257,12 @@ def _task(machine: Machine) -> Writer:
                 w.call("panels", w.at(own_b, j * b_row, kind), b_row, b_column, length, n, memory, own_pitch)
             with w.when(is_packed):
                 w.call("strips", there, a_column, m, length, strips, depth * strip)
-            adds = Int(w, b.convert("zext", (j + f.adds).compare("ne", 0), "i64"))
-            w.call("piece", w.pointer("args"), there, packed, strips, panels, own_c, spare, m, n, length, adds, pitch)
+            is_later = j.compare("ne", 0)
+            adds = Int(w, b.convert("zext", b.binary("or", is_later, has_base), "i64"))
+            base = b.select(is_later, own_c, first_base)
+            base_row = Int(w, b.select(is_later, f.c_row.value, f.base_row.value))
+            args = w.pointer("args"), there, packed, strips, panels, own_c, spare, m, n, length, adds
+            w.call("piece", *args, base, base_row, pitch)
     return w
 
 

@@ -141,16 +141,13 @@ def _copy_row(machine: Machine) -> Writer:
 
 
 def _product_block(machine: Machine) -> Writer:
-    """Write ``product_block(x, y, kernel, block, places, targets, n, panel, panels)``: some windows times some panels."""
+    """Write ``product_block(x, y, kernel, block, places, targets, n, panel, panels, base, step)``: some windows times
+    some panels, added to `base` where that is not 0."""
     parameters = [
-        ("x", "ptr"),
-        ("y", "ptr"),
-        ("kernel", "ptr"),
-        ("block", "ptr"),
-        ("places", "ptr"),
-        ("targets", "ptr"),
-    ]
-    w = Writer("product_block", [*parameters, ("n", "i64"), ("panel", "i64"), ("panels", "i64")], is_internal=True)
+        ("x", "ptr"), ("y", "ptr"), ("kernel", "ptr"), ("block", "ptr"), ("places", "ptr"), ("targets", "ptr"),
+        ("n", "i64"), ("panel", "i64"), ("panels", "i64"), ("base", "i64"), ("step", "i64"),
+    ]  # fmt: skip
+    w = Writer("product_block", parameters, is_internal=True)
     kind = machine.kind
     f = Block(w, w.pointer("block"), FIELDS)
     n, x, y = w.parameter("n"), w.pointer("x"), w.pointer("y")
@@ -165,11 +162,15 @@ def _product_block(machine: Machine) -> Writer:
     groups, least, more = evenly(n, machine.rows)
     with w.range(0, n_runs, block_runs) as run:
         count = (n_runs - run).min(block_runs)
-        adds = Int(w, w.b.convert("zext", run.compare("ne", 0), "i64"))
+        is_later = run.compare("ne", 0)
+        has_base = w.parameter("base").compare("ne", 0)
+        adds = Int(w, w.b.convert("zext", w.b.binary("or", is_later, has_base), "i64"))
+        base = w.b.select(is_later, y, w.to_pointer(w.parameter("base")))
+        step = Int(w, w.b.select(is_later, w.number(1).value, w.parameter("step").value))
         own_runs = w.at(runs, run, "i64")
         with w.range(w.parameter("panel"), last) as panel:
             own = w.at(w.pointer("kernel"), (panel * n_runs + run) * length * machine.panel, kind)
-            own_y = w.at(y, panel * machine.panel, kind)
+            own_y, own_base = w.at(y, panel * machine.panel, kind), w.at(base, panel * machine.panel, kind)
             width = (f.outputs - panel * machine.panel).min(machine.panel)
             is_whole = width.compare("eq", machine.panel)
             with w.range(0, groups) as g:
@@ -177,38 +178,42 @@ def _product_block(machine: Machine) -> Writer:
                 rows = least + Int(w, w.b.convert("zext", g.compare("slt", more), "i64"))
                 at, to = w.at(places, begin, "i64"), w.at(targets, begin, "i64")
                 with w.when(is_whole):
-                    args = (x, at, own_runs, count, length, own, own_y, to, adds)
+                    args = (x, at, own_runs, count, length, own, own_y, to, adds, own_base, step)
                     dispatch(w, "product", rows, machine.rows, *args)
                 with w.otherwise(is_whole):
-                    args = (x, at, own_runs, count, length, own, spare, spare_targets, w.number(0))
+                    args = (x, at, own_runs, count, length, own, spare, spare_targets, w.number(0), spare, w.number(0))
                     dispatch(w, "product", rows, machine.rows, *args)
-                    w.call("spread", spare, own_y, to, rows, width, adds)
+                    w.call("spread", spare, own_y, to, rows, width, adds, own_base, step)
     return w
 
 
 def _spread(machine: Machine) -> Writer:
-    """Write ``spread(tile, y, targets, rows, width, adds)``: the first columns of a tile."""
+    """Write ``spread(tile, y, targets, rows, width, adds, base, step)``: the first columns of a tile."""
     parameters = [("tile", "ptr"), ("y", "ptr"), ("targets", "ptr"), ("rows", "i64"), ("width", "i64"), ("adds", "i64")]
-    w = Writer("spread", parameters, is_internal=True)
+    w = Writer("spread", [*parameters, ("base", "ptr"), ("step", "i64")], is_internal=True)
     kind = machine.kind
     adds = w.parameter("adds").compare("ne", 0)
     with w.range(0, w.parameter("rows")) as row:
-        own = w.at(w.pointer("y"), w.load(w.pointer("targets"), row), kind)
+        target = w.load(w.pointer("targets"), row)
+        own, base = w.at(w.pointer("y"), target, kind), w.at(w.pointer("base"), target * w.parameter("step"), kind)
         with w.range(0, w.parameter("width")) as lane:
             value = w.b.load(w.at(w.pointer("tile"), row * machine.panel + lane, kind), kind)
             place = w.at(own, lane, kind)
             with w.when(adds):
-                w.b.store(w.b.binary("fadd", w.b.load(place, kind), value), place)
+                w.b.store(w.b.binary("fadd", w.b.load(w.at(base, lane, kind), kind), value), place)
             with w.otherwise(adds):
                 w.b.store(value, place)
     return w
 
 
 def _product_task(machine: Machine) -> Writer:
-    """Write the kernel. Args: x, packed kernel, y, memory of threads, bytes of one, number of blocks, blocks."""
+    """Write the kernel. Args: x, packed kernel, y, memory of threads, bytes of one, number of blocks, blocks; what the
+    products of one group are added to, or 0, and whether its windows lie like those of y (1) or it is the same for all (0).
+    """
     w = Writer("product_task", [("args", "ptr"), ("begin", "i64"), ("end", "i64"), ("number", "i64")])
     kind, size = machine.kind, size_of(machine.kind)
     x, kernel, y, scratch, own_bytes, n_blocks, blocks = (w.slot(w.pointer("args"), n) for n in range(7))
+    base, step = (w.slot(w.pointer("args"), n) for n in (7, 8))
     memory = scratch + w.parameter("number") * own_bytes
     before = w.cell(-1)
     which = w.cell()
@@ -253,7 +258,7 @@ def _product_task(machine: Machine) -> Writer:
                 begin = part * least + part.min(more)
                 count = least + Int(w, w.b.convert("zext", part.compare("slt", more), "i64"))
                 at, to = w.at(places, begin, "i64"), w.at(targets, begin, "i64")
-                w.call("product_block", source, own_y, own_kernel, block, at, to, count, panel, panels)
+                w.call("product_block", source, own_y, own_kernel, block, at, to, count, panel, panels, base, step)
     return w
 
 

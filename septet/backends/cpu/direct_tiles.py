@@ -52,13 +52,14 @@ class Machine(NamedTuple):
 
 
 def product_tile(machine: Machine, rows: int) -> Writer:
-    """Write ``product<rows>(x, places, runs, n, length, panel, y, targets, adds)``.
+    """Write ``product<rows>(x, places, runs, n, length, panel, y, targets, adds, base, step)``.
 
     y[targets[m] + lane] = sum over runs r and elements j of x[places[m] + runs[r] + j] * panel[r, j, lane]; where `adds`
-    is not 0, added to what y held. `n` and `length` are at least 1.
+    is not 0, added to base[targets[m] * step + lane]. `n` and `length` are at least 1.
     """
     names = ("x", "ptr"), ("places", "ptr"), ("runs", "ptr"), ("n", "i64"), ("length", "i64"), ("panel", "ptr")
-    w = Writer(f"product{rows}", [*names, ("y", "ptr"), ("targets", "ptr"), ("adds", "i64")], is_internal=True)
+    names = *names, ("y", "ptr"), ("targets", "ptr"), ("adds", "i64"), ("base", "ptr"), ("step", "i64")
+    w = Writer(f"product{rows}", names, is_internal=True)
     b, kind = w.b, machine.kind
     x, places, runs, length = w.pointer("x"), w.pointer("places"), w.pointer("runs"), w.parameter("length")
     starts = [w.at(x, w.load(places, m), kind) for m in range(rows)]
@@ -73,8 +74,10 @@ def product_tile(machine: Machine, rows: int) -> Writer:
     inner.close([w.at(panel, machine.panel, kind), *sums])
     outer.close(inner.values)
     sums = outer.values[1:]
-    places = [w.at(w.pointer("y"), w.load(w.pointer("targets"), m), kind) for m in range(rows)]
-    write_tile(w, machine, sums, places, w.parameter("adds"))
+    targets = [w.load(w.pointer("targets"), m) for m in range(rows)]
+    places = [w.at(w.pointer("y"), target, kind) for target in targets]
+    bases = [w.at(w.pointer("base"), target * w.parameter("step"), kind) for target in targets]
+    write_tile(w, machine, sums, places, w.parameter("adds"), bases)
     return w
 
 
@@ -191,18 +194,23 @@ def multiply(machine: Machine, b: Builder, vectors: Value, elements: list[Value]
     return result
 
 
-def write_tile(w: Writer, machine: Machine, sums: list[Value], places: list[Value], when: Int | None = None) -> None:
-    """Store a tile, or add it to what is there where a number is not 0."""
+def write_tile(
+    w: Writer, machine: Machine, sums: list[Value], places: list[Value], when: Int | None = None,
+    bases: list[Value] | None = None,
+) -> None:  # fmt: skip
+    """Store a tile, or add it to what is there (or in `bases`) where a number is not 0."""
     b = w.b
-    parts = [w.at(place, start, machine.kind) for place in places for start in range(0, machine.panel, machine.lanes)]
+    starts = range(0, machine.panel, machine.lanes)
+    parts = [w.at(place, start, machine.kind) for place in places for start in starts]
     if when is None:
         for place, value in zip(parts, sums, strict=True):
             b.store(value, place)
         return
     adds = when.compare("ne", 0)
     with w.when(adds):
-        for place, value in zip(parts, sums, strict=True):
-            b.store(b.binary("fadd", b.load(place, machine.kind, machine.lanes), value), place)
+        held = [w.at(base, start, machine.kind) for base in bases for start in starts] if bases else parts
+        for place, base, value in zip(parts, held, sums, strict=True):
+            b.store(b.binary("fadd", b.load(base, machine.kind, machine.lanes), value), place)
     with w.otherwise(adds):
         for place, value in zip(parts, sums, strict=True):
             b.store(value, place)

@@ -50,10 +50,13 @@ class Library(NamedTuple):
         Op -> ``plan(planner, node) -> bool``: False where it declines, so that the node is computed in Python.
     order : callable
         ``order(node, users)``: the axes of a result from slow to fast in memory; None for the order of its shape.
+    adds : callable
+        ``adds(node)``: whether what plans a node can add its result to a tensor.
     """
 
     table: Mapping[str, Callable[[Planner, Node], bool]]
     order: Callable[[Node, Sequence[Node]], tuple[int, ...] | None]
+    adds: Callable[[Node], bool]
 
 
 class Part(NamedTuple):
@@ -99,6 +102,8 @@ class Planner:
         How steps belong together.
     memories : list of Memory
         Everything that steps refer to.
+    sums : dict of Node to (Node, Node)
+        For a node that is added to something in the same step: the sum, and the other summand.
     prepared : list of Prepared
         What the loop around must make of unchanged inputs, before it begins.
     """
@@ -144,9 +149,17 @@ class Planner:
         self.orders: dict[Node, tuple[int, ...]] = {}
         groups = fuse(graph, regions.role, self._order)
         self._needed = self._stored_nodes(groups)
+        self.sums = self._find_sums(groups)
+        later = {add: node for node, (add, _) in self.sums.items()}
         for group in self._updates_last(groups):
-            with self._unit(tuple(group.nodes)):
-                self._take(group)
+            if group.nodes[0] in self.sums:
+                continue
+            first = later.get(group.nodes[0])
+            with self._unit((*([first] if first else []), *group.nodes)):
+                if first:
+                    self._alone(first)
+                else:
+                    self._take(group)
         self._reach_goals()
 
     def _order(self, node: Node) -> tuple[int, ...] | None:
@@ -280,10 +293,13 @@ class Planner:
         """Tell whether kernels can move the elements of some nodes, and there are any."""
         return all(is_element(NAMES[node.dtype]) and 0 not in node.shape for node in nodes)
 
-    def reuse(self, source: Node, node: Node) -> Strided | None:
-        """Let a node take over the memory of an input that nobody needs afterwards; None where that cannot be."""
+    def reuse(self, source: Node, node: Node, user: Node | None = None) -> Strided | None:
+        """Let a node take over the memory of an input that nobody needs afterwards; None where that cannot be.
+
+        A result of a node with several takes over what that one (`user`) has as input.
+        """
         place = self.places.get(source)
-        if place is None or place.memory.kind != ARENA or node in self._goals or self._users[source] != [node]:
+        if place is None or place.memory.kind != ARENA or node in self._goals or self._users[source] != [user or node]:
             return None
         if not place.is_contiguous or place.memory.node is not source or source in self.graph.roots:
             return None
@@ -398,6 +414,26 @@ class Planner:
         chosen = set(last)
         return [group for group in groups if group not in chosen] + last
 
+    def _find_sums(self, groups: list[Group]) -> dict[Node, tuple[Node, Node]]:
+        """Return the nodes that are only added to something that is there by then, and nothing else happens to the sum.
+
+        Their results never go through memory: what computes them adds them.
+        """
+        found: dict[Node, tuple[Node, Node]] = {}
+        again = {node for group in groups for node in group.again}
+        alone = {group.nodes[0] for group in groups if len(group.nodes) == 1} - again
+        roots, new = set(self.graph.roots), {node for _, node in self.graph.updates}
+        for add in alone:
+            if add.op.name != "add" or add in new or add in self._parts:
+                continue
+            for node, other in (add.inputs, add.inputs[::-1]):
+                if node not in alone or node is other or node in roots or node in found or self._users[node] != [add]:
+                    continue
+                if node.type is add.type and other.dtype == add.dtype and self.library.adds(node):
+                    found[node] = add, other
+                    break
+        return found
+
     def _take(self, group: Group) -> None:
         if not group.is_fused:
             for node in group.nodes:
@@ -491,11 +527,29 @@ class Planner:
         self.append(step)
 
     def tasks(
-        self, name: str, kernel: str, args: list[Any], reads: list[Strided], writes: list[Strided], node: Node
-    ) -> None:
-        """Add a native kernel that threads run in parallel: `args` begin with total, chunk and threads."""
+        self, name: str, kernel: str, args: list[Any], reads: list[Strided], writes: list[Strided], node: Node,
+        added: Strided | None = None,
+    ) -> None:  # fmt: skip
+        """Add a native kernel that threads run in parallel: `args` begin with total, chunk and threads.
+
+        `added`: the one of `reads` whose elements are read where those of the first of `writes` are written.
+        """
         memories = tuple(s.memory for s in reads), tuple(s.memory for s in writes)
-        self.append(Step(name, "parallel", (Function(kernel), *args), *memories, (node,)))
+        nodes: tuple[Node, ...] = (node,)
+        if node in self.sums and name == node.op.name:  # not what is only put into panels
+            nodes = (node, self.sums[node][0])
+            name = "+".join(own.op.name for own in nodes)
+        step = Step(name, "parallel", (Function(kernel), *args), *memories, nodes)
+        is_same = added is not None and (added.strides, added.offset) == (writes[0].strides, writes[0].offset)
+        self.append(step._replace(added=added.memory) if added is not None and is_same else step)
+
+    def may_overwrite(self, old: Memory, new: Memory) -> bool:
+        """Tell whether an output may lie where an input lies: all that is read there is read before it is written."""
+        writers = [number for number, step in enumerate(self.steps) if new in step.writes]
+        if len(writers) != 1 or any(old in step.reads for step in self.steps[writers[0] + 1 :]):
+            return False
+        step = self.steps[writers[0]]
+        return old not in step.reads or step.is_in_place(old, new)
 
     @contextmanager
     def _unit(self, nodes: tuple[Node, ...]) -> Iterator[None]:

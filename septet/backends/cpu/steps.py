@@ -31,6 +31,8 @@ class Step(NamedTuple):
         What it computes.
     call : Call or None
         For a kernel: what it is called with.
+    added : Memory or None
+        For another function: what it reads in the places in which it writes its result, each before it is written.
     """
 
     name: str
@@ -40,6 +42,27 @@ class Step(NamedTuple):
     writes: tuple[Memory, ...]
     nodes: tuple[Node, ...]
     call: Any = None
+    added: Memory | None = None
+
+    def is_in_place(self, old: Memory, new: Memory) -> bool:
+        """Tell whether `old`, of which it reads, may be the same memory as `new`, which it writes.
+
+        So it is where it computes element by element, from what lies in the same place or in a part that it writes nothing
+        to at another point.
+        """
+        if self.call is None:
+            return self.added is old
+        call = self.call
+        rows = [
+            (strides, there.offset, own)
+            for there, strides, own in zip(call.buffers, call.strides, call.kernel.buffers, strict=True)
+            if there.memory in (old, new)
+        ]
+        if call.kernel.inner or any(own.indices for _, _, own in rows) or len({strides for strides, _, _ in rows}) != 1:
+            return False
+        reads = [offset for _, offset, own in rows if not own.is_written]
+        writes = [offset for _, offset, own in rows if own.is_written]
+        return all(a == b or _are_apart(abs(a - b), rows[0][0], call.sizes) for a in reads for b in writes)
 
     @property
     def may_fail(self) -> bool:
@@ -51,6 +74,13 @@ class Step(NamedTuple):
         """Whether no Python runs in it."""
         nested = all(step.is_native for arg in self.args if isinstance(arg, Nested) for step in arg.planner.steps)
         return not callable(self.code) and nested
+
+
+def _are_apart(distance: int, strides: tuple[int, ...], sizes: tuple[int, ...]) -> bool:
+    """Tell whether two boxes of elements share none: between rows of one lie those of the other."""
+    axes = sorted((abs(stride), size) for stride, size in zip(strides, sizes, strict=True))
+    step, span = axes[-1][0], sum(stride * (size - 1) for stride, size in axes[:-1])
+    return step > 0 and span < distance % step < step - span
 
 
 class Unit(NamedTuple):

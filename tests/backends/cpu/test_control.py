@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from septet.backends.cpu.memory import ARENA
 from septet.backends.cpu.program import CpuProgram, Plan
 from septet.backends.cpu.steps import Nested
 from septet.backends.reference.program import ReferenceBackend
@@ -101,3 +102,67 @@ def test_memory_of_both_stacks_is_shared():
     size = 4 * int(np.prod(SHAPE))
     both = [own.size for own in Plan(walk(6, False)).planner.memories]
     assert 7 * size in both
+
+
+def gates(steps, *, changes=None):
+    """z' = z + h W, kept; h' = tanh of its first half + its last half: as in recurrent networks."""
+    x, bias, h, w = sym(steps, 5, 48), sym(48), sym(5, 24), sym(24, 48)
+    z = x + bias
+    own, row, matrix = sym(5, 24), sym(5, 48), sym(24, 48)
+    total = row + ops.dot_general(own, matrix, contracting=((1,), (0,)))
+    halves = [ops.slice(total, slices=((0, 5, 1), (start, start + 24, 1))) for start in (0, 24)]
+    after = ops.tanh(halves[0]) + halves[1]
+    if changes == "reads again":
+        after = after + ops.slice(row, slices=((0, 5, 1), (3, 27, 1)))
+    last, stack = record_scan([h], [z], [w], Graph([own, row, matrix], [after, total]), steps, False)
+    results = [last, stack if changes == "a result" else stack * 2.0]
+    return Graph([x, bias, h, w], [*results, *([z * 3.0] if changes == "another user" else [])])
+
+
+def memories(graph, size):
+    """How many pieces of memory of as many elements as the stack are in use."""
+    found = Plan(graph).planner.memories
+    return sum(own.size == 4 * size and own.kind == ARENA and own.first >= 0 for own in found)
+
+
+@pytest.mark.parametrize("changes", [None, "reads again", "a result", "another user"])
+def test_a_stack_takes_over_the_memory_of_a_sequence(changes):
+    graph = gates(3, changes=changes)
+    assert memories(graph, 3 * 5 * 48) == {None: 1, "reads again": 2, "a result": 1, "another user": 2}[changes]
+    arrays = draw(graph)
+    x, bias, h, w = (array.astype(np.float64) for array in arrays)
+    rows = []
+    for row in x + bias:
+        total = row + h @ w
+        h = np.tanh(total[:, :24]) + total[:, 24:] + (row[:, 3:27] if changes == "reads again" else 0)
+        rows.append(total)
+    found = CpuProgram(graph, ReferenceBackend())(arrays)
+    np.testing.assert_allclose(found[0], h, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1], np.array(rows) * (1 if changes == "a result" else 2), rtol=1e-4, atol=1e-4)
+
+
+def parts(first, second):
+    """A body that reads parts of a row of eight columns and writes the same number of columns elsewhere in it."""
+    x, h = sym(4, 3, 8), sym(3, 4)
+    own, row = sym(3, 4), sym(3, 8)
+    low, high = (ops.slice(row, slices=((0, 3, 1), (start, start + 4, 1))) for start in (first, second))
+    joined = ops.concatenate(ops.sin(low) + high, own * low, axis=1)
+    z = x + 1.0
+    last, stack = record_scan([h], [z], [], Graph([own, row], [own + high, joined]), 4, False)
+    return Graph([h, x], [last, stack * 2.0])
+
+
+@pytest.mark.parametrize(("first", "second", "count"), [(0, 4, 1), (4, 0, 1), (0, 0, 1), (1, 3, 2), (2, 4, 2)])
+def test_parts_of_rows_that_overlap_are_not_written_over(first, second, count):
+    graph = parts(first, second)
+    assert memories(graph, 4 * 3 * 8) == count
+    arrays = draw(graph)
+    h, x = (array.astype(np.float64) for array in arrays)
+    rows = []
+    for row in x + 1:
+        low, high = row[:, first : first + 4], row[:, second : second + 4]
+        rows.append(np.concatenate([np.sin(low) + high, h * low], 1))
+        h = h + high
+    found = CpuProgram(graph, ReferenceBackend())(arrays)
+    np.testing.assert_allclose(found[0], h, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[1], 2 * np.array(rows), rtol=1e-5, atol=1e-5)

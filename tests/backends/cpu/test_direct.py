@@ -54,7 +54,7 @@ def compute(
     call(kernel_name("pack_task", own), len(planned.packing.table), threads, args)
     source, target = (x, y) if kind == "conv" else (y, x)
     args = [source.ctypes.data, packed.ctypes.data, target.ctypes.data, memory.ctypes.data, planned.memory]
-    args += [len(planned.blocks), planned.blocks.ctypes.data]
+    args += [len(planned.blocks), planned.blocks.ctypes.data, 0, 0]
     call(kernel_name("product_task", own), planned.tasks, threads, args)
 
 

@@ -95,7 +95,7 @@ def plan_scan(planner: Planner, node: Node) -> bool:
             binds += [base_of(inner, OUTPUT, index), row.place]
             writes.append(row)
             continue
-        stack = planner.allocate(item)
+        stack = _taken_over(planner, node, item, inner, index) or planner.allocate(item)
         step = strides_of(stack.shape)[0] * stack.dtype.itemsize
         binds += [base_of(inner, OUTPUT, index), _first(stack, length, step, is_reverse)]
         advances += [base_of(inner, OUTPUT, index), -step if is_reverse else step]
@@ -124,6 +124,21 @@ def _histories(planner: Planner, node: Node, items: Sequence[Node | None]) -> di
                 found.setdefault(index, []).append(number)
                 break
     return found
+
+
+def _taken_over(planner: Planner, node: Node, item: Node, inner: Planner, number: int) -> Strided | None:
+    """Let the stack of a result take over the memory of a sequence that nobody else reads, where each step has read what it
+    needs of its row by then."""
+    carries, sequences = node.param("carries"), node.param("sequences")
+    for index in range(carries, carries + sequences):
+        source = node.inputs[index]
+        if source.type is not item.type or node.inputs.count(source) > 1:
+            continue
+        if inner.may_overwrite(inner.inputs[index], inner.outputs[number]):
+            there = planner.reuse(source, item, node)
+            if there is not None:
+                return there
+    return None
 
 
 def plan_cond(planner: Planner, node: Node) -> bool:

@@ -38,7 +38,7 @@ def plan_product(planner: Planner, node: Node) -> None:
     emit_panels(planner, node, "pack_task", own, plan.packing, args, kernel, packed)
     memory = memory_of_threads(planner, plan.memory)
     args = [source.place, packed.place, target.place, memory.place, plan.memory, len(plan.blocks)]
-    args = [plan.tasks, 1, threads_for(planner, sizes), *args, Held(plan.blocks.ctypes.data, plan)]
+    args = [plan.tasks, 1, threads_for(planner, sizes), *args, Held(plan.blocks.ctypes.data, plan), 0, 0]
     name = kernel_name("product_task", own)
     emit_tasks(planner, node, "product_task", name, args, [source, packed], [target, memory])
     if target is not result:

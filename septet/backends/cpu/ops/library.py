@@ -58,10 +58,17 @@ def order(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
     return found
 
 
+def adds(node: Node) -> bool:
+    """Tell whether what plans a node can add its result to a tensor."""
+    family = family_of(node.op.name) if node.op.name in PRODUCTS else None
+    return family is not None and bool(family.is_planned(node))
+
+
 LIBRARY = Library(
     {
         **assembling.TABLE, **control.TABLE, **indexing.TABLE, **random.TABLE,
         **dict.fromkeys((*PRODUCTS, *BLOCKS, *CONVOLUTIONS, *POOLINGS), plan_later),
     },
     order,
+    adds,
 )  # fmt: skip

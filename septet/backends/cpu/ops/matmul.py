@@ -59,9 +59,16 @@ class Matrix(NamedTuple):
     column: int
 
 
+def is_planned(node: Node) -> bool:
+    """Tell whether a product is planned here, and not computed in Python."""
+    is_empty = 0 in node.shape or any(0 in n.shape for n in node.inputs)
+    return node.dtype.name in ("float32", "float64") and not is_empty
+
+
 def plan_dot(planner: Planner, node: Node) -> bool:
-    """Plan `dot_general` for float32 and float64."""
-    if node.dtype.name not in ("float32", "float64") or 0 in node.shape or any(0 in n.shape for n in node.inputs):
+    """Plan `dot_general` for float32 and float64, and the sum of its result and something else where that is all that
+    happens to it."""
+    if not is_planned(node):
         return False
     (left_sum, right_sum), (left_batch, right_batch) = node.param("contracting"), node.param("batch")
     a, b = (planner.look(source) for source in node.inputs)
@@ -73,7 +80,8 @@ def plan_dot(planner: Planner, node: Node) -> bool:
     batch = a.shape[:n_batch]
     m, k = _size(a.shape[n_batch : n_batch + len(left)]), _size(a.shape[n_batch + len(left) :])
     n = _size(b.shape[n_batch + len(right_sum) :])
-    c = planner.allocate(node, planner.orders.get(node))
+    result, other = planner.sums.get(node, (node, None))
+    c = planner.allocate(result, planner.orders.get(node))
     first = _matrix(a, n_batch, len(left)) or _matrix(planner.copied(a), n_batch, len(left))
     second = _matrix(b, n_batch, len(right_sum)) or _matrix(planner.copied(b), n_batch, len(right_sum))
     third = _matrix(c, n_batch, len(left))
@@ -92,7 +100,14 @@ def plan_dot(planner: Planner, node: Node) -> bool:
         third = _matrix(target, n_batch, len(left))
         assert first is not None and second is not None and third is not None
         levels = _levels(batch, (first.batch, second.batch, third.batch))
-    _emit(planner, node, first, second, third, levels, m, n, k)
+    base = third if planner.adds(node) else None
+    if other is not None:
+        there = planner.look(other).broadcast(c.shape)
+        base = None if levels else _summand(there, third, len(left))
+        if base is None:
+            planner.copied(there, target)
+            base = third
+    _emit(planner, node, first, second, third, base, levels, m, n, k)
     if target is not c:
         planner.copied(target, c)
     return True
@@ -124,6 +139,15 @@ def _matrix(there: Strided, n_batch: int, n_rows: int) -> Matrix | None:
     return None
 
 
+def _summand(there: Strided, c: Matrix, n_rows: int) -> Matrix | None:
+    """Return what is added to a matrix: elements are neighbours where those of the matrix are, or rows all the same."""
+    rows = _merged(there.shape[:n_rows], there.strides[:n_rows])
+    columns = _merged(there.shape[n_rows:], there.strides[n_rows:])
+    if rows is None or columns is None or (columns if c.column == 1 else rows)[1] != 1:
+        return None
+    return Matrix(there, (), rows[1], columns[1])
+
+
 def _merged(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int] | None:
     """Return size and stride of axes taken as one."""
     total, step = 1, 0
@@ -153,11 +177,12 @@ def _levels(batch: Sequence[int], strides: Sequence[Sequence[int]]) -> list[tupl
 
 
 def _emit(
-    planner: Planner, node: Node, a: Matrix, b: Matrix, c: Matrix, levels: list[tuple[int, tuple[int, ...]]], m: int,
-    n: int, k: int,
+    planner: Planner, node: Node, a: Matrix, b: Matrix, c: Matrix, base: Matrix | None,
+    levels: list[tuple[int, tuple[int, ...]]], m: int, n: int, k: int,
 ) -> None:  # fmt: skip
     if c.column != 1:  # column by column: the product of the transposes
         a, b, c = (Matrix(x.there, x.batch, x.column, x.row) for x in (b, a, c))
+        base = base and Matrix(base.there, base.batch, base.column, base.row)
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
     is_part = planner.part is not None
@@ -166,10 +191,8 @@ def _emit(
         a = _turned(planner, node, a, m, k)
     is_short = is_few and a.column == 1
     if not levels and not is_part and not (is_short and not is_unchanged(planner, b.there)):
-        shapes = (a, m, k), (b, k, n), (c, m, n)
-        if plan_tiles(
-            planner, node, *[x.there._replace(shape=(i, j), strides=(x.row, x.column)) for x, i, j in shapes]
-        ):
+        own_base = base and _flat(base, m, n)
+        if plan_tiles(planner, node, _flat(a, m, k), _flat(b, k, n), _flat(c, m, n), own_base):
             return
     item = node.dtype.itemsize
     is_batch = bool(levels)
@@ -177,8 +200,10 @@ def _emit(
         levels.insert(0, (1, (0, 0, 0)))
     is_turned = a.column != 1 and (k <= DEPTH or m >= max(TALL, 2 * n))
     if is_short or is_part or ((is_batch or is_turned) and min(m, n, k) >= LEAST):
-        plan_dense(planner, node, a, b, c, levels, m, n, k)
+        plan_dense(planner, node, a, b, c, base, levels, m, n, k)
         return
+    if base is not None and base.there is not c.there:
+        planner.copied(_flat(base, m, n), _flat(c, m, n))
     (outer, outer_strides), (inner, inner_strides) = levels
     work = outer * inner * m * n * k
     m_task, n_task = _tile(m, n, min(TASKS, work // WORK) / (outer * inner))
@@ -191,9 +216,21 @@ def _emit(
     args += [m_task, n_task, n_m, n_n, inner]
     for index in range(3):
         args += [outer_strides[index] * item, inner_strides[index] * item]
-    args += [a.row * item, b.column * item, c.row * item, item, openblas.bits(1.0), openblas.bits(0.0)]
+    args += [
+        a.row * item,
+        b.column * item,
+        c.row * item,
+        item,
+        openblas.bits(1.0),
+        openblas.bits(float(base is not None)),
+    ]
     name = "sgemm_task" if item == 4 else "dgemm_task"
     planner.tasks(node.op.name, name, args, [a.there, b.there], [c.there], node)
+
+
+def _flat(x: Matrix, rows: int, columns: int) -> Strided:
+    """Return a matrix as a tensor of two axes."""
+    return x.there._replace(shape=(rows, columns), strides=(x.row, x.column))
 
 
 def _turned(planner: Planner, node: Node, a: Matrix, m: int, k: int) -> Matrix:

@@ -45,10 +45,10 @@ SMALL = 1 << 19
 
 
 def plan_dense(
-    planner: Planner, node: Node, a: Matrix, b: Matrix, c: Matrix, levels: Sequence[tuple[int, tuple[int, ...]]],
-    m: int, n: int, k: int,
+    planner: Planner, node: Node, a: Matrix, b: Matrix, c: Matrix, base: Matrix | None,
+    levels: Sequence[tuple[int, tuple[int, ...]]], m: int, n: int, k: int,
 ) -> None:  # fmt: skip
-    """Plan c = a b for a batch of matrices of at most two levels; the elements of a row of c are neighbours."""
+    """Plan c = a b (+ base) for a batch of matrices of at most two levels; the elements of a row of c are neighbours."""
     own = machine(node.dtype.name, n)
     (outer, outer_strides), (inner, inner_strides) = levels
     if outer * inner == 1 and a.column == 1 and m <= FEW:
@@ -67,7 +67,7 @@ def plan_dense(
         "a": a.there.place, "b": b.there.place, "c": c.there.place, "memory": memory.place, "own": -(-size // 64) * 64,
         "m": m, "n": n, "k": k, "a_row": a.row, "a_column": a.column, "b_row": b.row, "b_column": b.column,
         "c_row": c.row, "rows": rows, "columns": columns, "depth": depth, "n_m": n_m, "n_n": n_n, "inner": inner,
-        "adds": int(planner.adds(node)), "pitch": 0,
+        "base": 0, "base_row": 0, "base_outer": 0, "base_inner": 0, "pitch": 0,
     }  # fmt: skip
     second = b.there
     if ready is not None:
@@ -75,10 +75,16 @@ def plan_dense(
         values["b"] = second.place
     for index, name in enumerate("abc"):
         values[f"{name}_outer"], values[f"{name}_inner"] = outer_strides[index], inner_strides[index]
+    reads, added = [a.there, second], None
+    if base is not None:
+        values |= {"base": base.there.place, "base_row": base.row}
+        values |= {f"base_{level}": values[f"c_{level}"] for level in ("outer", "inner")}
+        added = base.there
+        reads.append(base.there)
     tasks = outer * inner * n_m * n_n
     threads = planner.threads if outer * inner * m * n * k > SMALL else 1
     args = [tasks, 1, threads, *[values[name] for name in FIELDS]]
-    planner.tasks(node.op.name, kernel_name(own), args, [a.there, second], [c.there, memory], node)
+    planner.tasks(node.op.name, kernel_name(own), args, reads, [c.there, memory], node, added)
 
 
 def _panels_of_whole(planner: Planner, own: Machine, b: Matrix, n: int, k: int) -> tuple[Strided, int] | None:

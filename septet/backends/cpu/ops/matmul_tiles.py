@@ -29,10 +29,10 @@ def is_unchanged(planner: Planner, there: Strided) -> bool:
     return there.memory.kind == INPUT and there.memory.number in planner.unchanged
 
 
-def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided) -> bool:
-    """Plan c = a b for matrices, where our own tiles are the best way; False where they are not.
+def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided, base: Strided | None) -> bool:
+    """Plan c = a b (+ base) for matrices, where our own tiles are the best way; False where they are not.
 
-    The elements of a row of c are neighbours.
+    The elements of a row of c, and of base, are neighbours.
     """
     (m, k), n = a.shape, b.shape[1]
     own = machine(node.dtype.name, n)
@@ -56,6 +56,10 @@ def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided)
         pack(planner, node, b, panels)
     memory = memory_of_threads(planner, plan.memory)
     args = [a.place, panels.place, c.place, memory.place, plan.memory, len(plan.blocks)]
-    args = [plan.tasks, 1, threads_for(planner, sizes), *args, Held(plan.blocks.ctypes.data, plan)]
-    planner.tasks(node.op.name, kernel_name("product_task", own), args, [a, panels], [c, memory], node)
+    if base is not None and base.strides[0] not in (0, c.strides[0]):
+        base = planner.copied(base, c)
+    added = [base.place, int(base.strides[0] != 0)] if base is not None else [0, 0]
+    args = [plan.tasks, 1, threads_for(planner, sizes), *args, Held(plan.blocks.ctypes.data, plan), *added]
+    reads = [a, panels, *([base] if base is not None else [])]
+    planner.tasks(node.op.name, kernel_name("product_task", own), args, reads, [c, memory], node, base)
     return True
