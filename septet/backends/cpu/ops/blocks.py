@@ -37,7 +37,7 @@ ENOUGH = 16
 """Matrices from which a task is a whole one, for which what is prepared stays in the cache of its thread."""
 WIDTHS, STEP = 8, 16
 """How many numbers of columns there are at most where a mask hides some, and what all but the last are multiples of."""
-SMALL = 1 << 17
+SMALL = 1 << 14
 """Large elements below which one thread does everything."""
 
 
