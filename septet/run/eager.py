@@ -101,6 +101,8 @@ def evaluate_tensors(*tensors: Any) -> None:
     TracedValueError
         If a tensor depends on a symbol.
     """
+    if all([type(tensor) is Tensor and tensor.node.value is not None for tensor in tensors]):
+        return
     leaves = flatten(tensors)[0]
     for leaf in leaves:
         if not isinstance(leaf, Tensor):

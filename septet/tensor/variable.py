@@ -194,6 +194,9 @@ class Variable(Tensor):
 
     def store(self, array: np.ndarray) -> Variable:
         """Take over an array of the right type without a copy; the caller gives it away."""
+        if array is self._value:  # written over in its place
+            self._leaf = None
+            return self
         if array.dtype != self.variable_type.dtype or array.shape != self.variable_type.shape:
             raise ShapeError(
                 f"variable {self.name!r} has type {self.variable_type!r}, the new value is {type_text(array)}"

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from septet.backends.cpu import jit, native
+from septet.backends.cpu.calling import address_of
 from septet.backends.cpu.linking import align
 from septet.backends.cpu.memory import ALIGNMENT
-from septet.backends.cpu.program import CpuProgram, Plan, address_of
+from septet.backends.cpu.program import CpuProgram, Plan
 from septet.backends.cpu.results import new
 from septet.base.dtypes import DType
 

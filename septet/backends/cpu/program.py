@@ -12,7 +12,8 @@ import numpy as np
 
 from septet.backends.base import Backend, Program, owned
 from septet.backends.base_work import Change, Description, Made, Tell, Work
-from septet.backends.cpu import describing, jit, native, regions, stepwise
+from septet.backends.cpu import calling, describing, jit, native, regions, stepwise
+from septet.backends.cpu.calling import address_of
 from septet.backends.cpu.linking import align, begin, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.ops.library import LIBRARY
@@ -44,7 +45,10 @@ class Plan:
         self.bases[0] = align(self._arena.ctypes.data)
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
         self.addresses = self.linked.addresses()
-        self.run = native.callable_run(jit.addresses([native.module("run")])[0])
+        modules = [native.module("run"), calling.module()] if calling.is_supported() else [native.module("run")]
+        run, *call = jit.addresses(modules)
+        self.run = native.callable_run(run)
+        self._caller = calling.caller(call[0], run, self.addresses) if call else None
         self._note_uses()
         self._find_in_place()
         # A child has no use for what another thread computes, but for variables that are written over.
@@ -78,6 +82,20 @@ class Plan:
     def place(self, *groups: list[np.ndarray]) -> None:
         """Tell native code where inputs, variables, their new values and results lie, in this order."""
         self._words[1:] = [address_of(array) for group in groups for array in group]
+
+    def start(self, arrays: list[np.ndarray]) -> int:
+        """Run all steps natively; return 0, or the number of a step that has found an error.
+
+        Parameters
+        ----------
+        arrays : list of ndarray
+            What `place` takes, in one list.
+        """
+        if self._caller is not None:
+            failed: int = self._caller[0](arrays)
+            return failed
+        self.place(arrays)
+        return self.run(*self.addresses)  # type: ignore[no-any-return]
 
     def _note_uses(self) -> None:
         """Note for each piece of memory the steps that read it and write it, and the last step that can find an error."""
@@ -144,32 +162,6 @@ class Plan:
         array = np.ndarray(size // there.dtype.itemsize, there.dtype, buffer=raw)
         strides = tuple(s * there.dtype.itemsize for s in there.strides)
         return np.lib.stride_tricks.as_strided(array[there.offset :], there.shape, strides)
-
-
-def _address_by_interface(array: np.ndarray) -> int:
-    """Return where an array's elements lie, as NumPy tells it."""
-    return array.__array_interface__["data"][0]
-
-
-def _address_by_layout(array: np.ndarray) -> int:
-    """Return where an array's elements lie: the first field behind the head of NumPy's object, a fifth of the time."""
-    return _Word.from_address(id(array) + _HEAD).value
-
-
-_Word = ctypes.c_int64
-_HEAD = object.__basicsize__
-
-
-def _choose_address_of() -> Any:
-    """Take the fast way where it gives what NumPy says, for a few arrays of different kinds."""
-    base = np.arange(24, dtype=np.int64).reshape(4, 6)
-    for array in (base, base[1:], base[:, 2:].T, np.empty((), np.float32), np.zeros(0)):
-        if ctypes.sizeof(ctypes.c_void_p) != 8 or _address_by_layout(array) != _address_by_interface(array):
-            return _address_by_interface
-    return _address_by_layout
-
-
-address_of = _choose_address_of()
 
 
 OPEN_SIZES = "sizes in this graph depend on values"
@@ -309,11 +301,13 @@ class CpuProgram:
             values.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
         array = None  # type: ignore[assignment]  # nobody but `values` and the variable itself has the last one
         news = []
+        fresh = []
         for variable, old, shape, dtype in plan.updates:
             if old >= 0 and variable.may_overwrite(values[old], 1):
                 news.append(values[old])
             else:
                 news.append(new(shape, dtype))
+                fresh.append(news[-1])
         outputs: list[Any] = [None] * len(plan.outputs)
         for number, own in given:
             if inputs[own] is arguments[own] and plan.may_take(number, own):
@@ -321,12 +315,12 @@ class CpuProgram:
         for number, (shape, dtype) in enumerate(plan.outputs):
             if outputs[number] is None:
                 outputs[number] = new(shape, dtype)
-        plan.place(inputs, values, news, outputs)
-        base_address, moves, n_moves, slots, rows, n_rows, status = plan.addresses
         if plan.is_native:
-            failed = plan.run(base_address, moves, n_moves, slots, rows, n_rows, status)
+            failed = plan.start([*inputs, *values, *news, *outputs])
         else:
             failed = 0
+            plan.place(inputs, values, news, outputs)
+            base_address, moves, n_moves, slots, rows, _, status = plan.addresses
             for segment in plan.linked.segments:
                 if isinstance(segment, Host):
                     segment(plan.view, self._run_graph)
@@ -341,7 +335,7 @@ class CpuProgram:
             self._explain(arguments)
         for array in outputs:
             array.setflags(write=False)
-        for array in news:
+        for array in fresh:
             array.setflags(write=False)
         return [*outputs, *news, *plan.effects]
 

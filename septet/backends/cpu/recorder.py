@@ -21,6 +21,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from septet.backends.cpu import jit
+from septet.backends.cpu.calling import function, of_python
 from septet.backends.cpu.pieces import Calls, Piece
 from septet.backends.cpu.pull_code import PULL
 from septet.backends.cpu.recorder_code import COMMON, MAKE, OPERATOR, RECORD, SOURCE
@@ -143,23 +144,6 @@ def expand(text: str, places: Places, numbers: Mapping[str, int]) -> str:
     return text
 
 
-def _of_python(name: str) -> int:
-    """Return the address of a function of Python's C interface."""
-    found = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
-    assert found
-    return found
-
-
-class _Definition(ctypes.Structure):
-    """What Python wants to know of a function in C: PyMethodDef."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p), ("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p),
-    )  # fmt: skip
-
-
-FAST_CALL = 0x80  # METH_FASTCALL: arguments by position, as an array
-
 _kept: list[Any] = []  # what machine code refers to, for the life of the process
 
 
@@ -180,20 +164,11 @@ def _compiled(objects: Mapping[str, Any], places: Places) -> dict[str, int]:
     for number, name in enumerate(FUNCTIONS):
         lines += [f"  %p{number} = getelementptr ptr, ptr %table, i64 {number}", f"  store ptr @{name}, ptr %p{number}"]
     lines += ["  ret void", "}"]
-    imports = {name: _of_python(name) for name in INTERFACE} | own
+    imports = {name: of_python(name) for name in INTERFACE} | own
     (address,) = jit.addresses([jit.Module("functions", "\n".join(lines), imports, jit.LIGHT)])
     table = (ctypes.c_uint64 * len(FUNCTIONS))()
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(table))
     return dict(zip(FUNCTIONS, table, strict=True))
-
-
-def _function(name: str, address: int, own: Any = None) -> Any:
-    """Return native code as a function of Python; it is given its own object beside its arguments."""
-    definition = _Definition(name.encode(), address, FAST_CALL, None)
-    _kept.append(definition)
-    new = ctypes.pythonapi.PyCFunction_NewEx
-    new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    return new(ctypes.addressof(definition), own, None)
 
 
 def _method(function: Any) -> Any:
@@ -281,9 +256,9 @@ def native(given: Mapping[str, Any], classes: Sequence[type]) -> Functions:
 
     def operator(op: Op, method: Callable[..., Any], is_reflected: bool) -> Any:
         own = (op, op.default_params, method, None) if is_reflected else (op, op.default_params, method)
-        return _method(_function(method.__name__, addresses["operator"], own))
+        return _method(function(method.__name__, addresses["operator"], own))
 
-    plain = {name: _function(name, address) for name, address in addresses.items() if name != "operator"}
+    plain = {name: function(name, address) for name, address in addresses.items() if name != "operator"}
     return Functions(**plain, operator=operator)
 
 
