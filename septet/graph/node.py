@@ -231,12 +231,21 @@ VARIABLE: Any = Leaf("variable", ("variable",))
 pending, the value of the one input."""
 
 
-def constant(value: np.ndarray, *, source: Source | None = None) -> Node:
-    """Return a leaf that holds an array; the caller gives the array away and must not write to it again."""
-    if type(value) is not np.ndarray:  # one of NumPy's scalars: its elements do not lie where those of an array do
+def constant(value: np.ndarray, type: TensorType | None = None, *, source: Source | None = None) -> Node:
+    """Return a leaf that holds an array; the caller gives the array away and must not write to it again.
+
+    Parameters
+    ----------
+    value : ndarray
+    type : TensorType, optional
+        That of the array, where it is known already.
+    source : Source, optional
+    """
+    if value.__class__ is not np.ndarray:  # one of NumPy's scalars: its elements do not lie where those of an array do
         value = np.asarray(value)
-    type_ = tensor_type(value.dtype, value.shape)
-    return make_node(CONSTANT, (), (), type_, hash(("constant", type_)), 0, value, source)
+    if type is None:
+        type = tensor_type(value.dtype, value.shape)
+    return make_node(CONSTANT, (), (), type, hash(("constant", type)), 0, value, source)
 
 
 COMMON = frozenset((0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0))

@@ -18,6 +18,7 @@ from septet.base import dtypes
 from septet.base.config import config
 from septet.base.dtypes import SCALARS, DType
 from septet.base.errors import ArgumentError, DTypeError, SeptetError
+from septet.base.heap import aligned
 from septet.base.source import here, is_inside
 from septet.base.text import nearest
 from septet.graph.case import BadCase, Case
@@ -310,6 +311,10 @@ def as_node(value: Any, dtype: DType | None = None) -> Node:
     return constant(as_array(value))
 
 
+LARGE = 1 << 12
+"""Bytes from which it counts where an array lies."""
+
+
 def as_array(value: Any, dtype: DType | None = None) -> np.ndarray:
     """Return a private copy of an array-like in a dtype that tensors have.
 
@@ -320,7 +325,11 @@ def as_array(value: Any, dtype: DType | None = None) -> np.ndarray:
     """
     is_plain = not hasattr(value, "dtype")
     try:
-        array = np.array(value, dtype=dtype, order="C", copy=True)
+        if isinstance(value, np.ndarray) and value.nbytes >= LARGE and value.dtype in dtypes.KIND:
+            array = aligned(value.shape, value.dtype if dtype is None else dtype)
+            array[...] = value
+        else:
+            array = np.array(value, dtype=dtype, order="C", copy=True)
     except (ValueError, TypeError, OverflowError) as error:
         raise DTypeError(f"cannot make a tensor of {type(value).__name__} {_short(value)}: {error}") from None
     if dtype is None and is_plain and array.dtype.name in ("float64", "int64", "complex128"):

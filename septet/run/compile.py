@@ -79,8 +79,8 @@ class Compiled(Runnable):
             for variable, value in zip(plan.variables, results[plan.count :], strict=False):
                 variable.store(value)
         if plan.is_single:
-            return Tensor(constant(results[0]))
-        return plan.rebuild([Tensor(constant(value)) for value in results[: plan.count]])
+            return Tensor(constant(results[0], plan.types[0]))
+        return plan.rebuild([Tensor(constant(*pair)) for pair in zip(results, plan.types)])
 
     def target(self, *args: Any, **words: Any) -> Target:
         """Return what runs for some arguments; see `Runnable.target`."""
@@ -100,10 +100,14 @@ class Compiled(Runnable):
         key: list[Any] = [structure, state["mask"], surroundings(config)]
         for leaf in leaves:
             if type(leaf) is Tensor:
-                array = leaf.value
+                node = leaf.node
+                array = node.value
+                if array is None:
+                    array = leaf.value
                 arrays.append(array)
-                key.append(tensor_type(array.dtype, array.shape))
-                key.append(leaf.node.flags & TRACKED)
+                type_ = node.type
+                key.append(type_ if type_.is_known else tensor_type(array.dtype, array.shape))
+                key.append(node.flags & TRACKED)
             elif isinstance(leaf, (np.ndarray, np.generic)):
                 array = _read_only(leaf)
                 arrays.append(array)

@@ -82,7 +82,9 @@ class Plan:
         The Python state that the traced function has read.
     """
 
-    __slots__ = ("_checked", "call", "count", "graph", "is_single", "names", "notes", "program", "rebuild", "variables")
+    __slots__ = (
+        "_checked", "call", "count", "graph", "is_single", "names", "notes", "program", "rebuild", "types", "variables",
+    )  # fmt: skip
 
     def __init__(
         self, graph: Graph, program: Program, rebuild: Callable[[list[Any]], Any], is_single: bool,
@@ -94,6 +96,7 @@ class Plan:
         self.is_single = is_single
         self.variables = variables
         self.count = count
+        self.types = [node.type if node.tensor_type.is_known else None for node in graph.outputs]
         self.call = call
         self.names = tuple(names)
         self.notes = tuple(notes)

@@ -46,9 +46,8 @@ class Plan:
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
         self.addresses = self.linked.addresses()
         modules = [native.module("run"), calling.module()] if calling.is_supported() else [native.module("run")]
-        run, *call = jit.addresses(modules)
-        self.run = native.callable_run(run)
-        self._caller = calling.caller(call[0], run, self.addresses) if call else None
+        self._code = jit.addresses(modules)
+        self.run = native.callable_run(self._code[0])
         self._note_uses()
         self._find_in_place()
         # A child has no use for what another thread computes, but for variables that are written over.
@@ -66,6 +65,7 @@ class Plan:
         self.made: Made | None = None  # set by the program
         self.stamped: list[Any] | None = None  # set by `stepwise`
         self._works: list[Work] | None = None
+        self._caller: calling.Caller | None = None
 
     @property
     def works(self) -> list[Work]:
@@ -83,19 +83,16 @@ class Plan:
         """Tell native code where inputs, variables, their new values and results lie, in this order."""
         self._words[1:] = [address_of(array) for group in groups for array in group]
 
-    def start(self, arrays: list[np.ndarray]) -> int:
-        """Run all steps natively; return 0, or the number of a step that has found an error.
-
-        Parameters
-        ----------
-        arrays : list of ndarray
-            What `place` takes, in one list.
-        """
-        if self._caller is not None:
-            failed: int = self._caller[0](arrays)
-            return failed
-        self.place(arrays)
-        return self.run(*self.addresses)  # type: ignore[no-any-return]
+    def caller(self) -> calling.Caller | None:
+        """Return the native function that makes a call; None where this Python has none, or steps need Python."""
+        if self._caller is None and self.is_native and len(self._code) == 2:
+            run, call = self._code
+            shapes = [node.shape for node in self.graph.inputs]
+            addresses = run, *self.addresses
+            self._caller = calling.caller(
+                call, addresses, shapes, self.reads, self.updates, self.outputs, len(self.effects)
+            )
+        return self._caller
 
     def _note_uses(self) -> None:
         """Note for each piece of memory the steps that read it and write it, and the last step that can find an error."""
@@ -164,6 +161,8 @@ class Plan:
         return np.lib.stride_tricks.as_strided(array[there.offset :], there.shape, strides)
 
 
+NOTHING: list[tuple[int, int]] = []
+"""No outputs that are written over inputs."""
 OPEN_SIZES = "sizes in this graph depend on values"
 
 
@@ -183,6 +182,7 @@ class CpuProgram:
         self.graph = graph
         self.reference = reference
         self.plans: dict[Any, Plan | Program] = {}
+        self._last: tuple[Plan, calling.Caller] | None = None  # the plan of the last call, and its native function
         self._programs: dict[int, Program] = {}
         self._begun: dict[Any, tuple[Graph, Planner]] = {}
 
@@ -217,6 +217,19 @@ class CpuProgram:
 
     def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[Any]:
         """Run, and return the values of the roots."""
+        if self._last is not None and type(arguments) is list and not (watch.observers or config.check_nan):
+            plan, caller = self._last
+            takes = [pair for pair in given if plan.may_take(*pair)] if given else NOTHING
+            with plan.lock:
+                results = caller.call(arguments, takes)
+            if type(results) is list:
+                return results
+            if results is not None:
+                self._explain(arguments)
+        return self._call(arguments, given)
+
+    def _call(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]]) -> list[Any]:
+        """Make a call, step by step in Python."""
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
             results = plan(arguments)
@@ -225,6 +238,9 @@ class CpuProgram:
             if watch.observers or config.check_nan:
                 with span(RUN, self.graph.name or "graph"):
                     return self._run_by_steps(plan, arguments, plan.tell if watch.observers else None, config.check_nan)
+            caller = plan.caller()
+            if caller is not None:
+                self._last = plan, caller
             return self._run(plan, arguments, given)
 
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
@@ -315,12 +331,12 @@ class CpuProgram:
         for number, (shape, dtype) in enumerate(plan.outputs):
             if outputs[number] is None:
                 outputs[number] = new(shape, dtype)
+        plan.place(inputs, values, news, outputs)
+        base_address, moves, n_moves, slots, rows, n_rows, status = plan.addresses
         if plan.is_native:
-            failed = plan.start([*inputs, *values, *news, *outputs])
+            failed = plan.run(base_address, moves, n_moves, slots, rows, n_rows, status)
         else:
             failed = 0
-            plan.place(inputs, values, news, outputs)
-            base_address, moves, n_moves, slots, rows, _, status = plan.addresses
             for segment in plan.linked.segments:
                 if isinstance(segment, Host):
                     segment(plan.view, self._run_graph)

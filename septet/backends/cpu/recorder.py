@@ -21,7 +21,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from septet.backends.cpu import jit
-from septet.backends.cpu.calling import function, of_python
+from septet.backends.cpu.calling import Places, function, knows_python, of_python
 from septet.backends.cpu.pieces import Calls, Piece
 from septet.backends.cpu.pull_code import PULL
 from septet.backends.cpu.recorder_code import COMMON, MAKE, OPERATOR, RECORD, SOURCE
@@ -194,18 +194,7 @@ def _hash_of(values: tuple[int, ...]) -> int:
 
 def is_supported() -> bool:
     """Tell whether this Python lays objects out as the functions take for granted."""
-    if sys.implementation.name != "cpython" or sys.byteorder != "little" or ctypes.sizeof(ctypes.c_void_p) != 8:
-        return False
-    if hasattr(sys, "gettotalrefcount") or not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return False
-    if any(_hash_of(values) != hash(values) for values in _EXAMPLES):
-        return False
-    example = object.__new__(Node)
-    references, kind = (
-        ctypes.c_uint32.from_address(id(example)).value,
-        ctypes.c_uint64.from_address(id(example) + 8).value,
-    )
-    return kind == id(Node) and references == sys.getrefcount(example) - 1
+    return knows_python() and all(_hash_of(values) == hash(values) for values in _EXAMPLES)
 
 
 class Functions(NamedTuple):
@@ -265,24 +254,3 @@ def native(given: Mapping[str, Any], classes: Sequence[type]) -> Functions:
 def _make_source(code: CodeType, place: int) -> Source | None:
     """Return a source, or None for a place inside the package."""
     return None if is_inside[code.co_filename] else (code, place)
-
-
-class Places:
-    """Where attributes lie in instances of classes with slots: what is set there appears in memory."""
-
-    def __init__(self, *classes: type) -> None:
-        self._found: dict[str, int] = {}
-        for owner in classes:
-            example = object.__new__(owner)
-            words = (ctypes.c_uint64 * (owner.__basicsize__ // 8)).from_address(id(example))
-            for name in owner.__slots__:  # type: ignore[attr-defined]
-                if name.startswith("__"):
-                    continue
-                mark = object()
-                setattr(example, name, mark)
-                (place,) = [n for n, word in enumerate(words) if word == id(mark)]
-                self._found[f"{owner.__name__}.{name}"] = 8 * place
-                delattr(example, name)
-
-    def __getitem__(self, name: str) -> int:
-        return self._found[name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,19 @@ class _Loan:
         _give_back(self.block, self.size)
 
 
+def maker(shape: tuple[int, ...], dtype: DType) -> Callable[[tuple[int, ...], DType], np.ndarray]:
+    """Return what makes an array as `new` does, for one shape and dtype."""
+    return np.empty if _is_small(shape, dtype) else new
+
+
+def _is_small(shape: tuple[int, ...], dtype: DType) -> bool:
+    """Tell whether the allocator of the C library keeps the memory of such arrays by itself."""
+    count = dtype.itemsize
+    for size in shape:
+        count *= size
+    return count < LARGE or dtype.isbuiltin != 1
+
+
 def new(shape: tuple[int, ...], dtype: DType) -> np.ndarray:
     """Return an array whose elements are not set.
 
@@ -61,7 +75,7 @@ def new(shape: tuple[int, ...], dtype: DType) -> np.ndarray:
     count = dtype.itemsize
     for size in shape:
         count *= size
-    if count < LARGE or dtype.isbuiltin != 1:
+    if count < LARGE or dtype.isbuiltin != 1:  # as `_is_small`, without a call
         return np.empty(shape, dtype)
     rounded = -(-count // mmap.PAGESIZE) * mmap.PAGESIZE
     block = _take(rounded)

@@ -1,4 +1,4 @@
-"""A plan is called by native code: with the arrays of each call, without the lock of Python, and with its errors."""
+"""A plan is called by native code, which does what Python does for a call, without its lock while the steps run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import septet as st
 from septet.backends.cpu import calling
 from septet.backends.cpu.program import CpuProgram, Plan
+from septet.backends.cpu.results import LARGE
 from septet.graph.graph import Graph
 from septet.run.programs import REFERENCE
 
@@ -21,40 +24,139 @@ pytestmark = pytest.mark.skipif(
     st.config.backend != "cpu" or not calling.is_supported(), reason="this Python is called through ctypes"
 )
 ROOT = Path(__file__).resolve().parents[3]
+X = np.random.default_rng(3).normal(size=(4, 6)).astype(np.float32)
 
 
-def program(function: object, *shapes: tuple[int, ...], dtypes: tuple[str, ...] = ()) -> CpuProgram:
+def program(
+    function: Callable[..., Any], *shapes: tuple[int | None, ...], updates: Any = (), dtypes: tuple[str, ...] = ()
+) -> CpuProgram:
     inputs = [st.symbol(f"x{n}", shape, *dtypes[n : n + 1]) for n, shape in enumerate(shapes)]
-    return CpuProgram(Graph([x.node for x in inputs], [function(*inputs).node]), REFERENCE)  # type: ignore[operator]
+    pairs = [(variable, value(*inputs).node) for variable, value in updates]
+    return CpuProgram(Graph([x.node for x in inputs], [function(*inputs).node], pairs), REFERENCE)
 
 
-def test_both_ways_to_run_a_plan_find_the_same() -> None:
+def natively(own: CpuProgram, arrays: list[np.ndarray], given: Any = ()) -> list[Any] | int | None:
+    """Make a call by the native function of the last plan."""
+    assert own._last is not None
+    found: list[Any] | int | None = own._last[1].call(arrays, list(given))
+    return found
+
+
+def test_both_ways_to_make_a_call_find_the_same() -> None:
     own = program(lambda x, y: st.tanh(x) @ y, (4, 6), (6, 5))
-    plan = own.prepare([(4, 6), (6, 5)])
-    assert isinstance(plan, Plan) and plan._caller is not None
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(4)
     for _ in range(5):
         arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((4, 6), (6, 5))]
-        native, through = np.empty((4, 5), np.float32), np.empty((4, 5), np.float32)
-        assert plan.start([*arrays, native]) == 0
-        plan.place(arrays, [], [], [through])
-        assert plan.run(*plan.addresses) == 0
-        assert native.tobytes() == through.tobytes()
-        np.testing.assert_allclose(native, np.tanh(arrays[0]) @ arrays[1], rtol=1e-5, atol=1e-5)
+        expected = own._call(arrays, ())[0]
+        results = natively(own, arrays)
+        assert type(results) is list
+        (found,) = results
+        assert found.tobytes() == expected.tobytes() and not found.flags.writeable
+        np.testing.assert_allclose(found, np.tanh(arrays[0]) @ arrays[1], rtol=1e-5, atol=1e-5)
+
+
+def test_python_makes_calls_of_other_sizes_and_layouts() -> None:
+    own = program(lambda x: st.exp(x) + 1.0, (None, 6))
+    own([X])
+    for other in (X[:3], np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2], np.zeros((0, 6), np.float32)):
+        assert natively(own, [other]) is None
+        np.testing.assert_allclose(own([other])[0], np.exp(other) + 1, rtol=1e-6)
+        own([X])
+    assert natively(own, [X, X]) is None and natively(own, []) is None
+    np.testing.assert_allclose(own((X,))[0], np.exp(X) + 1, rtol=1e-6)
+
+
+def test_a_new_value_is_written_over_the_old_one_that_nobody_sees() -> None:
+    w = st.Variable(np.zeros(6, np.float32), "w")
+    own = program(lambda x: (x * w).sum(), (4, 6), updates=[(w, lambda x: w + 1.0)])
+
+    def call() -> bool:
+        place = w._value.ctypes.data  # type: ignore[union-attr]
+        results = natively(own, [X])
+        assert type(results) is list
+        w.store(results[1])
+        assert not w.value.flags.writeable
+        return bool(w._value.ctypes.data == place)  # type: ignore[union-attr]
+
+    for value in own([X])[1:]:
+        w.store(value)
+    del value
+    assert call() and call()
+    assert w.value.tolist() == [3] * 6
+    view, before = w.value[2:], w.value.tolist()
+    assert not call()
+    assert view.tolist() == before[2:]
+    assert call()
+    leaf = w.node  # somebody may ask for the value that it stands for
+    assert not call()
+    assert leaf.value.tolist() == [5] * 6
+    assert w.node.op.name == "variable"  # nobody has it any more
+    assert call() and w._leaf is None
+    w.assign(st.tensor([1.0] * 6) * 2.0)  # pending
+    assert natively(own, [X]) is None
+    results = own([X])
+    assert results[0] == pytest.approx(2 * X.sum(), rel=1e-5) and results[1].tolist() == [3] * 6
+
+
+def test_outputs_are_written_over_inputs_that_are_given_away() -> None:
+    own = program(lambda x: x * 2.0, (4, 6))
+    own([X])
+    x = X.copy()
+    results = natively(own, [x], [(0, 0)])
+    assert type(results) is list and results[0] is x
+    np.testing.assert_array_equal(x, X * 2)
+
+
+def test_large_results_and_single_numbers() -> None:
+    size = LARGE // 4 + 8
+    own = program(lambda x: x + 1.0, (size,))
+    x = np.arange(size, dtype=np.float32)
+    own([x])
+    for _ in range(3):
+        results = natively(own, [x])
+        assert type(results) is list
+        np.testing.assert_array_equal(results[0], x + 1)
+        assert not results[0].flags.writeable
+    single = program(lambda x: x * 3.0, ())
+    single([np.array(2.0, np.float32)])
+    (found,) = natively(single, [np.array(5.0, np.float32)])  # type: ignore[misc]
+    assert found.shape == () and found == 15
 
 
 def test_a_step_that_finds_an_error_says_which() -> None:
     own = program(lambda x, n: st.take(x * 2.0, n, axis=0), (4, 3), (2,), dtypes=("float32", "int64"))
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    own([x, np.array([0, 1])])
     plan = own.prepare([(4, 3), (2,)])
     assert isinstance(plan, Plan)
-    number = plan.start([x, np.array([0, 9]), np.empty((2, 3), np.float32)])
-    assert number == 1 + plan._last_that_may_fail
-    plan.status[0] = 0
     for _ in range(3):
+        assert natively(own, [x, np.array([0, 9])]) == 1 + plan._last_that_may_fail
         with pytest.raises(st.errors.IndexOutOfRangeError, match="9"):
             own([x, np.array([0, 9])])
         assert own([x, np.array([3, 0])])[0].tolist() == [[18, 20, 22], [0, 2, 4]]
+
+
+def test_calls_keep_nothing() -> None:
+    w = st.Variable(np.zeros(6, np.float32), "w")
+    own = program(
+        lambda x, n: st.take(x + w, n, axis=0), (4, 6), (2,), updates=[(w, lambda x, n: w + 1.0)],
+        dtypes=("float32", "int64"),
+    )  # fmt: skip
+    right, wrong, other = [X, np.array([0, 1])], [X, np.array([0, 7])], [X[:2], np.array([0, 1])]
+    own(right)
+    value = w.value
+    counted = (X, value, w, None, float, right[1].dtype, np.dtype(np.float32))
+
+    def counts() -> list[int]:
+        return [sys.getrefcount(each) for each in counted]
+
+    natively(own, right)
+    before = counts()
+    for _ in range(50):
+        natively(own, right)
+        natively(own, wrong)
+        natively(own, other)
+    assert max(abs(a - b) for a, b in zip(counts(), before, strict=True)) < 25
 
 
 def test_other_threads_of_python_run_meanwhile() -> None:
@@ -74,7 +176,7 @@ def test_other_threads_of_python_run_meanwhile() -> None:
     try:
         thread.start()
         seen = count
-        own([x])
+        assert type(natively(own, [x])) is list
         assert count > seen
     finally:
         is_over = True
@@ -82,14 +184,24 @@ def test_other_threads_of_python_run_meanwhile() -> None:
         thread.join()
 
 
-def test_threads_that_call_the_same_and_different_plans() -> None:
-    double = st.compile(lambda x: x * 2.0 + 1.0)
+def test_threads_that_make_the_same_and_different_calls() -> None:
+    total = st.Variable(np.zeros(3, np.float32), "total")
+
+    @st.compile
+    def double(x: st.Tensor) -> st.Tensor:
+        return x * 2.0 + 1.0
+
+    @st.compile
+    def add(x: st.Tensor) -> st.Tensor:
+        total.assign(total + x)
+        return total * 1.0
+
     wrong = []
 
     def work(number: int) -> None:
         for n in range(200):
             x = np.full(1 + (number + n) % 3, 10.0 * number + n, np.float32)
-            if (double(x).numpy() != x * 2 + 1).any():
+            if (double(x).numpy() != x * 2 + 1).any() or len(set(add(np.ones(3, np.float32)).numpy().tolist())) != 1:
                 wrong.append((number, n))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
@@ -123,3 +235,11 @@ print("right")
     for _ in range(2):
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (0, "right\n"), done.stderr
+
+
+def test_where_python_or_numpy_is_another_one_ctypes_makes_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calling, "is_supported", lambda: False)
+    own = program(lambda x: st.exp(x), (4, 6))
+    for _ in range(2):
+        np.testing.assert_allclose(own([X])[0], np.exp(X), rtol=1e-6)
+    assert own._last is None
