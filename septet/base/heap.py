@@ -11,7 +11,6 @@ import numpy as np
 
 from septet.base.dtypes import DType
 
-
 LINE = 64
 """Bytes of a line of the cache."""
 
@@ -19,8 +18,8 @@ LINE = 64
 def aligned(shape: tuple[int, ...], dtype: DType) -> np.ndarray:
     """Return an array in C order whose elements, which are not set, begin with a line of the cache.
 
-    Where they begin elsewhere, as NumPy's do, loading a register may take two lines (measured: a product of a matrix and a
-    vector takes 1.15 times as long).
+    Where they begin elsewhere, as NumPy's do, loading a register may take two lines (measured: the product of a matrix
+    and a vector takes 1.15 times as long).
     """
     count = math.prod(shape) * dtype.itemsize
     memory = np.empty(count + LINE, np.uint8)

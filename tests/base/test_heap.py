@@ -1,4 +1,4 @@
-"""Giving free memory back: what glibc keeps of arrays that were freed."""
+"""Where arrays begin; giving free memory back: what glibc keeps of arrays that were freed."""
 
 from __future__ import annotations
 
@@ -33,3 +33,14 @@ def test_free_memory_goes_back_to_the_system() -> None:
 def test_other_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "_trim", lambda: None)
     assert heap.give_back() is False
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "bool", "float16"])
+@pytest.mark.parametrize("shape", [(), (0, 3), (5, 7), (4097,)])
+def test_arrays_that_begin_with_a_line_of_the_cache(shape: tuple[int, ...], dtype: str) -> None:
+    found = [heap.aligned(shape, np.dtype(dtype)) for _ in range(4)]
+    for number, array in enumerate(found):
+        array[...] = number % 2
+        assert array.ctypes.data % heap.LINE == 0 or not array.size
+        assert (array.shape, array.dtype) == (shape, np.dtype(dtype)) and array.flags.c_contiguous
+    assert all((array == number % 2).all() for number, array in enumerate(found))

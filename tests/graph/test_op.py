@@ -8,11 +8,12 @@ import pytest
 import septet as st
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError
+from septet.base.heap import LINE
 from septet.base.source import line_of
 from septet.graph.assemble import assemble
 from septet.graph.context import SYMBOLIC, TRACKED, context
 from septet.graph.node import Node, constant, scalar, symbol, weak
-from septet.graph.op import as_nodes, get, ops, record
+from septet.graph.op import LARGE, as_array, as_nodes, get, ops, record
 from septet.graph.types import tensor_type
 
 F = dtypes.float32
@@ -202,3 +203,18 @@ def test_reductions_take_their_axes_in_every_spelling():
     for found in (st.sum(x, 1), st.sum(x, axis=1), x.sum(-1), st.sum(x, (1,)), st.sum(x, axis=[1])):
         np.testing.assert_array_equal(found.numpy(), [3.0, 12.0])
     assert st.sum(x, axis=1, keepdims=True).shape == (2, 1)
+
+
+@pytest.mark.parametrize("dtype", [None, dtypes.float32, dtypes.int64, dtypes.bool_])
+@pytest.mark.parametrize("kind", ["f4", ">f8", "i2", "c8"])
+def test_large_arrays_are_copied_as_small_ones_are(kind, dtype):
+    if kind == "c8" and dtype not in (None, dtypes.bool_):
+        pytest.skip("NumPy warns that it drops imaginary parts")
+    base = np.arange(LARGE * 2).reshape(2, -1) % 100
+    for value in (base.astype(kind), np.asfortranarray(base.astype(kind)), base.astype(kind)[:, ::2]):
+        large, small = as_array(value, dtype), as_array(value[:, :3], dtype)
+        assert large.dtype == small.dtype and large.flags.c_contiguous and not large.flags.writeable
+        assert not np.shares_memory(large, value)
+        np.testing.assert_array_equal(large, value.astype(large.dtype))
+        if kind != ">f8":
+            assert large.ctypes.data % LINE == 0

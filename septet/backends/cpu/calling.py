@@ -40,31 +40,31 @@ declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare ptr @PyTuple_GetItem(ptr, i64)
 declare void @Py_DecRef(ptr)
 declare void @Py_IncRef(ptr)
-define internal ptr @word(ptr %record, i64 %n) alwaysinline {
+define internal ptr @word(ptr %record, i64 %n) {
   %p = getelementptr ptr, ptr %record, i64 %n
   %word = load ptr, ptr %p
   ret ptr %word
 }
-define internal i64 @number(ptr %record, i64 %n) alwaysinline {
+define internal i64 @number(ptr %record, i64 %n) {
   %p = getelementptr i64, ptr %record, i64 %n
   %number = load i64, ptr %p
   ret i64 %number
 }
-define internal i1 @is_in_order(ptr %array) alwaysinline {
+define internal i1 @is_in_order(ptr %array) {
   %p = getelementptr i8, ptr %array, i64 {FLAGS}
   %flags = load i32, ptr %p
   %own = and i32 %flags, {IN_C_ORDER}
   %is = icmp ne i32 %own, 0
   ret i1 %is
 }
-define internal void @place(ptr %bases, i64 %n, ptr %array) alwaysinline {
+define internal void @place(ptr %bases, i64 %n, ptr %array) {
   %field = getelementptr i8, ptr %array, i64 {ELEMENTS}
   %elements = load i64, ptr %field
   %base = getelementptr i64, ptr %bases, i64 %n
   store i64 %elements, ptr %base
   ret void
 }
-define internal void @protect(ptr %array) alwaysinline {
+define internal void @protect(ptr %array) {
   %p = getelementptr i8, ptr %array, i64 {FLAGS}
   %flags = load i32, ptr %p
   %without = and i32 %flags, {NOT_WRITEABLE}
@@ -425,7 +425,7 @@ def module() -> jit.Module:
     text = TEXT.replace("{IN_C_ORDER}", str(IN_C_ORDER)).replace("{NOT_WRITEABLE}", str(~WRITEABLE))
     for field, place in {"ELEMENTS": ELEMENTS, "RANK": RANK, "SIZES": SIZES, "FLAGS": FLAGS}.items():
         text = text.replace("{" + field + "}", str(_HEAD + place))
-    return jit.Module("call", text, {name: of_python(name) for name in names})
+    return jit.Module("call", text, {name: of_python(name) for name in names}, jit.LIGHT)
 
 
 def caller(
