@@ -137,13 +137,14 @@ def plan_of(kind: str, case: Case, implementation: str) -> Callable[[], object] 
     inputs = [numbers.standard_normal(leaf.shape).astype(np.float32) for leaf in leaves]
     outputs = [np.empty(node.shape, node.dtype) for node in plan.graph.outputs]
     plan.place(inputs, outputs)
-    base, moves, n_moves, slots, rows, n_steps, status = plan.addresses
+    n_steps = len(plan.steps)
     assert not any(isinstance(step.code, Host) for step in plan.steps)
     own = n_steps if kind == "conv_kernel" else n_steps - 1  # the last one copies images into the order of results
-    plan.run(base, moves, n_moves, slots, rows, n_steps, status)
+    plan.rows(0, n_steps)()
+    rows = plan.rows(0, own)
 
     def call() -> object:
-        plan.run(base, moves, 0, slots, rows, own, status)
+        rows()
         return inputs, outputs
 
     return call

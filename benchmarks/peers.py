@@ -70,6 +70,8 @@ def page(rows: Rows) -> str:
     ]
     for own, others in (("ours-compile", FRAMEWORKS), ("ours", ("torch",))):
         found = ratios(rows, own, others)
+        if not found:
+            continue
         mean = math.exp(sum(map(math.log, found.values())) / len(found))
         each = ", ".join([f"{name} {value:.2f}" for name, value in found.items()])
         parts.append(f"**{own}** against the best of {', '.join(others)}: {each}; geometric mean {mean:.2f}.")

@@ -17,8 +17,6 @@ class Program(Protocol):
     """A graph made ready to run."""
 
     graph: Graph
-    owns_results: bool
-    """Whether no result can be a view of an argument."""
 
     @property
     def made(self) -> Sequence[Made]:
@@ -27,11 +25,16 @@ class Program(Protocol):
     def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> Made | None:
         """Do at once what a first call with inputs of some shapes would do before it runs; return what that took."""
 
-    def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[np.ndarray]:
+    def __call__(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the values of the graph's roots (outputs, new values, effects) for values of its inputs.
 
-        Variables are read when the call starts; storing their new values is the caller's part. `given` holds pairs of
-        an output and an argument that nobody reads any more: the output may be written over it, if nothing fails.
+        Variables are read when the call starts, and keep their values. A result may be a view of an argument.
+        """
+
+    def step(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Do the same, and give variables their new values: all, or none where something is raised (Ctrl-C, too).
+
+        No result is a view of an argument.
         """
 
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ from septet.nn.notes import Configuration, Mode, parameter_names
 from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import note, note_change
-from septet.tensor.variable import Variable
+from septet.tensor.variable import Variable, assign_all
 from septet.tensor.wrap import RULES, explain_values, named_arguments
 
 
@@ -337,8 +337,7 @@ class Module:
         problems = differences(own, state, arrays, strict)
         if problems:
             raise FileFormatError("the state does not fit the model: " + "; ".join(problems))
-        for name, array in arrays.items():
-            own[name].assign(array)
+        assign_all({own[name]: array for name, array in arrays.items()})
 
     # Text.
 

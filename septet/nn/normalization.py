@@ -11,6 +11,7 @@ from septet.nn.sizes import check_count, static_size
 from septet.nn.updates import check_updates
 from septet.ops.composite.normalization import layer_norm, moments, normalize
 from septet.tensor.tensor import Tensor
+from septet.tensor.variable import assign_all
 
 
 class BatchNorm(Module):
@@ -90,8 +91,12 @@ class BatchNorm(Module):
         count = count.astype(x.dtype) if isinstance(count, Tensor) else float(count)
         unbiased = variance.reshape(-1).detach() * (count / (count - 1))
         keep = self.momentum
-        self.mean.assign(self.mean * keep + mean.reshape(-1).detach() * (1 - keep))
-        self.variance.assign(self.variance * keep + unbiased * (1 - keep))
+        assign_all(
+            {
+                self.mean: self.mean * keep + mean.reshape(-1).detach() * (1 - keep),
+                self.variance: self.variance * keep + unbiased * (1 - keep),
+            }
+        )
         return mean.reshape(mean.shape[1:]), variance.reshape(variance.shape[1:])  # (C, 1, 1)
 
     def extra(self) -> str:

@@ -21,7 +21,7 @@ from septet.nn.module import Module, Parameters
 from septet.ops.shaping import ones_like
 from septet.run import eager
 from septet.tensor.tensor import Tensor
-from septet.tensor.variable import Variable
+from septet.tensor.variable import Variable, assign_all
 from septet.transform.vjp import vjp
 
 State = dict[str, Tensor]
@@ -136,10 +136,7 @@ class Optimizer:
                 hint="call loss.backward() first; a model has parameters once it has seen an input",
             )
         changed = self._changes(found)
-        for variable, value in changed.items():
-            variable.assign(value)
-        for parameter, _, _ in found:
-            parameter.zero_grad()
+        assign_all(changed, [parameter for parameter, _, _ in found])
         return list(changed)
 
     def updates(self, loss: Tensor) -> dict[Variable, Tensor]:
@@ -194,8 +191,7 @@ class Optimizer:
         if wrong:
             names = ", ".join(wrong[:8])
             raise ArgumentError(f"{type(self).__name__}.load_state_dict: names or shapes differ: {names}")
-        for name, variable in own.items():
-            variable.assign(np.asarray(state[name]))
+        assign_all({variable: np.asarray(state[name]) for name, variable in own.items()})
 
     # How it works.
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from septet.backends.base import owned
 from septet.base.config import config
 from septet.base.errors import ArgumentError, SeptetError
 from septet.base.watch import TRACE, span
@@ -71,13 +70,7 @@ class Compiled(Runnable):
         if state["trace"] is not None:  # inside another compiled function or a transform: part of that graph
             return self._call(*args, **words)
         plan, arrays = self._find(args, words, state)
-        program = plan.program
-        results = program(arrays)
-        if not program.owns_results:
-            results = owned(results, arrays)
-        if plan.variables:
-            for variable, value in zip(plan.variables, results[plan.count :], strict=False):
-                variable.store(value)
+        results = plan.program.step(arrays)
         if plan.is_single:
             return Tensor(constant(results[0], plan.types[0]))
         return plan.rebuild([Tensor(constant(*pair)) for pair in zip(results, plan.types)])
@@ -146,12 +139,11 @@ class Compiled(Runnable):
             outputs = [leaf.node for leaf in found if isinstance(leaf, Tensor)]
         graph = capture(trace.graph(inputs, outputs, self._name))
         program = make_program(graph, level=self._level)
-        variables = [variable for variable, _ in graph.updates]
         notes = trace.settled_notes()
         is_single = shape is tree.LEAF and len(outputs) == 1
         made = program.make_ready([node.shape for node in inputs])
         rebuild = _rebuilder(found, shape)
-        plan = Plan(graph, program, rebuild, is_single, variables, len(outputs), call, names, notes)
+        plan = Plan(graph, program, rebuild, is_single, len(outputs), call, names, notes)
         compile = Compile(arguments_text(names, call.slots), reason, len(graph), perf_counter() - start)
         self.compiles.append(with_made(compile, made))
         self._plans.add(key, plan)

@@ -13,7 +13,7 @@ from typing import Any
 
 from septet.base import forks
 from septet.base.config import config
-from septet.base.errors import ArgumentError
+from septet.base.errors import ArgumentError, SeptetError
 from septet.base.watch import EVALUATE, span
 from septet.graph.context import SPENT, TRACKED
 from septet.graph.node import VARIABLE, Node
@@ -46,9 +46,13 @@ def evaluate(*roots: Node, keep_tracked: bool = True) -> None:
         if not targets:
             return
         along = _in_order([node for node in wanted if node.value is None and node not in targets])
-        wanted.clear()
-        if not (along and _try_to_run([*targets, *along], keep_tracked)):
-            _run(targets, keep_tracked)
+        try:
+            wanted.clear()
+            if not (along and _try_to_run([*targets, *along], keep_tracked)):
+                _run(targets, keep_tracked)
+        except BaseException as error:
+            _want_again(error, [*targets, *along])
+            raise
 
 
 def evaluate_assigned() -> None:
@@ -61,10 +65,20 @@ def evaluate_assigned() -> None:
         along = _in_order(
             [node for node in wanted if node.value is None and node.op is not VARIABLE and node.serial < last]
         )
-        for node in (*assigned, *along):
-            wanted.discard(node)
-        if not (along and _try_to_run([*assigned, *along], True)):
-            _run(assigned, True)
+        try:
+            for node in (*assigned, *along):
+                wanted.discard(node)
+            if not (along and _try_to_run([*assigned, *along], True)):
+                _run(assigned, True)
+        except BaseException as error:
+            _want_again(error, [*assigned, *along])
+            raise
+
+
+def _want_again(error: BaseException, nodes: Sequence[Node]) -> None:
+    """Leave nodes pending that Ctrl-C kept from being computed: they come along with what is asked for next."""
+    if not isinstance(error, SeptetError):
+        wanted.update([node for node in nodes if node.value is None])
 
 
 def _in_order(nodes: list[Node]) -> list[Node]:
@@ -80,7 +94,7 @@ def _try_to_run(targets: Sequence[Node], keep_tracked: bool) -> bool:
     """
     try:
         _run(targets, keep_tracked)
-    except Exception:
+    except (SeptetError, MemoryError):  # and not what the handler of a signal raises
         return False
     return True
 

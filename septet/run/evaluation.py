@@ -7,7 +7,9 @@ lengths) costs a few list entries for each node.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +21,7 @@ from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
 from septet.ops.call import call
 from septet.run.backward import NativePull, NotReady, want_all
-from septet.run.programs import native_calls
+from septet.run.programs import give_back, native_calls
 from septet.run.units import Unit, unit_of, unit_of_graph
 from septet.tensor.tensor import traced_error
 from septet.tensor.variable import is_replaced, replaced_error
@@ -29,6 +31,9 @@ COMPILE = "compile"
 """How to go on: compile the graph at once, as a whole."""
 ALONE = "alone"
 """How to go on: with NumPy, and no unit is compiled beside it, which would take long from both."""
+
+
+_set_value = vars(Node)["value"].__set__  # without a line of Python: see `septet.tensor.variable`
 
 
 class ValueFailure(Exception):
@@ -68,7 +73,8 @@ class Evaluation:
     """That of `_count_down`."""
 
     _number: ClassVar[int] = 0
-    # Evaluations under way: one inside of another comes from a Python function that a node calls.
+    # Evaluations under way: one inside of another comes from a Python function that a node calls, or from the handler
+    # of a signal. It is not native: units may be in the midst of a run.
     _open: ClassVar[int] = 0
 
     def __init__(
@@ -83,7 +89,7 @@ class Evaluation:
         self.uses = uses
         self.kept = kept
         self.owned = owned
-        self.is_native = is_native and not Evaluation._open  # there is one list of calls
+        self.is_native = is_native and not Evaluation._open
         self.calls: Any = None  # from the start where `quick` is used, else from the first native unit on
         self.places: dict[Node, int] = {}  # where values lie that native units read or write
         self.sizes: dict[Node, int] = {}  # bytes of those that lie in working memory
@@ -135,13 +141,12 @@ class Evaluation:
                 is_native = self.is_native
             self._flush()
         except BaseException:
-            for node in self.computed:
-                node.value = None
+            deque(map(_set_value, self.computed, repeat(None)), 0)  # as a whole: Ctrl-C may come twice
             raise
         finally:
             Evaluation._open -= 1
             if self.calls is not None:
-                self.calls.end()
+                give_back(self.calls)
         for node in self.computed:
             if node not in self.kept:
                 node.value = None
@@ -271,7 +276,11 @@ class Evaluation:
                 raise replaced_error(node, "a value was asked for")
             raise traced_error(node, "a value was asked for that depends on a symbol")
         if op is VARIABLE:
-            self._give(node, sources[0].value)
+            value = sources[0].value
+            if value is None:  # nobody asks for this value: the variable was assigned to again
+                self._flush()
+                value = self._array(sources[0])
+            self._give(node, value)
         elif op is ITEM:
             self._item(node)
         elif op is call and isinstance(node.params[0], Pullback):

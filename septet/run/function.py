@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.backends.base import owned
 from septet.backends.base_work import Made
 from septet.base.errors import GraphError, SeptetError
 from septet.base.text import listing, shape_text
@@ -61,15 +60,8 @@ class Function(Runnable):
             If an input does not have the type of its symbol.
         """
         arrays = self._arrays(args, words)
-        program = self._program
-        results = program(arrays)
-        if not program.owns_results:
-            results = owned(results, arrays)
-        count = self._count
-        if len(results) > count:
-            for (variable, _), value in zip(self.graph.updates, results[count:], strict=False):
-                variable.store(value)
-        return self._structure([Tensor(constant(value)) for value in results[:count]])
+        results = self._program.step(arrays)
+        return self._structure([Tensor(constant(value)) for value in results[: self._count]])
 
     def _arrays(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[np.ndarray]:
         """Return the inputs of a call as arrays."""

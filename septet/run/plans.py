@@ -70,8 +70,6 @@ class Plan:
         Puts the outputs back into the structure of the result.
     is_single : bool
         Whether the result is one tensor.
-    variables : list of Variable
-        Those that take new values, in the order of the program's results behind the outputs.
     count : int
         The number of outputs.
     call : Call
@@ -82,19 +80,16 @@ class Plan:
         The Python state that the traced function has read.
     """
 
-    __slots__ = (
-        "_checked", "call", "count", "graph", "is_single", "names", "notes", "program", "rebuild", "types", "variables",
-    )  # fmt: skip
+    __slots__ = ("_checked", "call", "count", "graph", "is_single", "names", "notes", "program", "rebuild", "types")
 
     def __init__(
         self, graph: Graph, program: Program, rebuild: Callable[[list[Any]], Any], is_single: bool,
-        variables: list[Any], count: int, call: Call, names: Sequence[str], notes: Iterable[Note],
+        count: int, call: Call, names: Sequence[str], notes: Iterable[Note],
     ) -> None:  # fmt: skip
         self.graph = graph
         self.program = program
         self.rebuild = rebuild
         self.is_single = is_single
-        self.variables = variables
         self.count = count
         self.types = [node.type if node.tensor_type.is_known else None for node in graph.outputs]
         self.call = call

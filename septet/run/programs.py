@@ -76,9 +76,21 @@ def begin_piece(graph: Graph) -> Callable[[], Any]:
     return lambda: piece_of(program)
 
 
-@lru_cache(maxsize=1)
 def native_calls() -> Any:
-    """Return the list of calls of pieces; it serves one evaluation after the other."""
-    from septet.backends.cpu.pieces import Calls
+    """Return an empty list of calls of pieces: one that an earlier evaluation has given back, or a new one."""
+    try:
+        return _spare.pop()
+    except IndexError:
+        from septet.backends.cpu.pieces import Calls
 
-    return Calls()
+        return Calls()
+
+
+def give_back(calls: Any) -> None:
+    """Empty a list of calls, and keep it for the next evaluation; where Ctrl-C comes on the way, it is dropped."""
+    calls.end()
+    if not _spare:
+        _spare.append(calls)
+
+
+_spare: list[Any] = []

@@ -13,7 +13,9 @@ compiled at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from septet.graph.assemble import apart, with_inputs
 from septet.graph.graph import Graph
 from septet.graph.node import VARIABLE, Node, symbol
 from septet.graph.op import ITEM, items
-from septet.graph.types import TensorType, tensor_type
+from septet.graph.types import tensor_type
 from septet.ops.call import call
 from septet.run import compiler, effort
 from septet.run.evaluation import ALONE, COMPILE
@@ -56,9 +58,11 @@ class Entry:
         Set by the compiling thread, when it is ready.
     error : Exception or None
         Why it could not be compiled: interpreting goes on.
+    has_several : bool
+        Whether a node to keep has several results.
     """
 
-    __slots__ = ("change", "error", "job", "last", "program", "seen")
+    __slots__ = ("change", "error", "has_several", "job", "last", "program", "seen")
 
     def __init__(self) -> None:
         self.seen = 1  # the first time only the ends were looked at
@@ -67,6 +71,7 @@ class Entry:
         self.job: compiler.Job | None = None
         self.program: Any = None
         self.error: Exception | None = None
+        self.has_several = False
 
 
 _entries: dict[Any, Entry] = {}
@@ -144,6 +149,7 @@ def _run(nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node], 
     if at_once:
         entry.change = 0
     if entry.job is None and (at_once or entry.seen >= HOT):
+        entry.has_several = tuple in [type(node.type) for node in kept]
         graph = _graph(nodes, kept, leaves)
         reason = at_once or f"came {HOT} times"
         entry.job = compiler.ask(lambda: _compile(entry, graph, reason))
@@ -154,29 +160,45 @@ def _run(nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node], 
         if isinstance(entry.error, LibraryError):
             entry.error.warn("define-by-run code is computed with NumPy, op by op")
         return False
+    arrays = [_array(leaf) for leaf in leaves]
+    owners = sorted(kept, key=by_serial)
     try:
-        values = entry.program([_array(leaf) for leaf in leaves], _given(nodes, kept, leaves, replaced))
+        if replaced:
+            keep = partial(_hand_over, owners) if entry.has_several else partial(map, _set_value, owners)
+            gone = map(_set_value, replaced, repeat(None))
+            entry.program.replace(arrays, _given(owners, leaves, replaced), keep, gone)
+            return True
+        outputs = entry.program(arrays)
     except SeptetError:
         return False
-    rest = iter(values)
-    for node in sorted(kept, key=by_serial):
-        is_single = isinstance(node.type, TensorType)
-        node.value = next(rest) if is_single else tuple([next(rest) for _ in node.type])  # type: ignore[union-attr]
+    if entry.has_several:
+        outputs = _values(owners, outputs)
+    for node, value in zip(owners, outputs, strict=True):
+        node.value = value
     return True
 
 
-def _given(
-    nodes: Sequence[Node], kept: set[Node], leaves: Sequence[Node], replaced: Mapping[Node, Node]
-) -> list[tuple[int, int]]:
+def _values(owners: Sequence[Node], outputs: Sequence[Any]) -> list[Any]:
+    """Return the values of nodes that some outputs of a program are, of which a node may have several."""
+    rest = iter(outputs)
+    return [tuple([next(rest) for _ in node.type]) if type(node.type) is tuple else next(rest) for node in owners]
+
+
+def _hand_over(owners: Sequence[Node], outputs: Sequence[Any]) -> Iterator[None]:
+    """Return an iterator of C functions that gives nodes their values."""
+    return map(_set_value, owners, _values(owners, outputs))
+
+
+_set_value = vars(Node)["value"].__set__  # without a line of Python: see `septet.tensor.variable`
+
+
+def _given(owners: Sequence[Node], leaves: Sequence[Node], replaced: Mapping[Node, Node]) -> list[tuple[int, int]]:
     """Return the numbers of outputs and inputs of a program, for the nodes and the leaves that these may replace."""
-    if not replaced:
-        return []
     outputs: dict[Node, int] = {}
     count = 0
-    for node in nodes:
-        if node in kept:
-            outputs[node] = count
-            count += len(node.type) if isinstance(node.type, tuple) else 1
+    for node in owners:
+        outputs[node] = count
+        count += len(node.type) if type(node.type) is tuple else 1
     return [(outputs[replaced[leaf]], number) for number, leaf in enumerate(leaves) if leaf in replaced]
 
 

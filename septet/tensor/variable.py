@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -50,6 +51,13 @@ def variables_text(variables: Sequence[Variable]) -> str:
     return f"{'variables' if len(variables) > 1 else 'variable'} {names}{rest}"
 
 
+class Lender(Protocol):
+    """Who writes over values of variables: one thread at a time, which has the lock and is busy meanwhile."""
+
+    lock: Any
+    is_busy: bool
+
+
 class Variable(Tensor):
     """A tensor that can be assigned to: parameters of models, running statistics, counters.
 
@@ -78,7 +86,8 @@ class Variable(Tensor):
     """
 
     __slots__ = (
-        "_gradient", "_is_trainable", "_leaf", "_value", "hooks", "is_symbolic", "name", "role", "variable_type",
+        "_gradient", "_is_trainable", "_leaf", "_lender", "_lent", "_value", "hooks", "is_symbolic", "name", "role",
+        "variable_type",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +102,8 @@ class Variable(Tensor):
         self.name = name
         self.role = role
         self._value: np.ndarray | None = array
+        self._lender: Lender | None = None  # see `lend`
+        self._lent: np.ndarray | None = None
         self._leaf: Node | None = None
         self.variable_type: TensorType = tensor_type(array.dtype, array.shape)
         if trainable is None:
@@ -128,7 +139,10 @@ class Variable(Tensor):
             return context.trace.read(self)
         leaf = self._leaf
         if leaf is None:
-            leaf = self._leaf = self.new_leaf((), self._value, SYMBOLIC if self.is_symbolic else 0)
+            value = self._value
+            if value is None:
+                value = self.current()
+            leaf = self._leaf = self.new_leaf((), value, SYMBOLIC if self.is_symbolic else 0)
         return leaf
 
     def new_leaf(self, inputs: tuple[Node, ...], value: Any, flags: int) -> Node:
@@ -140,11 +154,36 @@ class Variable(Tensor):
 
     def current(self) -> np.ndarray:
         """Return the present value as a read-only array (computed now if an assigned value is still pending)."""
-        if self._value is None:
+        value = self._value
+        if value is None:
             leaf = self._leaf
-            assert leaf is not None
-            self._value = Tensor(leaf).value
-        return self._value
+            if leaf is None:
+                return self._ask_lender()
+            value = self._value = Tensor(leaf).value
+        return value
+
+    def _ask_lender(self) -> np.ndarray:
+        """Return the value as it is when whoever writes over it has ended, or as it was before he began."""
+        lender = self._lender
+        if lender is not None:
+            with lender.lock:  # other threads wait here
+                array = self._lent
+                if self._lender is lender and array is not None and self._value is None and self._leaf is None:
+                    if lender.is_busy:  # in this very thread, in which the handler of a signal runs: not begun yet
+                        array = array.copy()
+                        array.setflags(write=False)
+                        return array
+                    self.take_back(lender)
+        assert self._value is not None or self._leaf is not None  # ended by now
+        return self.current()
+
+    def take_back(self, lender: Lender) -> None:
+        """Have the value again that was lent to somebody who has not written over it."""
+        array = self._lent
+        if self._lender is lender and array is not None:
+            if self._value is None and self._leaf is None:
+                self._value = array
+            self._lender = self._lent = None
 
     @property
     def value(self) -> np.ndarray:
@@ -168,46 +207,56 @@ class Variable(Tensor):
         ShapeError
             If the shape differs.
         """
+        new = self._fitting(value)
+        if context.trace is not None:
+            context.trace.assign(self, new if isinstance(new, Node) else constant(new))
+        elif not isinstance(new, Node):
+            self.store(new)
+        elif new.value is not None:
+            self.store(new.value)
+        else:
+            if self._value is None and self._leaf is not None and self._leaf.value is None:
+                evaluate_assigned()
+            leaf = self.new_leaf((new,), None, 0)
+            self._leaf = leaf  # nothing comes between this and the next line: it has a value or a leaf at any time
+            self._value = None
+            wanted.add(leaf)
+        return self
+
+    def _fitting(self, value: Any) -> Node | np.ndarray:
+        """Return a new value in the variable's dtype, if it has its shape."""
         type_ = self.variable_type
         new = unwrap(value)
         if not isinstance(new, Node):
             array = as_array(new, type_.dtype)
             if array.shape != type_.shape:
                 raise ShapeError(f"variable {self.name!r} has shape {type_.shape}, the new value has {array.shape}")
-            if context.trace is None:
-                return self.store(array)
-            new = constant(array)
+            return array
         new = cast_to(new, type_.dtype)
         if not new.type.accepts(type_) and new.type is not type_:  # type: ignore[union-attr]
             raise ShapeError(f"variable {self.name!r} has type {type_!r}, the new value has {new.type!r}")
-        if context.trace is not None:
-            context.trace.assign(self, new)
-        elif new.value is not None:
-            self.store(new.value)
-        else:
-            if self._value is None and self._leaf is not None and self._leaf.value is None:
-                evaluate_assigned()
-            self._value = None
-            self._leaf = self.new_leaf((new,), None, 0)
-            wanted.add(self._leaf)
-        return self
+        return new
 
     def store(self, array: np.ndarray) -> Variable:
         """Take over an array of the right type without a copy; the caller gives it away."""
-        if array is self._value:  # written over in its place
-            self._leaf = None
-            return self
-        if array.dtype != self.variable_type.dtype or array.shape != self.variable_type.shape:
-            raise ShapeError(
-                f"variable {self.name!r} has type {self.variable_type!r}, the new value is {type_text(array)}"
-            )
+        self.check(array)
         array.setflags(write=False)
         self._value = array
         self._leaf = None
         return self
 
-    def may_overwrite(self, array: np.ndarray, held: int) -> bool:
-        """Tell whether a new value may be written over the present one: nobody else sees it.
+    def check(self, array: np.ndarray) -> None:
+        """Refuse an array that is not of the variable's type."""
+        if array.dtype != self.variable_type.dtype or array.shape != self.variable_type.shape:
+            raise ShapeError(
+                f"variable {self.name!r} has type {self.variable_type!r}, the new value is {type_text(array)}"
+            )
+
+    def lend(self, array: np.ndarray, held: int, lender: Lender) -> bool:
+        """Let a new value be written over the present one, where nobody else sees it.
+
+        The variable has no value then, until `storing` gives it the new one: other threads that ask for it wait for the
+        lender's lock. Where the lender has ended and there is none, he was stopped before he began to write.
 
         Parameters
         ----------
@@ -215,14 +264,27 @@ class Variable(Tensor):
             The present value.
         held : int
             References to it that the caller holds.
+        lender : Lender
+            Who writes, locked by this thread.
+
+        Returns
+        -------
+        bool
         """
+        if self._value is not array:
+            return False
         leaf = self._leaf
         if leaf is not None:
             if sys.getrefcount(leaf) > 3:  # the attribute, the name, the argument
                 return False
             self._leaf = leaf = None
-        # the attribute, the argument, the parameter `array`
-        return self._value is array and sys.getrefcount(array) <= 3 + held
+        self._lender, self._lent = lender, array
+        self._value = None  # nobody gets it from here on; whoever has got it is counted
+        if sys.getrefcount(array) > 3 + held:  # the attribute, the argument, the parameter `array`
+            self._value = array
+            self._lender = self._lent = None
+            return False
+        return True
 
     @property
     def grad(self) -> Tensor | None:
@@ -264,3 +326,82 @@ def replaced_error(leaf: Node, what: str) -> GradientError:
         "has taken its place, since the gradients of what was computed with it had been taken",
         hint="take all gradients before the optimizer's step or assign, or compute the loss again after it",
     )
+
+
+# Several variables at once. Signals are handled between two instructions of Python, and threads take turns there; what
+# is one call of C functions happens as a whole: Ctrl-C finds all variables with their new values, or all with the old.
+
+
+def _setter(name: str) -> Callable[[Variable, Any], None]:
+    """Return what sets a slot, without a line of Python."""
+    found: Callable[[Variable, Any], None] = vars(Variable)[name].__set__
+    return found
+
+
+_set_value, _set_leaf, _set_lender, _set_lent, _set_gradient = map(
+    _setter, ("_value", "_leaf", "_lender", "_lent", "_gradient")
+)
+
+
+def storing(
+    variables: Sequence[Variable], arrays: Sequence[np.ndarray], lent: Sequence[Variable] = ()
+) -> Iterator[None]:
+    """Return an iterator that gives variables new values when `go_through` goes through it.
+
+    Parameters
+    ----------
+    variables : sequence of Variable
+    arrays : sequence of ndarray
+        Of their dtypes and shapes, read-only; the caller gives them away.
+    lent : sequence of Variable
+        Those of them that were lent.
+    """
+    stored = chain(map(_set_leaf, variables, repeat(None)), map(_set_value, variables, arrays))
+    if not lent:
+        return stored
+    return chain(stored, map(_set_lender, lent, repeat(None)), map(_set_lent, lent, repeat(None)))
+
+
+def go_through(steps: Iterable[Any]) -> bool:
+    """Go through an iterator of C functions, in one call; the first that returns something true ends it, with True."""
+    return any(steps)
+
+
+def assign_all(changes: Mapping[Variable, Any], spent: Sequence[Variable] = ()) -> None:
+    """Assign to variables, all or none, and let go of gradients.
+
+    Parameters
+    ----------
+    changes : mapping of Variable to array-like or tensor
+        As for `Variable.assign`.
+    spent : sequence of Variable
+        Those whose gradients are forgotten.
+
+    Raises
+    ------
+    ShapeError
+        If a shape differs.
+    """
+    if context.trace is not None:  # which is given up as a whole where something is raised
+        for variable, value in changes.items():
+            variable.assign(value)
+        for variable in spent:
+            variable.zero_grad()
+        return
+    values: list[np.ndarray | None] = []
+    leaves: list[Node | None] = []
+    for variable, value in changes.items():
+        new = variable._fitting(value)
+        array = new.value if isinstance(new, Node) else new
+        leaf = None
+        if array is None:
+            if variable._value is None and variable._leaf is not None and variable._leaf.value is None:
+                evaluate_assigned()
+            leaf = variable.new_leaf((new,), None, 0)  # type: ignore[arg-type]
+            wanted.add(leaf)  # weakly
+        else:
+            array.setflags(write=False)
+        values.append(array)
+        leaves.append(leaf)
+    forgotten = map(_set_gradient, spent, repeat(None))
+    go_through(chain(map(_set_value, changes, values), map(_set_leaf, changes, leaves), forgotten))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.backends.cpu import jit
+from septet.backends.cpu import jit, native
 from septet.backends.cpu.results import maker
 from septet.base.dtypes import DType
 
@@ -28,8 +28,7 @@ ELEMENTS, RANK, SIZES, FLAGS = 0, 8, 16, 48
 IN_C_ORDER, WRITEABLE = 0x1, 0x400
 
 TEXT = """
-declare void @PyEval_RestoreThread(ptr)
-declare ptr @PyEval_SaveThread()
+declare ptr @PyErr_Occurred()
 declare ptr @PyList_GetItem(ptr, i64)
 declare ptr @PyList_New(i64)
 declare i32 @PyList_SetItem(ptr, i64, ptr)
@@ -37,9 +36,9 @@ declare i64 @PyList_Size(ptr)
 declare i64 @PyLong_AsLongLong(ptr)
 declare ptr @PyLong_FromLongLong(i64)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
-declare ptr @PyTuple_GetItem(ptr, i64)
 declare void @Py_DecRef(ptr)
 declare void @Py_IncRef(ptr)
+declare i64 @start(ptr)
 define internal ptr @word(ptr %record, i64 %n) {
   %p = getelementptr ptr, ptr %record, i64 %n
   %word = load ptr, ptr %p
@@ -75,7 +74,7 @@ define ptr @call(ptr %self, ptr %args, i64 %ignored) #0 {
 entry:
   %address = call i64 @PyLong_AsLongLong(ptr %self)
   %record = inttoptr i64 %address to ptr
-  %bases = call ptr @word(ptr %record, i64 1)
+  %bases = load ptr, ptr %record
   %n_inputs = call i64 @number(ptr %record, i64 8)
   %types = call ptr @word(ptr %record, i64 9)
   %n_reads = call i64 @number(ptr %record, i64 10)
@@ -87,10 +86,17 @@ entry:
   %n_effects = call i64 @number(ptr %record, i64 16)
   %o.value = call i64 @number(ptr %record, i64 17)
   %o.leaf = call i64 @number(ptr %record, i64 18)
-  %None = call ptr @word(ptr %record, i64 19)
+  %o.lender = call i64 @number(ptr %record, i64 19)
+  %o.lent = call i64 @number(ptr %record, i64 20)
+  %plan = call ptr @word(ptr %record, i64 21)
+  %None = call ptr @word(ptr %record, i64 22)
+  %True = call ptr @word(ptr %record, i64 23)
+  %safe = call i64 @number(ptr %record, i64 24)
+  %p.safe = getelementptr i64, ptr %record, i64 7
+  store i64 {EVERY}, ptr %p.safe
   %inputs = load ptr, ptr %args
-  %given = call ptr @word(ptr %args, i64 1)
-  %given_count = call i64 @PyList_Size(ptr %given)
+  %step = call ptr @word(ptr %args, i64 1)
+  %is.step = icmp eq ptr %step, %True
   %count = call i64 @PyList_Size(ptr %inputs)
   %fits = icmp eq i64 %count, %n_inputs
   br i1 %fits, label %input, label %none
@@ -163,16 +169,17 @@ update.begin:
 update:                                           ; a new value is written over the old one that nobody else sees
   %u = phi i64 [ 0, %update.begin ], [ %u1, %update.set ]
   %update.some = icmp slt i64 %u, %n_updates
-  br i1 %update.some, label %update.look, label %give
+  br i1 %update.some, label %update.look, label %output.begin
 update.look:
-  %u4 = mul i64 %u, 4
-  %own = getelementptr i64, ptr %updates, i64 %u4
+  %u6 = mul i64 %u, 6
+  %own = getelementptr i64, ptr %updates, i64 %u6
   %old = call i64 @number(ptr %own, i64 1)
   %variable = load ptr, ptr %own
   %p.value = getelementptr i8, ptr %variable, i64 %o.value
   %p.leaf = getelementptr i8, ptr %variable, i64 %o.leaf
   %is.read = icmp sge i64 %old, 0
-  br i1 %is.read, label %leaf, label %fresh
+  %may.take = and i1 %is.read, %is.step
+  br i1 %may.take, label %leaf, label %fresh
 leaf:
   %leaf.now = load ptr, ptr %p.leaf
   %no.leaf = icmp eq ptr %leaf.now, %None
@@ -194,7 +201,19 @@ value:                                            ; the variable and `held` have
   %alone = icmp eq i32 %references, 2
   %over = and i1 %value.same, %alone
   br i1 %over, label %take, label %fresh
-take:
+take:                                             ; as `Variable.lend`: nobody gets it from here on
+  store i64 %safe, ptr %p.safe
+  %p.lender = getelementptr i8, ptr %variable, i64 %o.lender
+  %p.lent = getelementptr i8, ptr %variable, i64 %o.lent
+  %lender.before = load ptr, ptr %p.lender
+  %lent.before = load ptr, ptr %p.lent
+  call void @Py_IncRef(ptr %plan)
+  call void @Py_IncRef(ptr %None)
+  store ptr %plan, ptr %p.lender
+  store ptr %value.old, ptr %p.lent
+  store ptr %None, ptr %p.value
+  call void @Py_DecRef(ptr %lender.before)
+  call void @Py_DecRef(ptr %lent.before)
   call void @Py_IncRef(ptr %value.old)
   br label %update.set
 fresh:
@@ -214,32 +233,13 @@ update.set:
   %update.place = add i64 %base.update, %u1
   call void @place(ptr %bases, i64 %update.place, ptr %update.array)
   br label %update
-give:                                             ; outputs that are written over inputs
-  %g = phi i64 [ 0, %update ], [ %g1, %give.look ]
-  %give.some = icmp slt i64 %g, %given_count
-  br i1 %give.some, label %give.look, label %output.begin
-give.look:
-  %pair = call ptr @PyList_GetItem(ptr %given, i64 %g)
-  %pair.output = call ptr @PyTuple_GetItem(ptr %pair, i64 0)
-  %pair.input = call ptr @PyTuple_GetItem(ptr %pair, i64 1)
-  %give.output = call i64 @PyLong_AsLongLong(ptr %pair.output)
-  %give.input = call i64 @PyLong_AsLongLong(ptr %pair.input)
-  %give.array = call ptr @PyList_GetItem(ptr %inputs, i64 %give.input)
-  call void @Py_IncRef(ptr %give.array)
-  %give.done = call i32 @PyList_SetItem(ptr %results, i64 %give.output, ptr %give.array)
-  %g1 = add i64 %g, 1
-  br label %give
 output.begin:
   %base.output = add i64 %base.update, %n_updates
   br label %output
 output:
   %o = phi i64 [ 0, %output.begin ], [ %o1, %output.set ]
   %output.some = icmp slt i64 %o, %n_outputs
-  br i1 %output.some, label %output.look, label %effect
-output.look:
-  %output.given = call ptr @PyList_GetItem(ptr %results, i64 %o)
-  %is.given = icmp ne ptr %output.given, null
-  br i1 %is.given, label %output.set, label %output.make
+  br i1 %output.some, label %output.make, label %effect
 output.make:
   %o2 = mul i64 %o, 2
   %output.own = getelementptr i64, ptr %outputs, i64 %o2
@@ -247,16 +247,13 @@ output.make:
   %output.words = call ptr @word(ptr %output.own, i64 1)
   %output.new = call ptr @PyObject_Vectorcall(ptr %output.maker, ptr %output.words, i64 2, ptr null)
   %output.bad = icmp eq ptr %output.new, null
-  br i1 %output.bad, label %error_results, label %output.keep
-output.keep:
-  %output.done = call i32 @PyList_SetItem(ptr %results, i64 %o, ptr %output.new)
-  br label %output.set
+  br i1 %output.bad, label %error_results, label %output.set
 output.set:
-  %output.array = phi ptr [ %output.given, %output.look ], [ %output.new, %output.keep ]
-  call void @protect(ptr %output.array)
+  %output.done = call i32 @PyList_SetItem(ptr %results, i64 %o, ptr %output.new)
+  call void @protect(ptr %output.new)
   %o1 = add i64 %o, 1
   %output.place = add i64 %base.output, %o1
-  call void @place(ptr %bases, i64 %output.place, ptr %output.array)
+  call void @place(ptr %bases, i64 %output.place, ptr %output.new)
   br label %output
 effect:
   %e = phi i64 [ %n.some, %output ], [ %e1, %effect.set ]
@@ -268,26 +265,75 @@ effect.set:
   %e1 = add i64 %e, 1
   br label %effect
 go:
-  %run = load ptr, ptr %record
-  %moves = call ptr @word(ptr %record, i64 2)
-  %n_moves = call i64 @number(ptr %record, i64 3)
-  %slots = call ptr @word(ptr %record, i64 4)
-  %steps = call ptr @word(ptr %record, i64 5)
-  %n_steps = call i64 @number(ptr %record, i64 6)
-  %status = call ptr @word(ptr %record, i64 7)
-  %thread = call ptr @PyEval_SaveThread()
-  %failed = call i64 %run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status)
-  call void @PyEval_RestoreThread(ptr %thread)
-  call void @Py_DecRef(ptr %held)
+  %failed = call i64 @start(ptr %record)
+  %raised = call ptr @PyErr_Occurred()
+  %is.raised = icmp ne ptr %raised, null
+  br i1 %is.raised, label %error_results, label %ran
+ran:
   %wrong = icmp ne i64 %failed, 0
   br i1 %wrong, label %fail, label %done
 done:
+  br i1 %is.step, label %store, label %finish
+store:                                            ; all variables, before anything is let go: that may run Python
+  %v = phi i64 [ 0, %done ], [ %v1, %stored ]
+  %store.some = icmp slt i64 %v, %n_updates
+  br i1 %store.some, label %store.look, label %drop
+store.look:
+  %v6 = mul i64 %v, 6
+  %v.own = getelementptr i64, ptr %updates, i64 %v6
+  %v.variable = load ptr, ptr %v.own
+  %v.number = add i64 %n_outputs, %v
+  %v.new = call ptr @PyList_GetItem(ptr %results, i64 %v.number)
+  %v1 = add i64 %v, 1
+  %v.value = getelementptr i8, ptr %v.variable, i64 %o.value
+  %v.leaf = getelementptr i8, ptr %v.variable, i64 %o.leaf
+  %v.lender = getelementptr i8, ptr %v.variable, i64 %o.lender
+  %v.lent = getelementptr i8, ptr %v.variable, i64 %o.lent
+  %value.before = load ptr, ptr %v.value
+  %leaf.before = load ptr, ptr %v.leaf
+  %v.value.before = getelementptr ptr, ptr %v.own, i64 4
+  %v.leaf.before = getelementptr ptr, ptr %v.own, i64 5
+  store ptr %value.before, ptr %v.value.before
+  store ptr %leaf.before, ptr %v.leaf.before
+  call void @Py_IncRef(ptr %v.new)
+  call void @Py_IncRef(ptr %None)
+  store ptr %v.new, ptr %v.value
+  store ptr %None, ptr %v.leaf
+  %v.lender.now = load ptr, ptr %v.lender
+  %is.lent = icmp eq ptr %v.lender.now, %plan
+  br i1 %is.lent, label %return, label %stored
+return:                                           ; the plan and the array are held by others, too
+  %v.lent.now = load ptr, ptr %v.lent
+  call void @Py_IncRef(ptr %None)
+  call void @Py_IncRef(ptr %None)
+  store ptr %None, ptr %v.lender
+  store ptr %None, ptr %v.lent
+  call void @Py_DecRef(ptr %plan)
+  call void @Py_DecRef(ptr %v.lent.now)
+  br label %stored
+stored:
+  br label %store
+drop:
+  %d = phi i64 [ 0, %store ], [ %d1, %drop.look ]
+  %drop.some = icmp slt i64 %d, %n_updates
+  br i1 %drop.some, label %drop.look, label %finish
+drop.look:
+  %d6 = mul i64 %d, 6
+  %d.own = getelementptr i64, ptr %updates, i64 %d6
+  %d.value = call ptr @word(ptr %d.own, i64 4)
+  %d.leaf = call ptr @word(ptr %d.own, i64 5)
+  call void @Py_DecRef(ptr %d.value)
+  call void @Py_DecRef(ptr %d.leaf)
+  %d1 = add i64 %d, 1
+  br label %drop
+finish:
+  call void @Py_DecRef(ptr %held)
   ret ptr %results
 fail:
-  store i64 0, ptr %status
+  call void @Py_DecRef(ptr %held)
   call void @Py_DecRef(ptr %results)
-  %step = call ptr @PyLong_FromLongLong(i64 %failed)
-  ret ptr %step
+  %number.failed = call ptr @PyLong_FromLongLong(i64 %failed)
+  ret ptr %number.failed
 drop_held:
   call void @Py_DecRef(ptr %held)
   br label %none
@@ -305,8 +351,8 @@ error:
 }
 attributes #0 = { nounwind }
 """
-"""``call(inputs, given)``, two lists: a list of results; None where Python has to make the call; or the number of the step
-that has found an error. Its own object is the address of a record: `run`, what that takes, and what `caller` adds."""
+"""``call(inputs, is_step)``: a list of results; None where Python has to make the call; or the number of the step that has
+found an error. Its own object is the address of a record: what `native.START` takes, and what `caller` adds."""
 
 
 def _address_by_interface(array: np.ndarray) -> int:
@@ -419,17 +465,18 @@ class Places:
 
 
 @lru_cache(maxsize=1)
-def module() -> jit.Module:
-    """Return the function, to be compiled."""
-    names = re.findall(r"declare .*@(\w+)", TEXT)
+def _address() -> int:
+    """Return where the machine code of the function lies."""
+    start, own = native.module("start"), re.findall(r"declare .*@(Py\w+)", TEXT)
+    imports = {**{name: of_python(name) for name in own}, "start": jit.addresses([start])[0]}
     text = TEXT.replace("{IN_C_ORDER}", str(IN_C_ORDER)).replace("{NOT_WRITEABLE}", str(~WRITEABLE))
     for field, place in {"ELEMENTS": ELEMENTS, "RANK": RANK, "SIZES": SIZES, "FLAGS": FLAGS}.items():
         text = text.replace("{" + field + "}", str(_HEAD + place))
-    return jit.Module("call", text, {name: of_python(name) for name in names}, jit.LIGHT)
+    return jit.addresses([jit.Module("call", text.replace("{EVERY}", str(native.EVERY)), imports, jit.LIGHT)])[0]
 
 
 def caller(
-    address: int, addresses: Sequence[int], shapes: Sequence[tuple[int, ...]], reads: Sequence[Any],
+    plan: Any, addresses: Sequence[int], safe: int, shapes: Sequence[tuple[int, ...]], reads: Sequence[Any],
     updates: Sequence[tuple[Any, int, tuple[int, ...], DType]], outputs: Sequence[tuple[tuple[int, ...], DType]],
     n_effects: int,
 ) -> Caller:  # fmt: skip
@@ -437,10 +484,12 @@ def caller(
 
     Parameters
     ----------
-    address : int
-        Where the machine code of `module` lies.
+    plan : Plan
+        It borrows the values of variables that are written over; it has the function, and outlives it.
     addresses : sequence of int
-        The function `native.RUN`, and what it takes.
+        What `native.RUN` takes.
+    safe : int
+        The step from which on variables are written over.
     shapes : sequence of tuple of int
         Those of the inputs.
     reads : sequence of Variable
@@ -455,9 +504,10 @@ def caller(
     Returns
     -------
     callable
-        ``call(inputs, given)``: the inputs, and which outputs are written over which of them, as a list of pairs of
-        numbers. Returns the list of results; None, with nothing done, where Python has to make the call; or the number
-        of the step that has found an error. The caller sees to it that one thread calls it at a time.
+        ``call(inputs, is_step)``: the inputs, and whether variables take their new values, all of them when all steps
+        have run. Returns the list of results; None, with nothing done, where Python has to make the call; or the number
+        of the step that has found an error. The caller sees to it that one thread calls it at a time. After an error, or
+        where the handler of a signal raises something, variables have yet to be taken back.
     """
     kept: list[Any] = []
 
@@ -474,28 +524,28 @@ def caller(
     variables = [*reads, *[update[0] for update in updates]]
     kept.append(variables)
     record = [
-        *addresses,
+        *addresses, native.EVERY,
         len(shapes), table([*chain.from_iterable([(len(shape), *shape) for shape in shapes])]),
         len(reads), table([id(variable) for variable in reads]),
         len(updates), table([
-            *chain.from_iterable([(id(variable), old, *made(*what)) for variable, old, *what in updates])
+            *chain.from_iterable([(id(variable), old, *made(*what), 0, 0) for variable, old, *what in updates])
         ]),
         len(outputs), table([*chain.from_iterable([made(*what) for what in outputs])]),
-        n_effects, *(_places_of(type(variables[0])) if variables else (0, 0)), id(None),
+        n_effects, *(_places_of(type(variables[0])) if variables else (0, 0, 0, 0)), id(plan), id(None), id(True), safe,
     ]  # fmt: skip
-    return Caller(function("call", address, table(record)), kept)
+    return Caller(function("call", _address(), table(record)), kept)
 
 
 @lru_cache(maxsize=16)
-def _places_of(kind: type) -> tuple[int, int]:
-    """Return where a variable has its value and its leaf."""
+def _places_of(kind: type) -> tuple[int, ...]:
+    """Return where a variable has what native code changes."""
     (owner,) = [own for own in kind.__mro__ if "_value" in own.__dict__]
     places = Places(owner)
-    return places[f"{owner.__name__}._value"], places[f"{owner.__name__}._leaf"]
+    return tuple([places[f"{owner.__name__}.{name}"] for name in ("_value", "_leaf", "_lender", "_lent")])
 
 
 class Caller(NamedTuple):
     """The function of a plan, and what must live as long as it."""
 
-    call: Callable[[list[np.ndarray], list[tuple[int, int]]], Any]
+    call: Callable[[list[np.ndarray], bool], Any]
     kept: list[Any]

@@ -30,6 +30,7 @@ BLOCK = 120  # windows that share a panel of the kernel while it is in the first
 GRADIENT_BLOCK = 128  # the same for the kernel's gradient, where a panel of y stays
 TASKS = 16  # tasks wanted at least: several for each thread, so that a thread that is slowed down takes fewer
 LEAST = 1 << 19  # multiplications of a task at least: some 15 microseconds
+MOST = 1 << 33  # at most, about: a quarter of a second, after which Ctrl-C comes through
 NEAR = 256  # bytes of all channels of y up to which a panel of it may be read where it lies
 PARTS = 8 << 20  # bytes of partial results of a kernel's gradient, at most
 
@@ -412,7 +413,7 @@ def products(kind: str, sizes: Convolution, machine: Machine) -> Products:
         f["block_windows"] = BLOCK
         tasks = f["plane_blocks"] * f["line_blocks"] * groups
         work = own.planes * axes[1].windows * axes[2].windows * groups * outputs * inputs * len(offsets)
-        wanted = max(1, min(-(-TASKS // tasks), work // (tasks * LEAST)))
+        wanted = max(1, min(-(-TASKS // tasks), work // (tasks * LEAST)), work // (tasks * MOST))
         f["block_panels"] = _balanced(own.panels, -(-own.panels // wanted))
         f["panel_blocks"] = -(-own.panels // f["block_panels"])
         f["count"] = tasks * f["panel_blocks"]
@@ -461,7 +462,7 @@ def kernels(sizes: Convolution, machine: Machine) -> Kernels:
     parts = max(1, min(TASKS, most, steps, PARTS // (packing.size * own.item)))
     f["part_planes"] = _balanced(steps, -(-steps // parts)) * f["block_planes"]
     parts = -(-own.planes // f["part_planes"])
-    wanted = max(1, min(-(-TASKS // (parts * groups)), most // (parts * groups)))
+    wanted = max(1, min(-(-TASKS // (parts * groups)), most // (parts * groups)), work // (parts * groups * MOST))
     f["block_panels"] = _balanced(own.panels, -(-own.panels // wanted))
     f["panel_blocks"] = -(-own.panels // f["block_panels"])
     wanted = max(1, wanted // f["panel_blocks"])

@@ -102,7 +102,7 @@ class Linked:
         elif isinstance(arg, Nested):
             own = Linked(arg.planner, found, kernels, self.status)
             self.nested.append(own)
-            slots += [*own.addresses(), found["run"]]
+            slots += [*own.addresses(), found[_runner(arg.planner)]]
             self._write(arg.arena.place, found, kernels)
         else:
             slots.append(int(arg))
@@ -134,18 +134,28 @@ def begin(planner: Planner) -> None:
 def link(planner: Planner, status: np.ndarray) -> Linked:
     """Compile the kernels of a planner, all at once, and write its steps down as data."""
     keys, kernels = _kernels(planner)
-    names: dict[str, None] = {"run": None, "parallel": None}
+    names: dict[str, None] = {"parallel": None}
     for step, _ in all_steps(planner):
         if isinstance(step.code, str):
             names[step.code] = None
             names.update((arg.name, None) for arg in step.args if isinstance(arg, Function))
-    modules = {name: native.module(name) for name in names if name not in _addresses}
+            names.update((_runner(arg.planner), None) for arg in step.args if isinstance(arg, Nested))
+    found = {name: _addresses[name] for name in (*names, *kernels) if name in _addresses}
+    modules = {name: native.module(name) for name in names if name not in found}
     for name, kernel in kernels.items():
-        if name not in _addresses:
+        if name not in found:
             modules[name] = _begun.pop(name, None) or _module(name, kernel)
-    _addresses.update(zip(modules, jit.addresses([*modules.values()])))
-    found = {name: _addresses[name] for name in names}
-    return Linked(planner, found, {number: _addresses[name] for number, name in keys.items()}, status)
+    new = dict(zip(modules, jit.addresses([*modules.values()])))
+    found.update(new)
+    if len(_addresses) + len(new) > MOST_ADDRESSES:
+        _addresses.clear()
+    _addresses.update(new)
+    return Linked(planner, found, {number: found[name] for number, name in keys.items()}, status)
+
+
+def _runner(planner: Planner) -> str:
+    """Return what runs the steps of a nested plan: a loop looks for signals anyway, between two runs of a few steps."""
+    return "run" if len(planner.steps) <= native.SHORT_ROW else "run_looking"
 
 
 FEW = 64
@@ -186,9 +196,10 @@ def key(kernel: Kernel) -> str:
 
 _begun: dict[str, jit.Module] = {}
 """Kernels that `begin` has written down, by their keys."""
+MOST_ADDRESSES = 16384
 _addresses: dict[str, int] = {}
-"""Of the kernels so far by their keys, and of native functions by their names: writing one down for LLVM takes
-milliseconds. A row is small beside the code that it stands for, which stays in the process too."""
+"""Of kernels by their keys, and of native functions by their names: writing one down for LLVM takes milliseconds. What
+is dropped here is found by its text, for machine code stays in the process."""
 
 
 def align(address: int) -> int:

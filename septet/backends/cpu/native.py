@@ -7,12 +7,15 @@ A plan is data, so a new shape costs no compiling. `run` is compiled once for al
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from septet.backends.cpu import jit, openblas, philox, pool
+from septet.backends.cpu import interrupts, jit, openblas, philox, pool
 
 RUN = """
+?declare i64 @signals_look_between(ptr)
 define i64 @run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status) #0 {
 entry:
   %any = icmp sgt i64 %n_moves, 0
@@ -35,10 +38,13 @@ move:
   %more = icmp slt i64 %m1, %n_moves
   br i1 %more, label %move, label %begin
 begin:
+? %p.left = getelementptr i64, ptr %status, i64 {LEFT}
+? %left0 = load i64, ptr %p.left
   %some = icmp sgt i64 %n_steps, 0
   br i1 %some, label %step, label %done
 step:
   %s = phi i64 [ 0, %begin ], [ %s1, %next ]
+? %left = phi i64 [ %left0, %begin ], [ %left2, %next ]
   %two = mul i64 %s, 2
   %q0 = getelementptr i64, ptr %steps, i64 %two
   %q1 = getelementptr i64, ptr %q0, i64 1
@@ -49,18 +55,90 @@ step:
   %s1 = add i64 %s, 1
   %bad = load i64, ptr %status
   %failed = icmp ne i64 %bad, 0
-  br i1 %failed, label %fail, label %next
+  br i1 %failed, label %fail, label %count
+count:
+? %left1 = sub i64 %left, 1
+? %due = icmp sle i64 %left1, 0
+? br i1 %due, label %look, label %next
+?look:
+? %stride = call i64 @signals_look_between(ptr %status)
+? %stops = icmp slt i64 %stride, 0
+? br i1 %stops, label %fail, label %next
+! br label %next
 next:
+? %left2 = phi i64 [ %left1, %count ], [ %stride, %look ]
   %on = icmp slt i64 %s1, %n_steps
   br i1 %on, label %step, label %done
 done:
+? %left3 = phi i64 [ %left0, %begin ], [ %left2, %next ]
+? store i64 %left3, ptr %p.left
   ret i64 0
 fail:
   ret i64 %s1
 }
 attributes #0 = { nounwind }
 """
-"""Return 0, or the number of the step (from 1) after which the status word was not 0."""
+"""Return 0, or the number of the step (from 1) after which the status word was not 0, or the program must stop. In lines
+with a question mark it looks for signals; a short row of steps inside of a loop, which looks itself, has the others."""
+
+EVERY = 1 << 60
+"""More steps than a program has."""
+SHORT_ROW = 8
+"""Steps of a body up to which they do not look."""
+
+START = """
+declare ptr @signals_open(i64)
+declare i64 @signals_hold()
+declare void @PyEval_RestoreThread(ptr)
+declare i64 @run_looking(ptr, ptr, i64, ptr, ptr, i64, ptr)
+declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.smax.i64(i64, i64)
+define i64 @start(ptr %record) #0 {
+entry:
+  %bases = load ptr, ptr %record
+  %pmoves = getelementptr i64, ptr %record, i64 1
+  %moves = load ptr, ptr %pmoves
+  %pn_moves = getelementptr i64, ptr %record, i64 2
+  %n_moves = load i64, ptr %pn_moves
+  %pslots = getelementptr i64, ptr %record, i64 3
+  %slots = load ptr, ptr %pslots
+  %psteps = getelementptr i64, ptr %record, i64 4
+  %steps = load ptr, ptr %psteps
+  %pn_steps = getelementptr i64, ptr %record, i64 5
+  %n_steps = load i64, ptr %pn_steps
+  %pstatus = getelementptr i64, ptr %record, i64 6
+  %status = load ptr, ptr %pstatus
+  %psafe = getelementptr i64, ptr %record, i64 7
+  %safe = load i64, ptr %psafe
+  store i64 0, ptr %status
+  %few = call i64 @llvm.smin.i64(i64 %safe, i64 %n_steps)
+  %n_safe = call i64 @llvm.smax.i64(i64 %few, i64 0)
+  %some = icmp sgt i64 %n_safe, 0
+  %may = zext i1 %some to i64
+  %state = call ptr @signals_open(i64 %may)
+  %ran = call i64 @run_looking(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_safe, ptr %status)
+  %halt = call i64 @signals_hold()
+  %first = or i64 %ran, %halt
+  %left = sub i64 %n_steps, %n_safe
+  %more = icmp sgt i64 %left, 0
+  %right = icmp eq i64 %first, 0
+  %goes = and i1 %more, %right
+  br i1 %goes, label %rest, label %end
+rest:
+  %skip = mul i64 %n_safe, 2
+  %further = getelementptr i64, ptr %steps, i64 %skip
+  %second = call i64 @run_looking(ptr %bases, ptr %moves, i64 0, ptr %slots, ptr %further, i64 %left, ptr %status)
+  br label %end
+end:
+  %failed = phi i64 [ %first, %entry ], [ %second, %rest ]
+  call void @PyEval_RestoreThread(ptr %state)
+  ret i64 %failed
+}
+attributes #0 = { nounwind }
+"""
+"""What Python calls, with its lock, which is let go of while steps run. The record: what `run` takes, and the step from
+which on variables are written over: up to there the handlers of signals run meanwhile, and what one raises ends the
+program. Afterwards nothing does."""
 
 PARALLEL = """
 declare void @region(ptr, ptr, i64, i64, i64)
@@ -83,6 +161,7 @@ attributes #0 = { nounwind }
 
 
 LOOP = """
+declare i64 @signals_look_between(ptr)
 define void @loop(ptr %args) #0 {
 entry:
   %plength = getelementptr i64, ptr %args, i64 0
@@ -117,11 +196,12 @@ entry:
   %advances = getelementptr i64, ptr %binds, i64 %b2
   %a2 = mul i64 %n_advances, 2
   %swaps = getelementptr i64, ptr %advances, i64 %a2
+  %p.left = getelementptr i64, ptr %status, i64 {LEFT}
   br label %bind
 bind:
   %i = phi i64 [ 0, %entry ], [ %i1, %bound ]
   %more = icmp slt i64 %i, %n_binds
-  br i1 %more, label %bound, label %next
+  br i1 %more, label %bound, label %begin
 bound:
   %row = mul i64 %i, 2
   %pindex = getelementptr i64, ptr %binds, i64 %row
@@ -132,11 +212,12 @@ bound:
   store i64 %address, ptr %pbase
   %i1 = add i64 %i, 1
   br label %bind
-next:
-  %t = phi i64 [ 0, %bind ], [ %t1, %swapped ]
-  %go = icmp slt i64 %t, %length
-  br i1 %go, label %body, label %done
+begin:
+  %some = icmp sgt i64 %length, 0
+  br i1 %some, label %body, label %done
 body:
+  %t = phi i64 [ 0, %begin ], [ %t1, %next ]
+  %left = phi i64 [ 0, %begin ], [ %left2, %next ]
   %failed = call i64 %run(ptr %bases, ptr %moves, i64 %n_moves, ptr %slots, ptr %steps, i64 %n_steps, ptr %status)
   %bad = icmp ne i64 %failed, 0
   br i1 %bad, label %done, label %advance
@@ -176,14 +257,40 @@ swapping:
   br label %swap
 swapped:
   %t1 = add i64 %t, 1
-  br label %next
+  %on = icmp slt i64 %t1, %length
+  br i1 %on, label %count, label %end
+count:
+  %left1 = sub i64 %left, 1
+  %due = icmp sle i64 %left1, 0
+  br i1 %due, label %first, label %next
+first:                                            ; a loop of length 1 has no business here
+  %is.first = icmp eq i64 %left, 0
+  br i1 %is.first, label %resume, label %look
+resume:
+  %left0 = load i64, ptr %p.left
+  %has.left = icmp sgt i64 %left0, 1
+  br i1 %has.left, label %next, label %look
+look:
+  %stride = call i64 @signals_look_between(ptr %status)
+  %stops = icmp slt i64 %stride, 0
+  br i1 %stops, label %done, label %next
+next:
+  %left2 = phi i64 [ %left1, %count ], [ %left0, %resume ], [ %stride, %look ]
+  br label %body
+end:
+  %has.count = icmp ne i64 %left, 0
+  br i1 %has.count, label %note, label %done
+note:
+  store i64 %left, ptr %p.left
+  br label %done
 done:
   ret void
 }
 attributes #0 = { nounwind }
 """
 """Args: length, a nested plan (bases, moves, n_moves, slots, steps, n_steps, status, run, arena), n_binds, n_advances,
-n_swaps, binds (base, address), advances (base, bytes), swaps (base, base). Runs the nested plan `length` times."""
+n_swaps, binds (base, address), advances (base, bytes), swaps (base, base). Runs the nested plan `length` times, and looks for
+signals in between."""
 
 BRANCH = """
 declare void @loop(ptr)
@@ -206,6 +313,7 @@ attributes #0 = { nounwind }
 loops of length 1, of which one runs."""
 
 WHILE = """
+declare i64 @signals_look_between(ptr)
 declare void @loop(ptr)
 define void @while(ptr %args) #0 {
 entry:
@@ -218,6 +326,7 @@ entry:
   %body = getelementptr i64, ptr %args, i64 %offset
   br label %again
 again:
+  %left = phi i64 [ 1, %entry ], [ %left2, %next ]
   call void @loop(ptr %test)
   %bad = load i64, ptr %status
   %failed = icmp ne i64 %bad, 0
@@ -230,7 +339,18 @@ go:
   call void @loop(ptr %body)
   %bad2 = load i64, ptr %status
   %failed2 = icmp ne i64 %bad2, 0
-  br i1 %failed2, label %done, label %again
+  br i1 %failed2, label %done, label %count
+count:
+  %left1 = sub i64 %left, 1
+  %due = icmp sle i64 %left1, 0
+  br i1 %due, label %look, label %next
+look:
+  %stride = call i64 @signals_look_between(ptr %status)
+  %stops = icmp slt i64 %stride, 0
+  br i1 %stops, label %done, label %next
+next:
+  %left2 = phi i64 [ %left1, %count ], [ %stride, %look ]
+  br label %again
 done:
   ret void
 }
@@ -258,13 +378,19 @@ attributes #0 = { nounwind }
 """Args: the word that takes the nanoseconds of Linux' monotonic clock."""
 
 PIECES = """
+declare ptr @signals_open(i64)
+declare i64 @signals_look_between(ptr)
+declare i64 @signals_hold()
+declare void @PyEval_RestoreThread(ptr)
 declare i64 @run(ptr, ptr, i64, ptr, ptr, i64, ptr)
 define i64 @pieces(ptr %calls, i64 %end, i64 %arena) #0 {
 entry:
+  %state = call ptr @signals_open(i64 1)
   %any = icmp sgt i64 %end, 0
-  br i1 %any, label %piece, label %done
+  br i1 %any, label %piece, label %close
 piece:
-  %at = phi i64 [ 0, %entry ], [ %after, %ran ]
+  %at = phi i64 [ 0, %entry ], [ %after, %next ]
+  %left = phi i64 [ 1, %entry ], [ %left2, %next ]
   %pcall = getelementptr i64, ptr %calls, i64 %at
   %own = load ptr, ptr %pcall
   %bases = load ptr, ptr %own
@@ -286,8 +412,8 @@ piece:
   br label %copy
 copy:
   %k = phi i64 [ 0, %piece ], [ %k1, %copied ]
-  %left = icmp slt i64 %k, %n_bases
-  br i1 %left, label %copied, label %go
+  %lack = icmp slt i64 %k, %n_bases
+  br i1 %lack, label %copied, label %go
 copied:
   %k1 = add i64 %k, 1
   %pfrom = getelementptr i64, ptr %pcall, i64 %k1
@@ -302,24 +428,32 @@ go:
   %bad = icmp ne i64 %failed, 0
   br i1 %bad, label %fail, label %ran
 ran:
+  %left1 = sub i64 %left, 1
+  %due = icmp sle i64 %left1, 0
+  br i1 %due, label %look, label %next
+look:
+  %stride = call i64 @signals_look_between(ptr %status)
+  %stops = icmp slt i64 %stride, 0
+  br i1 %stops, label %fail, label %next
+next:
+  %left2 = phi i64 [ %left1, %ran ], [ %stride, %look ]
   %more = icmp slt i64 %after, %end
-  br i1 %more, label %piece, label %done
-done:
-  ret i64 0
+  br i1 %more, label %piece, label %close
 fail:
   store i64 0, ptr %status
-  ret i64 %after
+  br label %close
+close:
+  %wrong = phi i64 [ 0, %entry ], [ 0, %next ], [ %after, %fail ]
+  %halt = call i64 @signals_hold()
+  %found = or i64 %wrong, %halt
+  call void @PyEval_RestoreThread(ptr %state)
+  ret i64 %found
 }
 attributes #0 = { nounwind }
 """
 """Run plans one after the other. `calls` has, for each, where its record lies, and an address for each of its bases but
 the arena, which all share. A record: bases and how many but the arena, moves and how many, slots, steps and how many,
-status. Return 0, or where the calls after a failed one begin."""
-
-
-TEXTS = {
-    "run": RUN, "parallel": PARALLEL, "loop": LOOP, "branch": BRANCH, "while": WHILE, "stamp": STAMP, "pieces": PIECES,
-}  # fmt: skip
+status. Return 0, or where the calls after a failed one begin. Python calls it with its lock, which is let go of."""
 
 
 def module(name: str) -> jit.Module:
@@ -360,16 +494,37 @@ def module(name: str) -> jit.Module:
         from septet.backends.cpu import direct_kernels
 
         return direct_kernels.module(name)
-    imports: Mapping[str, int] = {}
-    if name == "parallel":
-        imports = pool.imports()
-    elif name in ("branch", "while"):
-        imports = {"loop": jit.addresses([module("loop")])[0]}
-    elif name == "stamp":
-        imports = pool.of_process("clock_gettime")
-    elif name == "pieces":
-        imports = {"run": jit.addresses([module("run")])[0]}
-    return jit.Module(name, TEXTS[name], imports, jit.LIGHT)
+    text, used, level = TEXTS[name]
+    imports: dict[str, int] = {}
+    for own in used:
+        imports.update(own())
+    declared = set(re.findall(r"^declare .*@(\w+)\(", text, re.MULTILINE))
+    return jit.Module(name, text, {word: address for word, address in imports.items() if word in declared}, level)
+
+
+def _rows(name: str, is_looking: bool) -> str:
+    """Return `RUN` under some name, with looks for signals or without."""
+    kept, dropped = ("?", "!") if is_looking else ("!", "?")
+    lines = RUN.replace("@run", f"@{name}").splitlines()
+    return interrupts.fill("\n".join([line.removeprefix(kept) for line in lines if not line.startswith(dropped)]))
+
+
+def _own(name: str) -> Callable[[], Mapping[str, int]]:
+    return lambda: {name: jit.addresses([module(name)])[0]}
+
+
+# The text of each function, what it calls, and how much its code is optimized: more, where it runs in each round of loops.
+TEXTS: dict[str, tuple[str, Sequence[Callable[[], Mapping[str, int]]], int]] = {
+    "run": (_rows("run", False), (), jit.LEVEL),
+    "run_looking": (_rows("run_looking", True), (interrupts.imports,), jit.LEVEL),
+    "start": (START, (interrupts.imports, _own("run_looking")), jit.LIGHT),
+    "parallel": (PARALLEL, (pool.imports,), jit.LEVEL),
+    "loop": (interrupts.fill(LOOP), (interrupts.imports,), jit.LEVEL),
+    "branch": (BRANCH, (_own("loop"),), jit.LEVEL),
+    "while": (WHILE, (_own("loop"), interrupts.imports), jit.LEVEL),
+    "stamp": (STAMP, (lambda: pool.of_process("clock_gettime"),), jit.LIGHT),
+    "pieces": (PIECES, (interrupts.imports, _own("run")), jit.LEVEL),
+}
 
 
 LIBRARIES = ("oneDNN", "OpenBLAS")
@@ -389,6 +544,16 @@ def maker(name: str) -> str:
     return "own tiles" if "_task-" in name or name.startswith(("dense", "turn")) else name
 
 
-def callable_run(address: int) -> Any:
-    """Return `run` as a Python function."""
-    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 7)(address)
+def callable_with_lock(name: str, count: int) -> Any:
+    """Return a native function of some int64 as a Python function that is called with Python's lock.
+
+    An exception that is set when it returns is raised.
+    """
+    (address,) = jit.addresses([module(name)])
+    return ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(address)
+
+
+@lru_cache(maxsize=1)
+def callable_start() -> Any:
+    """Return `start` as a Python function."""
+    return callable_with_lock("start", 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.backends.cpu import jit, native
+from septet.backends.cpu import native
 from septet.backends.cpu.calling import address_of
 from septet.backends.cpu.linking import align
 from septet.backends.cpu.memory import ALIGNMENT
@@ -202,5 +202,4 @@ class Calls:
 
 @lru_cache(maxsize=1)
 def _native() -> Any:
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
-    return function(jit.addresses([native.module("pieces")])[0])
+    return native.callable_with_lock("pieces", 3)

@@ -12,8 +12,10 @@ looked out in vain or came too late, up to `SPIN` nanoseconds.
 One thread at a time leads the pool. A region inside a region, or one that another Python thread starts meanwhile, runs
 in its own thread alone. After a fork, the child's pool is empty and grows again when it is used.
 
-The chunks are the caller's, and do not depend on the number of threads. A thread that is alone takes all of them in one
-call; so a kernel whose results do not depend on where its range is cut has results that do not depend on threads.
+The chunks are the caller's, and do not depend on the number of threads. A thread that is alone takes several of them in
+one call where they are many; so a kernel whose results do not depend on where its range is cut has results that do not
+depend on threads. Between chunks, the calling thread looks for signals (see `interrupts`); where it must stop, the rest
+of the region is left out.
 """
 
 from __future__ import annotations
@@ -25,9 +27,10 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from septet.backends.cpu import jit
+from septet.backends.cpu import interrupts, jit
 
 SPIN = 50_000  # nanoseconds: about what a sleeping worker needs to be at work again, several times
+SERIAL_SHIFT = 8  # in 256 calls at least, where a thread is alone and chunks are as many
 PATIENCE = 1000  # looks that the leader takes at workers that finish their last chunks, before it sleeps: some 30 us
 
 # Where the fields lie in the pool's memory, in bytes; those that different threads write are 64 bytes apart.
@@ -203,8 +206,40 @@ declare i64 @llvm.smax.i64(i64, i64)
 """The life of a worker. `active` is raised before the epoch is looked at again: a leader that closes the region later
 sees it and waits, and one that closed it before is seen here; so the region's fields hold still while they are used."""
 
-REGION = """
+SEVERAL = """
+declare i64 @signals_look()
+declare i64 @llvm.smax.i64(i64, i64)
+define void @several(ptr %kernel, ptr %args, i64 %total, i64 %chunk) {
+entry:
+  %least = call i64 @llvm.smax.i64(i64 %chunk, i64 1)
+  %chunks = sdiv i64 %total, %least
+  %share = ashr i64 %chunks, {SERIAL_SHIFT}
+  %many = call i64 @llvm.smax.i64(i64 %share, i64 1)
+  %piece = mul i64 %least, %many
+  br label %head
+head:
+  %begin = phi i64 [ 0, %entry ], [ %to, %looked ]
+  %left = icmp slt i64 %begin, %total
+  br i1 %left, label %go, label %done
+go:
+  %to = add i64 %begin, %piece
+  %short = icmp slt i64 %to, %total
+  %end = select i1 %short, i64 %to, i64 %total
+  call void %kernel(ptr %args, i64 %begin, i64 %end, i64 0)
+  br i1 %short, label %looked, label %done
+looked:
+  %halt = call i64 @signals_look()
+  %stops = icmp ne i64 %halt, 0
+  br i1 %stops, label %done, label %head
+done:
+  ret void
+}
+"""
+"""All chunks in this thread, several at a time where they are many."""
+
+LEAD = """
 @pool = external global i8
+declare i64 @signals_look()
 declare i64 @syscall(i64, ...)
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i32 @pthread_detach(i64)
@@ -237,24 +272,9 @@ done:
   %r = call i32 @pthread_sigmask(i32 {SIG_SETMASK}, ptr %old, ptr null)
   ret void
 }
-define void @region(ptr %kernel, ptr %args, i64 %total, i64 %chunk, i64 %threads) #0 {
+define void @lead(ptr %kernel, ptr %args, i64 %total, i64 %chunk, i64 %threads) #0 {
 entry:
-  %few = icmp sle i64 %threads, 1
-  %small = icmp sle i64 %total, %chunk
-  %alone = or i1 %few, %small
-  br i1 %alone, label %serial, label %ask
-ask:
   %p.led = getelementptr i8, ptr @pool, i64 {led}
-  %pair = cmpxchg ptr %p.led, i32 0, i32 1 seq_cst seq_cst
-  %leads = extractvalue { i32, i1 } %pair, 1
-  br i1 %leads, label %lead, label %serial
-serial:
-  %any = icmp sgt i64 %total, 0
-  br i1 %any, label %whole, label %return
-whole:
-  call void %kernel(ptr %args, i64 0, i64 %total, i64 0)
-  ret void
-lead:
   %threads32 = trunc i64 %threads to i32
   %helpers = sub i32 %threads32, 1
   %p.workers = getelementptr i8, ptr @pool, i64 {workers}
@@ -285,14 +305,28 @@ open:
 wake:
   %w = call i64 (i64, ...) @syscall(i64 {FUTEX}, ptr @pool, i32 {FUTEX_WAKE}, i32 1, ptr null)
   br label %work
-work:
-  call void @share(ptr @pool, i64 0)
+work:                                             ; as `share`, and it looks for signals
+  %begin = atomicrmw add ptr %p.next, i64 %chunk monotonic
+  %left = icmp slt i64 %begin, %total
+  br i1 %left, label %take, label %close
+take:
+  %to = add i64 %begin, %chunk
+  %short = icmp slt i64 %to, %total
+  %end = select i1 %short, i64 %to, i64 %total
+  call void %kernel(ptr %args, i64 %begin, i64 %end, i64 0)
+  %halt = call i64 @signals_look()
+  %stops = icmp ne i64 %halt, 0
+  br i1 %stops, label %stop, label %work
+stop:
+  store atomic i64 %total, ptr %p.next monotonic, align 8
+  br label %close
+close:
   %e1 = atomicrmw add ptr @pool, i32 1 seq_cst
   %p.active = getelementptr i8, ptr @pool, i64 {active}
   %p.waiting = getelementptr i8, ptr @pool, i64 {waiting}
   br label %look
 look:
-  %looks = phi i64 [ 0, %work ], [ %looks1, %pause ], [ 0, %woken ]
+  %looks = phi i64 [ 0, %close ], [ %looks1, %pause ], [ 0, %woken ]
   %active = load atomic i32, ptr %p.active seq_cst, align 4
   %busy = icmp ne i32 %active, 0
   br i1 %busy, label %wait, label %done
@@ -317,23 +351,54 @@ woken:
 done:
   store atomic i32 0, ptr %p.led release, align 4
   ret void
-return:
-  ret void
 }
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+attributes #0 = { nounwind }
 attributes #1 = { nounwind noinline cold }
 """
 """Open a region, take part in it, close it, and wait for the workers that are inside."""
 
+REGION = """
+@pool = external global i8
+declare void @lead(ptr, ptr, i64, i64, i64)
+declare void @several(ptr, ptr, i64, i64)
+define void @region(ptr %kernel, ptr %args, i64 %total, i64 %chunk, i64 %threads) #0 {
+entry:                                            ; what is small needs no frame on the stack
+  %few = icmp sle i64 %threads, 1
+  %small = icmp sle i64 %total, %chunk
+  %alone = or i1 %few, %small
+  br i1 %alone, label %serial, label %ask
+ask:
+  %p.led = getelementptr i8, ptr @pool, i64 {led}
+  %pair = cmpxchg ptr %p.led, i32 0, i32 1 seq_cst seq_cst
+  %leads = extractvalue { i32, i1 } %pair, 1
+  br i1 %leads, label %lead, label %serial
+lead:
+  tail call void @lead(ptr %kernel, ptr %args, i64 %total, i64 %chunk, i64 %threads)
+  ret void
+serial:
+  br i1 %small, label %whole, label %several
+whole:
+  %any = icmp sgt i64 %total, 0
+  br i1 %any, label %once, label %return
+once:
+  tail call void %kernel(ptr %args, i64 0, i64 %total, i64 0)
+  ret void
+several:
+  tail call void @several(ptr %kernel, ptr %args, i64 %total, i64 %chunk)
+  ret void
+return:
+  ret void
+}
+attributes #0 = { nounwind }
+"""
+"""Run a kernel in this thread, or lead the pool. It is called for the smallest kernels: they need no frame on its stack."""
+
 ALONE = """
+declare void @several(ptr, ptr, i64, i64)
 define void @region(ptr %kernel, ptr %args, i64 %total, i64 %chunk, i64 %threads) {
 entry:
-  %any = icmp sgt i64 %total, 0
-  br i1 %any, label %whole, label %return
-whole:
-  call void %kernel(ptr %args, i64 0, i64 %total, i64 0)
-  br label %return
-return:
+  call void @several(ptr %kernel, ptr %args, i64 %total, i64 %chunk)
   ret void
 }
 """
@@ -377,8 +442,8 @@ def region_address() -> int:
     """Return the address of ``void region(ptr kernel, ptr args, i64 total, i64 chunk, i64 threads)``.
 
     The kernel is ``void kernel(i64* args, i64 begin, i64 end, i64 number)``; it may leave out the last parameter. It is
-    called for chunks that cover 0 .. total: by up to `threads` threads at once, or for all at once in this one where
-    there is but one chunk, or one thread. `number` is below `threads`, and another one in each thread that takes part:
+    called for chunks that cover 0 .. total: by up to `threads` threads at once, or by this one alone where there is but
+    one chunk, or one thread; then for several chunks at once where they are many. `number` is below `threads`, and another one in each thread that takes part:
     a kernel finds its scratch memory with it.
     """
     global _region
@@ -395,16 +460,21 @@ def imports() -> Mapping[str, int]:
 
 def _make() -> int:
     global _pool
+    signals = {"signals_look": interrupts.imports()["signals_look"]}
+    several = jit.Module("several", SEVERAL.replace("{SERIAL_SHIFT}", str(SERIAL_SHIFT)), signals, jit.LIGHT)
     if not has_threads():
-        return jit.addresses([jit.Module("region", ALONE, level=jit.LIGHT)])[0]
+        needed = {"several": jit.addresses([several])[0]}
+        return jit.addresses([jit.Module("region", ALONE, needed)])[0]
     if not _pool:  # never freed: workers look at it while Python is already gone
         allocate = ctypes.CDLL(None).calloc
         allocate.restype = ctypes.c_size_t
         _pool = -(-allocate(ctypes.c_size_t(1), ctypes.c_size_t(SIZE + 64)) // 64) * 64
     worker = jit.Module("worker", _fill(COMMON + WORKER), of_process("syscall", "clock_gettime"), jit.LIGHT)
-    needed = of_process("syscall", "pthread_create", "pthread_detach", "pthread_sigmask")
-    needed |= {"worker": jit.addresses([worker])[0], "pool": _pool}
-    return jit.addresses([jit.Module("region", _fill(COMMON + REGION), needed, jit.LIGHT)])[0]
+    needed = dict(zip(("several", "worker"), jit.addresses([several, worker]), strict=True))
+    called = of_process("syscall", "pthread_create", "pthread_detach", "pthread_sigmask")
+    called |= {"worker": needed.pop("worker"), "pool": _pool, **signals}
+    needed |= {"lead": jit.addresses([jit.Module("lead", _fill(LEAD), called, jit.LIGHT)])[0], "pool": _pool}
+    return jit.addresses([jit.Module("region", _fill(REGION), needed)])[0]
 
 
 def worker_count() -> int:

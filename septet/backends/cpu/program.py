@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from time import perf_counter_ns
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from septet.backends.base import Backend, Program, owned
 from septet.backends.base_work import Change, Description, Made, Tell, Work
-from septet.backends.cpu import calling, describing, jit, native, regions, stepwise
+from septet.backends.cpu import calling, describing, interrupts, jit, native, regions, stepwise
 from septet.backends.cpu.calling import address_of
 from septet.backends.cpu.linking import align, begin, link
 from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
+from septet.backends.cpu.native import EVERY
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.results import new
@@ -29,6 +31,9 @@ from septet.optimize import products
 from septet.optimize.blocks import in_blocks
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
+from septet.tensor.variable import Variable, go_through, storing
+
+Keep = Callable[[list[Any]], Iterable[Any]]
 
 
 class Plan:
@@ -38,30 +43,36 @@ class Plan:
         self.graph = graph
         self.planner = planner or Planner(graph, LIBRARY)
         self.steps = self.planner.steps
-        self.status = np.zeros(1, np.int64)
+        self.status = np.zeros(interrupts.WORDS, np.int64)
         self.linked = link(self.planner, self.status)
         self._arena = new((self.linked.arena_size + ALIGNMENT,), np.dtype(np.uint8))
         self.bases = self.linked.bases
         self.bases[0] = align(self._arena.ctypes.data)
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
-        self.addresses = self.linked.addresses()
-        modules = [native.module("run"), calling.module()] if calling.is_supported() else [native.module("run")]
-        self._code = jit.addresses(modules)
-        self.run = native.callable_run(self._code[0])
         self._note_uses()
+        self.segments: list[Any] = [
+            segment if isinstance(segment, Host) else self.rows(*segment) for segment in self.linked.segments
+        ] or [self.rows(0, 0)]
+        self._first_rows: dict[Memory, int] = {}
         self._find_in_place()
         # A child has no use for what another thread computes, but for variables that are written over.
         is_waited_for = any(old >= 0 for old in self.in_place)
-        self.lock = forks.hold(threading.Lock(), forks.RUNS if is_waited_for else forks.NEVER)
+        self.lock = forks.hold(threading.RLock(), forks.RUNS if is_waited_for else forks.NEVER)
+        self.is_busy = False  # in the thread that has the lock
+        self.nested: Plan | None = None  # runs where that thread comes again meanwhile
         self.reads = tuple(self.planner.variables)
         self.updates = [
             (variable, old, node.shape, node.dtype)
             for (variable, node), old in zip(graph.updates, self.in_place, strict=True)
         ]
+        self.changed = [variable for variable, _ in graph.updates]
         self.outputs = [(node.shape, node.dtype) for node in graph.outputs]
         self.effects = [None] * len(graph.effects)
-        self.is_native = all(isinstance(segment, tuple) for segment in self.linked.segments)
-        self._takes: dict[tuple[int, int], bool] = {}
+        self.is_native = all(isinstance(segment, Rows) for segment in self.segments)  # then it is one segment
+        writers = [self.planner.written[number] for number, old in enumerate(self.in_place) if old >= 0]
+        # How many steps run before the first that writes over a variable.
+        self.safe = min([len(self.linked.rows), *[self.first_row(memory) for memory in writers]])
+        self._takes: dict[tuple[int, int], int] = {}
         self.made: Made | None = None  # set by the program
         self.stamped: list[Any] | None = None  # set by `stepwise`
         self._works: list[Work] | None = None
@@ -85,14 +96,31 @@ class Plan:
 
     def caller(self) -> calling.Caller | None:
         """Return the native function that makes a call; None where this Python has none, or steps need Python."""
-        if self._caller is None and self.is_native and len(self._code) == 2:
-            run, call = self._code
+        if self._caller is None and self.is_native and calling.is_supported():
             shapes = [node.shape for node in self.graph.inputs]
-            addresses = run, *self.addresses
             self._caller = calling.caller(
-                call, addresses, shapes, self.reads, self.updates, self.outputs, len(self.effects)
-            )
+                self, self.linked.addresses(), self.safe, shapes, self.reads, self.updates, self.outputs,
+                len(self.effects),
+            )  # fmt: skip
         return self._caller
+
+    def take_back(self) -> None:
+        """Give variables the values back that they have lent, where nothing was written over them."""
+        for variable in self.changed:
+            variable.take_back(self)
+
+    def rows(self, first: int, end: int, table: np.ndarray | None = None) -> Rows:
+        """Return some native steps in a row."""
+        return Rows(self, first, end, table)
+
+    def first_row(self, new: Memory) -> int:
+        """Return the number of the native step that first writes to some memory."""
+        found = self._first_rows.get(new)
+        if found is None:
+            first = min(self._writers.get(new, [len(self.steps)]))
+            found = sum([not isinstance(step.code, Host) for step in self.steps[:first]])
+            self._first_rows[new] = found
+        return found
 
     def _note_uses(self) -> None:
         """Note for each piece of memory the steps that read it and write it, and the last step that can find an error."""
@@ -118,13 +146,14 @@ class Plan:
                 found = index
             self.in_place.append(found)
 
-    def may_take(self, output: int, argument: int) -> bool:
-        """Tell whether an output may be written over an argument."""
+    def safe_if_taken(self, output: int, argument: int) -> int:
+        """Return how many native steps run before an output is written over an argument; -1 where it must not be."""
         pair = output, argument
         found = self._takes.get(pair)
         if found is None:
             old, new = self.planner.inputs[argument], self.planner.outputs[output]
-            found = self._takes[pair] = old.size == new.size and self._may_overwrite(old, new)
+            is_possible = old.size == new.size and self._may_overwrite(old, new)
+            found = self._takes[pair] = self.first_row(new) if is_possible else -1
         return found
 
     def _may_overwrite(self, old: Memory, new: Memory) -> bool:
@@ -161,8 +190,52 @@ class Plan:
         return np.lib.stride_tricks.as_strided(array[there.offset :], there.shape, strides)
 
 
-NOTHING: list[tuple[int, int]] = []
-"""No outputs that are written over inputs."""
+class Rows:
+    """Native steps in a row.
+
+    Parameters
+    ----------
+    plan : Plan
+    first, end : int
+        Which of its steps; where they begin with the first one, addresses are filled in before.
+    table : ndarray, optional
+        What has the steps as native code reads them, if not the plan's own.
+
+    Attributes
+    ----------
+    address : int
+        Of what `start` takes.
+    """
+
+    __slots__ = ("_record", "_safe", "_table", "address", "first", "start")
+
+    def __init__(self, plan: Plan, first: int, end: int, table: np.ndarray | None = None) -> None:
+        self._table = plan.linked.rows if table is None else table
+        bases, moves, n_moves, slots, _, _, status = plan.linked.addresses()
+        rows = int(self._table.ctypes.data) + 16 * first
+        record = [bases, moves, 0 if first else n_moves, slots, rows, end - first, status, EVERY]
+        self._record = (ctypes.c_int64 * len(record))(*record)
+        self.address = ctypes.addressof(self._record)
+        self.start = native.callable_start()
+        self.first = first
+
+    def until(self, safe: int) -> int:
+        """Let signals stop it up to the plan's step `safe`, and return the address of what `start` takes."""
+        self._record[7] = safe - self.first
+        return self.address
+
+    def __call__(self, safe: int = EVERY) -> int:
+        """Run; return 0, or a number where a step found an error. Signals may stop it up to the plan's step `safe`.
+
+        Raises
+        ------
+        BaseException
+            What the handler of a signal raises.
+        """
+        failed: int = self.start(self.until(safe))
+        return failed
+
+
 OPEN_SIZES = "sizes in this graph depend on values"
 
 
@@ -175,8 +248,6 @@ class CpuProgram:
     plans : dict
         One for each combination of shapes so far.
     """
-
-    owns_results = True
 
     def __init__(self, graph: Graph, reference: Backend) -> None:
         self.graph = graph
@@ -215,33 +286,102 @@ class CpuProgram:
                 begin(planner)
                 self._begun[key] = graph, planner
 
-    def __call__(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]] = ()) -> list[Any]:
-        """Run, and return the values of the roots."""
+    def __call__(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+        """Run, and return the values of the roots; variables keep their values."""
+        return self._make_call(arguments, False)
+
+    def step(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+        """Run, give variables their new values, and return the values of the roots."""
+        return self._make_call(arguments, True)
+
+    def _make_call(self, arguments: Sequence[np.ndarray], is_step: bool) -> list[Any]:
         if self._last is not None and type(arguments) is list and not (watch.observers or config.check_nan):
             plan, caller = self._last
-            takes = [pair for pair in given if plan.may_take(*pair)] if given else NOTHING
             with plan.lock:
-                results = caller.call(arguments, takes)
-            if type(results) is list:
-                return results
-            if results is not None:
-                self._explain(arguments)
-        return self._call(arguments, given)
-
-    def _call(self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]]) -> list[Any]:
-        """Make a call, step by step in Python."""
+                if not plan.is_busy:
+                    try:
+                        plan.is_busy = True
+                        results = caller.call(arguments, is_step)
+                        if type(results) is list:
+                            return results
+                        if results is not None:
+                            plan.take_back()
+                            self._explain(arguments)
+                    except BaseException:
+                        plan.take_back()
+                        raise
+                    finally:
+                        plan.is_busy = False
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
-            results = plan(arguments)
-            return results if plan.owns_results else owned(results, arguments)
+            return plan.step(arguments) if is_step else owned(plan(arguments), arguments)
+        caller = plan.caller()
+        if caller is not None:
+            self._last = plan, caller
+        return self._execute(plan, arguments, is_step)
+
+    def replace(
+        self, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]], keep: Keep, gone: Iterable[Any]
+    ) -> None:
+        """Run a graph without updates, and hand over the values of its outputs: all, or none where something is raised.
+
+        Parameters
+        ----------
+        arguments : sequence of ndarray
+        given : sequence of (int, int)
+            An output and an argument that nobody reads any more: the output may be written over it, if nothing fails.
+        keep : callable
+            Takes the outputs before they are computed, and returns an iterator of C functions that hands them over.
+        gone : iterable
+            What else is gone through then.
+        """
+        plan = self.prepare([array.shape for array in arguments])
+        if isinstance(plan, Plan):
+            self._execute(plan, arguments, False, given, lambda outputs: chain(keep(outputs), gone))
+        else:
+            go_through(chain(keep(owned(plan(arguments), arguments)), gone))
+
+    def _execute(
+        self, plan: Plan, arguments: Sequence[np.ndarray], is_step: bool, given: Sequence[tuple[int, int]] = (),
+        keep: Keep | None = None,
+    ) -> list[Any]:  # fmt: skip
+        """Run a plan, and let its results take effect: all of them, or none where something is raised.
+
+        Parameters
+        ----------
+        plan : Plan
+        arguments : sequence of ndarray
+        is_step : bool
+            Whether variables take their new values.
+        given, keep
+            As for `replace`.
+        """
         with plan.lock:
-            if watch.observers or config.check_nan:
-                with span(RUN, self.graph.name or "graph"):
-                    return self._run_by_steps(plan, arguments, plan.tell if watch.observers else None, config.check_nan)
-            caller = plan.caller()
-            if caller is not None:
-                self._last = plan, caller
-            return self._run(plan, arguments, given)
+            if plan.is_busy:  # in this very thread: by the handler of a signal, or a callback
+                plan.nested = plan.nested or Plan(plan.graph)
+                return self._execute(plan.nested, arguments, is_step, given, keep)
+            try:
+                plan.is_busy = True
+                if watch.observers or config.check_nan:
+                    return self._execute_by_steps(plan, arguments, is_step, keep)
+                return self._run(plan, arguments, is_step, given, keep)
+            except BaseException:
+                plan.take_back()
+                raise
+            finally:
+                plan.is_busy = False
+
+    def _execute_by_steps(
+        self, plan: Plan, arguments: Sequence[np.ndarray], is_step: bool, keep: Keep | None
+    ) -> list[Any]:
+        with span(RUN, self.graph.name or "graph"):
+            results = self._run_by_steps(plan, arguments, plan.tell if watch.observers else None, config.check_nan)
+        count = len(plan.outputs)
+        if is_step and plan.changed:
+            go_through(storing(plan.changed, results[count : count + len(plan.changed)]))
+        if keep is not None:
+            go_through(keep(results[:count]))
+        return results
 
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
         """Run step by step; variables are not overwritten."""
@@ -249,7 +389,13 @@ class CpuProgram:
         if not isinstance(plan, Plan):
             return plan.observe(arguments, tell)
         with plan.lock:
-            return self._run_by_steps(plan, arguments, tell, False)
+            if plan.is_busy:
+                plan = Plan(plan.graph)
+            try:
+                plan.is_busy = True
+                return self._run_by_steps(plan, arguments, tell, False)
+            finally:
+                plan.is_busy = False
 
     def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
         """Return what runs for inputs of some shapes, and what memory it takes."""
@@ -309,51 +455,79 @@ class CpuProgram:
             self._explain(arguments)
         return results  # type: ignore[return-value]
 
-    def _run(self, plan: Plan, arguments: Sequence[np.ndarray], given: Sequence[tuple[int, int]]) -> list[Any]:
+    def _run(
+        self, plan: Plan, arguments: Sequence[np.ndarray], is_step: bool, given: Sequence[tuple[int, int]],
+        keep: Keep | None,
+    ) -> list[Any]:  # fmt: skip
         inputs = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in arguments]
         values = []
         for variable in plan.reads:
             array = variable.current()
             values.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
         array = None  # type: ignore[assignment]  # nobody but `values` and the variable itself has the last one
-        news = []
-        fresh = []
-        for variable, old, shape, dtype in plan.updates:
-            if old >= 0 and variable.may_overwrite(values[old], 1):
-                news.append(values[old])
-            else:
-                news.append(new(shape, dtype))
-                fresh.append(news[-1])
         outputs: list[Any] = [None] * len(plan.outputs)
+        safe = EVERY
         for number, own in given:
-            if inputs[own] is arguments[own] and plan.may_take(number, own):
+            before = plan.safe_if_taken(number, own)
+            if before >= 0 and inputs[own] is arguments[own]:
                 outputs[number] = inputs[own]
+                safe = min(safe, before)
         for number, (shape, dtype) in enumerate(plan.outputs):
             if outputs[number] is None:
-                outputs[number] = new(shape, dtype)
-        plan.place(inputs, values, news, outputs)
-        base_address, moves, n_moves, slots, rows, n_rows, status = plan.addresses
-        if plan.is_native:
-            failed = plan.run(base_address, moves, n_moves, slots, rows, n_rows, status)
+                outputs[number] = array = new(shape, dtype)
+                array.setflags(write=False)
+        if plan.updates:
+            return self._run_with_updates(plan, inputs, values, outputs, is_step)
+        plan.place(inputs, values, outputs)
+        if plan.is_native and keep is None:
+            failed = plan.segments[0](safe)
         else:
-            failed = 0
-            for segment in plan.linked.segments:
-                if isinstance(segment, Host):
-                    segment(plan.view, self._run_graph)
-                    continue
-                first, end = segment
-                failed = plan.run(base_address, moves, n_moves, slots, rows + 16 * first, end - first, status)
-                n_moves = 0
-                if failed:
-                    break
+            failed = self._run_segments(plan, safe, () if keep is None else keep(outputs))
         if failed:
-            plan.status[0] = 0
             self._explain(arguments)
-        for array in outputs:
-            array.setflags(write=False)
-        for array in fresh:
-            array.setflags(write=False)
+        return [*outputs, *plan.effects]
+
+    def _run_with_updates(
+        self, plan: Plan, inputs: list[np.ndarray], values: list[np.ndarray], outputs: list[np.ndarray], is_step: bool
+    ) -> list[Any]:
+        """Run a plan that has new values for variables; they are written over the old ones where nobody sees these."""
+        news: list[np.ndarray] = []
+        lent: list[Variable] = []
+        for variable, old, shape, dtype in plan.updates:
+            if is_step and old >= 0 and variable.lend(values[old], 1, plan):
+                lent.append(variable)
+                news.append(values[old])
+            else:
+                array = new(shape, dtype)
+                array.setflags(write=False)
+                news.append(array)
+        plan.place(inputs, values, news, outputs)
+        effect = storing(plan.changed, news, lent) if is_step else ()
+        if self._run_segments(plan, plan.safe if lent else EVERY, effect):
+            self._explain(inputs)
         return [*outputs, *news, *plan.effects]
+
+    def _run_segments(self, plan: Plan, safe: int, effect: Iterable[Any]) -> bool:
+        """Run the steps of a plan; tell whether one has found an error.
+
+        Parameters
+        ----------
+        plan : Plan
+        safe : int
+            The native step from which on a signal must not stop it: nothing may fail from there on, and no Python runs.
+        effect : iterable
+            Gone through when all is done: nothing comes between the last step and that, neither signals nor threads.
+        """
+        *firsts, last = plan.segments
+        for segment in firsts:
+            if isinstance(segment, Host):
+                segment(plan.view, self._run_graph)
+            elif segment(safe):
+                return True
+        if isinstance(last, Host):
+            last(plan.view, self._run_graph)
+            return go_through(effect)
+        return go_through(chain(map(last.start, (last.until(safe),)), effect))
 
     def _explain(self, arguments: Sequence[np.ndarray]) -> None:
         """Raise the error that the reference finds for the same arguments."""

@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 
 from septet.backends.cpu import jit
 from septet.backends.cpu.calling import Places, function, knows_python, of_python
+from septet.backends.cpu.common_code import COMMON, SOURCE
 from septet.backends.cpu.pieces import Calls, Piece
 from septet.backends.cpu.pull_code import PULL
-from septet.backends.cpu.recorder_code import COMMON, MAKE, OPERATOR, RECORD, SOURCE
+from septet.backends.cpu.recorder_code import MAKE, OPERATOR, RECORD
 from septet.backends.cpu.unit_code import COUNT, COUNT_DOWN, UNITS, WORK
 from septet.backends.cpu.walk_code import FOLLOW, HELD, PENDING, ROWS, SIGNATURE
 from septet.base.source import Source, is_inside

@@ -64,14 +64,12 @@ def run(
     news = [new(shape, dtype) for _, _, shape, dtype in plan.updates]
     outputs = [new(shape, dtype) for shape, dtype in plan.outputs]
     plan.place(inputs, values, news, outputs)
-    bases, moves, n_moves, slots, rows, _, status = plan.addresses
-    plan.run(bases, moves, n_moves, slots, rows, 0, status)  # addresses alone
+    plan.rows(0, 0)()  # addresses alone
     if checks or not pool.has_threads():
         is_done = _run_by_calls(plan, run_graph, tell, Check(plan, run_graph) if checks else None)
     else:
         is_done = _run_timed(plan, run_graph, tell)
     if not is_done:
-        plan.status[0] = 0
         return None
     for array in (*outputs, *news):
         array.setflags(write=False)
@@ -80,7 +78,6 @@ def run(
 
 def _run_by_calls(plan: Any, run_graph: RunGraph, tell: Tell | None, check: Check | None) -> bool:
     """Run each step with a call from Python, and check what it has completed; False where a step has found an error."""
-    bases, moves, _, slots, rows, _, status = plan.addresses
     native = 0
     for number, step in enumerate(plan.steps):
         start = perf_counter_ns()
@@ -88,7 +85,7 @@ def _run_by_calls(plan: Any, run_graph: RunGraph, tell: Tell | None, check: Chec
         if isinstance(step.code, Host):
             step.code(plan.view, run_graph)
         else:
-            failed = plan.run(bases, moves, 0, slots, rows + 16 * native, 1, status)
+            failed = plan.rows(native, native + 1)()
             native += 1
         if tell is not None:
             tell(number, start, perf_counter_ns())
@@ -101,7 +98,6 @@ def _run_by_calls(plan: Any, run_graph: RunGraph, tell: Tell | None, check: Chec
 
 def _run_timed(plan: Any, run_graph: RunGraph, tell: Tell | None) -> bool:
     """Run native steps in a row, and tell how long each took; False where a step has found an error."""
-    bases, moves, _, slots, _, _, status = plan.addresses
     if plan.stamped is None:
         plan.stamped = [s if isinstance(s, Host) else Stamped(plan.linked, *s) for s in plan.linked.segments]
     number = 0
@@ -111,7 +107,7 @@ def _run_timed(plan: Any, run_graph: RunGraph, tell: Tell | None) -> bool:
             segment(plan.view, run_graph)
             times = [start, perf_counter_ns()]
         else:
-            if plan.run(bases, moves, 0, slots, segment.rows.ctypes.data, len(segment.rows), status):
+            if plan.rows(0, len(segment.rows), segment.rows)():
                 return False
             times = (segment.times + (start - segment.times[0])).tolist()
         for begin, end in pairwise(times):

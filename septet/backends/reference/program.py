@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from septet.backends.base import owned
 from septet.backends.reference.kernels import computer
 from septet.base.errors import GraphError
 from septet.base.watch import RUN, span
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
+from septet.tensor.variable import go_through, storing
 
 if TYPE_CHECKING:
     from septet.backends.base_work import Description, Made, Tell
@@ -29,7 +31,6 @@ class ReferenceProgram:
         ``observe(node, value)`` is called after each node, for looking at values.
     """
 
-    owns_results = False
     made: Sequence[Made] = ()
 
     def __init__(self, graph: Graph, observe: Any = None) -> None:
@@ -69,6 +70,19 @@ class ReferenceProgram:
         """Run, and return the values of the roots."""
         with span(RUN, self.graph.name or "graph"):
             return self._run(arguments)
+
+    def step(self, arguments: Sequence[np.ndarray]) -> list[Any]:
+        """Run, give variables their new values, and return the values of the roots."""
+        results = owned(self(arguments), arguments)
+        if self.graph.updates:
+            variables = [variable for variable, _ in self.graph.updates]
+            count = len(self.graph.outputs)
+            values = results[count : count + len(variables)]
+            for variable, value in zip(variables, values, strict=True):
+                variable.check(value)
+                value.setflags(write=False)
+            go_through(storing(variables, values))
+        return results
 
     def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """There is nothing to do."""

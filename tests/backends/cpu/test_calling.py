@@ -35,19 +35,24 @@ def program(
     return CpuProgram(Graph([x.node for x in inputs], [function(*inputs).node], pairs), REFERENCE)
 
 
-def natively(own: CpuProgram, arrays: list[np.ndarray], given: Any = ()) -> list[Any] | int | None:
+def natively(own: CpuProgram, arrays: list[np.ndarray], is_step: bool = False) -> list[Any] | int | None:
     """Make a call by the native function of the last plan."""
     assert own._last is not None
-    found: list[Any] | int | None = own._last[1].call(arrays, list(given))
+    plan, caller = own._last
+    found: list[Any] | int | None = caller.call(arrays, is_step)
+    if type(found) is not list:
+        plan.take_back()
     return found
 
 
 def test_both_ways_to_make_a_call_find_the_same() -> None:
     own = program(lambda x, y: st.tanh(x) @ y, (4, 6), (6, 5))
     rng = np.random.default_rng(4)
+    own([X, np.ones((6, 5), np.float32)])
+    assert own._last is not None
     for _ in range(5):
         arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((4, 6), (6, 5))]
-        expected = own._call(arrays, ())[0]
+        expected = own._execute(own._last[0], arrays, False)[0]
         results = natively(own, arrays)
         assert type(results) is list
         (found,) = results
@@ -72,15 +77,12 @@ def test_a_new_value_is_written_over_the_old_one_that_nobody_sees() -> None:
 
     def call() -> bool:
         place = w._value.ctypes.data  # type: ignore[union-attr]
-        results = natively(own, [X])
-        assert type(results) is list
-        w.store(results[1])
-        assert not w.value.flags.writeable
+        results = natively(own, [X], True)
+        assert type(results) is list and results[1] is w._value
+        assert not w.value.flags.writeable and w._lender is None and w._lent is None
         return bool(w._value.ctypes.data == place)  # type: ignore[union-attr]
 
-    for value in own([X])[1:]:
-        w.store(value)
-    del value
+    own.step([X])
     assert call() and call()
     assert w.value.tolist() == [3] * 6
     view, before = w.value[2:], w.value.tolist()
@@ -93,18 +95,37 @@ def test_a_new_value_is_written_over_the_old_one_that_nobody_sees() -> None:
     assert w.node.op.name == "variable"  # nobody has it any more
     assert call() and w._leaf is None
     w.assign(st.tensor([1.0] * 6) * 2.0)  # pending
-    assert natively(own, [X]) is None
-    results = own([X])
-    assert results[0] == pytest.approx(2 * X.sum(), rel=1e-5) and results[1].tolist() == [3] * 6
+    assert natively(own, [X], True) is None
+    results = own.step([X])
+    assert results[0] == pytest.approx(2 * X.sum(), rel=1e-5) and w.value.tolist() == [3] * 6
 
 
-def test_outputs_are_written_over_inputs_that_are_given_away() -> None:
-    own = program(lambda x: x * 2.0, (4, 6))
-    own([X])
-    x = X.copy()
-    results = natively(own, [x], [(0, 0)])
-    assert type(results) is list and results[0] is x
-    np.testing.assert_array_equal(x, X * 2)
+def test_what_is_no_step_leaves_variables_as_they_are() -> None:
+    w = st.Variable(np.zeros(6, np.float32), "w")
+    own = program(lambda x: (x * w).sum(), (4, 6), updates=[(w, lambda x: w + 1.0)])
+    for _ in range(3):
+        own([X])
+    array = w._value
+    results = natively(own, [X])
+    assert type(results) is list and results[1].tolist() == [1] * 6
+    assert w._value is array and w.value.tolist() == [0] * 6
+
+
+def test_after_an_error_variables_have_their_values_again() -> None:
+    w = st.Variable(np.zeros(3, np.float32), "w")
+    own = program(
+        lambda x, n: st.take(x, n, axis=0), (4, 3), (2,), updates=[(w, lambda x, n: w + 1.0)],
+        dtypes=("float32", "int64"),
+    )  # fmt: skip
+    right, wrong = [X[:, :3].copy(), np.array([0, 1])], [X[:, :3].copy(), np.array([0, 9])]
+    own.step(right)
+    for number in range(3):
+        array = w._value
+        with pytest.raises(st.errors.IndexOutOfRangeError, match="9"):
+            own.step(wrong)
+        assert w._value is array and w._lent is None and w.value.tolist() == [1 + number] * 3
+        del array
+        own.step(right)
 
 
 def test_large_results_and_single_numbers() -> None:
@@ -150,12 +171,12 @@ def test_calls_keep_nothing() -> None:
     def counts() -> list[int]:
         return [sys.getrefcount(each) for each in counted]
 
-    natively(own, right)
+    natively(own, right, True)
     before = counts()
     for _ in range(50):
-        natively(own, right)
-        natively(own, wrong)
-        natively(own, other)
+        natively(own, right, True)
+        natively(own, wrong, True)
+        natively(own, other, True)
     assert max(abs(a - b) for a, b in zip(counts(), before, strict=True)) < 25
 
 

@@ -61,3 +61,16 @@ def test_kernels_that_are_compiled_lightly_give_the_same_bits(monkeypatch, name,
         results.append(st.compile(lambda x, y: CHAINS[name](x, y))(x, y).numpy())
         assert any(key.endswith(linking.LIGHT) for key in linking._addresses) == (few > 0)
     np.testing.assert_array_equal(*results, strict=True)
+
+
+def test_addresses_are_forgotten_beyond_a_number_and_found_again(monkeypatch):
+    from septet.backends.cpu import linking
+
+    monkeypatch.setattr(linking, "MOST_ADDRESSES", 5)
+    monkeypatch.setattr(linking, "_addresses", {})
+    x = np.arange(35, dtype=np.float32).reshape(5, 7)
+    for _ in range(2):
+        for number in range(6):
+            found = st.compile(lambda x, number=number: st.sqrt(x * 2 + number))(x).numpy()
+            np.testing.assert_allclose(found, np.sqrt(x * 2 + number), rtol=1e-6)
+            assert 0 < len(linking._addresses) <= 5

@@ -23,6 +23,7 @@ WORK = 1 << 22
 TASKS = 8
 """Tasks that a product is cut into, where it is large enough: fewer are larger, and pack less of their operands twice."""
 SIDE = 1024  # rows and columns of a task at most
+MOST = 1 << 33  # multiplications of a task at most, about: a quarter of a second, after which Ctrl-C comes through
 SMALL = 1 << 21  # multiplications and additions below which one thread does everything
 DEPTH = 128
 """Elements that are summed up to which `matmul_dense` beats the library for transposed matrices
@@ -206,7 +207,7 @@ def _emit(
         planner.copied(_flat(base, m, n), _flat(c, m, n))
     (outer, outer_strides), (inner, inner_strides) = levels
     work = outer * inner * m * n * k
-    m_task, n_task = _tile(m, n, min(TASKS, work // WORK) / (outer * inner))
+    m_task, n_task = _tile(m, n, min(TASKS, work // WORK) / (outer * inner), min(SIDE, math.isqrt(MOST // k)))
     n_m, n_n = -(-m // m_task), -(-n // n_task)
     tasks = outer * inner * n_m * n_n
     args: list[Any] = [tasks, 1, planner.threads if work > SMALL else 1]
@@ -245,12 +246,12 @@ def _turned(planner: Planner, node: Node, a: Matrix, m: int, k: int) -> Matrix:
     return Matrix(there, (), row, 1)
 
 
-def _tile(m: int, n: int, tasks: float) -> tuple[int, int]:
+def _tile(m: int, n: int, tasks: float, side: int) -> tuple[int, int]:
     """Cut a result into at least so many tiles, as square as can be: what is packed goes with their circumference."""
     best = (m, n)
     least = float("inf")
-    for rows in range(-(-m // SIDE), max(-(-m // SIDE), TASKS) + 1):
-        columns = max(-(-n // SIDE), math.ceil(tasks / rows))
+    for rows in range(-(-m // side), max(-(-m // side), TASKS) + 1):
+        columns = max(-(-n // side), math.ceil(tasks / rows))
         tile = min(_share(m, rows), m), min(_share(n, columns), n)
         cost = 1 / tile[0] + 1 / tile[1] + max(0, rows * columns - TASKS) * 1e-3
         if cost < least:
