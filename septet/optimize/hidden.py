@@ -346,6 +346,10 @@ def _dot(proof: _Proof, node: Node, states: Sequence[State]) -> State | None:
     return _same(-most, most)
 
 
+def _same_value(proof: _Proof, node: Node, states: Sequence[State]) -> State:
+    return states[0]
+
+
 def _through(proof: _Proof, node: Node, states: Sequence[State]) -> State:
     return State(states[0].seen, states[0].unseen)
 
@@ -355,5 +359,6 @@ RULES: dict[str, Rule] = {
     "divide": _both(_quotient), "where": _where, "exp": _exp, "max": _max, "sum": _sum, "dot_general": _dot,
     "isfinite": _both(_finite), "equal": _both(_equal), "greater": _both(_greater), "logical_not": _both(_not),
     "less": _both(lambda a, b: _greater(b, a)), "logical_and": _both(_product), "reshape": _through,
+    "stop_gradient": _same_value,
     "transpose": _through, "broadcast_to": _through,
 }  # fmt: skip

@@ -48,11 +48,12 @@ def _work(step: Step) -> Work:
         return Work(PYTHON, step.name, step.nodes, shape, "NumPy, by the reference of its card", reason(step.code.node))
     nested = [arg for arg in step.args if isinstance(arg, Nested)]
     if nested:
-        inside = [work for arg in nested for work in works_of(arg.planner)]
+        plans = [arg.planner for arg in nested]
         if step.code in LOOPS:
             form = LOOPS[step.code].format(step.args[0])
-        else:
-            form = ", ".join([f"{step.args[1]} blocks of rows", *_threads(step.args[1:])])
+        else:  # threads have the same plans, and those of blocks of other sizes have the same steps
+            plans, form = plans[:1], ", ".join(["blocks of rows", *_threads(step.args[1:])])
+        inside = [work for plan in plans for work in works_of(plan)]
         return Work(KERNEL, step.name, step.nodes, shape, form, "", tuple(inside))
     functions = [arg.name for arg in step.args if isinstance(arg, Function)]
     maker = native.maker(functions[0] if functions else step.code)

@@ -155,7 +155,8 @@ def link(planner: Planner, status: np.ndarray) -> Linked:
 
 def _runner(planner: Planner) -> str:
     """Return what runs the steps of a nested plan: a loop looks for signals anyway, between two runs of a few steps."""
-    return "run" if len(planner.steps) <= native.SHORT_ROW else "run_looking"
+    is_short = planner.part is not None or len(planner.steps) <= native.SHORT_ROW
+    return "run" if is_short else "run_looking"
 
 
 FEW = 64

@@ -60,6 +60,14 @@ def test_python_and_its_reason():
     assert found.backend == "cpu"
 
 
+def test_attention_in_blocks():
+    query, key, value = (st.symbol(name, (2, 3, 128, 8)) for name in "qkv")
+    found = described([query, key, value], [st.softmax(query @ key.transpose((0, 1, 3, 2))) @ value])
+    assert found.changes[-1].fired == {"in_blocks": 1}
+    work = next(work for work in found.works if work.name == "in_blocks")
+    assert "blocks of rows" in work.form and [inner.name for inner in work.inside][::2] == ["dot_general"] * 2
+
+
 def test_sizes_that_depend_on_values():
     x = st.symbol("x", (6,))
     found = described([x], [st.exp(x[x > 0])])
@@ -71,8 +79,8 @@ def test_changes_for_sizes():
     x = st.symbol("x", (None, 4))
     found = described([x], [x @ st.ones((4,))], shapes=[(7, 4)])
     names = [change.name for change in found.changes]
-    assert names[0] == "sizes" and names[-1] == "products"
-    assert found.changes[-1].fired == {"spread_product": 1}
+    assert names[0] == "sizes" and names[-2:] == ["products", "blocks"]
+    assert found.changes[-2].fired == {"spread_product": 1} and found.changes[-1].fired == {}
     assert found.made is not None and found.made.shapes == ((7, 4),) and found.made.seconds > 0
 
 
