@@ -27,6 +27,14 @@ SOON = 1.5
 """Seconds of processor time, of all threads, within which a signal must have come through; 0.1 to 0.3 in fact."""
 
 
+@pytest.fixture(autouse=True)
+def interrupts_raise() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt: a process that a shell has started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextlib.contextmanager
 def signalled(after: float, number: int = signal.SIGINT) -> Iterator[list[float]]:
     """Send a signal to this process a while after the block begins; the list takes the processor time then."""
