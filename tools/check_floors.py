@@ -65,7 +65,7 @@ LAZY_MODULES = {
     "septet.backends.cpu.ops.library",
 }  # fmt: skip
 
-EXTRAS = {"matplotlib", "PIL", "graphviz", "IPython", "pyarrow", "h5py", "tensorboard", "onnx", "jax", "torch"}
+EXTRAS = {"matplotlib", "PIL", "graphviz", "IPython", "pyarrow", "h5py", "tensorboard", "onnx", "jax", "torch", "yaml"}
 LOCAL_THIRD_PARTY = EXTRAS | {"rich", "click", "safetensors", "ml_dtypes", "numpy", "llvmlite"}
 LOCAL_STANDARD = frozenset(
     """

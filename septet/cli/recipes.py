@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 import septet as st
 from septet import nn, optim
 from septet.base.errors import ArgumentError
@@ -26,6 +24,11 @@ def network(name: str) -> nn.Module:
     """Return the network for a data set: two convolutions with pooling, and two dense layers."""
     if name not in SETS:
         raise ArgumentError(f"there is no recipe for {name!r}; there are {', '.join(SETS)}")
+    return two_convolutions(10)
+
+
+def two_convolutions(outputs: int) -> nn.Module:
+    """Return a network for small images: two convolutions with pooling, and two dense layers."""
     width = 16
     return nn.Sequential(
         nn.Conv2D(width, 3, padding="same"),
@@ -37,19 +40,31 @@ def network(name: str) -> nn.Module:
         nn.Flatten(),
         nn.Dense(64),
         nn.ReLU(),
-        nn.Dense(10),
+        nn.Dense(outputs),
     )
 
 
-def load(
-    name: str, folder: str | None
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], list[str]]:
-    """Return training data, held-out data and the names of the classes."""
-    if name == "digits":
-        return st.data.load_digits(split="train"), st.data.load_digits(split="test"), [str(i) for i in range(10)]
-    train = st.data.load_fashion_mnist(split="train", folder=folder)
-    test = st.data.load_fashion_mnist(split="test", folder=folder)
-    return train, test, list(st.data.class_names(name))
+def four_stages(outputs: int) -> nn.Module:
+    """Return a network for pictures: four convolutions with normalization and pooling, and a dense layer.
+
+    What a class is known by may be anywhere in a picture, so the last pooling takes the largest value of each channel.
+    """
+    layers: list[nn.Module] = []
+    for width in (16, 32, 64, 128):
+        layers += [nn.Conv2D(width, 3, padding="same", use_bias=False), nn.BatchNorm(), nn.ReLU(), nn.MaxPool2D(2)]
+    return nn.Sequential(*layers, nn.GlobalMaxPool(), nn.Dense(outputs))
+
+
+def two_dense(outputs: int) -> nn.Module:
+    """Return a network for anything: two dense layers with a nonlinearity between, and one for the outputs."""
+    return nn.Sequential(nn.Flatten(), nn.Dense(64), nn.ReLU(), nn.Dense(64), nn.ReLU(), nn.Dense(outputs))
+
+
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {
+    "small-convnet": two_convolutions,
+    "convnet": four_stages,
+    "dense": two_dense,
+}
 
 
 def train(

@@ -66,9 +66,9 @@ def test_predict_refuses_a_foreign_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A short message instead of a traceback."""
-    path = tmp_path / "picture.png"
-    Image.new("L", (8, 8)).save(path)
-    assert "safetensors" in fail(monkeypatch, capsys, "predict", str(path), str(path))
+    path = tmp_path / "picture.safetensors"
+    Image.new("L", (8, 8)).save(path, format="png")
+    assert "not a whole safetensors file" in fail(monkeypatch, capsys, "predict", str(path), str(path))
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str) -> str:
@@ -161,7 +161,7 @@ def test_without_matplotlib_there_are_no_pictures(tmp_path: Path, monkeypatch: p
     assert result.exit_code == 0, result.output
     assert "no pictures" in result.output
     assert "pip install septet[view]" in result.output
-    assert sorted(path.name for path in out.iterdir()) == ["log.jsonl", "model.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == ["experiment.toml", "log.jsonl", "model.safetensors"]
 
 
 def test_missing_data_says_how_to_get_it(tmp_path: Path) -> None:

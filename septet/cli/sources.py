@@ -1,0 +1,131 @@
+"""Where an experiment's examples come from: named data sets, folders of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import septet as st
+from septet.base.errors import SettingError
+from septet.cli import images
+from septet.data.arrays import split_indices
+
+Bar = Callable[[Iterable[Any], int], Iterable[Any]]
+
+
+class Source(NamedTuple):
+    """Examples to train on and held-out ones.
+
+    Attributes
+    ----------
+    train, held_out : (inputs, labels)
+        Arrays; images may be uint8, which `transform` makes floats of.
+    classes : list of str
+    about : dict
+        What a saved model keeps, so that other inputs can be made into the same form.
+    transform : callable or None
+        For batches.
+    paths : list of Path
+        The files of the held-out examples, where they come from files.
+    """
+
+    train: tuple[np.ndarray, np.ndarray]
+    held_out: tuple[np.ndarray, np.ndarray]
+    classes: list[str]
+    about: dict[str, Any]
+    transform: Callable[[Any], Any] | None = None
+    paths: list[Path] = []
+
+    def batches(self, size: int, seed: int) -> st.data.Batches:
+        """Return shuffled batches to train on."""
+        return st.data.Batches(self.train, batch_size=size, shuffle=True, seed=seed, transform=self.transform)
+
+    def tests(self) -> st.data.Batches:
+        """Return batches of the held-out examples, in order."""
+        return tests(self.held_out, self.transform)
+
+    def example(self) -> np.ndarray:
+        """Return one input as the model gets it, (1, ...)."""
+        return as_inputs((self.train[0][:1],), self.transform)
+
+
+def tests(data: tuple[np.ndarray, np.ndarray], transform: Callable[[Any], Any] | None) -> st.data.Batches:
+    """Return batches of some examples, in order."""
+    return st.data.Batches(data, batch_size=256, transform=transform)
+
+
+def as_inputs(arrays: tuple[np.ndarray, ...], transform: Callable[[Any], Any] | None) -> np.ndarray:
+    """Return what a model gets of some arrays, of which the first are inputs."""
+    found: np.ndarray = (transform(arrays) if transform else arrays)[0]
+    return found
+
+
+def open_source(settings: dict[str, Any], seed: int, bar: Bar | None = None) -> Source:
+    """Read the data of an experiment.
+
+    Parameters
+    ----------
+    settings : dict
+        Its section "data".
+    seed : int
+        Of the choice of what is held out.
+    bar : callable, optional
+        Shows how far reading is.
+
+    Raises
+    ------
+    SettingError
+        If the section names neither a data set nor a folder.
+    MissingDataError, DataError
+        If the data are not there, or damaged.
+    """
+    if settings["name"] is not None:
+        found = named(settings["name"], settings["folder"])
+    elif settings["folder"] is not None:
+        found = image_folder(Path(settings["folder"]), settings["size"], settings["held_out"], seed, bar)
+    else:
+        raise SettingError("the section data needs a key: name (a data set) or folder (images, a sub-folder per class)")
+    limit = settings["limit"]
+    if limit is None or limit >= len(found.train[0]):
+        return found
+    chosen = np.linspace(0, len(found.train[0]) - 1, limit).astype(np.int64)  # of all classes, where they are in order
+    return found._replace(train=(found.train[0][chosen], found.train[1][chosen]))
+
+
+def named(name: str, folder: str | None) -> Source:
+    """Return a data set that Septet knows."""
+    if name == "digits":
+        train, held_out = st.data.load_digits("train"), st.data.load_digits("test")
+    else:
+        train, held_out = (st.data.load(name, part, folder) for part in ("train", "test"))
+    classes = list(st.data.class_names(name))
+    return Source(train, held_out, classes, {"kind": "images", "dataset": name, "classes": classes})
+
+
+def image_folder(folder: Path, size: int | None, share: float, seed: int, bar: Bar | None) -> Source:
+    """Return the images of a folder, divided as its sub-folders say, or by chance."""
+    files, held_files, classes = divide(folder, share, seed)
+    form = images.choose_form(files.paths, size)
+    pixels = images.read_images([*files.paths, *held_files.paths], form, bar)
+    count = len(files.paths)
+    about = {
+        "kind": "images", "dataset": folder.resolve().name, "classes": classes, "form": form._asdict(),
+        "held_out": {"folder": str(folder.resolve()), "share": share, "seed": seed},
+    }  # fmt: skip
+    return Source(
+        (pixels[:count], files.labels), (pixels[count:], held_files.labels), classes, about, images.as_floats,
+        held_files.paths,
+    )  # fmt: skip
+
+
+def divide(folder: Path, share: float, seed: int) -> tuple[images.Files, images.Files, list[str]]:
+    """Return the images of a folder to train on and those held out, and the names of the classes."""
+    training, testing = images.split_folders(folder)
+    files, classes = images.list_folder(training)
+    if testing is not None:
+        return files, images.list_folder(testing, classes)[0], classes
+    first, second = split_indices(len(files.paths), 1 - share, seed=seed, stratify=files.labels)
+    return files.take(first), files.take(second), classes

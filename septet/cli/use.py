@@ -1,0 +1,228 @@
+"""Commands that use what was trained: `evaluate`, `predict`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import septet as st
+from septet import nn
+from septet.base.errors import ArgumentError, MissingDataError, NotSupportedError
+from septet.base.text import table
+from septet.cli import images, sources
+from septet.cli.train import MODEL, bar
+
+
+class Trained:
+    """A saved model, and what it says about its inputs.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder of a run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path / MODEL if path.is_dir() else path
+        if not self.path.is_file():
+            raise MissingDataError(f"there is no model {str(self.path)!r}", hint="septet train FOLDER makes one")
+        self.model: nn.Module
+        self.model, self.about = st.io.load_model(self.path)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes."""
+        return list(self.about.get("classes") or ())
+
+    @property
+    def form(self) -> images.Form | None:
+        """What every image is made into, where the model was trained on a folder of images."""
+        form = self.about.get("form")
+        return None if form is None else images.Form(**form)
+
+    def read(self, path: Path) -> tuple[np.ndarray, str]:
+        """Return an image as an input (C, H, W) of the model, and a note about it."""
+        if self.form is not None:
+            pixels = images.as_floats((images.read_image(path, self.form),))[0]
+            return pixels, f"made {self.form.width} x {self.form.height}"
+        loaded = st.view.load_image(path, self.about["input_shape"], crop=self.about.get("dataset") == "digits")
+        return loaded.pixels, loaded.note
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the probability of each class, (N, classes)."""
+        return st.softmax(st.tensor(self.model.predict(inputs))).numpy()
+
+
+def is_model(path: Path) -> bool:
+    """Tell whether a path is a saved model or the folder of a run."""
+    return path.suffix == ".safetensors" or (path / MODEL).is_file()
+
+
+def newest() -> Path:
+    """Return the model that was saved last in the folders here.
+
+    Raises
+    ------
+    MissingDataError
+        If there is none.
+    """
+    found = sorted(Path().glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise MissingDataError(
+            "there is no model in the folders here",
+            hint="septet train FOLDER makes one; or name its file or folder first",
+        )
+    return found[-1]
+
+
+def pick(paths: tuple[Path, ...]) -> tuple[Trained, tuple[Path, ...]]:
+    """Return the model that comes first among some paths, or the newest one here, and the other paths."""
+    if paths and is_model(paths[0]):
+        return Trained(paths[0]), paths[1:]
+    path = newest()
+    click.echo(f"with {path}", err=True)
+    return Trained(path), paths
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[MODEL] [FOLDER]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Tell how good a model is on examples that it has not seen, class by class.
+
+    MODEL is what `septet train` saved, a file or its folder; by default the newest one here. FOLDER has images with a
+    sub-folder for each class; by default the examples that were held out in the training.
+    """
+    trained, rest = pick(paths)
+    if len(rest) > 1:
+        raise ArgumentError(f"expected one folder of images, received {len(rest)}")
+    data, transform = held_out(trained, rest[0] if rest else None)
+    probabilities = trained.probabilities(sources.as_inputs(data, transform))
+    report = judge(probabilities, data[1], trained.classes)
+    if as_json:
+        click.echo(json.dumps({"model": str(trained.path), **report}, indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (row["class"], row["examples"], _percent(row["precision"]), _percent(row["recall"]), row["mistaken_for"])
+        for row in report["classes"]
+    ]
+    headers = ("class", "examples", "right when said", "found", "mostly mistaken for")
+    click.echo(table(rows, headers, "lrrrl"))
+    click.echo(f"accuracy {100 * report['accuracy']:.2f} % of {report['examples']} examples, loss {report['loss']:.4f}")
+
+
+def held_out(trained: Trained, folder: Path | None) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
+    """Return examples to test a model on, and the transform of their batches."""
+    if folder is not None:
+        if trained.form is None:
+            raise NotSupportedError(
+                f"{trained.path} was trained on {trained.about.get('dataset')}, which has its own held-out examples; "
+                "a folder tests models that were trained on a folder"
+            )
+        files, _ = images.list_folder(folder, trained.classes)
+        return (images.read_images(files.paths, trained.form, bar), files.labels), images.as_floats
+    if trained.form is None:
+        source = sources.named(trained.about["dataset"], None)
+        return source.held_out, source.transform
+    kept = trained.about["held_out"]
+    _, files, _ = sources.divide(Path(kept["folder"]), kept["share"], kept["seed"])
+    return (images.read_images(files.paths, trained.form, bar), files.labels), images.as_floats
+
+
+def judge(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
+    """Return accuracy, loss, and for each class its examples, precision, recall and most frequent mistake."""
+    predicted = probabilities.argmax(axis=1)
+    counts = np.zeros((len(classes), len(classes)), np.int64)  # (true, predicted)
+    np.add.at(counts, (labels, predicted), 1)
+    rows = []
+    for index, name in enumerate(classes):
+        said, there, right = counts[:, index].sum(), counts[index].sum(), counts[index, index]
+        wrong = counts[index].copy()
+        wrong[index] = 0
+        rows.append(
+            {
+                "class": name,
+                "examples": int(there),
+                "precision": float(right / said) if said else None,
+                "recall": float(right / there) if there else None,
+                "mistaken_for": classes[wrong.argmax()] if wrong.any() else "",
+            }
+        )
+    own = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
+    return {
+        "examples": len(labels),
+        "accuracy": float((predicted == labels).mean()),
+        "loss": float(-np.log(own).mean()),
+        "classes": rows,
+        "counts": counts.tolist(),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), required=True, metavar="[MODEL] IMAGE...")
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to write them.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write to a file instead.")
+def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> None:
+    """Say what images show: files (PNG, JPEG, .npy ...) or folders of them.
+
+    MODEL is what `septet train` saved, a file or its folder; by default the newest one here.
+    """
+    trained, rest = pick(paths)
+    files = [file for path in rest for file in (images.find_images(path) if path.is_dir() else [path])]
+    if not files:
+        raise ArgumentError(
+            f"there is no image in {', '.join(map(str, rest))}" if rest else "name an image, or a folder"
+        )
+    read = [trained.read(file) for file in files]
+    probabilities = trained.probabilities(np.stack([pixels for pixels, _ in read]))
+    names = trained.classes or [str(index) for index in range(probabilities.shape[1])]
+    best = [
+        [(names[index], float(row[index])) for index in np.argsort(-row, kind="stable")[:top]] for row in probabilities
+    ]
+    text = {"text": _as_text, "json": _as_json, "csv": _as_csv}[form](files, best, [note for _, note in read])
+    if out is None:
+        click.echo(text)
+    else:
+        out.write_text(text + "\n", encoding="utf-8")
+        click.echo(f"wrote {out}")
+
+
+Best = list[list[tuple[str, float]]]
+
+
+def _as_text(files: list[Path], best: Best, notes: list[str]) -> str:
+    if len(files) == 1:
+        width = max(12, *(len(name) for name, _ in best[0]))
+        return "\n".join([notes[0], *[f"{name:>{width}}  {100 * share:6.2f} %" for name, share in best[0]]])
+    rows = [(str(file), *[f"{name} {100 * share:.1f} %" for name, share in row]) for file, row in zip(files, best)]
+    return table(rows, ("image", "most probable", *["then"] * (len(best[0]) - 1)), "l" * (1 + len(best[0])))
+
+
+def _as_json(files: list[Path], best: Best, notes: list[str]) -> str:
+    rows = [
+        {"image": str(file), "classes": [{"class": name, "probability": share} for name, share in row]}
+        for file, row in zip(files, best)
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False)
+
+
+def _as_csv(files: list[Path], best: Best, notes: list[str]) -> str:
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(
+        ["image", *[f"{what}_{place}" for place in range(1, len(best[0]) + 1) for what in ("class", "probability")]]
+    )
+    for file, row in zip(files, best):
+        writer.writerow([file, *[value for name, share in row for value in (name, f"{share:.6f}")]])
+    return page.getvalue().rstrip("\n")

@@ -1,0 +1,144 @@
+"""A folder of one's own images: train, evaluate, predict, as a user does it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from septet.base.errors import ArgumentError, DataError, MissingDataError, SettingError
+from septet.cli import images
+from septet.cli.main import septet
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
+
+
+def run(*args: object) -> str:
+    """The output of a command that succeeds."""
+    result = CliRunner().invoke(septet, [str(arg) for arg in args], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def fail(error: type[Exception], *args: object) -> str:
+    """The message of a command that fails."""
+    result = CliRunner().invoke(septet, [str(arg) for arg in args])
+    assert isinstance(result.exception, error), result.output
+    return str(result.exception)
+
+
+def draw(folder: Path, count: int) -> None:
+    """Bars that lie and bars that stand, in pictures of several sizes."""
+    generator = np.random.default_rng(5)
+    for name in ("lying", "standing"):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            height, width = generator.integers(24, 40, 2)
+            pixels = np.full((height, width, 3), generator.integers(0, 120, 3), np.uint8)
+            place = generator.integers(4, 18)
+            if name == "lying":
+                pixels[place : place + 3] = generator.integers(150, 255, 3)
+            else:
+                pixels[:, place : place + 3] = generator.integers(150, 255, 3)
+            Image.fromarray(pixels).save(folder / name / f"{number:02}.{'jpg' if number % 2 else 'png'}")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with images and a trained model."""
+    folder = tmp_path_factory.mktemp("user")
+    draw(folder / "bars", 40)
+    text = run(
+        "train", folder / "bars", "--epochs", 8, "--size", 24, "--learning-rate", "0.003", "--out", folder / "run"
+    )
+    assert "64 images of 3 x 24 x 24 to train on, 16 held out, 2 classes" in text
+    return folder
+
+
+def test_training_leaves_model_log_pictures_and_settings(place: Path) -> None:
+    rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["val_accuracy"] > 0.9
+    assert {"model.safetensors", "curves.png", "predictions.png", "experiment.toml"} <= {
+        path.name for path in (place / "run").iterdir()
+    }
+
+
+def test_evaluate_tests_what_was_held_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
+    monkeypatch.chdir(place)
+    report = json.loads(run("evaluate", "--json"))  # the newest model of the folders here
+    assert report["examples"] == 16
+    assert report["accuracy"] == pytest.approx(rows[-1]["val_accuracy"])
+    assert report["loss"] == pytest.approx(rows[-1]["val_loss"], rel=1e-4)
+    text = run("evaluate", "run", "bars")
+    assert "of 80 examples" in text and "lying" in text
+    (place / "others" / "slanted").mkdir(parents=True)
+    assert "no class 'slanted'; its classes are lying, standing" in fail(DataError, "evaluate", "run", "others")
+
+
+def test_predict_files_and_folders(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    lines = run("predict", "bars/lying/00.png").splitlines()
+    assert lines[1].split()[0] == "lying" and lines[1].endswith("%")
+    rows = json.loads(run("predict", "run", "bars/standing", "--format", "json"))
+    assert len(rows) == 40
+    hits = [row["classes"][0]["class"] == "standing" for row in rows]
+    assert np.mean(hits) > 0.9
+    run("predict", "run", "bars", "--format", "csv", "--out", "all.csv")
+    table = (place / "all.csv").read_text().splitlines()
+    assert table[0] == "image,class_1,probability_1,class_2,probability_2" and len(table) == 81
+    assert "bars/lying/01.jpg" in run("predict", "bars")
+
+
+def test_the_settings_train_again(place: Path, tmp_path: Path) -> None:
+    """The run's own experiment file gives the same losses."""
+    text = (place / "run" / "experiment.toml").read_text()
+    (tmp_path / "again.toml").write_text(text.replace("epochs = 8", "epochs = 2"))
+    run("train", tmp_path / "again.toml", "--out", tmp_path / "run")
+    logs = [(folder / "run" / "log.jsonl").read_text().splitlines()[1] for folder in (place, tmp_path)]
+    assert json.loads(logs[0])["loss"] == json.loads(logs[1])["loss"]
+
+
+def test_what_is_no_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no folder, experiment file or data set 'didgits'. Did you mean 'digits'?" in fail(
+        ArgumentError, "train", "didgits"
+    )
+    (tmp_path / "empty").mkdir()
+    assert "a sub-folder with images for each class, 2 at least; found 0" in fail(DataError, "train", "empty")
+    assert "--size: data.size must be an integer from 8 to 1024, not 4" in fail(
+        SettingError, "train", "empty", "--size", 4
+    )
+    assert "there is no model in the folders here" in fail(MissingDataError, "evaluate")
+    draw(tmp_path / "bars", 4)
+    (tmp_path / "bars" / "lying" / "00.png").write_bytes(b"no image")
+    assert "00.png' is not an image" in fail(DataError, "train", "bars")
+
+
+def test_folders_that_say_what_is_held_out(tmp_path: Path) -> None:
+    draw(tmp_path / "train", 3)
+    draw(tmp_path / "Test", 2)
+    assert images.split_folders(tmp_path) == (tmp_path / "train", tmp_path / "Test")
+    assert images.split_folders(tmp_path / "train") == (tmp_path / "train", None)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "I;16"])
+def test_images_of_any_kind(tmp_path: Path, mode: str) -> None:
+    """A white square on black, twice as wide as high: the border fills what is left."""
+    pixels = np.zeros((20, 40), np.uint8)
+    pixels[5:15, 15:25] = 255
+    if mode == "I;16":
+        picture = Image.fromarray(pixels.astype(np.uint16) * 257)
+    else:
+        picture = Image.fromarray(pixels).convert(mode)
+    path = tmp_path / "image.png"
+    picture.save(path)
+    for channels in (1, 3):
+        found = images.read_image(path, images.Form(40, 40, channels))
+        assert found.shape == (channels, 40, 40) and found.dtype == np.uint8
+        expected = np.zeros((40, 40), np.uint8)
+        expected[15:25, 15:25] = 255
+        np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
