@@ -137,6 +137,12 @@ class Plans:
         found.insert(0, plan)
         del found[self.MOST :]
 
+    @property
+    def latest(self) -> Program | None:
+        """The program of the plan that was used last among those for the newest key."""
+        groups = [*self._plans.values()]
+        return groups[-1][0].program if groups else None
+
     def reason(self, call: Call, names: Sequence[str]) -> str:
         """Say what is new about a call for which there is no plan: its differences from the nearest one."""
         plans = [plan for group in reversed(self._plans.values()) for plan in group]

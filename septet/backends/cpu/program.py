@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from time import perf_counter_ns
@@ -14,9 +13,10 @@ import numpy as np
 from septet.backends.base import Backend, Program, owned
 from septet.backends.base_work import Change, Description, Made, Tell, Work
 from septet.backends.cpu import calling, describing, interrupts, jit, native, regions, stepwise
+from septet.backends.cpu.arenas import Arena
 from septet.backends.cpu.calling import address_of
-from septet.backends.cpu.linking import align, begin, link
-from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, Memory, Strided
+from septet.backends.cpu.linking import begin, link
+from septet.backends.cpu.memory import ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.native import EVERY
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Planner
@@ -37,17 +37,28 @@ Keep = Callable[[list[Any]], Iterable[Any]]
 
 
 class Plan:
-    """A graph of known sizes, ready to run: steps as data, compiled kernels, an arena."""
+    """A graph of known sizes, ready to run: steps as data, compiled kernels, a place in an arena.
 
-    def __init__(self, graph: Graph, planner: Planner | None = None) -> None:
+    Parameters
+    ----------
+    graph : Graph
+    planner : Planner, optional
+    arena : Arena, optional
+        Where plans run that never do so at the same time; by default, one of its own.
+    """
+
+    def __init__(self, graph: Graph, planner: Planner | None = None, arena: Arena | None = None) -> None:
         self.graph = graph
         self.planner = planner or Planner(graph, LIBRARY)
         self.steps = self.planner.steps
         self.status = np.zeros(interrupts.WORDS, np.int64)
         self.linked = link(self.planner, self.status)
-        self._arena = new((self.linked.arena_size + ALIGNMENT,), np.dtype(np.uint8))
         self.bases = self.linked.bases
-        self.bases[0] = align(self._arena.ctypes.data)
+        place = arena and arena.take_in(self.linked.arena_size, self.bases)
+        if place is None:
+            place = Arena().take_in(self.linked.arena_size, self.bases)
+        assert place is not None
+        self._place, self.arena = place, place.arena
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
         self._note_uses()
         self.segments: list[Any] = [
@@ -55,11 +66,10 @@ class Plan:
         ] or [self.rows(0, 0)]
         self._first_rows: dict[Memory, int] = {}
         self._find_in_place()
-        # A child has no use for what another thread computes, but for variables that are written over.
-        is_waited_for = any(old >= 0 for old in self.in_place)
-        self.lock = forks.hold(threading.RLock(), forks.RUNS if is_waited_for else forks.NEVER)
-        self.is_busy = False  # in the thread that has the lock
-        self.nested: Plan | None = None  # runs where that thread comes again meanwhile
+        if any(old >= 0 for old in self.in_place):  # a child has no use for anything else that another thread computes
+            self.arena.wait_in_forks()
+        self.lock = self.arena.lock
+        self.nested: Plan | None = None  # runs where the thread that has the lock comes again meanwhile
         self.reads = tuple(self.planner.variables)
         self.updates = [
             (variable, old, node.shape, node.dtype)
@@ -77,6 +87,11 @@ class Plan:
         self.stamped: list[Any] | None = None  # set by `stepwise`
         self._works: list[Work] | None = None
         self._caller: calling.Caller | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a plan runs in the same memory, in the thread that has the lock."""
+        return self.arena.is_busy
 
     @property
     def works(self) -> list[Work]:
@@ -249,9 +264,10 @@ class CpuProgram:
         One for each combination of shapes so far.
     """
 
-    def __init__(self, graph: Graph, reference: Backend) -> None:
+    def __init__(self, graph: Graph, reference: Backend, beside: Program | None = None) -> None:
         self.graph = graph
         self.reference = reference
+        self._arena = beside._arena if isinstance(beside, CpuProgram) else Arena()
         self.plans: dict[Any, Plan | Program] = {}
         self._last: tuple[Plan, calling.Caller] | None = None  # the plan of the last call, and its native function
         self._programs: dict[int, Program] = {}
@@ -297,10 +313,11 @@ class CpuProgram:
     def _make_call(self, arguments: Sequence[np.ndarray], is_step: bool) -> list[Any]:
         if self._last is not None and type(arguments) is list and not (watch.observers or config.check_nan):
             plan, caller = self._last
-            with plan.lock:
-                if not plan.is_busy:
+            arena = plan.arena
+            with arena.lock:
+                if not arena.is_busy:
                     try:
-                        plan.is_busy = True
+                        arena.is_busy = True
                         results = caller.call(arguments, is_step)
                         if type(results) is list:
                             return results
@@ -311,7 +328,7 @@ class CpuProgram:
                         plan.take_back()
                         raise
                     finally:
-                        plan.is_busy = False
+                        arena.is_busy = False
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
             return plan.step(arguments) if is_step else owned(plan(arguments), arguments)
@@ -356,12 +373,13 @@ class CpuProgram:
         given, keep
             As for `replace`.
         """
-        with plan.lock:
-            if plan.is_busy:  # in this very thread: by the handler of a signal, or a callback
+        arena = plan.arena
+        with arena.lock:
+            if arena.is_busy:  # in this very thread: by the handler of a signal, or a callback
                 plan.nested = plan.nested or Plan(plan.graph)
                 return self._execute(plan.nested, arguments, is_step, given, keep)
             try:
-                plan.is_busy = True
+                arena.is_busy = True
                 if watch.observers or config.check_nan:
                     return self._execute_by_steps(plan, arguments, is_step, keep)
                 return self._run(plan, arguments, is_step, given, keep)
@@ -369,7 +387,7 @@ class CpuProgram:
                 plan.take_back()
                 raise
             finally:
-                plan.is_busy = False
+                arena.is_busy = False
 
     def _execute_by_steps(
         self, plan: Plan, arguments: Sequence[np.ndarray], is_step: bool, keep: Keep | None
@@ -391,11 +409,12 @@ class CpuProgram:
         with plan.lock:
             if plan.is_busy:
                 plan = Plan(plan.graph)
+            arena = plan.arena
             try:
-                plan.is_busy = True
+                arena.is_busy = True
                 return self._run_by_steps(plan, arguments, tell, False)
             finally:
-                plan.is_busy = False
+                arena.is_busy = False
 
     def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
         """Return what runs for inputs of some shapes, and what memory it takes."""
@@ -444,7 +463,7 @@ class CpuProgram:
         if graph is None:
             return self.reference.compile(self.graph)
         with span(PLAN, self.graph.name or "graph"):
-            plan = Plan(graph, planner)
+            plan = Plan(graph, planner, self._arena)
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
         plan.made = Made(shapes, len(graph), 1e-9 * (perf_counter_ns() - start), new + loaded, new)
         return plan
@@ -557,5 +576,12 @@ class CpuBackend:
         self.reference = reference
 
     def compile(self, graph: Graph, **options: Any) -> CpuProgram:
-        """Return the program of a graph."""
-        return CpuProgram(graph, self.reference)
+        """Return the program of a graph.
+
+        Parameters
+        ----------
+        graph : Graph
+        beside : Program, optional
+            Another one, in whose memory it runs: the two never do so at the same time.
+        """
+        return CpuProgram(graph, self.reference, **options)
