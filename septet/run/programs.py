@@ -41,7 +41,9 @@ def _is_full(level: str | None) -> bool:
     return (config.optimize if level is None else level) == "full"
 
 
-def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> Program:
+def make_program(
+    graph: Graph, *, level: str | None = None, beside: Program | None = None, **options: Any
+) -> Program:
     """Return the program of a graph.
 
     Parameters
@@ -49,6 +51,8 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
     graph : Graph
     level : str, optional
         "full" or "none": which passes run; by default the setting ``optimize``.
+    beside : Program, optional
+        Another one, which never runs at the same time: native programs take turns in the same memory.
     **options
         Passed on to the backend.
     """
@@ -57,8 +61,9 @@ def make_program(graph: Graph, *, level: str | None = None, **options: Any) -> P
             from septet.optimize.pipeline import optimize
 
             graph = optimize(graph)
-        backend = cpu() if config.backend == "cpu" else REFERENCE
-        return backend.compile(graph, **options)
+        if config.backend == "cpu":
+            return cpu().compile(graph, beside=beside, **options)
+        return REFERENCE.compile(graph, **options)
 
 
 def begin_piece(graph: Graph) -> Callable[[], Any]:
