@@ -41,9 +41,7 @@ def _is_full(level: str | None) -> bool:
     return (config.optimize if level is None else level) == "full"
 
 
-def make_program(
-    graph: Graph, *, level: str | None = None, beside: Program | None = None, **options: Any
-) -> Program:
+def make_program(graph: Graph, *, level: str | None = None, beside: Program | None = None, **options: Any) -> Program:
     """Return the program of a graph.
 
     Parameters
