@@ -79,6 +79,7 @@ class Op:
         self._cases: Cases[Case] = fields["cases"]
         self._bad_cases: Cases[BadCase] = fields["bad"]
         self.tolerance: float = fields["tolerance"]
+        self.flops: Callable[..., int] | None = fields["flops"]
         self.is_public: bool = fields["public"]
         self.aliases: tuple[str, ...] = tuple(fields["aliases"])
         self.methods: tuple[str, ...] = tuple(fields["methods"])
@@ -420,6 +421,7 @@ def card(
     cases: Cases[Case] = (),
     bad: Cases[BadCase] = (),
     tolerance: float = 1e-6,
+    flops: Callable[..., int] | None = None,
     public: bool = True,
     aliases: Iterable[str] = (),
     methods: Iterable[str] = (),
@@ -485,6 +487,10 @@ def card(
         time to make, graphs and matrices, is not made at import.
     tolerance : float
         Relative tolerance of float32 results against the float64 reference.
+    flops : callable, optional
+        ``flops(result_shape, *input_shapes, **params) -> int``: floating-point operations, for shapes of known sizes; a
+        list of shapes for several results. What `graph.cost` takes without it follows from `kind`; a contraction has
+        none.
     public : bool
         Whether ``st.<name>`` is the card itself (False where a function wraps it).
     aliases, methods, operators : iterables of str
@@ -494,14 +500,16 @@ def card(
         raise ValueError(f"there are two cards named {name}")
     if (gradient is None) == (not no_gradient):
         raise ValueError(f"{name}: give either gradient or no_gradient")
+    if kind == CONTRACTION and flops is None:
+        raise ValueError(f"{name}: a contraction says how many floating-point operations it takes")
     op = Op(
         name, inputs=tuple(inputs.split()), summary=summary, shape=shape, dtype=dtype, reference=reference,
         params=params or {}, param_docs=param_docs or {}, notes=notes, source=source, kind=kind, canonical=canonical,
         gradient=gradient, gradient_reads=gradient_reads, tangent=tangent, no_gradient=no_gradient, batch=batch,
         no_batch=no_batch, linear=linear, properties=properties, identity=identity, immediate=immediate, effect=effect,
         higher_order=higher_order,
-        domain=domain, cases=cases, bad=bad, tolerance=tolerance, public=public, aliases=aliases, methods=methods,
-        operators=operators, module=sys._getframe(1).f_globals["__name__"],
+        domain=domain, cases=cases, bad=bad, tolerance=tolerance, flops=flops, public=public, aliases=aliases,
+        methods=methods, operators=operators, module=sys._getframe(1).f_globals["__name__"],
     )  # fmt: skip
     _registry[name] = op
     for operator in op.operators:

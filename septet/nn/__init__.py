@@ -22,6 +22,7 @@ from septet.nn.conv import Conv1D, Conv2D, Conv3D
 from septet.nn.dense import Dense
 from septet.nn.dropout import Dropout
 from septet.nn.embedding import Embedding
+from septet.nn.model import Input, Model
 from septet.nn.module import Module, Parameters
 from septet.nn.normalization import BatchNorm, LayerNorm
 from septet.nn.pooling import (
@@ -57,6 +58,7 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalMaxPool",
     "initializers",
+    "Input",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
@@ -65,6 +67,7 @@ __all__ = [
     "MaxPool2D",
     "MaxPool3D",
     "Mish",
+    "Model",
     "Module",
     "ModuleList",
     "Parameters",

@@ -7,20 +7,25 @@ and the tree is read off them whenever it is asked for. Its life has three steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
 
 from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, SeptetError, ShapeError
 from septet.base.hooks import hook
-from septet.base.text import did_you_mean, indent, plural, shape_text
+from septet.base.text import did_you_mean, indent, plural
 from septet.graph.context import changes, context
 from septet.nn import initializers
 from septet.nn.notes import Configuration, Mode, parameter_names
+from septet.nn.placeholders import PLACEHOLDERS, is_placed, place
+from septet.nn.summary import WATCHERS, Summary, summarize
 from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import note, note_change
+from septet.tensor.tree import flatten, unflatten
 from septet.tensor.variable import Variable, assign_all
 from septet.tensor.wrap import RULES, explain_values, named_arguments
 
@@ -83,6 +88,7 @@ class Module:
     _name = ""
     _label = ""  # `label`, where it was asked for since the name changed
     _is_built = False
+    _seen: Any = None  # the types of the first inputs
 
     # What subclasses define.
 
@@ -94,21 +100,24 @@ class Module:
         raise NotSupportedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *inputs: Any, **words: Any) -> Any:
-        """Apply the module to tensors or arrays."""
+        """Apply the module to tensors or arrays; to placeholders (see `Input`) when a `Model` is put together."""
         state = context.__dict__  # of this thread; written out, since a model may call hundreds of layers in a step
         before = state["layers"]
+        if PLACEHOLDERS and not before and state["trace"] is None and is_placed((*inputs, *words.values())):
+            return place(self, inputs, words)
         state["layers"] = (*before, self._label or self.label)
         try:
             if state["trace"] is not None:
                 note(Configuration, self)
             for value in inputs:
                 if not isinstance(value, Tensor):
-                    inputs = tuple([_as_input(each) for each in inputs])
+                    inputs = tuple([as_input(each) for each in inputs])
                     break
             if not self._is_built:
                 self.build(*inputs)
                 self._is_built = True
-            return self.forward(*inputs, **words)
+                object.__setattr__(self, "_seen", types_of(inputs))
+            return self.forward(*inputs, **words) if not WATCHERS else WATCHERS[-1](self, inputs, words)
         except RULES as error:
             if not error.is_located:
                 self._explain(error, inputs, words)
@@ -169,6 +178,22 @@ class Module:
         changes.stamp = object()
 
     # The tree.
+
+    def named(self, name: str) -> Self:
+        """Give the module a name, under which a `Model` makes it an attribute; returns itself.
+
+        Examples
+        --------
+        >>> from septet import nn
+        >>> x = nn.Input(3)
+        >>> nn.Model(x, nn.Dense(2).named("scores")(x)).scores
+        Dense(2)
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ArgumentError(f"{type(self).__name__}: a name is an identifier, got {name!r}")
+        object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_label", "")
+        return self
 
     @property
     def label(self) -> str:
@@ -265,15 +290,24 @@ class Module:
         Module
             Itself.
         """
+        with self.evaluating(), initializers.outside_traces():
+            self(*inputs)
+        return self
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Switch the module and all below to evaluation for a block, and each back to its mode afterwards."""
         modes = [(module, module.is_training) for module in self.modules()]
         self.eval()
         try:
-            with initializers.outside_traces():
-                self(*inputs)
+            yield
         finally:
             for module, mode in modes:
                 module.is_training = mode
-        return self
+
+    def input_types(self) -> Any:
+        """Return what the module was first applied to, nested as it was, with types in place of tensors; or None."""
+        return self._seen
 
     def train(self, mode: bool = True) -> Module:
         """Switch the module and all below to training; returns itself."""
@@ -353,24 +387,62 @@ class Module:
         lines = [f"{name}: {child!r}" for name, child in children]
         return head + "\n" + indent("\n".join(lines), 2) + "\n)"
 
-    def summary(self) -> str:
-        """Return a table of the modules that hold variables: path, class, variables, parameters."""
-        rows = []
-        for path, module in self.named_modules():
-            own = [(key, item) for key, item in module._named_members() if isinstance(item, Variable)]
-            if own:
-                shapes = ", ".join(f"{key} {shape_text(item.variable_type.shape)}" for key, item in own)
-                rows.append((path or "-", type(module).__name__, shapes, str(_count(v for _, v in own if v.trainable))))
-        rows.append(("all", "", "", str(_count(self.parameters()))))
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[3]]) for row in rows)
+    def summary(self, input_shape: Any = None, dtype: Any = None) -> Summary:
+        """Return a table of the modules: output shapes, parameters, memory, floating-point operations.
+
+        Parameters
+        ----------
+        input_shape : tuple of int, or list of such tuples for several inputs, optional
+            Of one example. By default, that of the first input that the module has seen.
+        dtype : dtype, optional
+            Of the inputs; the default float type if not given.
+
+        Returns
+        -------
+        Summary
+            `str` and `print` give plain text, its method `show` a table for terminals.
+
+        Examples
+        --------
+        >>> from septet import nn
+        >>> model = nn.Sequential(nn.Dense(8, "relu"), nn.Dense(2))
+        >>> print(model.summary(input_shape=(4,)))
+        layer  class       output  parameters  fixed  memory  FLOPs
+        -----  ----------  ------  ----------  -----  ------  -----
+        0      Dense       (*, 8)          40      0   192 B     88
+        1      Dense       (*, 2)          18      0    80 B     34
+        all    Sequential  (*, 2)          58      0   272 B    122
+        """
+        return summarize(self, input_shape, dtype)
 
 
-def _as_input(value: Any) -> Any:
-    """Convert arrays to tensors; leave everything else as it is."""
-    if isinstance(value, Tensor) or not isinstance(value, (np.ndarray, np.generic)):
+def as_input(value: Any) -> Any:
+    """Convert arrays, also in lists, tuples and dicts, to tensors; leave everything else as it is."""
+    if isinstance(value, (list, tuple, dict)):
+        leaves, structure = flatten(value)
+        if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves):
+            return unflatten(structure, [as_input(leaf) for leaf in leaves])
+        return value
+    if not isinstance(value, (np.ndarray, np.generic)):
         return value
     return owned(value) if not value.flags.writeable else tensor(value)
+
+
+def types_of(inputs: tuple[Any, ...]) -> Any:
+    """Return inputs with types in place of tensors."""
+    leaves, structure = flatten(inputs)
+    return unflatten(structure, [leaf.node.tensor_type if isinstance(leaf, Tensor) else leaf for leaf in leaves])
+
+
+def snake_case(name: str) -> str:
+    """Return the name of a class as a name of attributes.
+
+    Examples
+    --------
+    >>> [snake_case(name) for name in ("Dense", "MaxPool2D", "LeakyReLU", "LSTMCell")]
+    ['dense', 'max_pool2d', 'leaky_relu', 'lstm_cell']
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -402,7 +474,3 @@ def differences(
         if array.shape != type_.shape:
             problems.append(f"{name} has shape {array.shape}, the model needs {type_.shape}")
     return problems
-
-
-def _count(variables: Iterable[Variable]) -> int:
-    return sum(int(np.prod(variable.variable_type.shape)) for variable in variables)

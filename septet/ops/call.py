@@ -13,6 +13,7 @@ from typing import Any
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.shapes import Shape
+from septet.graph.cost import total
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import REQUIRED, BadCase, Case, card, items
@@ -71,6 +72,7 @@ call = card(
     shape=_call_shape, dtype=_call_dtype,
     reference=lambda *operands, graph, run: run(graph, operands)[: len(graph.outputs)],
     gradient=_call_gradient, tangent=_call_tangent, batch=_call_batch,
+    flops=lambda y, *operands, graph: total(graph.nodes),
     cases=lambda: [Case((3,), (), graph=examples()[name]) for name in ("product", "square")],
     bad=lambda: [
         BadCase((4,), (), **_call_words(), error=ShapeError, match="operand 0 has shape"),

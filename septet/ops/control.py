@@ -19,6 +19,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape
 from septet.base.text import shape_text
+from septet.graph import cost
 from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops, record
@@ -138,6 +139,7 @@ cond = card(
     notes="With a batch of predicates (in `vmap`) both graphs run, and the results are selected element by element.",
     shape=_cond_shape, dtype=_cond_dtype, reference=_cond_reference, gradient=_cond_gradient, tangent=_cond_tangent,
     batch=_cond_batch,
+    flops=lambda y, *operands, then_graph, else_graph: max(cost.total(then_graph.nodes), cost.total(else_graph.nodes)),
     cases=lambda: [Case(predicate, (3,), (), **_cond_words()) for predicate in (np.True_, np.False_)],
     bad=lambda: [
         BadCase(np.ones(2, bool), (3,), (), **_cond_words(), error=ShapeError, match="scalar"),
@@ -245,6 +247,7 @@ while_loop = card(
         "carries": "How many of the operands are carried; the others are constants.",
     },
     shape=_while_shape, dtype=_while_dtype, reference=_while_reference, tangent=_while_tangent, batch=_while_batch,
+    flops=lambda y, *operands, condition, body, **words: cost.total([*condition.nodes, *body.nodes]),  # of one step
     no_gradient="the number of steps is not known beforehand, so the values of each step cannot be kept; st.scan or "
     "st.fori_loop with fixed bounds has a gradient, and forward mode (st.jvp) goes through st.while_loop",
     cases=lambda: [Case(np.int64(steps), (3,), (), **_while_words()) for steps in (3, 0)],
@@ -491,6 +494,13 @@ def _scan_words() -> dict[str, Any]:
     return {"body": examples()["step"], "carries": 1, "sequences": 1}
 
 
+def _scan_flops(
+    y: Any, *operands: Any, body: Graph, carries: int, sequences: int, length: int | None, reverse: bool
+) -> int:
+    """As many steps as are known beforehand; else one."""
+    return (operands[carries][0] if sequences else length or 1) * cost.total(body.nodes)
+
+
 scan = card(
     "scan", "*operands", public=False, higher_order=True,
     params={"body": REQUIRED, "carries": REQUIRED, "sequences": REQUIRED, "length": None, "reverse": False},
@@ -505,6 +515,7 @@ scan = card(
         "reverse": "Whether to start with the last step; results are stacked in the order of the sequences all "
         "the same.",
     },
+    flops=_scan_flops,
     notes="The gradient is a scan in the other direction over the carried values before each step. They are "
     "results of the "
     "scan, if its body returns them, or of a second one.",

@@ -10,6 +10,7 @@ gradient of each is made of the other two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -398,6 +399,7 @@ conv: Op = card(
     "1 elements on each spatial axis. float16 and bfloat16 are summed in float32.",
     source=_SOURCE, canonical=_canonical, shape=_conv_shape, dtype=numeric, reference=_conv_reference,
     gradient=_conv_gradient, linear="each", batch=_batch_rule("conv"), tolerance=1e-5,
+    flops=lambda y, x, kernel, **words: 2 * math.prod(y) * math.prod(kernel[1:]),
     cases=[
         Case((2, 3, 7), (4, 3, 3)),
         Case((2, 3, 7), (4, 3, 3), padding="causal", dilation=2),
@@ -432,7 +434,7 @@ conv_input: Op = card(
     notes="The transpose of `conv` in x, known as transposed convolution; see `conv_transpose`.",
     source=_SOURCE, canonical=_canonical, shape=_input_shape, dtype=_sized_numeric, reference=_input_reference,
     gradient=_input_gradient, tangent=_sized_tangent("conv_input"), linear="each", batch=_batch_rule("conv_input"),
-    tolerance=1e-5,
+    tolerance=1e-5, flops=lambda y, g, kernel, *sizes, **words: 2 * math.prod(g) * math.prod(kernel[1:]),
     cases=[
         Case((2, 4, 5), (4, 3, 3), size=(7,)),
         Case((1, 6, 3, 7), (6, 2, 3, 2), size=(5, 6), stride=(2, 1), padding=((1, 1), (0, 2)), groups=2),
@@ -452,7 +454,7 @@ conv_kernel: Op = card(
     summary="Correlate x (B, C, spatial ...) with g (B, O, windows ...): the gradient of a convolution in its kernel.",
     source=_SOURCE, canonical=_canonical, shape=_kernel_shape, dtype=_sized_numeric, reference=_kernel_reference,
     gradient=_kernel_gradient, tangent=_sized_tangent("conv_kernel"), linear="each", batch=_batch_rule("conv_kernel"),
-    tolerance=1e-5,
+    tolerance=1e-5, flops=lambda y, x, g, *sizes, **words: 2 * math.prod(g) * math.prod(y[1:]),
     cases=[
         Case((2, 3, 7), (2, 4, 5), size=(3,)),
         Case((1, 4, 5, 6), (1, 6, 3, 7), size=(3, 2), stride=(2, 1), padding=((1, 1), (0, 2)), groups=2),

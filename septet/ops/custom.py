@@ -150,6 +150,6 @@ remat = card(
     summary="Run a graph whose inside is computed again for the gradient, not kept.",
     source="Chen et al. 2016, Training deep nets with sublinear memory cost",
     shape=call.shape, dtype=call.dtype, reference=call.reference,
-    gradient=_remat_gradient, tangent=_remat_tangent, batch=_remat_batch,
+    gradient=_remat_gradient, tangent=_remat_tangent, batch=_remat_batch, flops=call.flops,
     cases=lambda: call.cases, bad=lambda: call.bad_cases,
 )  # fmt: skip

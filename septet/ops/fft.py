@@ -7,6 +7,7 @@ frequencies between the first and the (for even sizes) last count twice.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -73,6 +74,11 @@ def _fft_reference(x: np.ndarray, axes: tuple[int, ...], inverse: bool, norm: An
     return (np.fft.ifftn if inverse else np.fft.fftn)(x, axes=axes, norm=norm) if axes else x
 
 
+def _flops(x: Sequence[int], axes: Sequence[int], each: float) -> int:
+    """What a fast transform takes (Cooley and Tukey): n log2 n times the operations for an element and a halving."""
+    return round(each * math.prod(x) * math.log2(max(math.prod(x[axis] for axis in axes), 1)))
+
+
 fft_op: Op = card(
     "fft", "x", params={"axes": REQUIRED, "inverse": False, "norm": "backward"}, kind=OTHER, public=False,
     param_docs={"axes": "The axes to transform.", "inverse": "Whether to transform back.", "norm": NORM_DOC},
@@ -80,6 +86,7 @@ fft_op: Op = card(
     canonical=_fft_canonical, shape=_fft_shape, dtype=_to_complex, reference=_fft_reference, linear="all",
     gradient=lambda g, y, x, axes, inverse, norm: (fft_op(g, axes=axes, inverse=not inverse, norm=_SWAPPED[norm]),),
     batch=lambda is_batched, x, axes, **words: fft_op(x, axes=tuple(a + 1 for a in axes), **words), tolerance=1e-5,
+    flops=lambda y, x, axes, **words: _flops(x, axes, 5.0),
     cases=[Case((5,), axes=-1), Case((2, 4), axes=(0, 1), norm="ortho"), Case((3, 4, 2), axes=1, inverse=True),
            Case((3, 4), axes=0, norm="forward"), Case((1,), axes=0), Case((0, 3), axes=1)],
     bad=[BadCase((3, 4), axes=2, error=AxisError, match="out of range"),
@@ -183,6 +190,7 @@ rfft_op: Op = card(
     summary="Transform real numbers to the half of their spectrum that the other half mirrors.", source=_SOURCE,
     canonical=_rfft_canonical, shape=_rfft_shape, dtype=_rfft_dtype, reference=_rfft_reference, linear="all",
     gradient=_rfft_gradient, batch=_batch_half("rfft"), tolerance=1e-5,
+    flops=lambda y, x, axis, norm: _flops(x, (axis,), 2.5),
     cases=[Case((5,)), Case((6,), norm="ortho"), Case((2, 4, 3), axis=1, norm="forward"), Case((1,)), Case((2,)),
            Case((0, 3))],
     bad=[BadCase((3, 4), axis=2, error=AxisError, match="out of range"),
@@ -224,6 +232,7 @@ irfft_op: Op = card(
     canonical=_irfft_canonical, shape=_irfft_shape, dtype=_irfft_dtype, reference=_irfft_reference, linear="first",
     gradient=_irfft_gradient, tangent=lambda t, y, x, *sizes, **words: irfft_op(t[0], *sizes, **words),
     batch=_batch_half("irfft"), tolerance=1e-5,
+    flops=lambda y, x, *sizes, axis, **words: _flops(y, (axis,), 2.5),
     cases=[Case((4,), size=6), Case((4,), size=7, norm="ortho"), Case((2, 3, 2), axis=1, size=5, norm="forward"),
            Case((1,), size=1), Case((0, 2), size=3)],
     bad=[BadCase((4,), size=9, error=ShapeError, match="9 real numbers has 5 elements"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -180,6 +181,7 @@ dot_general: Op = card(
          BadCase((3, 4), (4, 2), contracting=1, error=ArgumentError, match="must be two tuples"),
          BadCase(np.ones(2, bool), np.ones(2, bool), contracting=((0,), (0,)), error=DTypeError, match="dtype bool")],
     tolerance=1e-5,
+    flops=lambda y, a, b, contracting, batch: 2 * math.prod(y) * math.prod(a[axis] for axis in contracting[0]),
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -269,6 +270,10 @@ def _batch_both(op_name: str) -> Callable[..., Node]:
     return rule
 
 
+def _flops(y: Sequence[int], x: Sequence[int], window: Sequence[int], **words: Any) -> int:
+    return math.prod(y) * math.prod(window)
+
+
 _CASES: list[dict[str, Any]] = [
     {"window": 2},
     {"window": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1))},
@@ -291,7 +296,7 @@ max_pool: Op = card(
     notes="Padding counts as -inf (for integers: as the smallest one), so it is never a maximum beside an element. The "
     "gradient goes to the first maximum of a window; a NaN is a maximum.",
     canonical=_canonical, shape=pooled_shape, dtype=promoting(INTEGER, FLOAT), reference=_max_reference,
-    gradient=lambda g, y, x, **words: (max_pool_gradient(g, x, **words),),
+    gradient=lambda g, y, x, **words: (max_pool_gradient(g, x, **words),), flops=_flops,
     tangent=lambda t, y, x, **words: max_pool_gather(t[0], x, **words),
     batch=lambda is_batched, x, **words: max_pool(x, **words),
     cases=[*[Case(_SHAPE, **words) for words in _CASES], Case((2, 3, 7), window=3, stride=2), Case((6,), window=(2,)),
@@ -367,7 +372,7 @@ sum_pool: Op = card(
     summary="Sum each window that slides over the last axes of x (B, C, spatial ...); padding counts as 0.",
     notes="float16 and bfloat16 are summed in float32; integers keep their dtype.",
     canonical=_canonical, shape=pooled_shape, dtype=numeric, reference=_sum_reference, linear="all",
-    gradient=_sum_gradient, batch=lambda is_batched, x, **words: sum_pool(x, **words),
+    gradient=_sum_gradient, flops=_flops, batch=lambda is_batched, x, **words: sum_pool(x, **words),
     cases=[*[Case(_SHAPE, **words) for words in _CASES], Case((2, 3, 7), window=3, stride=2), Case((6,), window=(2,)),
            Case((0, 2, 4), window=2)],
     bad=_BAD,

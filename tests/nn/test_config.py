@@ -26,10 +26,10 @@ def test_a_model_goes_round_through_json():
 
 
 def test_every_layer_is_known():
-    from septet.nn.config import LAYERS
+    from septet.nn.config import layers
 
-    own = {name for name in nn.__all__ if name[0].isupper()} - {"Module", "Parameters"}
-    assert own == set(LAYERS)
+    own = {name for name in nn.__all__ if name[0].isupper()} - {"Input", "Module", "Parameters"}
+    assert own == set(layers())
 
 
 def test_what_a_file_cannot_hold_is_refused():
