@@ -45,7 +45,11 @@ class Parameters(Sequence[Variable]):
         self._roles = roles
 
     def _find(self) -> list[Variable]:
-        return [v for _, v in self._module.named_parameters() if not self._roles or v.role in self._roles]
+        return [v for _, v in self.named()]
+
+    def named(self) -> list[tuple[str, Variable]]:
+        """Return the variables with their paths in the module."""
+        return [(p, v) for p, v in self._module.named_parameters() if not self._roles or v.role in self._roles]
 
     def __iter__(self) -> Iterator[Variable]:
         return iter(self._find())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from septet.graph.op import ops
-from septet.optim.optimizer import Optimizer, State
+from septet.optim.optimizer import Optimizer, Options, Rate, Shared, State
 from septet.tensor.tensor import Tensor
 
 
@@ -15,13 +14,14 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     parameters : iterable of Variable, or Module
-    learning_rate : float
+    learning_rate : float, Schedule or callable
         The paper has none, which is 1.
     decay : float
         How much of the running means of squares stays at each step.
     epsilon : float
         Added under both roots.
-    weight_decay : float
+    **options
+        See `Optimizer`.
 
     Source
     ------
@@ -31,18 +31,18 @@ class Adadelta(Optimizer):
     slots = ("square", "update")
 
     def __init__(
-        self, parameters: Any, learning_rate: float = 1.0, decay: float = 0.9, epsilon: float = 1e-6, *,
-        weight_decay: float = 0.0,
+        self, parameters: Any, learning_rate: Rate = 1.0, decay: float = 0.9, epsilon: float = 1e-6,
+        **options: Unpack[Options],
     ) -> None:  # fmt: skip
         self.decay = self.number("decay", decay, 1)
         self.epsilon = self.number("epsilon", epsilon)
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        super().__init__(parameters, learning_rate, **options)
 
     def update(
-        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: dict[str, Tensor]
+        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: Shared
     ) -> tuple[Tensor, State]:
         square = state["square"] * self.decay + gradient * gradient * (1 - self.decay)
         ratio = (state["update"] + self.epsilon) / (square + self.epsilon)
-        change = gradient * Tensor(ops.sqrt(ratio.node))
+        change = gradient * ratio.sqrt()
         past = state["update"] * self.decay + change * change * (1 - self.decay)
         return parameter - change * learning_rate, {"square": square, "update": past}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from septet.graph.op import ops
-from septet.optim.optimizer import Optimizer, State
+from septet.optim.optimizer import Optimizer, Options, Rate, Shared, State
 from septet.tensor.tensor import Tensor
 
 
@@ -15,7 +14,7 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     parameters : iterable of Variable, or Module
-    learning_rate : float
+    learning_rate : float, Schedule or callable
     decay : float
         How much of the running mean of squares stays at each step.
     epsilon : float
@@ -23,7 +22,8 @@ class RMSprop(Optimizer):
     momentum : float
     centered : bool
         Whether the squared running mean is subtracted, so that the root is a standard deviation.
-    weight_decay : float
+    **options
+        See `Optimizer`.
 
     Source
     ------
@@ -33,25 +33,25 @@ class RMSprop(Optimizer):
     """
 
     def __init__(
-        self, parameters: Any, learning_rate: float = 0.01, decay: float = 0.99, epsilon: float = 1e-8, *,
-        momentum: float = 0.0, centered: bool = False, weight_decay: float = 0.0,
+        self, parameters: Any, learning_rate: Rate = 0.01, decay: float = 0.99, epsilon: float = 1e-8, *,
+        momentum: float = 0.0, centered: bool = False, **options: Unpack[Options],
     ) -> None:  # fmt: skip
         self.decay = self.number("decay", decay, 1)
         self.epsilon = self.number("epsilon", epsilon)
         self.momentum = self.number("momentum", momentum, 1)
         self.centered = centered
         self.slots = ("square", *(("mean",) if centered else ()), *(("velocity",) if self.momentum else ()))
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        super().__init__(parameters, learning_rate, **options)
 
     def update(
-        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: dict[str, Tensor]
+        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: Shared
     ) -> tuple[Tensor, State]:
         after = {"square": state["square"] * self.decay + gradient * gradient * (1 - self.decay)}
         variance = after["square"]
         if self.centered:
             after["mean"] = state["mean"] * self.decay + gradient * (1 - self.decay)
             variance = variance - after["mean"] * after["mean"]
-        direction = gradient / (Tensor(ops.sqrt(variance.node)) + self.epsilon)
+        direction = gradient / (variance.sqrt() + self.epsilon)
         if self.momentum:
             direction = after["velocity"] = state["velocity"] * self.momentum + direction
         return parameter - direction * learning_rate, after

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from septet.base.errors import ArgumentError
-from septet.optim.optimizer import Optimizer, State
+from septet.optim.optimizer import Optimizer, Options, Rate, Shared, State
 from septet.tensor.tensor import Tensor
 
 
@@ -18,11 +18,12 @@ class SGD(Optimizer):
     Parameters
     ----------
     parameters : iterable of Variable, or Module
-    learning_rate : float
+    learning_rate : float, Schedule or callable
     momentum : float
         At least 0 and below 1.
     nesterov : bool
-    weight_decay : float
+    **options
+        See `Optimizer`.
 
     Source
     ------
@@ -31,18 +32,18 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, parameters: Any, learning_rate: float = 0.01, momentum: float = 0.0, *, nesterov: bool = False,
-        weight_decay: float = 0.0,
+        self, parameters: Any, learning_rate: Rate = 0.01, momentum: float = 0.0, *, nesterov: bool = False,
+        **options: Unpack[Options],
     ) -> None:  # fmt: skip
         self.momentum = self.number("momentum", momentum, 1)
         self.nesterov = nesterov
         if nesterov and not self.momentum:
             raise ArgumentError("SGD: nesterov=True needs a momentum above 0")
         self.slots = ("velocity",) if self.momentum else ()
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        super().__init__(parameters, learning_rate, **options)
 
     def update(
-        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: dict[str, Tensor]
+        self, parameter: Tensor, gradient: Tensor, state: State, learning_rate: Tensor, shared: Shared
     ) -> tuple[Tensor, State]:
         if not self.momentum:
             return parameter - gradient * learning_rate, {}
