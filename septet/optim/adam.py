@@ -28,8 +28,8 @@ class Adam(Optimizer):
     Source
     ------
     D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1; S. J. Reddi, S. Kale,
-    S. Kumar, "On the Convergence of Adam and Beyond", 2018, algorithm 2, with the corrections of bias of the former, as in
-    torch.optim.Adam.
+    S. Kumar, "On the Convergence of Adam and Beyond", 2018, algorithm 2, with the corrections of bias of the former, as
+    in torch.optim.Adam.
     """
 
     def __init__(
