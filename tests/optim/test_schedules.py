@@ -19,12 +19,13 @@ PYTORCH = {
     "restarts": s.CosineRestarts(0.1, 5, 2, end=0.01),
     "one_cycle": s.OneCycle(0.1, 40),
 }
+HALVED = s.Step(1.0, 1, 0.5)
 OTHERS = {
     "constant": (s.Constant(0.2), lambda t: 0.2),
     "line": (s.Polynomial(0.2, 10, end=0.1), lambda t: 0.2 - 0.01 * min(t, 10)),
     "warm": (s.Warmup(4, s.Step(0.4, 3, 0.5)), lambda t: 0.1 * (t + 1) if t < 4 else 0.4 * 0.5 ** ((t - 4) // 3)),
     "warm from half": (s.Warmup(4, 0.4, start=0.5), lambda t: min(0.2 + 0.05 * (t + 1), 0.4)),
-    "chain": (s.Chain((0.1, 3), (s.Step(1.0, 1, 0.5), 4), 0.2), lambda t: 0.5 ** (t - 3) if 2 < t < 7 else 0.1 + 0.1 * (t > 6)),
+    "chain": (s.Chain((0.1, 3), (HALVED, 4), 0.2), lambda t: 0.5 ** (t - 3) if 2 < t < 7 else 0.1 + 0.1 * (t > 6)),
     "restarts": (s.CosineRestarts(1.0, 4, shrink=0.5), lambda t: 0.5 ** (t // 4) * np.cos(np.pi * (t % 4) / 8) ** 2),
     "function": (s.Function(lambda t: 0.1 / (1 + t)), lambda t: 0.1 / (1 + t)),
     "scaled": (0.5 * s.Constant(0.2), lambda t: 0.1),
