@@ -2,24 +2,13 @@
 
 from septet.data.arrays import ArrayDataset, Sample, split_indices
 from septet.data.idx import read_idx, write_idx
-from septet.data.schemes import Scheme, Sequential, Shuffled
+from septet.data.schemes import Bucketed, Scheme, Sequential, Sharded, Shuffled, Weighted
 from septet.data.sets import class_names, load, load_digits, load_fashion_mnist, load_mnist, names
-from septet.data.stream import Batches
+from septet.data.stage import Cursor, Item, Stage
+from septet.data.stream import Batches, Stream
 
 __all__ = [
-    "ArrayDataset",
-    "Batches",
-    "Sample",
-    "Scheme",
-    "Sequential",
-    "Shuffled",
-    "class_names",
-    "load",
-    "load_digits",
-    "load_fashion_mnist",
-    "load_mnist",
-    "names",
-    "read_idx",
-    "split_indices",
-    "write_idx",
-]
+    "ArrayDataset", "Batches", "Bucketed", "Cursor", "Item", "Sample", "Scheme", "Sequential", "Sharded", "Shuffled",
+    "Stage", "Stream", "Weighted", "class_names", "load", "load_digits", "load_fashion_mnist", "load_mnist", "names",
+    "read_idx", "split_indices", "write_idx",
+]  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import septet.metrics as metric_functions
 import septet.optim as optim
 from septet.base.errors import ArgumentError
-from septet.data.stream import Batches
+from septet.data.stream import Batches, Stream
 from septet.nn import losses
 from septet.nn.module import Module
 from septet.run.compile import compile
@@ -23,9 +23,9 @@ from septet.train.loop import History, Means, pair, run_epochs
 from septet.train.progress import Progress, Quiet
 
 
-def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Batches:
+def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Stream:
     """Return batches of a data set, of a tuple of arrays, or the batches themselves."""
-    if isinstance(data, Batches):
+    if isinstance(data, Stream):
         return data
     return Batches(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
@@ -102,7 +102,7 @@ class Trainer:
         with no_grad():
             return self._values(inputs, targets)
 
-    def test(self, batches: Batches) -> dict[str, float]:
+    def test(self, batches: Stream) -> dict[str, float]:
         """Return loss and metrics on data, in evaluation mode."""
         means = Means()
         with evaluating(self.model):
@@ -137,7 +137,7 @@ def fit(
     Parameters
     ----------
     model : Module
-    data : Batches, ArrayDataset or (inputs, targets)
+    data : Stream of batches, ArrayDataset or (inputs, targets)
     epochs : int
     validation : like `data`, optional
         Held-out data, evaluated after each epoch.
@@ -177,7 +177,7 @@ def fit(
         batches,
         epochs,
         test=None if held_out is None else lambda: trainer.test(held_out),
-        progress=Progress(epochs, len(batches)) if verbose else Quiet(),
+        progress=Progress(epochs, batches.length) if verbose else Quiet(),
         callbacks=[*as_callbacks(callbacks), *([] if on_epoch is None else [OnEpoch(on_epoch)])],
     )
 
@@ -195,7 +195,7 @@ def evaluate(
     Parameters
     ----------
     model : Module
-    data : Batches, ArrayDataset or (inputs, targets)
+    data : Stream of batches, ArrayDataset or (inputs, targets)
     loss, metrics
         As for `fit`.
     batch_size : int

@@ -9,7 +9,7 @@ from typing import Any
 
 from septet.base.errors import ArgumentError, NonFiniteError
 from septet.base.text import plural
-from septet.data.stream import Batches
+from septet.data.stream import Stream
 from septet.nn.module import Module
 from septet.train.callbacks import Callback
 from septet.train.interrupt import Interrupt
@@ -67,7 +67,7 @@ def pair(batch: Any) -> tuple[Any, Any]:
 def run_epochs(
     model: Module,
     step: Callable[[Any, Any], Mapping[str, Any]],
-    batches: Batches,
+    batches: Stream,
     epochs: int,
     *,
     test: Callable[[], Row] | None = None,
@@ -85,7 +85,7 @@ def run_epochs(
         Switched to training for each epoch, and to evaluation at the end.
     step : callable
         Trains on (inputs, targets) and returns ``{"loss": ..., metric: ...}``, means over the batch.
-    batches : Batches
+    batches : Stream of batches
     epochs : int
     test : callable, optional
         Returns loss and metrics on held-out data.
@@ -114,7 +114,7 @@ def run_epochs(
                     is_over = _tell(callbacks, "on_batch", model, means.values())
                     if is_over or interrupt.is_set:
                         break
-                is_whole = batches.position in (0, len(batches))  # 0: the epoch has ended by itself
+                is_whole = batches.position in (0, batches.length)  # 0: the epoch has ended by itself
                 whole += is_whole
                 row: Row = {"epoch": epoch, **means.values()}
                 if test is not None and is_whole:

@@ -14,13 +14,13 @@ class Progress:
     Parameters
     ----------
     epochs : int
-    steps : int
-        Batches in an epoch.
+    steps : int, optional
+        Batches in an epoch, where that is known.
     stream : file, optional
         By default standard output.
     """
 
-    def __init__(self, epochs: int, steps: int, stream: TextIO | None = None) -> None:
+    def __init__(self, epochs: int, steps: int | None, stream: TextIO | None = None) -> None:
         self.epochs, self.steps = epochs, steps
         self.stream = sys.stdout if stream is None else stream
         self._bar: Any = None

@@ -115,14 +115,14 @@ def test_resuming_gives_the_same_batches(length, size, steps, shuffle):
     def endless(batches):
         while True:
             for (values,) in batches:
-                yield values.tolist(), batches.state()
+                yield values.tolist(), batches.state_dict()
 
     uninterrupted = endless(stream())
-    state = stream().state()
+    state = stream().state_dict()
     for _ in range(steps):
         _, state = next(uninterrupted)
     resumed = stream()
-    resumed.restore(json.loads(json.dumps(state)))
+    resumed.load_state_dict(json.loads(json.dumps(state)))
     continued = endless(resumed)
     for _ in range(10):
         assert next(continued) == next(uninterrupted)
@@ -132,9 +132,9 @@ def test_restore_in_the_same_stream_goes_back():
     batches = Batches(numbers(), batch_size=3, shuffle=True)
     states, values = [], []
     for batch in batches:
-        states.append(batches.state())
+        states.append(batches.state_dict())
         values.append(batch[0].tolist())
-    batches.restore(states[0])
+    batches.load_state_dict(states[0])
     assert batches.epoch == 0
     assert read(batches) == values[1:]
     assert batches.epoch == 1
@@ -142,9 +142,9 @@ def test_restore_in_the_same_stream_goes_back():
 
 def test_state_after_the_last_batch_names_the_next_epoch():
     batches = Batches(numbers(4), batch_size=2)
-    states = [batches.state() for _ in batches]
-    assert [(state["epoch"], state["batch"]) for state in states] == [(0, 1), (1, 0)]
-    assert batches.state() == states[-1]
+    states = [batches.state_dict() for _ in batches]
+    assert [(state["epoch"], state["position"]) for state in states] == [(0, 1), (1, 0)]
+    assert batches.state_dict() == states[-1]
 
 
 @pytest.mark.parametrize(
@@ -152,30 +152,30 @@ def test_state_after_the_last_batch_names_the_next_epoch():
     [
         (Batches(numbers(9), batch_size=2, shuffle=True), "samples is 10 here, 9 there"),
         (Batches(numbers(10), batch_size=5, shuffle=True), "batch_size is 2 here, 5 there"),
-        (Batches(numbers(10), batch_size=2, shuffle=True, seed=8), "'seed': 0} here, .*'seed': 8} there"),
-        (Batches(numbers(10), batch_size=2), "order is .* here, .*sequential.* there"),
+        (Batches(numbers(10), batch_size=2, shuffle=True, seed=8), "seed is 0 here, 8 there"),
+        (Batches(numbers(10), batch_size=2), "scheme is 'shuffled' here, 'sequential' there"),
         (Batches(numbers(10), batch_size=2, shuffle=True, drop_last=True), "drop_last is False here, True there"),
     ],
 )
 def test_a_foreign_state_is_refused(other, message):
     batches = Batches(numbers(10), batch_size=2, shuffle=True)
     with pytest.raises(ArgumentError, match=message):
-        batches.restore(other.state())
+        batches.load_state_dict(other.state_dict())
     assert (batches.epoch, batches.position) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    "change", [{"epoch": -1}, {"batch": 5}, {"batch": "1"}, {"epoch": 1.0}, {"epoch": True}, {"version": 2}]
+    "change", [{"epoch": -1}, {"position": 5}, {"position": "1"}, {"epoch": 1.0}, {"epoch": True}, {"version": 1}]
 )
 def test_a_damaged_state_is_refused(change):
     batches = Batches(numbers(10), batch_size=2)
     with pytest.raises(ArgumentError, match=next(iter(change))):
-        batches.restore({**batches.state(), **change})
+        batches.load_state_dict({**batches.state_dict(), **change})
 
 
 def test_a_state_that_lacks_parts():
-    with pytest.raises(ArgumentError, match="it lacks batch, version, samples"):
-        Batches(numbers(10)).restore({"epoch": 1})
+    with pytest.raises(ArgumentError, match="it lacks version, position, cursor, stream"):
+        Batches(numbers(10)).load_state_dict({"epoch": 1})
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.0, "2", None, True])
