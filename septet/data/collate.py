@@ -21,8 +21,8 @@ def collate(values: Sequence[Any], place: str = "") -> Any:
     Parameters
     ----------
     values : sequence
-        Samples of one structure: arrays and numbers, or tuples, lists and dicts of them. Other leaves (texts, bytes)
-        become lists.
+        Samples of one structure: arrays, numbers and lists of numbers, or tuples, lists and dicts of them. Other leaves
+        (texts, bytes) become lists.
 
     Returns
     -------
@@ -47,12 +47,19 @@ def collate(values: Sequence[Any], place: str = "") -> Any:
             "keys",
         )
         return {key: collate([value[key] for value in values], f"{place}[{key!r}]") for key in first}
-    if isinstance(first, tuple | list):
+    if isinstance(first, tuple | list) and not _has_axis(first):
         _same([len(value) if isinstance(value, tuple | list) else type(value) for value in values], place, "lengths")
         parts = [collate(column, f"{place}[{i}]") for i, column in enumerate(zip(*values))]
         return _like(first, parts)
-    if isinstance(first, _NUMBERS):
-        _same([numpy.shape(value) if isinstance(value, _NUMBERS) else type(value) for value in values], place, "shapes")
+    if isinstance(first, _NUMBERS) or _has_axis(first):
+        _same(
+            [
+                numpy.shape(value) if isinstance(value, _NUMBERS) or _has_axis(value) else type(value)
+                for value in values
+            ],
+            place,
+            "shapes",
+        )
         return numpy.asarray(values) if not isinstance(first, numpy.ndarray) else numpy.stack(values)
     return list(values)
 
@@ -89,7 +96,7 @@ def pad(values: Sequence[Any], value: Any = 0, multiple: int = 1) -> Any:
         if taken:
             raise ArgumentError(f"padded_batch: the samples have {listing(taken)} already, where lengths would go")
         return {key: _padded(column, value, multiple, f"[{key!r}]") for key, column in columns.items()} | lengths
-    if isinstance(first, tuple | list):
+    if isinstance(first, tuple | list) and not _has_axis(first):
         _same([len(sample) for sample in values], "", "lengths")
         columns = list(zip(*values))
         parts = [_padded(column, value, multiple, f"[{i}]") for i, column in enumerate(columns)]
@@ -132,7 +139,7 @@ def _padded(column: Sequence[Any], value: Any, multiple: int, place: str) -> Any
 def _has_axis(part: Any) -> bool:
     """Tell whether a leaf is an array (or a list of numbers) with at least one axis."""
     if isinstance(part, list):
-        return not part or isinstance(part[0], _NUMBERS)
+        return not part or isinstance(part[0], bool | int | float | complex | numpy.number)
     return isinstance(part, numpy.ndarray) and part.ndim > 0
 
 
