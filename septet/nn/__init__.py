@@ -35,6 +35,11 @@ from septet.nn.pooling import (
     MaxPool2D,
     MaxPool3D,
 )
+from septet.nn.recurrent.cell import Cell
+from septet.nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
+from septet.nn.recurrent.conv import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell
+from septet.nn.recurrent.layers import GRU, LSTM, RNN, Recurrent
+from septet.nn.recurrent.wrappers import Bidirectional, TimeDistributed
 from septet.nn.shaping import Flatten, Reshape
 from septet.nn.updates import collect_updates
 
@@ -44,10 +49,16 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNorm",
+    "Bidirectional",
+    "Cell",
     "collect_updates",
     "Conv1D",
     "Conv2D",
     "Conv3D",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "ConvLSTMCell",
     "Dense",
     "Dropout",
     "ELU",
@@ -57,12 +68,16 @@ __all__ = [
     "GELU",
     "GlobalAveragePool",
     "GlobalMaxPool",
+    "GRU",
+    "GRUCell",
     "initializers",
     "Input",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
     "losses",
+    "LSTM",
+    "LSTMCell",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -71,8 +86,11 @@ __all__ = [
     "Module",
     "ModuleList",
     "Parameters",
+    "Recurrent",
     "ReLU",
     "Reshape",
+    "RNN",
+    "RNNCell",
     "SELU",
     "Sequential",
     "Sigmoid",
@@ -80,5 +98,6 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TimeDistributed",
     "to_config",
 ]

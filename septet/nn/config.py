@@ -81,6 +81,7 @@ def from_config(config: Any) -> Module:
     if not isinstance(words, dict) or not set(words) <= set(allowed):
         names = ", ".join(allowed)
         raise FileFormatError(f"the configuration of {cls.__name__} has parameters {words!r}, it takes {names}")
+    words = {key: _layers(value) for key, value in words.items()}
     try:
         return cls(**words)
     except (TypeError, ValueError) as error:
@@ -145,8 +146,17 @@ def _model_from(config: dict[str, Any]) -> Model:
         raise FileFormatError(f"the configuration of Model cannot be used: {error!r}") from error
 
 
+def _layers(value: Any) -> Any:
+    """Make the layers that a parameter describes."""
+    if isinstance(value, list):
+        return [_layers(item) for item in value]
+    return from_config(value) if isinstance(value, dict) else value
+
+
 def _plain(value: Any, what: str) -> Any:
     """Return a value as JSON can hold it."""
+    if isinstance(value, Module):
+        return to_config(value)
     if isinstance(value, (tuple, list)):
         return [_plain(item, what) for item in value]
     if isinstance(value, _PLAIN):

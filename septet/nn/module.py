@@ -281,21 +281,26 @@ class Module:
         """Whether the module and all modules below have seen their first input."""
         return all(module._is_built for module in self.modules())
 
-    def build_for(self, *inputs: Any) -> Module:
+    def build_for(self, *inputs: Any, **words: Any) -> Module:
         """Build everything for inputs of these shapes without computing: variables exist afterwards.
 
         Parameters
         ----------
         *inputs : array-like
             Only dtypes and shapes matter.
+        **words
+            What `forward` takes besides.
 
         Returns
         -------
         Module
             Itself.
         """
+        kept = {variable: variable.current() for variable in self.variables("state")}
         with self.evaluating(), initializers.outside_traces():
-            self(*inputs)
+            self(*inputs, **words)
+            self.reset_state()
+            assign_all(kept)
         return self
 
     @contextmanager
@@ -322,6 +327,10 @@ class Module:
     def eval(self) -> Module:
         """Switch the module and all below to evaluation; returns itself."""
         return self.train(False)
+
+    def reset_state(self) -> None:
+        """Forget what layers have kept from batch to batch: variables of the role "state" become zeros."""
+        assign_all({variable: variable.current() * 0 for variable in self.variables("state")})
 
     def zero_grad(self) -> None:
         """Forget all gradients."""

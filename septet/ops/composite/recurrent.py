@@ -63,11 +63,11 @@ class _Step:
         if bias is not None:
             self.inputs = self.inputs + self.nodes["bias"]
 
-    def add(self, word: str, value: Any) -> Node:
-        """Check one more tensor of units, and return it."""
+    def add(self, word: str, value: Any, gates: int = 1) -> Node:
+        """Check one more tensor of units, or of some gates of them, and return it."""
         node = self.nodes[word] = as_node(value)
         self._check_rank(word, 1, is_least=True)
-        self._check_size(word, -1, self.units)
+        self._check_size(word, -1, gates * self.units)
         return node
 
     def _error(self, text: str, words: Sequence[str], axes: Sequence[int] = ()) -> Exception:
@@ -150,13 +150,14 @@ def rnn_cell(
 
 @function()
 def lstm_cell(
-    x: Any, hidden: Any, cell: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, recurrent_bias: Any = None, *,
-    activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
+    x: Any, hidden: Any, cell: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, recurrent_bias: Any = None,
+    peepholes: Any = None, *, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
 ) -> tuple[Node, Node]:  # fmt: skip
     """Return the next state (hidden, cell) of a long short-term memory.
 
     With the gates i, f, g, o = x @ kernel + hidden @ recurrent_kernel + biases, of which g goes through the activation
     and the others through the recurrent activation: ``cell = f * cell + i * g``, ``hidden = o * activation(cell)``.
+    With peepholes p, q, r, before that: ``i += p * cell``, ``f += q * cell``, and ``o += r * cell`` with the new cell.
 
     Parameters
     ----------
@@ -167,12 +168,15 @@ def lstm_cell(
         None: `x` is the product already.
     recurrent_kernel : tensor
     bias, recurrent_bias : tensor, optional
+    peepholes : tensor, optional
+        What the gates i, f and o see of the cell, side by side.
     activation, recurrent_activation : str or callable
         A name, or a function of nodes.
 
     Shape
     -----
-    x (..., I), hidden and cell (..., H), kernel (I, 4 H), recurrent_kernel (H, 4 H), biases (4 H,); results (..., H).
+    x (..., I), hidden and cell (..., H), kernel (I, 4 H), recurrent_kernel (H, 4 H), biases (4 H,), peepholes (3 H,);
+    results (..., H).
 
     Raises
     ------
@@ -184,7 +188,8 @@ def lstm_cell(
     Source
     ------
     Hochreiter and Schmidhuber, Long short-term memory, 1997, with the forget gate of Gers, Schmidhuber and Cummins,
-    Learning to forget, 2000. The order of the gates is that of Keras and PyTorch.
+    Learning to forget, 2000. The order of the gates is that of Keras and PyTorch. Peepholes: Gers, Schraudolph and
+    Schmidhuber, Learning precise timing with LSTM recurrent networks, 2002.
     """
     activate = activation_of("lstm_cell", activation)
     open_gate = activation_of("lstm_cell", recurrent_activation)
@@ -192,7 +197,13 @@ def lstm_cell(
     cell = step.add("cell", cell)
     total = step.inputs + step.recurrent(step.hidden, 0, 4)  # (..., 4 H)
     i, f, g, o = [step.gate(total, index) for index in range(4)]
-    cell = open_gate(f) * cell + open_gate(i) * activate(g)
+    if peepholes is None:
+        cell = open_gate(f) * cell + open_gate(i) * activate(g)
+    else:
+        seen = step.add("peepholes", peepholes, 3)
+        p, q, r = [step.gate(seen, index) for index in range(3)]
+        cell = open_gate(f + q * cell) * cell + open_gate(i + p * cell) * activate(g)
+        o = o + r * cell
     return open_gate(o) * activate(cell), cell
 
 

@@ -148,6 +148,20 @@ def test_a_sequence_in_a_scan():
     check_gradients(lambda b: run(steps[:3], *parts[:2], b, parts[3])[-1], parts[2])
 
 
+def test_peepholes():
+    parts, (p, q, r) = weights(4), (draw(H, seed=n) for n in (10, 11, 12))
+    i, f, g, o = (one_gate(X, HIDDEN, parts, gate) for gate in range(4))
+    cell = expit(f + q * CELL) * CELL + expit(i + p * CELL) * np.tanh(g)
+    hidden = expit(o + r * cell) * np.tanh(cell)
+    arrays = [X, HIDDEN, CELL, *parts, np.concatenate([p, q, r])]
+    found = st.lstm_cell(*arrays)
+    np.testing.assert_allclose(found[0], hidden, rtol=1e-10)
+    np.testing.assert_allclose(found[1], cell, rtol=1e-10)
+    check_gradients(lambda c, w: st.lstm_cell(X, HIDDEN, c, *parts, w)[0], CELL, arrays[-1])
+    with pytest.raises(ShapeError, match=r"the last axis of peepholes \(5,\) must have size 15"):
+        st.lstm_cell(*arrays[:-1], p)
+
+
 def test_other_activations():
     w, u, b, c = weights(1)
     exact = np.maximum(X @ w + HIDDEN @ u + b + c, 0)

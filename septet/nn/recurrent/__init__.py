@@ -1,0 +1,1 @@
+"""Layers over time: cells, the layers that run them along sequences, and wrappers."""

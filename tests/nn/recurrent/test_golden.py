@@ -1,0 +1,45 @@
+"""Recurrent layers agree with PyTorch and Keras, forward and backward (tools/make_golden_sequences.py)."""
+
+import numpy as np
+import pytest
+
+from septet import nn
+from tests.nn import golden
+
+TORCH, KERAS = golden.load("sequences/torch"), golden.load("sequences/keras")
+ALL = {"return_sequences": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("rnn", nn.RNN(3, **ALL)),
+        ("lstm of two layers", nn.LSTM(3, 2, **ALL)),
+        ("gru in both directions", nn.Bidirectional(nn.GRU(3, **ALL))),
+    ],
+)
+def test_torch(name, layer):
+    case = TORCH[name]
+    golden.check(layer, case, lengths=case.get("lengths"))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("lstm that holds", nn.LSTM(3, masked="hold", **ALL)),
+        ("gru, reset before", nn.GRU(3, reset_after=False)),
+        ("rnn backwards", nn.RNN(3, go_backwards=True)),
+    ],
+)
+def test_keras(name, layer):
+    case = KERAS[name]
+    golden.check(layer, case, mask=case.get("mask"))
+
+
+def test_keras_has_channels_last():
+    case = dict(KERAS["convolutional lstm"])
+    for key in ("x", "y", "gx", "seed"):
+        case[key] = np.moveaxis(case[key], -1, 2)
+    for key in [key for key in case if key.endswith("kernel")]:
+        case[key] = np.moveaxis(case[key], (2, 3), (1, 0))
+    golden.check(nn.ConvLSTM2D(2, 3, padding="same", stride=2, **ALL), case)

@@ -1,0 +1,133 @@
+"""Make the golden values of layers over time: what PyTorch and Keras compute from given weights, forward and backward.
+
+Each framework writes one file, tests/golden/sequences/FRAMEWORK.npz. Weights are stored under the paths that they have
+in Septet, and in its layout: kernels (inputs, outputs), the gates of a GRU in the order z, r, n. The loss is the sum of
+the outputs times `CASE/seed`.
+
+    CASE/x  CASE/lengths        inputs
+    CASE/w/PATH                 weights
+    CASE/y  CASE/seed           outputs, what they are multiplied by
+    CASE/gx  CASE/g/PATH        gradients of inputs and weights
+
+Usage: python tools/make_golden_sequences.py torch     (with PyTorch installed; likewise `keras`)
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parents[1] / "tests" / "golden" / "sequences"
+B, T, C, H = 2, 4, 3, 3
+RNG = np.random.default_rng(7)
+
+
+def draw(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def gates(matrix: np.ndarray, order: tuple[int, ...], axis: int = -1) -> np.ndarray:
+    """Put the gates along an axis into another order."""
+    parts = np.split(matrix, len(order), axis)
+    return np.concatenate([parts[index] for index in order], axis)
+
+
+# PyTorch
+
+
+def torch_layer(name: str, values: dict[str, np.ndarray], module: Any, paths: list[str], lengths: Any = None) -> None:
+    """Record torch.nn.RNN, LSTM or GRU; `paths` are Septet's layers, in PyTorch's order of layers and directions."""
+    import torch
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    x = torch.tensor(draw(B, T, C), requires_grad=True)
+    if lengths is None:
+        y, _ = module(x)
+    else:
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        y, _ = pad_packed_sequence(module(packed)[0], batch_first=True, total_length=T)
+        values[f"{name}/lengths"] = np.array(lengths)
+    seed = draw(*y.shape)
+    (y * torch.tensor(seed)).sum().backward()
+    values |= {f"{name}/x": x.detach().numpy(), f"{name}/y": y.detach().numpy(), f"{name}/seed": seed}
+    values[f"{name}/gx"] = x.grad.numpy()
+    is_gru = module.mode == "GRU"
+    order = {"RNN_TANH": (0,), "LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2)}[module.mode]
+    for path, weights in zip(paths, module.all_weights, strict=True):
+        for kind in ("w", "g"):
+            kernel, recurrent, bias, recurrent_bias = [
+                gates((v.grad if kind == "g" else v.detach()).numpy().T, order) for v in weights
+            ]
+            if not is_gru:  # only the sum of the two biases matters
+                bias = bias + recurrent_bias if kind == "w" else bias
+            found = {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias}
+            found |= {"recurrent_bias": recurrent_bias} if is_gru else {}
+            values |= {f"{name}/{kind}/{path}.{key}": array for key, array in found.items()}
+
+
+def from_torch() -> dict[str, np.ndarray]:
+    import torch
+
+    torch.manual_seed(3)
+    values: dict[str, np.ndarray] = {}
+    two = ["cells.0", "cells.1"]
+    both = ["layer.cells.0", "backward.cells.0"]
+    torch_layer("rnn", values, torch.nn.RNN(C, H, batch_first=True), two[:1])
+    torch_layer("lstm of two layers", values, torch.nn.LSTM(C, H, 2, batch_first=True), two, [4, 2])
+    gru = torch.nn.GRU(C, H, batch_first=True, bidirectional=True)
+    torch_layer("gru in both directions", values, gru, both, [3, 4])
+    return values
+
+
+# Keras
+
+
+def keras_layer(
+    name: str, values: dict[str, np.ndarray], layer: Any, x: np.ndarray, mask: Any, paths: list[str]
+) -> None:
+    """Record a layer; `paths` are Septet's paths of its weights, in the order of `layer.weights`."""
+    import tensorflow as tf
+
+    given = tf.Variable(x)
+    layer.build(x.shape)
+    for weight in layer.weights:
+        weight.assign(0.5 * draw(*weight.shape))
+    with tf.GradientTape() as tape:
+        y = layer(given) if mask is None else layer(given, mask=tf.constant(mask))
+        seed = draw(*y.shape)
+        loss = tf.reduce_sum(y * seed)
+    gx, *gradients = tape.gradient(loss, [given, *[w.value for w in layer.weights]])
+    values |= {f"{name}/x": x, f"{name}/y": y.numpy(), f"{name}/seed": seed, f"{name}/gx": gx.numpy()}
+    if mask is not None:
+        values[f"{name}/mask"] = mask
+    for path, weight, gradient in zip(paths, layer.weights, gradients, strict=True):
+        for kind, array in (("w", weight.numpy()), ("g", np.asarray(tf.convert_to_tensor(gradient)))):
+            values[f"{name}/{kind}/{path}"] = array
+
+
+def from_keras() -> dict[str, np.ndarray]:
+    from keras import layers
+
+    values: dict[str, np.ndarray] = {}
+    mask = np.array([[True, True, False, True], [True, False, False, False]])
+    names = ["cells.0.kernel", "cells.0.recurrent_kernel", "cells.0.bias"]
+    keras_layer("lstm that holds", values, layers.LSTM(H, return_sequences=True), draw(B, T, C), mask, names)
+    keras_layer("gru, reset before", values, layers.GRU(H, reset_after=False), draw(B, T, C), mask, names)
+    keras_layer("rnn backwards", values, layers.SimpleRNN(H, go_backwards=True), draw(B, T, C), None, names)
+    images = layers.ConvLSTM2D(2, 3, padding="same", strides=2, return_sequences=True)
+    keras_layer("convolutional lstm", values, images, draw(B, 3, 5, 4, 2), None, names)
+    return values
+
+
+def main(framework: str) -> None:
+    values = {"torch": from_torch, "keras": from_keras}[framework]()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(FOLDER / f"{framework}.npz", **values)
+    print(f"{framework}.npz: {len(values)} arrays, {(FOLDER / f'{framework}.npz').stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
