@@ -154,7 +154,7 @@ class _ConvLSTM(Recurrent):
         return ", ".join([*own, *([super().extra()] if super().extra() else [])])
 
 
-_DOC = """Run a convolutional long short-term memory along sequences of {what}.
+_PARAMETERS = """
 
     Parameters
     ----------
@@ -180,15 +180,21 @@ _DOC = """Run a convolutional long short-term memory along sequences of {what}.
 
 
 class ConvLSTM1D(_ConvLSTM):
-    __doc__ = _DOC.format(what="sequences", axes=AXES[1][4:-1])
+    """Run a convolutional long short-term memory along sequences of rows."""
+
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1][4:-1])}"
     dimensions = 1
 
 
 class ConvLSTM2D(_ConvLSTM):
-    __doc__ = _DOC.format(what="images", axes=AXES[2][4:-1])
+    """Run a convolutional long short-term memory along sequences of images."""
+
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2][4:-1])}"
     dimensions = 2
 
 
 class ConvLSTM3D(_ConvLSTM):
-    __doc__ = _DOC.format(what="volumes", axes=AXES[3][4:-1])
+    """Run a convolutional long short-term memory along sequences of volumes."""
+
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3][4:-1])}"
     dimensions = 3
