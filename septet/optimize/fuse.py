@@ -294,20 +294,23 @@ class _Fusion:
         """Return the axes in a group's domain of what a node is computed from, or None where it does not belong."""
         shape = node.shape if role.reduced is None else node.inputs[0].shape
         axes: list[int | None] = [None] * len(shape)
+        bound: dict[int, int] = {}  # axes along which values of the group differ
         for index, own in role.joined.items():
             source = node.inputs[index]
             place = self.seen_as.get(source)
             if place is None or place[0] is not group or self._base(source) in group.closed:
                 continue
-            for axis, domain_axis in zip(own, place[1], strict=True):
+            for axis, domain_axis, size in zip(own, place[1], source.shape, strict=True):
                 if axis is None or domain_axis is None:
                     continue
                 if axes[axis] is not None and axes[axis] != domain_axis:
                     return None
                 axes[axis] = domain_axis
+                if size != 1:
+                    bound[axis] = domain_axis
         if all(axis is None for axis in axes) or not self._complete(axes, shape, group):
             matched = self._match_by_position(shape, group)
-            if matched is None:
+            if matched is None or any(matched[axis] != domain_axis for axis, domain_axis in bound.items()):
                 return None
             axes = matched
         used = [axis for axis, size in zip(axes, shape, strict=True) if size != 1]
@@ -324,7 +327,8 @@ class _Fusion:
 
     def _complete(self, axes: list[int | None], shape: tuple[int | None, ...], group: Group) -> bool:
         """Fill in the one axis that inputs from outside must lie along; tell whether all axes are known."""
-        free = [a for a in range(len(group.domain)) if a not in axes]
+        taken = {axis for axis, size in zip(axes, shape, strict=True) if size != 1}
+        free = [a for a in range(len(group.domain)) if a not in taken]
         for index, size in enumerate(shape):
             if size == 1:
                 continue

@@ -148,7 +148,12 @@ def test_one_exponent_for_all_is_as_good_as_one_for_each(dtype):
         with np.errstate(all="ignore"):
             one = value(e.power(constant(bases), constant(np.array(exponent))))
             each = value(e.power(constant(bases), constant(np.full_like(bases, exponent))))
-        np.testing.assert_array_equal(one.astype(float), each.astype(float), str(exponent))
+            exact = np.power(bases.astype(np.longdouble), exponent.astype(np.longdouble))
+            # numbers may end in other bits (a root is rounded correctly, not every power is), but not in worse ones
+            is_better = np.abs(one - exact) <= np.abs(each - exact)
+        is_number = np.isfinite(each) & (each != 0)
+        assert is_better[is_number].all(), str(exponent)
+        np.testing.assert_array_equal(one[~is_number].astype(float), each[~is_number].astype(float), str(exponent))
         np.testing.assert_array_equal(np.signbit(one), np.signbit(each), str(exponent))
     half = value(e.power(constant(bases), as_node(0.5, bases.dtype)))
     assert half[1] == 0 and not np.signbit(half[1]) and half[8] == np.inf  # of -0.0 and minus infinity: IEEE 754, pow
