@@ -66,7 +66,9 @@ def agrees(node: Node, sources: list[np.ndarray], found: np.ndarray, expected: n
             precision *= 4 + np.sqrt(length)
         if node.op.name == "prod":  # numbers below the normal ones have fewer digits, on the way too
             exact = np.prod(sources[0].astype(np.longdouble), axis=node.param("axis"), keepdims=node.param("keepdims"))
-            return bool((same | (np.abs(found - exact) <= 4 * np.abs(expected - exact) + 16 * precision * np.abs(exact))).all())
+            return bool(
+                (same | (np.abs(found - exact) <= 4 * np.abs(expected - exact) + 16 * precision * np.abs(exact))).all()
+            )
         if node.op.name == "logaddexp":  # near 0 it is what is left of its arguments
             scale = np.maximum(scale, max(float(np.max(np.abs(s[np.isfinite(s)]), initial=1.0)) for s in sources))
         tiny = float(np.finfo(expected.dtype).smallest_subnormal) * 4
