@@ -35,6 +35,7 @@ from septet.base.dtypes import (
 )
 from septet.base.dtypes import bool_ as bool
 from septet.base.forks import work as _work
+from septet.base.garbage import paused as _paused
 from septet.base.hooks import register_hook as _register_hook
 from septet.graph.graph import Graph
 from septet.run import gradients as _gradients
@@ -122,10 +123,10 @@ _PLACES = {name: module for module, names in _NAMES.items() for name in names}
 def __getattr__(name: str) -> _Any:
     """Import what is imported when it is first used."""
     if name in _MODULES:
-        with _work:
+        with _work, _paused:
             found: _Any = _import_module(f"septet.{_MODULES[name]}")
     elif name in _PLACES:
-        with _work:
+        with _work, _paused:
             found = getattr(_import_module(f"septet.{_PLACES[name]}"), name)
     else:
         found = _namespace.find(name)

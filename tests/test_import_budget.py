@@ -26,6 +26,19 @@ HEAVY = {
 }
 
 
+# What the first compiled step of an elementwise function does without.
+NOT_FOR_ELEMENTWISE = {
+    *("matplotlib", "PIL", "rich", "click", "scipy", "safetensors", "asyncio", "multiprocessing", "dataclasses"),
+    *[f"septet.{folder}" for folder in ("nn", "optim", "data", "train", "metrics", "io", "view")],
+    *[f"septet.ops.{family}" for family in LATER if family != "transcendental"],
+    *[f"septet.optimize.{name}" for name in ("loops", "loop_moves", "loop_parts", "blocks", "products", "hidden")],
+    *[f"septet.backends.cpu.{name}" for name in ("describing", "stepwise", "openblas", "onednn", "philox", "pieces")],
+    *[f"septet.backends.cpu.ops.{name}" for name in ("assembling", "control", "conv", "indexing", "matmul", "random")],
+    *[f"septet.backends.cpu.vectormath.{name}" for name in ("arcs", "exact", "gamma", "logarithm", "trigonometric")],
+    *("septet.run.explain", "septet.run.function", "septet.run.hot", "septet.run.profile", "septet.run.recorder"),
+}
+
+
 def fresh_python(code: str, *arguments: str) -> str:
     """Run code in a new process that finds this checkout first, and return what it printed."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
@@ -58,6 +71,22 @@ def test_importing_septet_loads_nothing_heavy():
     with_septet = set(fresh_python(f"import septet\n{names}").split())
     assert "septet" in with_septet
     assert not sorted((with_septet - with_numpy) & HEAVY)
+
+
+def test_the_first_compiled_step_loads_what_it_needs():
+    code = """
+    import septet as st
+    x = st.tensor([1.0] * 1000)
+    print(st.compile(lambda x: (st.tanh(x + 1.0) * st.exp(-x * x)).mean())(x).item())
+    import sys
+    print(*sys.modules)
+    """
+    value, names = fresh_python(dedent(code)).splitlines()
+    assert abs(float(value) - 0.35464) < 1e-4
+    loaded = set(names.split())
+    assert not sorted(loaded & NOT_FOR_ELEMENTWISE)
+    own = [name for name in loaded if name.startswith("septet.")]
+    assert "septet.optimize.pipeline" in loaded and len(own) <= 150, sorted(own)
 
 
 def test_importing_septet_loads_no_backend_but_the_reference():

@@ -7,7 +7,8 @@ A pattern is an op's name and patterns of its inputs::
 
 A string stands for any node (the same string twice: the same node), a number for a constant that is filled with it, `C`
 for any constant. A rule has a name, a pattern, a function that builds the replacement from what the pattern bound, and
-the reason why it is right.
+the reason why it is right. A rule about a property of ops says so by a function of cards in the place of a name; it is
+asked about the ops that graphs have, so that no rule has cards imported that no graph needs.
 
 The driver goes over the graph once, inputs before users, and keeps one node for each distinct computation. A rule looks
 at a node and at what is below it, never at its users, and what is below has been rewritten already; so a node that no
@@ -32,6 +33,7 @@ from septet.graph.op import Op, get
 from septet.graph.params import exact
 
 SMALL = 64  # constants of at most this many elements are compared by value
+SAME = "="  # in patterns: the op of the root
 BUDGET = 16  # replacements for each node of the graph, before the driver gives up
 
 
@@ -40,26 +42,38 @@ class P:
 
     Parameters
     ----------
-    op : str or tuple of str
-        Name of the op, or names of which each may stand here; "*" for any op.
+    op : str, tuple of str, or callable
+        Name of the op, or names of which each may stand here; "*" for any op; `SAME` for that of the pattern's root. At
+        the root also ``op(card) -> bool``: any op of which it is true.
     *args : P, str, number or C
         Patterns of the inputs. With none given, any inputs match.
     as_ : str
         A name for the matched node.
     """
 
-    __slots__ = ("args", "as_", "ops")
+    __slots__ = ("args", "as_", "is_of_kind", "ops")
 
-    def __init__(self, op: str | tuple[str, ...], *args: Any, as_: str = "") -> None:
-        self.ops = (op,) if isinstance(op, str) else op
+    def __init__(self, op: str | tuple[str, ...] | Callable[[Op], bool], *args: Any, as_: str = "") -> None:
+        self.is_of_kind = op if callable(op) else None
+        self.ops = (op,) if isinstance(op, str) else op if isinstance(op, tuple) else ()
         self.args = args
         self.as_ = as_
 
-    def variants(self) -> list[P]:
-        """Return the pattern with the inputs of commutative ops in both orders, everywhere in it."""
-        parts = [arg.variants() if isinstance(arg, P) else [arg] for arg in self.args]
+    def begins_with(self, op: str) -> bool:
+        """Tell whether a node of an op may be the root, by its name."""
+        return op in self.ops if self.is_of_kind is None else self.is_of_kind(get(op))
+
+    def variants(self, root: str = "") -> list[P]:
+        """Return the pattern with the inputs of commutative ops in both orders, everywhere in it.
+
+        Parameters
+        ----------
+        root : str, optional
+            The op of the root, where there are several; by default all of them.
+        """
+        parts = [arg.variants(root if arg.ops == (SAME,) else "") if isinstance(arg, P) else [arg] for arg in self.args]
         found = []
-        for op in self.ops:
+        for op in (root,) if root else self.ops:
             is_commutative = op != "*" and len(self.args) == 2 and "commutative" in get(op).properties
             for args in itertools.product(*parts):
                 found.append(P(op, *args, as_=self.as_))
@@ -68,7 +82,8 @@ class P:
         return found
 
     def __repr__(self) -> str:
-        return f"{'|'.join(self.ops)}({', '.join(map(repr, self.args))})"
+        names = "|".join(self.ops) if self.is_of_kind is None else self.is_of_kind.__name__
+        return f"{names}({', '.join(map(repr, self.args))})"
 
 
 class C:
@@ -101,6 +116,7 @@ class Rule:
     Parameters
     ----------
     name : str
+        "{op}" in it stands for the op of the root.
     pattern : P
     build : callable
         ``build(match) -> Node or None``: the replacement, of the same type as the root; None declines.
@@ -207,7 +223,7 @@ class RuleSet:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self._by_op: dict[str, list[tuple[P, Rule]]] | None = None
+        self._by_op: dict[str, list[tuple[P, Rule]]] = {}
         self._candidates: dict[tuple[str, ...], tuple[tuple[P, Rule], ...]] = {}
         names = [rule.name for rule in self.rules]
         doubled = {name for name in names if names.count(name) > 1}
@@ -223,13 +239,18 @@ class RuleSet:
             found = self._candidates[names] = tuple(self._select(names[0], names[1:]))
         return found
 
+    def _of(self, op: str) -> list[tuple[P, Rule]]:
+        """Return the variants of patterns whose root is of some op; they are made when a graph first has it."""
+        found = self._by_op.get(op)
+        if found is None:
+            own = [
+                rule for rule in self.rules if (op in rule.pattern.ops if op == "*" else rule.pattern.begins_with(op))
+            ]
+            found = self._by_op[op] = [(variant, rule) for rule in own for variant in rule.pattern.variants(op)]
+        return found
+
     def _select(self, op: str, inputs: tuple[str, ...]) -> Iterator[tuple[P, Rule]]:
-        if self._by_op is None:
-            self._by_op = {}
-            for rule in self.rules:
-                for variant in rule.pattern.variants():
-                    self._by_op.setdefault(variant.ops[0], []).append((variant, rule))
-        for pattern, rule in (*self._by_op.get(op, ()), *self._by_op.get("*", ())):
+        for pattern, rule in (*self._of(op), *self._of("*")):
             needs = _needs(pattern)
             if needs and len(needs) != len(inputs):
                 continue
@@ -397,7 +418,8 @@ class _Driver:
         if result.type != node.type:
             raise GraphError(f"the rule {rule.name} replaces {node!r} by {result!r}, which has another type")
         self.adopt(result, node)
-        self.fired[rule.name] = self.fired.get(rule.name, 0) + 1
+        name = rule.name.replace("{op}", node.op.name)
+        self.fired[name] = self.fired.get(name, 0) + 1
         self.budget -= 1
         return result
 

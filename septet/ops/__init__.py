@@ -7,6 +7,7 @@ cards, functions or methods is first asked for, which `septet.ops.index` finds.
 from importlib import import_module
 
 from septet.base.forks import work
+from septet.base.garbage import paused
 from septet.graph.op import set_families
 from septet.ops import (  # noqa: F401  (registration)
     call,
@@ -66,7 +67,7 @@ LATER = (
 
 def load(families: str) -> None:
     """Import families, given their names separated by spaces."""
-    with work:
+    with work, paused:
         for family in families.split():
             import_module(f"septet.ops.{family}")
 

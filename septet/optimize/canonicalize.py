@@ -5,20 +5,45 @@ All rules here are exact: not a bit of a result changes (an approximation is all
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from septet.base import dtypes
 from septet.graph.graph import Graph
 from septet.graph.node import Node
-from septet.graph.op import ELEMENTWISE, all_ops, ops, record
-from septet.graph.rewrite import Match, Outcome, P, Rule, RuleSet, rewrite
+from septet.graph.op import ELEMENTWISE, Op, ops, record
+from septet.graph.rewrite import SAME, Match, Outcome, P, Rule, RuleSet, rewrite
 from septet.graph.types import TensorType
 from septet.ops.shaping import broadcast_op, reshape_op
 from septet.optimize.build import again, fit, same_type
 from septet.optimize.constants import FOLD
 from septet.optimize.facts import holds_exactly, is_constant
 
+
 # Properties of cards make rules: a new card with one of them needs no line here.
-_UNARY = [op for op in all_ops() if len(op.input_names) == 1 and not op.is_variadic]
-_BINARY = [op for op in all_ops() if len(op.input_names) == 2 and not op.is_variadic]
+def _unary(name: str) -> Callable[[Op], bool]:
+    """Return what tells whether an op has one input and a property."""
+
+    def is_of_kind(op: Op) -> bool:
+        return len(op.input_names) == 1 and not op.is_variadic and name in op.properties
+
+    return is_of_kind
+
+
+def _binary(name: str) -> Callable[[Op], bool]:
+    """Return what tells whether an op has two inputs and a property."""
+
+    def is_of_kind(op: Op) -> bool:
+        return len(op.input_names) == 2 and not op.is_variadic and name in op.properties
+
+    return is_of_kind
+
+
+def _is_exact_involution(op: Op) -> bool:
+    return op.name != "reciprocal" and _unary("involution")(op)
+
+
+def _broadcasts(op: Op) -> bool:
+    return op.kind == ELEMENTWISE and not op.has_effect
 
 
 def _constant_right(m: Match) -> Node | None:
@@ -111,13 +136,9 @@ def _own_gradient(m: Match) -> Node | None:
     return m.root.inputs[0] if isinstance(m.root.type, TensorType) else None
 
 
-def _by_property(name: str) -> list[str]:
-    return [op.name for op in _UNARY if name in op.properties]
-
-
 RULES = [
     Rule(
-        "constant_right", P(tuple(op.name for op in _BINARY if "commutative" in op.properties)), _constant_right,
+        "constant_right", P(_binary("commutative")), _constant_right,
         "the op is commutative: constants stand on the right",
     ),
     Rule(
@@ -129,25 +150,13 @@ RULES = [
     Rule("item_of_own_gradient", P("item", P("custom_gradient", as_="values")),
          lambda m: m["values"].inputs[m.root.param("index")],
          "the values are the first inputs; gradients have been taken already"),
-    *[
-        Rule(f"{name}_twice", P(name, P(name, "x", as_="inner")), _first_of_same_type, f"{name} is its own inverse",
-             _same_params)
-        for name in _by_property("involution") if name != "reciprocal"
-    ],
-    *[
-        Rule(f"{name}_again", P(name, P(name, "x", as_="inner")), lambda m: fit(m.inner, m.root),
-             f"{name} changes nothing the second time", _same_params)
-        for name in _by_property("idempotent")
-    ],
-    *[
-        Rule(f"{op.name}_of_equals", P(op.name, "x", "x"), _first_of_same_type, f"{op.name} of x and x is x")
-        for op in _BINARY if "idempotent" in op.properties
-    ],
-    *[
-        Rule(f"{name}_of_negative", P(name, P("negative", "x")), lambda m: again(m.root, m.x),
-             f"{name} is an even function", _is_signed)
-        for name in _by_property("even")
-    ],
+    Rule("{op}_twice", P(_is_exact_involution, P(SAME, "x", as_="inner")), _first_of_same_type,
+         "it is its own inverse", _same_params),
+    Rule("{op}_again", P(_unary("idempotent"), P(SAME, "x", as_="inner")), lambda m: fit(m.inner, m.root),
+         "it changes nothing the second time", _same_params),
+    Rule("{op}_of_equals", P(_binary("idempotent"), "x", "x"), _first_of_same_type, "of x and x it is x"),
+    Rule("{op}_of_negative", P(_unary("even"), P("negative", "x")), lambda m: again(m.root, m.x),
+         "it is an even function", _is_signed),
     Rule("add_negative", P("add", "x", P("negative", "y")), lambda m: ops.subtract(m.x, m.y), "x + -y is x - y"),
     Rule("subtract_negative", P("subtract", "x", P("negative", "y")), lambda m: ops.add(m.x, m.y), "x - -y is x + y"),
     Rule("multiply_negatives", P("multiply", P("negative", "x"), P("negative", "y")),
@@ -176,7 +185,7 @@ RULES = [
     Rule("broadcast_of_broadcast", P("broadcast_to"), _broadcast_of_broadcast, "only the last shape counts"),
     Rule(
         "elementwise_of_broadcast",
-        P(tuple(op.name for op in all_ops() if op.kind == ELEMENTWISE and not op.has_effect)),
+        P(_broadcasts),
         _elementwise_of_broadcast,
         "the op broadcasts by itself, and one input is cheaper to work on before it is repeated",
     ),

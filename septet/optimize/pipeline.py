@@ -10,13 +10,13 @@ from septet.base.errors import ArgumentError
 from septet.base.text import nearest, table
 from septet.base.watch import OPTIMIZE, span
 from septet.graph.graph import Graph
+from septet.graph.op import Op
 from septet.graph.rewrite import Outcome
 from septet.graph.verify import verify
 from septet.optimize.canonicalize import canonicalize
 from septet.optimize.constants import fold_constants
 from septet.optimize.cse import merge
 from septet.optimize.dead import with_sub_graphs
-from septet.optimize.loops import improve
 from septet.optimize.simplify import simplify
 from septet.optimize.stabilize import stabilize
 
@@ -88,6 +88,10 @@ def _sub_graphs(graph: Graph) -> Outcome:
 
 
 def _loops(graph: Graph) -> Outcome:
+    if not any(isinstance(node.op, Op) and node.op.is_higher_order for node in graph.nodes):
+        return Outcome(graph, {}, True)
+    from septet.optimize.loops import improve
+
     return improve(graph, optimize)
 
 

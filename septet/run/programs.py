@@ -14,6 +14,7 @@ from septet.backends.base import Backend, Program
 from septet.backends.reference.program import ReferenceBackend
 from septet.base.config import config
 from septet.base.forks import work
+from septet.base.garbage import paused
 from septet.graph.graph import Graph
 
 if TYPE_CHECKING:
@@ -25,9 +26,27 @@ REFERENCE = ReferenceBackend()
 @lru_cache(maxsize=1)
 def cpu() -> Backend:
     """Return the native backend."""
-    from septet.backends.cpu.program import CpuBackend
+    with paused:
+        from septet.backends.cpu.program import CpuBackend
 
     return CpuBackend(REFERENCE)
+
+
+@lru_cache(maxsize=1)
+def _begin_native() -> None:
+    """Have another thread make what runs native programs, while this one imports what makes them."""
+    from septet.backends.cpu import starting
+
+    starting.begin()
+
+
+@lru_cache(maxsize=1)
+def optimizer() -> Callable[[Graph], Graph]:
+    """Return what optimizes graphs."""
+    with paused:
+        from septet.optimize.pipeline import optimize
+
+    return optimize
 
 
 def history(graph: Graph, *, level: str | None = None) -> History:
@@ -55,10 +74,10 @@ def make_program(graph: Graph, *, level: str | None = None, beside: Program | No
         Passed on to the backend.
     """
     with work:
+        if config.backend == "cpu":
+            _begin_native()
         if _is_full(level):
-            from septet.optimize.pipeline import optimize
-
-            graph = optimize(graph)
+            graph = optimizer()(graph)
         if config.backend == "cpu":
             return cpu().compile(graph, beside=beside, **options)
         return REFERENCE.compile(graph, **options)

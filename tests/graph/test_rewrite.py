@@ -17,7 +17,7 @@ from septet.graph.context import context
 from septet.graph.graph import Graph
 from septet.graph.node import constant, symbol
 from septet.graph.op import as_node, ops
-from septet.graph.rewrite import C, P, Rule, RuleSet, fill_value, match, rewrite
+from septet.graph.rewrite import SAME, C, P, Rule, RuleSet, fill_value, match, rewrite
 from septet.graph.types import tensor_type
 from septet.ops.shaping import broadcast_to
 from septet.tensor.trace import Trace
@@ -61,6 +61,24 @@ def test_commutative_ops_match_in_both_orders_everywhere():
         assert fires(pattern, node)
     assert len(pattern.variants()) == 4
     assert not fires(P("subtract", 1, "a"), ops.subtract(x, 1.0))
+
+
+def test_ops_of_a_kind_are_asked_for_when_they_are_met():
+    asked = []
+
+    def is_unary(op):
+        asked.append(op.name)
+        return len(op.input_names) == 1
+
+    x = sym(3)
+    rule = Rule("{op}_again", P(is_unary, P(SAME, "x")), lambda m: m.x, "for this test")
+    rules = RuleSet([rule])
+    outcome = rewrite(Graph([x], [ops.exp(ops.exp(x)), ops.exp(ops.tanh(x))]), rules)
+    assert outcome.fired == {"exp_again": 1} and outcome.graph.outputs[0] is x
+    assert [node.op.name for node in outcome.graph.outputs[1].inputs] == ["tanh"]
+    assert sorted(asked) == ["exp", "tanh"]
+    assert repr(rule.pattern) == "is_unary(=('x'))" and rule.pattern.begins_with("sin")
+    assert not rule.pattern.begins_with("add")
 
 
 def test_numbers_match_constants_filled_with_them():

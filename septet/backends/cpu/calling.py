@@ -475,6 +475,17 @@ def _address() -> int:
     return jit.addresses([jit.Module("call", text.replace("{EVERY}", str(native.EVERY)), imports, jit.LIGHT)])[0]
 
 
+def make() -> None:
+    """Make the native function of plans, for whoever will ask for it."""
+    if is_supported():
+        _address()
+
+
+def is_ready() -> bool:
+    """Tell whether the native function of plans is there."""
+    return _address.cache_info().currsize > 0
+
+
 def caller(
     plan: Any, addresses: Sequence[int], safe: int, shapes: Sequence[tuple[int, ...]], reads: Sequence[Any],
     updates: Sequence[tuple[Any, int, tuple[int, ...], DType]], outputs: Sequence[tuple[tuple[int, ...], DType]],

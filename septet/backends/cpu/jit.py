@@ -67,8 +67,8 @@ class _Function:
         self.is_done = threading.Event()
 
 
-class _Counts(threading.local):
-    """How many functions this thread has brought into the process.
+class _Counts:
+    """How many functions were brought into the process.
 
     Attributes
     ----------
@@ -81,12 +81,22 @@ class _Counts(threading.local):
     new = 0
     loaded = 0
 
+    def add(self, new: int, loaded: int) -> None:
+        """Count functions."""
+        self.new += new
+        self.loaded += loaded
+
     def counts(self) -> tuple[int, int]:
         """Return both."""
         return self.new, self.loaded
 
 
-made = _Counts()
+class _CountsOfThread(_Counts, threading.local):
+    """Those that this thread has brought."""
+
+
+made = _CountsOfThread()
+made_by_all = _Counts()
 _lock = threading.Lock()
 _functions: dict[str, _Function] = {}
 _queue: dict[str, Module] = {}  # what nobody has begun with
@@ -229,8 +239,9 @@ def _make(modules: dict[str, Module]) -> None:
         new |= _compiled(modules, new)
         found = _loaded(new, imports)
     cache.write(new)
-    made.new += len(new)
-    made.loaded += len(modules) - len(new)
+    made.add(len(new), len(modules) - len(new))
+    with _lock:
+        made_by_all.add(len(new), len(modules) - len(new))
     for name, address in found.items():
         function = _functions[name]
         function.address = address

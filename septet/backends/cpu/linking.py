@@ -141,11 +141,13 @@ def link(planner: Planner, status: np.ndarray) -> Linked:
             names.update((arg.name, None) for arg in step.args if isinstance(arg, Function))
             names.update((_runner(arg.planner), None) for arg in step.args if isinstance(arg, Nested))
     found = {name: _addresses[name] for name in (*names, *kernels) if name in _addresses}
-    modules = {name: native.module(name) for name in names if name not in found}
-    for name, kernel in kernels.items():
-        if name not in found:
-            modules[name] = _begun.pop(name, None) or _module(name, kernel)
+    # Kernels first: functions that all programs need are being made by another thread, where they are not there.
+    modules = {
+        name: _begun.pop(name, None) or _module(name, kernel) for name, kernel in kernels.items() if name not in found
+    }
     new = dict(zip(modules, jit.addresses([*modules.values()])))
+    modules = {name: native.module(name) for name in names if name not in found}
+    new.update(zip(modules, jit.addresses([*modules.values()])))
     found.update(new)
     if len(_addresses) + len(new) > MOST_ADDRESSES:
         _addresses.clear()

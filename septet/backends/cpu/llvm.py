@@ -60,6 +60,15 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+LONG = frozenset({
+    "LLVMPY_InitializeNativeTarget", "LLVMPY_GetHostCPUFeatures", "LLVMPY_ParseAssembly", "LLVMPY_VerifyModule",
+    "LLVMPY_TargetMachineEmitToMemory", "LLVMPY_CreateLLJITCompiler", "LLVMPY_LLJIT_Link", "LLVMPY_DisposeModule",
+    "LLVMPY_ContextDispose", "LLVMPY_CreateTargetMachine", "LLVMPY_InitializeNativeAsmPrinter",
+})  # fmt: skip
+"""Functions that let go of Python's lock. The others take microseconds, and to get the lock back from a thread that runs
+Python takes up to five milliseconds."""
+
+
 class _Element(ctypes.Structure):
     """What goes into a library: here always an object file, which is kind 2."""
 
@@ -101,8 +110,9 @@ class _Library:
         path = os.path.join(folder, "binding", LIBRARY_NAMES.get(sys.platform, "libllvmlite.so"))
         try:
             library = load(path)
+            quick = ctypes.PyDLL(path, handle=library._handle)
             for function, (result, arguments) in FUNCTIONS.items():
-                entry = getattr(library, function)
+                entry = getattr(library if function in LONG else quick, function)
                 entry.restype, entry.argtypes = result, arguments
                 setattr(self, function.removeprefix("LLVMPY_"), entry)
         except (OSError, AttributeError) as error:

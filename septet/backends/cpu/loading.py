@@ -10,6 +10,7 @@ import ctypes
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 
 from septet.base.errors import LibraryError, SeptetError
 
@@ -30,7 +31,20 @@ def load(path: str | os.PathLike[str]) -> ctypes.CDLL:
     """
     path = os.fspath(path)
     _check_size(path)
+    _load_apart(path)
     return ctypes.CDLL(path)
+
+
+def _load_apart(path: str) -> None:
+    """Have the system load a library without Python's lock, which ctypes keeps meanwhile: other threads go on.
+
+    Whether it can be loaded is found out by the one who asks for it by name afterwards.
+    """
+    if hasattr(os, "RTLD_NOW"):
+        with suppress(AttributeError, OSError):
+            system_load = ctypes.CDLL(None).dlopen
+            system_load.restype, system_load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+            system_load(os.fsencode(path), os.RTLD_NOW)
 
 
 def _check_size(path: str) -> None:

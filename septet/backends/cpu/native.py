@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from septet.backends.cpu import interrupts, jit, openblas, philox, pool
+from septet.backends.cpu import interrupts, jit, pool
 
 RUN = """
 ?declare i64 @signals_look_between(ptr)
@@ -457,14 +457,18 @@ status. Return 0, or where the calls after a failed one begin. Python calls it w
 
 
 def module(name: str) -> jit.Module:
-    """Return a native function to compile. What writes those of convolutions and pooling is imported with the first."""
+    """Return a native function to compile. What writes those of single ops is imported with the first."""
     if name == "onednn_task":
         from septet.backends.cpu import onednn_tasks
 
         return onednn_tasks.module()
-    if name in openblas.KINDS:
+    if name in PRODUCTS:
+        from septet.backends.cpu import openblas
+
         return openblas.module(name)
-    if name in philox.TEXTS:
+    if name in DRAWS:
+        from septet.backends.cpu import philox
+
         return philox.module(name)
     if name.startswith("winograd"):
         from septet.backends.cpu import winograd_kernels
@@ -516,7 +520,7 @@ def _own(name: str) -> Callable[[], Mapping[str, int]]:
 # The text of each function, what it calls, and how much its code is optimized: more, where it runs in each round of loops.
 TEXTS: dict[str, tuple[str, Sequence[Callable[[], Mapping[str, int]]], int]] = {
     "run": (_rows("run", False), (), jit.LEVEL),
-    "run_looking": (_rows("run_looking", True), (interrupts.imports,), jit.LEVEL),
+    "run_looking": (_rows("run_looking", True), (interrupts.imports,), jit.LIGHT),
     "start": (START, (interrupts.imports, _own("run_looking")), jit.LIGHT),
     "parallel": (PARALLEL, (pool.imports,), jit.LEVEL),
     "loop": (interrupts.fill(LOOP), (interrupts.imports,), jit.LEVEL),
@@ -527,6 +531,14 @@ TEXTS: dict[str, tuple[str, Sequence[Callable[[], Mapping[str, int]]], int]] = {
 }
 
 
+def make(*names: str) -> None:
+    """Make functions, one after the other, for whoever will ask for them."""
+    for name in names:
+        jit.addresses([module(name)])
+
+
+PRODUCTS = ("sgemm_task", "dgemm_task")  # of `openblas`
+DRAWS = ("philox", "philox_derive")  # of `philox`
 LIBRARIES = ("oneDNN", "OpenBLAS")
 """Makers that are not Septet."""
 
@@ -535,9 +547,9 @@ def maker(name: str) -> str:
     """Say whose work a native function is, for people."""
     if name == "onednn_task":
         return "oneDNN"
-    if name in openblas.KINDS:
+    if name in PRODUCTS:
         return "OpenBLAS"
-    if name in philox.TEXTS:
+    if name in DRAWS:
         return "own Philox"
     if name.startswith("winograd"):
         return "own tiles, minimal filtering"

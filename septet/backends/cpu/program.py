@@ -12,7 +12,7 @@ import numpy as np
 
 from septet.backends.base import Backend, Program, owned
 from septet.backends.base_work import Change, Description, Made, Tell, Work
-from septet.backends.cpu import calling, describing, interrupts, jit, native, regions, stepwise
+from septet.backends.cpu import calling, interrupts, jit, native, regions
 from septet.backends.cpu.arenas import Arena
 from septet.backends.cpu.calling import address_of
 from septet.backends.cpu.linking import begin, link
@@ -27,8 +27,6 @@ from septet.base.config import config
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
-from septet.optimize import products
-from septet.optimize.blocks import in_blocks
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 from septet.tensor.variable import Variable, go_through, storing
@@ -87,6 +85,7 @@ class Plan:
         self.stamped: list[Any] | None = None  # set by `stepwise`
         self._works: list[Work] | None = None
         self._caller: calling.Caller | None = None
+        self.was_called = False
 
     @property
     def is_busy(self) -> bool:
@@ -97,6 +96,8 @@ class Plan:
     def works(self) -> list[Work]:
         """What each step does."""
         if self._works is None:
+            from septet.backends.cpu import describing
+
             self._works = describing.works_of(self.planner)
         return self._works
 
@@ -251,6 +252,8 @@ class Rows:
         return failed
 
 
+PRODUCT = "dot_general"
+"""The op that the last passes are about: graphs without it do without them."""
 OPEN_SIZES = "sizes in this graph depend on values"
 
 
@@ -332,9 +335,11 @@ class CpuProgram:
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
             return plan.step(arguments) if is_step else owned(plan(arguments), arguments)
-        caller = plan.caller()
+        # The first result does not wait for the function that makes calls.
+        caller = plan.caller() if plan.was_called or calling.is_ready() else None
         if caller is not None:
             self._last = plan, caller
+        plan.was_called = True
         return self._execute(plan, arguments, is_step)
 
     def replace(
@@ -425,6 +430,8 @@ class CpuProgram:
             found = plan.describe(shapes)
             works = [work._replace(reason=OPEN_SIZES) for work in found.works]
             return found._replace(works=works, changes=changes)
+        from septet.backends.cpu import describing
+
         pieces = describing.pieces_of(plan.planner, plan.in_place)
         return Description("cpu", plan.planner.threads, plan.works, pieces, plan.linked.arena_size, changes, plan.made)
 
@@ -448,6 +455,11 @@ class CpuProgram:
             graph = optimize(graph, None, steps)
             if changes is not None:
                 changes += [Change(own.name, len(own.graph), own.fired, own.seconds) for own in steps[1:]]
+        if not any(node.op.name == PRODUCT for node in graph.nodes):
+            return graph
+        from septet.optimize import products
+        from septet.optimize.blocks import in_blocks
+
         start = perf_counter_ns()
         outcome = rewrite(graph, products.RULES)
         note("products", outcome.graph, outcome.fired, start)
@@ -469,6 +481,8 @@ class CpuProgram:
         return plan
 
     def _run_by_steps(self, plan: Plan, arguments: Sequence[np.ndarray], tell: Tell | None, checks: bool) -> list[Any]:
+        from septet.backends.cpu import stepwise
+
         results = stepwise.run(plan, arguments, self._run_graph, tell, checks)
         if results is None:
             self._explain(arguments)

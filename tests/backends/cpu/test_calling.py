@@ -28,6 +28,11 @@ ROOT = Path(__file__).resolve().parents[3]
 X = np.random.default_rng(3).normal(size=(4, 6)).astype(np.float32)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def is_made() -> None:
+    calling.make()  # the first call of a process would not wait for it
+
+
 def program(
     function: Callable[..., Any], *shapes: tuple[int | None, ...], updates: Any = (), dtypes: tuple[str, ...] = ()
 ) -> CpuProgram:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from septet.backends.cpu import vectormath
 from septet.backends.cpu.builder import Value
 from septet.backends.cpu.ops.rules import Call, Rule
-from septet.backends.cpu.vectormath.exponential import exp_of_negative
 
 
-def of(function: Callable[..., Value]) -> Rule:
-    """Return the rule of a function of the vector mathematics."""
-    return Rule(lambda c: function(c.b, *c.args), "f")
+def of(name: str) -> Rule:
+    """Return the rule of a function of the vector mathematics, which is imported with the first kernel that has it."""
+    return Rule(lambda c: getattr(vectormath, name)(c.b, *c.args), "f")
 
 
 def exp(call: Call) -> Value:
     """Write e**x; the result has the same bits whether or not it is known that x is not above 0."""
     b, x = call.b, call.args[0]
-    return exp_of_negative(b, b.negate(x)) if call.is_not_positive else vectormath.exp(b, x)
+    return vectormath.exp_of_negative(b, b.negate(x)) if call.is_not_positive else vectormath.exp(b, x)
 
 
 NAMES = (
@@ -29,5 +26,5 @@ NAMES = (
 TABLE = {
     "exp": Rule(exp, "f"),
     "sqrt": Rule(lambda c: c.b.intrinsic("sqrt", *c.args), "f"),
-    **{name: of(getattr(vectormath, name)) for name in NAMES},
+    **{name: of(name) for name in NAMES},
 }

@@ -4,70 +4,40 @@ Each function takes a builder and values of kind float or double and returns the
 influence each other, and a scalar gives the same bits as a lane. Edge cases are NumPy's: infinities, NaN, signed zeros,
 denormal arguments and results. How far the results are from the exact ones is measured in docs/ulp.md.
 
-The files: `steps` (arithmetic, literals, polynomials), then one per family. `coefficients` is written by
-tools/fit_polynomials.py.
+A function is imported with the first kernel that has it. The files: `steps` (arithmetic, literals, polynomials), then one
+per family, none named like a function. `coefficients` is written by tools/fit_polynomials.py.
 """
 
-from septet.backends.cpu.vectormath.arcs import acos, asin, atan, atan2
-from septet.backends.cpu.vectormath.division import floor_divide, fmod, remainder
-from septet.backends.cpu.vectormath.error_function import erf, erfc, erfinv
-from septet.backends.cpu.vectormath.exponential import exp, exp2, expm1, sigmoid, tanh
-from septet.backends.cpu.vectormath.gamma import digamma, gammaln, polygamma
-from septet.backends.cpu.vectormath.hyperbolic import acosh, asinh, atanh, cosh, sinh
-from septet.backends.cpu.vectormath.logarithm import (
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logit,
-    softplus,
-    xlog1py,
-    xlogy,
-)
-from septet.backends.cpu.vectormath.power import cbrt, hypot, power, rsqrt
-from septet.backends.cpu.vectormath.sinc import sinc
-from septet.backends.cpu.vectormath.trigonometric import cos, sin, tan
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "cbrt",
-    "cos",
-    "cosh",
-    "digamma",
-    "erf",
-    "erfc",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor_divide",
-    "fmod",
-    "gammaln",
-    "hypot",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logaddexp",
-    "logit",
-    "polygamma",
-    "power",
-    "remainder",
-    "rsqrt",
-    "sigmoid",
-    "sin",
-    "sinc",
-    "sinh",
-    "softplus",
-    "tan",
-    "tanh",
-    "xlog1py",
-    "xlogy",
-]
+from septet.base.forks import work
+from septet.base.garbage import paused
+
+FILES = {
+    "arcs": ("acos", "asin", "atan", "atan2"),
+    "cardinal_sine": ("sinc",),
+    "division": ("floor_divide", "fmod", "remainder"),
+    "error_function": ("erf", "erfc", "erfinv"),
+    "exact": ("write_exact",),
+    "exponential": ("exp", "exp2", "exp_of_negative", "expm1", "sigmoid", "tanh"),
+    "gamma": ("digamma", "gammaln", "polygamma"),
+    "hyperbolic": ("acosh", "asinh", "atanh", "cosh", "sinh"),
+    "logarithm": ("log", "log1p", "log2", "log10", "logaddexp", "logit", "softplus", "xlog1py", "xlogy"),
+    "powers": ("cbrt", "hypot", "power", "rsqrt"),
+    "trigonometric": ("cos", "sin", "tan"),
+}
+"""Where the functions are."""
+_PLACES = {name: file for file, names in FILES.items() for name in names}
+
+__all__ = sorted({*_PLACES} - {"exp_of_negative", "write_exact"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with work, paused:
+        found = getattr(import_module(f"septet.backends.cpu.vectormath.{_PLACES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from septet.backends.cpu.builder import BITS, Builder, Value
 
@@ -18,7 +17,6 @@ INFINITY = float("inf")
 NAN = float("nan")
 
 
-@dataclass(frozen=True)
 class Term:
     """A value with the builder that writes what is done with it.
 
@@ -26,8 +24,11 @@ class Term:
     NaN) and signed; ``>>`` shifts zeros in. ``a * b + c`` is two operations with two roundings: see `fma`.
     """
 
-    builder: Builder
-    value: Value
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Builder, value: Value) -> None:
+        self.builder = builder
+        self.value = value
 
     @property
     def kind(self) -> str:
