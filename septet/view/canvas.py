@@ -13,7 +13,7 @@ from septet.base.files import open_atomic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GRAY", "INK", "LIGHT", "ORANGE", "RED", "needs", "new_figure", "save_figure"]
+__all__ = ["BLUE", "GRAY", "INK", "LIGHT", "ORANGE", "RED", "TINTS", "needs", "new_figure", "save_figure"]
 
 # Okabe and Ito's palette, told apart with every kind of colour vision ("Color Universal Design", 2008).
 BLUE = "#0072b2"
@@ -22,6 +22,19 @@ RED = "#c1121f"  # only together with a frame and words, never as the one sign o
 INK = "#222222"
 GRAY = "#6b6b6b"
 LIGHT = "#dddddd"
+
+TINTS = {
+    "input": "#d6e8f5",
+    "parameter": "#fde3cf",
+    "state": "#f6efc9",
+    "constant": "#eeeeee",
+    "op": "#ffffff",
+    "output": "#d6e8f5",
+    "update": "#d5efe3",
+    "group": "#f4f4f4",
+}
+"""What the boxes of graphs are filled with: pale, so that black text on it has a contrast of 14 and more; shape and
+words say the same."""
 
 _DPI = 120
 
