@@ -9,7 +9,7 @@ from typing import Any
 from septet import nn
 from septet.base.errors import SeptetError, SettingError
 from septet.base.text import did_you_mean
-from septet.nn.config import LAYERS
+from septet.nn.config import layers
 
 
 def read_layers(texts: Sequence[str], place: str) -> nn.Sequential:
@@ -40,14 +40,15 @@ def read_layer(text: str, place: str) -> nn.Module:
     name = call.func.id if isinstance(call.func, ast.Name) else None
     if name is None:
         raise SettingError(f'{place}: {text!r} is no layer; write it like Dense(10) or Conv2D(16, 3, padding="same")')
-    if name not in LAYERS:
+    known = layers()
+    if name not in known:
         raise SettingError(
-            f"{place}: there is no layer {name!r}.{did_you_mean(name, LAYERS)} The layers are {', '.join(LAYERS)}"
+            f"{place}: there is no layer {name!r}.{did_you_mean(name, known)} The layers are {', '.join(sorted(known))}"
         )
     try:
         values = [_value(item, place) for item in call.args]
         words = {str(word.arg): _value(word.value, place) for word in call.keywords if word.arg}
-        return LAYERS[name](*values, **words)
+        return known[name](*values, **words)
     except SettingError:
         raise
     except (SeptetError, TypeError, ValueError) as error:

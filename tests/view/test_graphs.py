@@ -59,7 +59,7 @@ def test_a_model_is_drawn_by_its_layers():
     kernel = next(item for item in view.diagram.items if item.label == "kernel")
     assert (kernel.group, kernel.type, kernel.parameters) == (("Sequential", "0:Conv2D"), "float32 (4, 1, 3, 3)", 36)
     assert any(edge.type == "float32 (?, 4, 6, 6)" for edge in view.diagram.edges)
-    assert repr(view).startswith("GraphView(Sequential: ") and repr(view).endswith("groups, 491 parameters)")
+    assert repr(view).startswith("GraphView(Sequential: ") and repr(view).endswith("groups, 483 parameters)")
 
 
 def test_nothing_changes_by_drawing():
