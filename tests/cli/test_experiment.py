@@ -72,7 +72,7 @@ def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
             "line 17: training has no key 'epoch'. Did you mean 'epochs'? The keys are epochs,",
         ),
         ("[optimizer]", "[optimiser]", "line 12: there is no section 'optimiser'. Did you mean 'optimizer'?"),
-        ('"sgd"', '"sdg"', "line 13: optimizer.name must be one of sgd, adam, adamw, rmsprop, adagrad, adadelta, not"),
+        ('"sgd"', '"sdg"', "line 13: optimizer.name must be one of sgd, adam, "),
         ("= 0.1", '= "fast"', "line 14: optimizer.learning_rate must be a number of at least 0, not 'fast'"),
         ("epochs = 3", "epochs = true", "line 17: training.epochs must be an integer"),
         ('[data]\nname = "digits"', "data = 3", "line 2: 'data' is a section with keys (name, folder,"),
