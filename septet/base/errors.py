@@ -281,6 +281,25 @@ class FileFormatError(SeptetError, ValueError):
     code = "S603"
 
 
+class WorkerError(SeptetError, RuntimeError):
+    """A worker that makes samples has died, or answers no more.
+
+    Cause
+        A process was killed (often because memory ran out) or crashed in a library; a function hangs: a file on a
+        network that does not answer, a lock that is never released. Errors that a function raises come as they are,
+        with a note that names the sample.
+
+    Example
+        ``stream.parallel(2, processes=True, timeout=5)``, and one of the processes is stopped.
+
+    Fix
+        The message names the sample, and what the worker was doing where that can be found out. Make that sample alone,
+        ``dataset[index]``, to see what happens; give a longer ``timeout`` where samples take that long.
+    """
+
+    code = "S604"
+
+
 class SettingError(SeptetError, ValueError):
     """A setting has a name or a value that does not exist.
 

@@ -15,14 +15,19 @@ from septet.data.combining import Concatenate, Interleave, Zip
 from septet.data.examples import Examples, Iterated
 from septet.data.grouping import Batch, ByLength, Unbatch, Window
 from septet.data.mapping import Filter, Map
+from septet.data.prefetching import Prefetch
 from septet.data.schemes import Scheme, Sequential, Shuffled
 from septet.data.selecting import Repeat, Shard, Skip, Take
 from septet.data.shuffling import Shuffle
 from septet.data.stage import Cursor, Item, Stage, positive
+from septet.data.workers import PATIENCE, Parallel
 
 __all__ = ["Batches", "Stream"]
 
 _STATE_VERSION = 2
+_VALUES_AHEAD = (
+    16  # single values that each worker of a map may be ahead: they are small, and batches need many at once
+)
 
 
 class Stream:
@@ -138,11 +143,11 @@ class Stream:
         try:
             while True:
                 started = time.perf_counter()
-                item = reading.next()
-                if item is None:
-                    is_whole = True
-                    break
                 try:
+                    item = reading.next()
+                    if item is None:
+                        is_whole = True
+                        break
                     value = self._stage.finish(item)
                 except BaseException:
                     reading.is_ahead = True
@@ -234,7 +239,10 @@ class Stream:
 
     # --- one value at a time
 
-    def map(self, function: Callable[..., Any], *, seed: int | None = None) -> Stream:
+    def map(
+        self, function: Callable[..., Any], *, seed: int | None = None, workers: int = 0, processes: bool = False,
+        timeout: float = PATIENCE,
+    ) -> Stream:  # fmt: skip
         """Change each value by a function.
 
         Parameters
@@ -244,6 +252,12 @@ class Stream:
         seed : int, optional
             The generator depends on this, the epoch and the sample only: results are the same with any number of
             workers, and after a stream was taken up again.
+        workers : int
+            When above 0, so many workers load values and apply this and earlier functions, some values ahead. Where
+            batches are made of the values, ``stream.map(...).batch(...).parallel(workers)`` is faster: whole batches
+            go to and fro.
+        processes, timeout
+            See `parallel`.
 
         Examples
         --------
@@ -251,11 +265,49 @@ class Stream:
         >>> list(noisy) == list(Stream([1.0, 2.0]).map(lambda value, random: value + random.normal(), seed=7))
         True
         """
-        return self._over(Map(self._stage, function, seed))
+        stage: Stage = Map(self._stage, function, seed)
+        if positive("map", "workers", workers, 0):
+            stage = Parallel(stage, workers, processes, workers * _VALUES_AHEAD, timeout)
+        return self._over(stage)
 
     def filter(self, function: Callable[[Any], Any]) -> Stream:
         """Keep the values for which a function says true."""
         return self._over(Filter(self._stage, function))
+
+    # --- ahead of the consumer
+
+    def parallel(
+        self, workers: int | None = None, *, processes: bool = False, ahead: int | None = None,
+        timeout: float = PATIENCE,
+    ) -> Stream:  # fmt: skip
+        """Let workers do what is put off until here: loading samples, maps, making batches. The order stays.
+
+        Parameters
+        ----------
+        workers : int, optional
+            As many as cores can be used when not given.
+        processes : bool
+            Spawned processes instead of threads: for functions in Python, which threads cannot run at the same time.
+            Data set and functions are sent to each process once, so they must be possible to pickle. Arrays come back
+            in shared memory, without a copy.
+        ahead : int, optional
+            How many values may be ready or worked on before they are asked for; twice the workers when not given.
+        timeout : float
+            Seconds after which a value that is not ready raises a `WorkerError` that names its sample.
+        """
+        return self._over(Parallel(self._stage, workers, processes, ahead, timeout))
+
+    def prefetch(self, count: int = 2, *, timeout: float = PATIENCE) -> Stream:
+        """Make values ahead of the consumer, in one thread that does everything below.
+
+        Parameters
+        ----------
+        count : int
+            How many values may wait for the consumer.
+        timeout : float
+            Seconds after which a value that is not ready raises a `WorkerError`.
+        """
+        return self._over(Prefetch(self._stage, count, timeout))
 
     # --- batches and windows
 
@@ -424,6 +476,10 @@ class Batches(Stream):
         arrays.
     scheme : Scheme, optional
         Another order, instead of `shuffle` and `seed`.
+    workers : int
+        When above 0, so many threads make batches, some batches ahead: see `Stream.parallel`.
+    processes : bool
+        Processes instead of threads.
 
     Raises
     ------
@@ -449,6 +505,8 @@ class Batches(Stream):
         drop_last: bool = False,
         transform: Callable[[Sample], Any] | None = None,
         scheme: Scheme | None = None,
+        workers: int = 0,
+        processes: bool = False,
     ) -> None:
         if isinstance(dataset, list | Stage | Stream) or callable(dataset):
             raise ArgumentError(
@@ -467,7 +525,9 @@ class Batches(Stream):
                 if drop_last
                 else "Batches: the data set holds no sample"
             )
-        self._begin(stage if transform is None else Map(stage, transform))
+        if transform is not None:
+            stage = Map(stage, transform)
+        self._begin(Parallel(stage, workers, processes) if positive("Batches", "workers", workers, 0) else stage)
 
     @property
     def dataset(self) -> Any:
