@@ -4,7 +4,7 @@ Each framework writes one file, tests/golden/sequences/FRAMEWORK.npz. Weights ar
 in Septet, and in its layout: kernels (inputs, outputs), the gates of a GRU in the order z, r, n. The loss is the sum of
 the outputs times `CASE/seed`.
 
-    CASE/x  CASE/lengths        inputs
+    CASE/x  CASE/lengths ...    inputs
     CASE/w/PATH                 weights
     CASE/y  CASE/seed           outputs, what they are multiplied by
     CASE/gx  CASE/g/PATH        gradients of inputs and weights
@@ -68,6 +68,100 @@ def torch_layer(name: str, values: dict[str, np.ndarray], module: Any, paths: li
             values |= {f"{name}/{kind}/{path}.{key}": array for key, array in found.items()}
 
 
+def attention_weights(prefix: str, module: Any, kind: str, is_packed: bool) -> dict[str, np.ndarray]:
+    """Return weights, or gradients, of torch.nn.MultiheadAttention under Septet's paths."""
+    found = {}
+    if module.in_proj_weight is not None:
+        kernels = list(take(module.in_proj_weight, kind).reshape(3, -1, module.embed_dim))
+    else:
+        kernels = [take(getattr(module, f"{part}_proj_weight"), kind) for part in "qkv"]
+    biases = list(take(module.in_proj_bias, kind).reshape(3, -1))
+    if is_packed:
+        found = {"projection.kernel": np.concatenate(kernels).T, "projection.bias": np.concatenate(biases)}
+    else:
+        for part, kernel, bias in zip(("query", "key", "value"), kernels, biases, strict=True):
+            found |= {f"{part}.kernel": kernel.T, f"{part}.bias": bias}
+    found |= {"output.kernel": take(module.out_proj.weight, kind).T, "output.bias": take(module.out_proj.bias, kind)}
+    return {prefix + key: array for key, array in found.items()}
+
+
+def take(parameter: Any, kind: str) -> np.ndarray:
+    """Return the gradient of a parameter (kind "g") or its value."""
+    return (parameter.grad if kind == "g" else parameter.detach()).numpy()
+
+
+def transformer_weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
+    """Return weights, or gradients, of a layer of PyTorch's encoder or decoder under Septet's paths."""
+    found = attention_weights("attention.", layer.self_attn, kind, True)
+    has_memory = hasattr(layer, "multihead_attn")
+    norms = ["attention_norm", *(["memory_norm"] if has_memory else []), "feed_forward_norm"]
+    if has_memory:
+        found |= attention_weights("memory_attention.", layer.multihead_attn, kind, False)
+    for number, name in enumerate(norms, 1):
+        norm = getattr(layer, f"norm{number}")
+        found |= {f"{name}.scale": take(norm.weight, kind), f"{name}.shift": take(norm.bias, kind)}
+    for name, dense in (("expand", layer.linear1), ("contract", layer.linear2)):
+        found[f"feed_forward.{name}.kernel"] = take(dense.weight, kind).T
+        found[f"feed_forward.{name}.bias"] = take(dense.bias, kind)
+    return found
+
+
+def torch_attention(
+    name: str, values: dict[str, np.ndarray], run: Any, weights_of: Any, shape: Any, **more: Any
+) -> None:
+    """Record attention: `run(x)` gives outputs, `weights_of(kind)` weights or gradients, `more` are further inputs."""
+    import torch
+
+    x = torch.tensor(draw(*shape), requires_grad=True)
+    y = run(x)
+    seed = draw(*y.shape)
+    (y * torch.tensor(seed)).sum().backward()
+    values |= {f"{name}/{key}": array for key, array in more.items()}
+    values |= {f"{name}/x": x.detach().numpy(), f"{name}/y": y.detach().numpy(), f"{name}/seed": seed}
+    values[f"{name}/gx"] = x.grad.numpy()
+    for kind in ("w", "g"):
+        values |= {f"{name}/{kind}/{path}": array for path, array in weights_of(kind).items()}
+
+
+def torch_transformers(values: dict[str, np.ndarray]) -> None:
+    import torch
+
+    width, heads, hidden, places = 4, 2, 5, 3
+    memory, keys = draw(B, places, 3), draw(B, places, 5)
+    key_mask = np.array([[True, True, False], [True, True, True]])
+    mask = RNG.random((T, places)) < 0.7
+    mask[:, 0] = True
+    module = torch.nn.MultiheadAttention(width, heads, kdim=5, vdim=3, batch_first=True)
+    for bias in (module.in_proj_bias, module.out_proj.bias):
+        torch.nn.init.normal_(bias)
+
+    def across(x: Any) -> Any:
+        padding, hidden_from = torch.tensor(~key_mask), torch.tensor(~mask)
+        return module(x, torch.tensor(keys), torch.tensor(memory), padding, attn_mask=hidden_from)[0]
+
+    torch_attention(
+        "attention across", values, across, lambda kind: attention_weights("", module, kind, False), (B, T, width),
+        key=keys, value=memory, key_mask=key_mask, mask=mask,
+    )  # fmt: skip
+    causal = torch.nn.Transformer.generate_square_subsequent_mask(T)
+    for is_first in (False, True):
+        layer = torch.nn.TransformerEncoderLayer(
+            width, heads, hidden, 0.0, "gelu" if is_first else "relu", batch_first=True, norm_first=is_first
+        )
+        name = f"encoder layer, norm {'first' if is_first else 'last'}"
+        torch_attention(
+            name, values, lambda x, layer=layer: layer(x, causal, is_causal=True),
+            lambda kind, layer=layer: transformer_weights(layer, kind), (B, T, width),
+        )  # fmt: skip
+    decoder = torch.nn.TransformerDecoderLayer(width, heads, hidden, 0.0, batch_first=True)
+    states = draw(B, places, width)
+    torch_attention(
+        "decoder layer", values,
+        lambda x: decoder(x, torch.tensor(states), causal, memory_key_padding_mask=torch.tensor(~key_mask)),
+        lambda kind: transformer_weights(decoder, kind), (B, T, width), memory=states, memory_key_mask=key_mask,
+    )  # fmt: skip
+
+
 def from_torch() -> dict[str, np.ndarray]:
     import torch
 
@@ -79,6 +173,7 @@ def from_torch() -> dict[str, np.ndarray]:
     torch_layer("lstm of two layers", values, torch.nn.LSTM(C, H, 2, batch_first=True), two, [4, 2])
     gru = torch.nn.GRU(C, H, batch_first=True, bidirectional=True)
     torch_layer("gru in both directions", values, gru, both, [3, 4])
+    torch_transformers(values)
     return values
 
 

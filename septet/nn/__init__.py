@@ -16,6 +16,16 @@ from septet.nn.activation import (
     Softplus,
     Tanh,
 )
+from septet.nn.attention.multi_head import MultiHeadAttention
+from septet.nn.attention.positions import LearnedPositions, SinusoidalPositions, rotary, sinusoids
+from septet.nn.attention.scores import AdditiveAttention, Attention, DotAttention
+from septet.nn.attention.transformer import (
+    FeedForward,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from septet.nn.config import from_config, to_config
 from septet.nn.containers import ModuleList, Sequential
 from septet.nn.conv import Conv1D, Conv2D, Conv3D
@@ -38,6 +48,7 @@ from septet.nn.pooling import (
 from septet.nn.recurrent.cell import Cell
 from septet.nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
 from septet.nn.recurrent.conv import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell
+from septet.nn.recurrent.decoder import AttentionDecoder
 from septet.nn.recurrent.layers import GRU, LSTM, RNN, Recurrent
 from septet.nn.recurrent.wrappers import Bidirectional, TimeDistributed
 from septet.nn.shaping import Flatten, Reshape
@@ -45,6 +56,9 @@ from septet.nn.updates import collect_updates
 
 __all__ = [
     "Activation",
+    "AdditiveAttention",
+    "Attention",
+    "AttentionDecoder",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
@@ -60,9 +74,11 @@ __all__ = [
     "ConvLSTM3D",
     "ConvLSTMCell",
     "Dense",
+    "DotAttention",
     "Dropout",
     "ELU",
     "Embedding",
+    "FeedForward",
     "Flatten",
     "from_config",
     "GELU",
@@ -74,6 +90,7 @@ __all__ = [
     "Input",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "LogSoftmax",
     "losses",
     "LSTM",
@@ -85,19 +102,27 @@ __all__ = [
     "Model",
     "Module",
     "ModuleList",
+    "MultiHeadAttention",
     "Parameters",
     "Recurrent",
     "ReLU",
     "Reshape",
     "RNN",
     "RNNCell",
+    "rotary",
     "SELU",
     "Sequential",
     "Sigmoid",
     "SiLU",
+    "SinusoidalPositions",
+    "sinusoids",
     "Softmax",
     "Softplus",
     "Tanh",
     "TimeDistributed",
     "to_config",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
 ]

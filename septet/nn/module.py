@@ -18,6 +18,7 @@ from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError
 from septet.base.hooks import hook
 from septet.base.text import did_you_mean, indent, plural
 from septet.graph.context import changes, context
+from septet.graph.context import layer as layer_path
 from septet.nn import initializers
 from septet.nn.notes import Configuration, Mode, parameter_names
 from septet.nn.placeholders import PLACEHOLDERS, is_placed, place
@@ -128,6 +129,21 @@ class Module:
             raise
         finally:
             state["layers"] = before
+
+    @contextmanager
+    def entered(self, *inputs: Any) -> Iterator[None]:
+        """Be in the module's path for a block, as if it were called; with inputs it makes its variables first.
+
+        For modules that are applied in parts: what a loop needs once, and what it needs at each step.
+        """
+        with layer_path(self._label or self.label):
+            if context.trace is not None:
+                note(Configuration, self)
+            if inputs and not self._is_built:
+                self.build(*inputs)
+                self._is_built = True
+                object.__setattr__(self, "_seen", types_of(inputs))
+            yield
 
     def _explain(self, error: SeptetError, inputs: tuple[Any, ...], words: dict[str, Any]) -> None:
         """Give an error that the module raised itself, not by an op inside, the whole report."""

@@ -75,6 +75,24 @@ def test_embedding():
         layer(np.array([5])).numpy()
 
 
+def test_an_embedding_with_padding_and_a_shared_table():
+    layer = nn.Embedding(5, 3, padding=1)
+    indices = np.array([[0, 1], [4, 1]])
+    y = layer(indices)
+    assert not y.numpy()[:, 1].any() and layer.mask(indices).tolist() == [[True, False], [True, False]]
+    (layer.scores(y) ** 2).sum().backward()
+    np.testing.assert_allclose(layer.scores(y), y.numpy() @ layer.table.value.T, atol=1e-6)
+    assert nn.Embedding(5, 3).build_for(indices).table.value.any(1).all()
+    y = layer(indices)
+    layer.zero_grad()
+    y.sum().backward()
+    assert layer.table.grad.numpy()[:, 0].tolist() == [1, 0, 0, 0, 1]
+    with pytest.raises(st.errors.ArgumentError, match="padding=5 is not one of the 5 rows"):
+        nn.Embedding(5, 3, padding=5)
+    with pytest.raises(st.errors.ArgumentError, match="has no padding"):
+        nn.Embedding(5, 3).mask(indices)
+
+
 def test_shaping_with_known_and_unknown_sizes():
     assert nn.Flatten()(data(2, 3, 4)).shape == (2, 12)
     assert nn.Reshape((2, -1))(data(5, 3, 4)).shape == (5, 2, 6)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from septet.base.errors import ArgumentError, NotSupportedError
-from septet.graph.context import context
-from septet.graph.context import layer as layer_path
 from septet.nn.module import Module
-from septet.nn.notes import Configuration
 from septet.tensor.tensor import Tensor
-from septet.tensor.trace import note
 
 
 class Cell(Module):
@@ -87,14 +81,3 @@ class Cell(Module):
             got = f"a tuple of {len(state)}" if is_tuple else f"one {type(state).__name__}"
             want = "one tensor" if len(names) == 1 else f"a tuple of {len(names)} tensors"
             raise ArgumentError(f"{self.label}: the state ({', '.join(names)}) is {want}, got {got}")
-
-    @contextmanager
-    def entered(self, x: Tensor | None = None) -> Iterator[None]:
-        """Be in the cell's layer path, as if it were called; an input lets it make its variables first."""
-        with layer_path(self._label or self.label):
-            if context.trace is not None:
-                note(Configuration, self)
-            if x is not None and not self._is_built:
-                self.build(x)
-                self._is_built = True
-            yield
