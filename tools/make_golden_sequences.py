@@ -162,6 +162,28 @@ def torch_transformers(values: dict[str, np.ndarray]) -> None:
     )  # fmt: skip
 
 
+def torch_ctc(values: dict[str, np.ndarray]) -> None:
+    """Record losses without a reduction, and gradients of the logits of their sum; the second example is impossible."""
+    import torch
+
+    steps, classes, count = 6, 4, 3
+    logits = torch.tensor(draw(4, steps, classes), requires_grad=True)
+    labels = np.array([[1, 2, 2], [3, 3, 3], [2, 0, 0], [1, 1, 1]])
+    lengths, label_lengths = np.array([6, 4, 5, 3]), np.array([3, 3, 1, 0])
+    loss = torch.nn.functional.ctc_loss(
+        logits.log_softmax(-1).transpose(0, 1), torch.tensor(labels), torch.tensor(lengths),
+        torch.tensor(label_lengths), blank=0, reduction="none", zero_infinity=True,
+    )  # fmt: skip
+    seed = draw(4)
+    (loss * torch.tensor(seed)).sum().backward()
+    assert labels.shape == (4, count) and loss[1] == 0
+    values |= {
+        "ctc/x": logits.detach().numpy(), "ctc/labels": labels, "ctc/lengths": lengths,
+        "ctc/label_lengths": label_lengths, "ctc/y": loss.detach().numpy(), "ctc/seed": seed,
+        "ctc/gx": logits.grad.numpy(),
+    }  # fmt: skip
+
+
 def from_torch() -> dict[str, np.ndarray]:
     import torch
 
@@ -174,6 +196,7 @@ def from_torch() -> dict[str, np.ndarray]:
     gru = torch.nn.GRU(C, H, batch_first=True, bidirectional=True)
     torch_layer("gru in both directions", values, gru, both, [3, 4])
     torch_transformers(values)
+    torch_ctc(values)
     return values
 
 

@@ -1,6 +1,6 @@
 """F7: layers, losses, initializers."""
 
-from septet.nn import initializers, losses
+from septet.nn import ctc, initializers, losses
 from septet.nn.activation import (
     ELU,
     GELU,
@@ -73,6 +73,7 @@ __all__ = [
     "ConvLSTM2D",
     "ConvLSTM3D",
     "ConvLSTMCell",
+    "ctc",
     "Dense",
     "DotAttention",
     "Dropout",

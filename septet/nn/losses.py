@@ -7,6 +7,8 @@ from typing import Any
 
 from septet.base.errors import ArgumentError
 from septet.base.text import did_you_mean
+from septet.nn.ctc import ctc as ctc
+from septet.nn.sequence_losses import sequence_cross_entropy
 from septet.ops.composite import class_losses as _classes
 from septet.ops.composite import losses as _losses
 from septet.tensor.wrap import lift
@@ -35,6 +37,7 @@ margin_ranking_loss = lift(_losses.margin_ranking_loss)
 
 LOSSES: dict[str, Callable[..., Any]] = {
     "cross_entropy": cross_entropy,
+    "sequence_cross_entropy": sequence_cross_entropy,
     "negative_log_likelihood": negative_log_likelihood,
     "binary_cross_entropy": binary_cross_entropy,
     "binary_focal_loss": binary_focal_loss,

@@ -82,11 +82,11 @@ def constant_operand(loop: Loop) -> int:
     """Put numbers into the body."""
     mapping: dict[Node, Node] = {}
     for own, outer in zip(loop.fixed, loop.constants, strict=True):
-        if outer.type is own.type and (_is_small(outer) or _filling(outer) is not None):
+        if outer.type is own.type and _is_small(outer):
             mapping[own] = outer
-    for own, outer in zip(loop.elements, loop.sequences, strict=True):
+    for own, outer in zip((*loop.fixed, *loop.elements), (*loop.constants, *loop.sequences), strict=True):
         source = _filling(outer)
-        if source is not None and own.type.is_known:
+        if own not in mapping and source is not None and own.type.is_known:  # else its sizes come from outside
             mapping[own] = broadcast_to(source, own.shape)
     fired = _used(loop, mapping)
     if fired:

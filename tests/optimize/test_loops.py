@@ -12,7 +12,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node, constant
 from septet.graph.op import items, ops
 from septet.ops.control import record_scan
-from septet.ops.shaping import broadcast_to, transpose
+from septet.ops.shaping import broadcast_to, sizes_of, transpose
 from septet.optimize import loop_reads
 from septet.optimize.loops import RULES, improve
 from septet.optimize.pipeline import optimize
@@ -145,7 +145,9 @@ TABLE: dict[str, tuple[list[list[Node]], list[list[Node]]]] = {
          scan(lambda c, x, k: ([c[0] * x[0] + x[1]], []), [H()],
               [broadcast_to(constant(np.array(2.0)), (4, 2, 3)), XS()], [])],
         [scan(lambda c, x, k: ([c[0] * k[0] + x[0]], []), [H()], [XS()], [sym(name="k")]),
-         scan(lambda c, x, k: ([c[0] * ops.sum(k[0]) + x[0]], []), [H()], [XS()], [constant(np.arange(100.0))])],
+         scan(lambda c, x, k: ([c[0] * ops.sum(k[0]) + x[0]], []), [H()], [XS()], [constant(np.arange(100.0))]),
+         scan(lambda c, x, k: ([c[0] * k[0]], []), [sym(None, 3)], [XS()],
+              [broadcast_to(constant(np.array(2.0)), sizes_of(sym(None, 3, name="s")))])],  # its size is outside
     ),
     "repeated_sequence": (
         [scan(lambda c, x, k: ([c[0] * x[0] + x[1]], []),
