@@ -66,7 +66,20 @@ LAZY_MODULES = {
     "septet.optimize.pipeline",
 }  # fmt: skip
 
-EXTRAS = {"matplotlib", "PIL", "graphviz", "IPython", "pyarrow", "h5py", "tensorboard", "onnx", "jax", "torch", "yaml"}
+EXTRAS = {
+    "matplotlib",
+    "PIL",
+    "graphviz",
+    "IPython",
+    "pyarrow",
+    "h5py",
+    "tensorboard",
+    "onnx",
+    "jax",
+    "torch",
+    "yaml",
+    "tokenizers",
+}
 LOCAL_THIRD_PARTY = EXTRAS | {"rich", "click", "safetensors", "ml_dtypes", "numpy", "llvmlite"}
 LOCAL_STANDARD = frozenset(
     """

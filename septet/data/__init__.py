@@ -4,11 +4,33 @@ from septet.data.arrays import ArrayDataset, Sample, split_indices
 from septet.data.idx import read_idx, write_idx
 from septet.data.schemes import Bucketed, Scheme, Sequential, Sharded, Shuffled, Weighted
 from septet.data.sets import class_names, load, load_digits, load_fashion_mnist, load_mnist, names
+from septet.data.sources.arrow import ArrowDataset, parquet_rows
+from septet.data.sources.cifar import read_cifar
+from septet.data.sources.csv import csv_rows, read_csv
+from septet.data.sources.example import decode_example, encode_example
+from septet.data.sources.hdf5 import HDF5Dataset
+from septet.data.sources.pictures import ImageFolder, decode_image, read_image
+from septet.data.sources.recordio import (
+    ImageRecord,
+    RecordIO,
+    pack_image_record,
+    unpack_image_record,
+    write_recordio,
+)
+from septet.data.sources.sql import sql_rows
+from septet.data.sources.text import text_lines
+from septet.data.sources.tfrecord import tfrecords, write_tfrecords
+from septet.data.sources.webdataset import web_dataset, write_web_dataset
 from septet.data.stage import Cursor, Item, Stage
 from septet.data.stream import Batches, Stream
 
 __all__ = [
-    "ArrayDataset", "Batches", "Bucketed", "Cursor", "Item", "Sample", "Scheme", "Sequential", "Sharded", "Shuffled",
-    "Stage", "Stream", "Weighted", "class_names", "load", "load_digits", "load_fashion_mnist", "load_mnist", "names",
-    "read_idx", "split_indices", "write_idx",
+    "Stream", "Batches", "ArrayDataset", "Sample", "split_indices",
+    "Scheme", "Sequential", "Shuffled", "Sharded", "Weighted", "Bucketed",
+    "Stage", "Cursor", "Item",
+    "ArrowDataset", "HDF5Dataset", "ImageFolder", "ImageRecord", "RecordIO",
+    "csv_rows", "parquet_rows", "sql_rows", "text_lines", "tfrecords", "web_dataset",
+    "read_cifar", "read_csv", "read_idx", "read_image", "decode_example", "decode_image", "unpack_image_record",
+    "write_idx", "write_recordio", "write_tfrecords", "write_web_dataset", "encode_example", "pack_image_record",
+    "load", "names", "class_names", "load_digits", "load_fashion_mnist", "load_mnist",
 ]  # fmt: skip
