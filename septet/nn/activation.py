@@ -48,7 +48,20 @@ def apply(activation: Any, x: Tensor) -> Tensor:
 
 
 class Activation(Module):
-    """Apply a function: a name such as "relu", or any function of a tensor."""
+    """Apply a function: a name such as "relu", or any function of a tensor.
+
+    Parameters
+    ----------
+    activation : str or callable
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Elsewhere
+    ---------
+    Keras ``Activation``, Lasagne ``NonlinearityLayer``.
+    """
 
     def __init__(self, activation: str | Callable[[Tensor], Tensor]) -> None:
         if activation is None:
@@ -80,13 +93,38 @@ def vars_of(layer: Module) -> dict[str, Any]:
 
 
 class ReLU(_Named):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Elsewhere
+    ---------
+    Keras ``ReLU``, PyTorch ``ReLU``.
+    """
 
     function = "relu"
 
 
+class ReLU6(_Named):
+    """min(max(x, 0), 6).
+
+    Elsewhere
+    ---------
+    PyTorch ``ReLU6``.
+    """
+
+    function = "relu6"
+
+
 class LeakyReLU(_Named):
-    """x where it is positive, else slope * x."""
+    """x where it is positive, else slope * x.
+
+    Parameters
+    ----------
+    slope : float
+
+    Elsewhere
+    ---------
+    Keras ``LeakyReLU``, PyTorch ``LeakyReLU``.
+    """
 
     function = "leaky_relu"
 
@@ -94,8 +132,62 @@ class LeakyReLU(_Named):
         self.slope = float(slope)
 
 
+class ThresholdedReLU(Module):
+    """x where it is above a threshold, else 0.
+
+    Parameters
+    ----------
+    theta : float
+
+    Source
+    ------
+    K. Konda, R. Memisevic, D. Krueger, Zero-bias autoencoders and the benefits of co-adapting features, 2015.
+
+    Elsewhere
+    ---------
+    Keras ``ThresholdedReLU``.
+    """
+
+    def __init__(self, theta: float = 1.0) -> None:
+        self.theta = float(theta)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return call("threshold", x, limit=self.theta, value=0.0)
+
+    def extra(self) -> str:
+        return f"theta={self.theta}"
+
+
+class Threshold(_Named):
+    """x where it is above a limit, else a value.
+
+    Parameters
+    ----------
+    limit, value : float
+
+    Elsewhere
+    ---------
+    PyTorch ``Threshold``.
+    """
+
+    function = "threshold"
+
+    def __init__(self, limit: float, value: float) -> None:
+        self.limit = float(limit)
+        self.value = float(value)
+
+
 class ELU(_Named):
-    """x where it is positive, else alpha * (exp(x) - 1)."""
+    """x where it is positive, else alpha * (exp(x) - 1).
+
+    Parameters
+    ----------
+    alpha : float
+
+    Elsewhere
+    ---------
+    Keras ``ELU``, PyTorch ``ELU``.
+    """
 
     function = "elu"
 
@@ -103,14 +195,47 @@ class ELU(_Named):
         self.alpha = float(alpha)
 
 
+class CELU(_Named):
+    """x where it is positive, else alpha * (exp(x / alpha) - 1).
+
+    Parameters
+    ----------
+    alpha : float
+
+    Elsewhere
+    ---------
+    PyTorch ``CELU``.
+    """
+
+    function = "celu"
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = float(alpha)
+
+
 class SELU(_Named):
-    """The self-normalizing exponential unit."""
+    """The self-normalizing exponential unit.
+
+    Elsewhere
+    ---------
+    PyTorch ``SELU``.
+    """
 
     function = "selu"
 
 
 class GELU(_Named):
-    """x times the normal distribution function of x."""
+    """x times the normal distribution function of x.
+
+    Parameters
+    ----------
+    approximate : bool
+        Whether by a hyperbolic tangent.
+
+    Elsewhere
+    ---------
+    PyTorch ``GELU``.
+    """
 
     function = "gelu"
 
@@ -119,37 +244,181 @@ class GELU(_Named):
 
 
 class SiLU(_Named):
-    """x * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    Elsewhere
+    ---------
+    PyTorch ``SiLU``.
+    """
 
     function = "silu"
 
 
+class HardSiLU(_Named):
+    """x * min(max(x + 3, 0), 6) / 6.
+
+    Elsewhere
+    ---------
+    PyTorch ``Hardswish``.
+    """
+
+    function = "hard_silu"
+
+
 class Mish(_Named):
-    """x * tanh(softplus(x))."""
+    """x * tanh(softplus(x)).
+
+    Elsewhere
+    ---------
+    PyTorch ``Mish``.
+    """
 
     function = "mish"
 
 
 class Sigmoid(_Named):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Elsewhere
+    ---------
+    PyTorch ``Sigmoid``.
+    """
 
     function = "sigmoid"
 
 
+class HardSigmoid(_Named):
+    """min(max(x + 3, 0), 6) / 6.
+
+    Elsewhere
+    ---------
+    PyTorch ``Hardsigmoid``.
+    """
+
+    function = "hard_sigmoid"
+
+
+class LogSigmoid(_Named):
+    """log(1 / (1 + exp(-x))).
+
+    Elsewhere
+    ---------
+    PyTorch ``LogSigmoid``.
+    """
+
+    function = "log_sigmoid"
+
+
 class Tanh(_Named):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Elsewhere
+    ---------
+    PyTorch ``Tanh``.
+    """
 
     function = "tanh"
 
 
+class HardTanh(_Named):
+    """x between two bounds, else the bound.
+
+    Parameters
+    ----------
+    low, high : float
+
+    Elsewhere
+    ---------
+    PyTorch ``Hardtanh``.
+    """
+
+    function = "hard_tanh"
+
+    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
+        self.low = float(low)
+        self.high = float(high)
+
+
+class TanhShrink(_Named):
+    """x - tanh(x).
+
+    Elsewhere
+    ---------
+    PyTorch ``Tanhshrink``.
+    """
+
+    function = "tanh_shrink"
+
+
+class HardShrink(_Named):
+    """x where |x| is above a limit, else 0.
+
+    Parameters
+    ----------
+    limit : float
+
+    Elsewhere
+    ---------
+    PyTorch ``Hardshrink``.
+    """
+
+    function = "hard_shrink"
+
+    def __init__(self, limit: float = 0.5) -> None:
+        self.limit = float(limit)
+
+
+class SoftShrink(_Named):
+    """x moved towards 0 by a limit, at most to 0.
+
+    Parameters
+    ----------
+    limit : float
+
+    Elsewhere
+    ---------
+    PyTorch ``Softshrink``.
+    """
+
+    function = "soft_shrink"
+
+    def __init__(self, limit: float = 0.5) -> None:
+        self.limit = float(limit)
+
+
 class Softplus(_Named):
-    """log(1 + exp(x))."""
+    """log(1 + exp(x)).
+
+    Elsewhere
+    ---------
+    PyTorch ``Softplus``.
+    """
 
     function = "softplus"
 
 
+class Softsign(_Named):
+    """x / (1 + |x|).
+
+    Elsewhere
+    ---------
+    PyTorch ``Softsign``.
+    """
+
+    function = "softsign"
+
+
 class Softmax(_Named):
-    """exp(x) / sum(exp(x)) along an axis."""
+    """exp(x) / sum(exp(x)) along an axis.
+
+    Parameters
+    ----------
+    axis : int
+
+    Elsewhere
+    ---------
+    Keras ``Softmax``, PyTorch ``Softmax``.
+    """
 
     function = "softmax"
 
@@ -157,10 +426,55 @@ class Softmax(_Named):
         self.axis = axis
 
 
+class Softmin(_Named):
+    """softmax(-x) along an axis.
+
+    Parameters
+    ----------
+    axis : int
+
+    Elsewhere
+    ---------
+    PyTorch ``Softmin``.
+    """
+
+    function = "softmin"
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+
 class LogSoftmax(_Named):
-    """log(softmax(x)) along an axis."""
+    """log(softmax(x)) along an axis.
+
+    Parameters
+    ----------
+    axis : int
+
+    Elsewhere
+    ---------
+    PyTorch ``LogSoftmax``.
+    """
 
     function = "log_softmax"
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+
+class Sparsemax(_Named):
+    """The probabilities nearest to x along an axis: many of them are 0.
+
+    Parameters
+    ----------
+    axis : int
+
+    Source
+    ------
+    A. F. T. Martins, R. F. Astudillo, From softmax to sparsemax, 2016.
+    """
+
+    function = "sparsemax"
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis

@@ -51,7 +51,8 @@ def to_config(module: Module) -> dict[str, Any]:
     for key in inspect.signature(type(module)).parameters:
         if key.endswith("initializer") or key == "generator":
             continue
-        words[key] = _plain(getattr(module, key), f"{module.label}: {key}")
+        value = getattr(module, key)
+        words[key] = to_config(value) if isinstance(value, Module) else _plain(value, f"{module.label}: {key}")
     return {"class": name, "with": words}
 
 
@@ -82,6 +83,7 @@ def from_config(config: Any) -> Module:
         names = ", ".join(allowed)
         raise FileFormatError(f"the configuration of {cls.__name__} has parameters {words!r}, it takes {names}")
     words = {key: _layers(value) for key, value in words.items()}
+    words = {key: from_config(value) if isinstance(value, dict) else value for key, value in words.items()}
     try:
         return cls(**words)
     except (TypeError, ValueError) as error:

@@ -16,6 +16,10 @@ class ModuleList(Module):
     Parameters
     ----------
     modules : iterable of Module
+
+    Elsewhere
+    ---------
+    PyTorch ``ModuleList``.
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
@@ -48,6 +52,10 @@ class Sequential(ModuleList):
     Parameters
     ----------
     *modules : Module or function of a tensor
+
+    Elsewhere
+    ---------
+    Keras ``Sequential``, PyTorch ``Sequential``.
 
     Examples
     --------

@@ -8,11 +8,11 @@ from septet.base.errors import ArgumentError, ShapeError
 from septet.base.text import shape_text
 from septet.nn import activation as activations
 from septet.nn.module import Module
+from septet.nn.padding import AXES, check_mode, pad_spatial
 from septet.nn.sizes import check_count, check_rank, static_size
 from septet.ops.conv import conv
+from septet.ops.windows import resolve_padding
 from septet.tensor.tensor import Tensor
-
-AXES = {1: "(B, C, T)", 2: "(B, C, H, W)", 3: "(B, C, D, H, W)"}
 
 
 def spatial(layer: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -23,6 +23,12 @@ def spatial(layer: str, name: str, value: Any, rank: int, least: int = 1) -> tup
     return tuple(check_count(layer, name, item, least) for item in values)
 
 
+def convolve(layer: Any, x: Tensor, kernel: Tensor, groups: int = 1) -> Tensor:
+    """Convolve with a layer's stride, padding and dilation, or without any."""
+    words = {} if layer is None else {name: getattr(layer, name) for name in ("stride", "padding", "dilation")}
+    return Tensor(conv(x.node, kernel.node, groups=groups, **words))
+
+
 class _Conv(Module):
     """What the convolutions share."""
 
@@ -30,8 +36,8 @@ class _Conv(Module):
 
     def __init__(
         self, filters: int, kernel_size: Any, activation: Any = None, *, stride: Any = 1, padding: Any = "valid",
-        dilation: Any = 1, groups: int = 1, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
+        dilation: Any = 1, groups: int = 1, padding_mode: str = "zeros", use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
         name = type(self).__name__
         self.filters = check_count(name, "filters", filters)
@@ -39,6 +45,7 @@ class _Conv(Module):
         self.activation = activations.check(name, activation)
         self.stride = spatial(name, "stride", stride, self.rank)
         self.padding = padding
+        self.padding_mode = check_mode(name, padding_mode)
         self.dilation = spatial(name, "dilation", dilation, self.rank)
         self.groups = check_count(name, "groups", groups)
         if self.filters % self.groups:
@@ -61,9 +68,13 @@ class _Conv(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_rank(x, self.rank + 2, self, AXES[self.rank])
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            pairs = resolve_padding(padding, x.type.shape[2:], self.kernel_size, self.stride, self.dilation)
+            x, padding = pad_spatial(self, x, pairs, self.padding_mode), 0
         y = Tensor(
             conv(
-                x.node, self.kernel.node, stride=self.stride, padding=self.padding, dilation=self.dilation,
+                x.node, self.kernel.node, stride=self.stride, padding=padding, dilation=self.dilation,
                 groups=self.groups,
             )
         )  # fmt: skip
@@ -73,7 +84,8 @@ class _Conv(Module):
 
     def extra(self) -> str:
         parts = [str(self.filters), "x".join(map(str, self.kernel_size))]
-        defaults = {"stride": (1,) * self.rank, "padding": "valid", "dilation": (1,) * self.rank, "groups": 1}
+        ones = (1,) * self.rank
+        defaults = {"stride": ones, "padding": "valid", "dilation": ones, "groups": 1, "padding_mode": "zeros"}
         parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
         return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
 
@@ -91,6 +103,8 @@ _PARAMETERS = """
         "valid" pads nothing, "same" so that the result has ceil(size / stride) elements.
     groups : int
         Into how many groups the channels are divided that do not see each other.
+    padding_mode : str
+        How x goes on beyond its edges: "zeros", "reflect", "replicate", "circular".
     use_bias : bool
     kernel_initializer, bias_initializer : str or callable
 
@@ -102,25 +116,29 @@ _PARAMETERS = """
     ------
     ShapeError
         If the rank differs, the channels do not fit, or the kernel is larger than the padded input.
+
+    Elsewhere
+    ---------
+    Keras ``Conv{n}D``, Lasagne ``Conv{n}DLayer``, PyTorch ``Conv{n}d``.
     """
 
 
 class Conv1D(_Conv):
     """Correlate sequences with learned filters."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1])}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1], n=1)}"
     rank = 1
 
 
 class Conv2D(_Conv):
     """Correlate images with learned filters."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2])}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2], n=2)}"
     rank = 2
 
 
 class Conv3D(_Conv):
     """Correlate volumes with learned filters."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3])}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3], n=3)}"
     rank = 3

@@ -29,6 +29,10 @@ class Dense(Module):
     ------
     ShapeError
         If x is a scalar, or its last size differs from that of the first input.
+
+    Elsewhere
+    ---------
+    Keras ``Dense``, Lasagne ``DenseLayer`` and ``NINLayer``, PyTorch ``Linear``.
     """
 
     def __init__(

@@ -41,6 +41,10 @@ class Embedding(Module):
     IndexOutOfRangeError
         If an index is not a row.
 
+    Elsewhere
+    ---------
+    Keras ``Embedding``, Lasagne ``EmbeddingLayer``, PyTorch ``Embedding``.
+
     Examples
     --------
     >>> import septet as st

@@ -42,6 +42,11 @@ class BatchNorm(Module):
     ------
     S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithms 1 and 2. As there, the running variance is the
     unbiased one, and the batch is normalized with the biased one.
+
+    Elsewhere
+    ---------
+    Keras ``BatchNormalization``, Lasagne ``BatchNormLayer``, PyTorch ``BatchNorm1d``, ``BatchNorm2d`` and
+    ``BatchNorm3d``.
     """
 
     def __init__(
@@ -116,6 +121,10 @@ class LayerNorm(Module):
     Source
     ------
     J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", 2016, equation 4.
+
+    Elsewhere
+    ---------
+    Keras ``LayerNormalization``, Lasagne ``layer_norm``, PyTorch ``LayerNorm``.
     """
 
     def __init__(self, axes: int = 1, epsilon: float = 1e-5, *, has_scale: bool = True, has_shift: bool = True) -> None:

@@ -1,43 +1,38 @@
-"""Pooling in one, two and three dimensions, and over all of space."""
+"""Pooling in one, two and three dimensions, and over all of space: maxima, means, norms."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from septet.base.errors import ArgumentError
 from septet.nn.activation import call
 from septet.nn.conv import AXES, spatial
 from septet.nn.module import Module
 from septet.nn.sizes import check_rank
+from septet.tensor.functions import f
 from septet.tensor.tensor import Tensor
 
 
 class _Pool(Module):
-    """Pool windows over the spatial axes.
-
-    Parameters
-    ----------
-    window : int or one for each spatial axis
-    stride : int or one for each spatial axis, optional
-        By default the window: no overlap.
-    padding : str, int or one int or pair (low, high) for each spatial axis
-
-    Shape
-    -----
-    x (B, C, spatial ...), result the same with smaller spatial sizes.
-    """
+    """What pooling of windows over the spatial axes shares."""
 
     rank = 0
     function = ""
 
-    def __init__(self, window: Any = 2, stride: Any = None, padding: Any = "valid") -> None:
+    def __init__(self, window: Any = 2, stride: Any = None, padding: Any = "valid", *, ceil_mode: bool = False) -> None:
         name = type(self).__name__
         self.window = spatial(name, "window", window, self.rank)
         self.stride = self.window if stride is None else spatial(name, "stride", stride, self.rank)
         self.padding = padding
+        self.ceil_mode = ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
         check_rank(x, self.rank + 2, self, AXES[self.rank])
-        return call(self.function, x, window=self.window, stride=self.stride, padding=self.padding)
+        return call(self.function, x, **self._words())
+
+    def _words(self) -> dict[str, Any]:
+        words = {"window": self.window, "stride": self.stride, "padding": self.padding}
+        return {**words, "ceil_mode": True} if self.ceil_mode else words
 
     def extra(self) -> str:
         parts = ["x".join(map(str, self.window))]
@@ -45,51 +40,188 @@ class _Pool(Module):
         return ", ".join(parts + ([f"padding={self.padding!r}"] if self.padding != "valid" else []))
 
 
-class MaxPool1D(_Pool):
-    """Take the maximum of windows over (B, C, T); parameters: window=2, stride=window, padding="valid"."""
+_PARAMETERS = """
 
+    Parameters
+    ----------
+    window : int or one for each spatial axis
+    stride : int or one for each spatial axis, optional
+        By default the window: no overlap.
+    padding : str, int or one int or pair (low, high) for each spatial axis
+    ceil_mode : bool
+        Whether a last window may hang over the edge.{more}
+
+    Shape
+    -----
+    x {axes}, result the same with smaller spatial sizes.
+
+    Elsewhere
+    ---------
+    {names}
+    """
+
+
+def _doc(rank: int, names: str, more: str = "") -> str:
+    return _PARAMETERS.format(axes=AXES[rank], names=names, more=more)
+
+
+class MaxPool1D(_Pool):
+    """Take the maximum of windows over sequences."""
+
+    __doc__ = __doc__ + _doc(1, "Keras ``MaxPooling1D``, Lasagne ``MaxPool1DLayer``, PyTorch ``MaxPool1d``.")
     rank, function = 1, "max_pool"
 
 
 class MaxPool2D(_Pool):
-    """Take the maximum of windows over (B, C, H, W); parameters: window=2, stride=window, padding="valid"."""
+    """Take the maximum of windows over images."""
 
+    __doc__ = __doc__ + _doc(2, "Keras ``MaxPooling2D``, Lasagne ``MaxPool2DLayer``, PyTorch ``MaxPool2d``.")
     rank, function = 2, "max_pool"
 
 
 class MaxPool3D(_Pool):
-    """Take the maximum of windows over (B, C, D, H, W); parameters: window=2, stride=window, padding="valid"."""
+    """Take the maximum of windows over volumes."""
 
+    __doc__ = __doc__ + _doc(3, "Keras ``MaxPooling3D``, Lasagne ``MaxPool3DLayer``, PyTorch ``MaxPool3d``.")
     rank, function = 3, "max_pool"
 
 
-class AvgPool1D(_Pool):
-    """Average windows over (B, C, T); parameters: window=2, stride=window, padding="valid"."""
+class _AvgPool(_Pool):
+    """What averages of windows share."""
 
-    rank, function = 1, "average_pool"
+    function = "average_pool"
 
+    def __init__(
+        self, window: Any = 2, stride: Any = None, padding: Any = "valid", *, ceil_mode: bool = False,
+        count_padding: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(window, stride, padding, ceil_mode=ceil_mode)
+        self.count_padding = count_padding
 
-class AvgPool2D(_Pool):
-    """Average windows over (B, C, H, W); parameters: window=2, stride=window, padding="valid"."""
-
-    rank, function = 2, "average_pool"
-
-
-class AvgPool3D(_Pool):
-    """Average windows over (B, C, D, H, W); parameters: window=2, stride=window, padding="valid"."""
-
-    rank, function = 3, "average_pool"
+    def _words(self) -> dict[str, Any]:
+        return {**super()._words(), "count_include_pad": self.count_padding}
 
 
-class GlobalAveragePool(Module):
-    """Average over all spatial axes: (B, C, spatial ...) to (B, C)."""
+_COUNT = """
+    count_padding : bool
+        Whether padding counts as elements that are 0 (PyTorch, Lasagne's "average_inc_pad"), or not at all (Keras)."""
+
+
+class AvgPool1D(_AvgPool):
+    """Average windows over sequences."""
+
+    __doc__ = __doc__ + _doc(1, "Keras ``AveragePooling1D``, Lasagne ``Pool1DLayer``, PyTorch ``AvgPool1d``.", _COUNT)
+    rank = 1
+
+
+class AvgPool2D(_AvgPool):
+    """Average windows over images."""
+
+    __doc__ = __doc__ + _doc(2, "Keras ``AveragePooling2D``, Lasagne ``Pool2DLayer``, PyTorch ``AvgPool2d``.", _COUNT)
+    rank = 2
+
+
+class AvgPool3D(_AvgPool):
+    """Average windows over volumes."""
+
+    __doc__ = __doc__ + _doc(3, "Keras ``AveragePooling3D``, Lasagne ``Pool3DLayer``, PyTorch ``AvgPool3d``.", _COUNT)
+    rank = 3
+
+
+class _LpPool(_Pool):
+    """What norms of windows share."""
+
+    function = "sum_pool"
+
+    def __init__(
+        self, p: float = 2.0, window: Any = 2, stride: Any = None, padding: Any = "valid", *, ceil_mode: bool = False
+    ) -> None:
+        super().__init__(window, stride, padding, ceil_mode=ceil_mode)
+        if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
+            raise ArgumentError(f"{type(self).__name__}: p must be a number of at least 1, got {p!r}")
+        self.p = float(p)
 
     def forward(self, x: Tensor) -> Tensor:
-        return call("global_average_pool", x)
+        sums = super().forward(x.abs() ** self.p)
+        is_zero = sums <= 0.0  # there the root has no slope
+        return f.where(is_zero, 0.0, f.where(is_zero, 1.0, sums) ** (1.0 / self.p))
+
+    def extra(self) -> str:
+        return f"{self.p}, {super().extra()}"
 
 
-class GlobalMaxPool(Module):
-    """Take the maximum over all spatial axes: (B, C, spatial ...) to (B, C)."""
+_P = """
+    p : float
+        At least 1; the parameter before `window`."""
+
+
+class LpPool1D(_LpPool):
+    """Take the p-norm of windows over sequences: with p = 1 their sums of |x|, with large p nearly the maxima."""
+
+    __doc__ = __doc__ + _doc(1, "PyTorch ``LPPool1d``.", _P)
+    rank = 1
+
+
+class LpPool2D(_LpPool):
+    """Take the p-norm of windows over images: with p = 1 their sums of |x|, with large p nearly the maxima."""
+
+    __doc__ = __doc__ + _doc(2, "PyTorch ``LPPool2d``.", _P)
+    rank = 2
+
+
+class LpPool3D(_LpPool):
+    """Take the p-norm of windows over volumes: with p = 1 their sums of |x|, with large p nearly the maxima."""
+
+    __doc__ = __doc__ + _doc(3, "PyTorch ``LPPool3d``.", _P)
+    rank = 3
+
+
+class _GlobalPool(Module):
+    """What pooling over all of space shares."""
+
+    function = ""
+
+    def __init__(self, keepdims: bool = False) -> None:
+        self.keepdims = keepdims
 
     def forward(self, x: Tensor) -> Tensor:
-        return call("global_max_pool", x)
+        return call(self.function, x, keepdims=self.keepdims)
+
+    def extra(self) -> str:
+        return "keepdims=True" if self.keepdims else ""
+
+
+_GLOBAL = """
+
+    Parameters
+    ----------
+    keepdims : bool
+        Whether the spatial axes stay, with size 1.
+
+    Shape
+    -----
+    x (B, C, spatial ...), result (B, C).
+
+    Elsewhere
+    ---------
+    {names}
+    """
+
+
+class GlobalAveragePool(_GlobalPool):
+    """Average over all spatial axes."""
+
+    __doc__ = __doc__ + _GLOBAL.format(
+        names="Keras ``GlobalAveragePooling1D``, ``GlobalAveragePooling2D`` and ``GlobalAveragePooling3D``, Lasagne "
+        "``GlobalPoolLayer``."
+    )
+    function = "global_average_pool"
+
+
+class GlobalMaxPool(_GlobalPool):
+    """Take the maximum over all spatial axes."""
+
+    __doc__ = __doc__ + _GLOBAL.format(
+        names="Keras ``GlobalMaxPooling1D``, ``GlobalMaxPooling2D`` and ``GlobalMaxPooling3D``."
+    )
+    function = "global_max_pool"

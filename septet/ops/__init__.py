@@ -29,6 +29,7 @@ LATER = (
     "composite.activations",
     "composite.attention",
     "composite.class_losses",
+    "composite.images",
     "composite.losses",
     "composite.normalization",
     "composite.recurrent",

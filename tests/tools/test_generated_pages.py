@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-TOOLS = ["generate_tree", "generate_errors", "generate_ops", "generate_index"]
+TOOLS = ["generate_tree", "generate_errors", "generate_ops", "generate_index", "generate_layers"]
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -12,7 +12,7 @@ def test_the_page_is_up_to_date(load_tool, name):
     assert load_tool(name).main(["--check"]) == 0, f"run python tools/{name}.py"
 
 
-@pytest.mark.parametrize("name", ["generate_tree", "generate_ops", "generate_index"])
+@pytest.mark.parametrize("name", ["generate_tree", "generate_ops", "generate_index", "generate_layers"])
 def test_a_page_that_differs_is_noticed(load_tool, name, tmp_path, monkeypatch, capsys):
     tool = load_tool(name)
     monkeypatch.setattr(tool, "PAGE", tmp_path / "page.md")
@@ -77,3 +77,11 @@ def test_the_examples_of_the_error_pages_raise_what_they_say():
         with pytest.raises(cls) as caught:
             eval(text, {"st": st, "nn": nn}).numpy()
         assert type(caught.value) is cls, text
+
+
+def test_every_layer_says_what_it_does(load_tool):
+    tool = load_tool("generate_layers")
+    found = [cls for classes in tool.layers().values() for cls in classes]
+    assert all(cls.__doc__ and tool.row(cls).split("|")[2].strip() for cls in found)
+    dense = tool.names_elsewhere(next(cls for cls in found if cls.__name__ == "Dense"))
+    assert dense == {"Keras": ["Dense"], "Lasagne": ["DenseLayer", "NINLayer"], "PyTorch": ["Linear"]}

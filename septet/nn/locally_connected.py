@@ -1,0 +1,156 @@
+"""Locally connected layers: convolutions whose filters differ from place to place."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from septet.base.errors import ShapeError
+from septet.base.text import shape_text
+from septet.nn import activation as activations
+from septet.nn import initializers
+from septet.nn.conv import AXES, spatial
+from septet.nn.module import Module
+from septet.nn.sizes import check_count, check_rank, static_size
+from septet.ops.windows import output_size, resolve_padding
+from septet.tensor.functions import f
+from septet.tensor.tensor import Tensor
+from septet.tensor.variable import Variable
+
+
+class _LocallyConnected(Module):
+    """What locally connected layers share."""
+
+    rank = 0
+    filters: int
+    kernel: Variable
+    bias: Variable
+
+    def __init__(
+        self, filters: int, kernel_size: Any, activation: Any = None, *, stride: Any = 1, padding: Any = "valid",
+        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+    ) -> None:  # fmt: skip
+        name = type(self).__name__
+        self.filters = check_count(name, "filters", filters)
+        self.kernel_size = spatial(name, "kernel_size", kernel_size, self.rank)
+        self.activation = activations.check(name, activation)
+        self.stride = spatial(name, "stride", stride, self.rank)
+        self.padding = padding
+        self.use_bias = use_bias
+        self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
+
+    def _windows(self, x: Tensor) -> list[int]:
+        """Return how many windows lie along each spatial axis."""
+        sizes = [static_size(x, axis + 2, self) for axis in range(self.rank)]
+        ones = (1,) * self.rank
+        pairs = resolve_padding(self.padding, tuple(sizes), self.kernel_size, self.stride, ones)
+        counts = [output_size(*each, 1) or 0 for each in zip(sizes, self.kernel_size, self.stride, pairs, strict=True)]
+        if min(counts) < 1:
+            raise ShapeError(f"{self.label}: the kernel is larger than the input of shape {shape_text(x.type.shape)}")
+        return counts
+
+    def build(self, x: Tensor) -> None:
+        check_rank(x, self.rank + 2, self, AXES[self.rank])
+        channels, counts = static_size(x, 1, self), self._windows(x)
+        self.variable("kernel", (self.filters, channels, *self.kernel_size, *counts), self._initialize)
+        if self.use_bias:
+            self.variable("bias", (self.filters, *counts), self.bias_initializer, role="bias")
+
+    def _initialize(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Draw the filters of each place like those of a convolution: their fans count, not the number of places."""
+        draw = initializers.get(self.kernel_initializer)
+        parts = [draw(shape[: 2 + self.rank], dtype) for _ in range(math.prod(shape[2 + self.rank :]))]
+        return np.stack(parts, axis=-1).reshape(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_rank(x, self.rank + 2, self, AXES[self.rank])
+        counts = self._windows(x)
+        windows = f.unfold(x, self.kernel_size, self.stride, self.padding)  # (B, C, K, L)
+        places, size = math.prod(counts), math.prod(self.kernel_size)
+        expected = self.kernel.type.shape
+        if list(expected[2 + self.rank :]) != counts:
+            raise ShapeError(
+                f"{self.label}: was made for {expected[2 + self.rank :]} windows, the input of shape "
+                f"{shape_text(x.type.shape)} has {tuple(counts)}"
+            )
+        kernel = self.kernel.reshape(self.filters, expected[1], size, places)  # (O, C, K, L)
+        y = f.einsum("bckl,ockl->bol", windows, kernel)
+        y = y.reshape(x.shape[0], self.filters, *counts)
+        if self.use_bias:
+            y = y + self.bias
+        return activations.apply(self.activation, y)
+
+    def extra(self) -> str:
+        parts = [str(self.filters), "x".join(map(str, self.kernel_size))]
+        defaults = {"stride": (1,) * self.rank, "padding": "valid"}
+        parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
+        return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
+
+
+_PARAMETERS = """
+
+    Parameters
+    ----------
+    filters : int
+        The channels of the result.
+    kernel_size : int or one for each spatial axis
+    activation : str or callable, optional
+    stride : int or one for each spatial axis
+    padding : str, int or one int or pair (low, high) for each spatial axis
+    use_bias : bool
+    kernel_initializer, bias_initializer : str or callable
+
+    Shape
+    -----
+    x {axes} with the spatial sizes of the first input, result the same with `filters` channels; kernel (filters, C,
+    *kernel_size, *windows), bias (filters, *windows).
+
+    Raises
+    ------
+    ShapeError
+        If the spatial sizes are not those of the first input, or not known.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> layer = LocallyConnected{rank}D(4, 3)
+    >>> layer(st.ones((2, 3, {ones}))).shape
+    (2, 4, {threes})
+
+    Elsewhere
+    ---------
+    {names}
+    """
+
+
+def _words(rank: int, names: str) -> dict[str, Any]:
+    ones, threes = ", ".join(["5"] * rank), ", ".join(["3"] * rank)
+    return {"axes": AXES[rank], "rank": rank, "ones": ones, "threes": threes, "names": names}
+
+
+class LocallyConnected1D(_LocallyConnected):
+    """Correlate sequences with filters that differ from place to place."""
+
+    __doc__ = f"""{__doc__}{
+        _PARAMETERS.format(**_words(1, "Keras ``LocallyConnected1D``, Lasagne ``LocallyConnected1DLayer``."))
+    }"""
+    rank = 1
+
+
+class LocallyConnected2D(_LocallyConnected):
+    """Correlate images with filters that differ from pixel to pixel."""
+
+    __doc__ = f"""{__doc__}{
+        _PARAMETERS.format(**_words(2, "Keras ``LocallyConnected2D``, Lasagne ``LocallyConnected2DLayer``."))
+    }"""
+    rank = 2
+
+
+class LocallyConnected3D(_LocallyConnected):
+    """Correlate volumes with filters that differ from place to place."""
+
+    __doc__ = f"""{__doc__}{_PARAMETERS.format(**_words(3, "Lasagne ``LocallyConnected3DLayer``."))}"""
+    rank = 3

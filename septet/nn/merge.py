@@ -1,0 +1,235 @@
+"""Merge layers: several tensors become one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from septet.base.errors import ArgumentError, ShapeError
+from septet.base.text import shape_text
+from septet.nn.module import Module
+from septet.tensor.functions import f
+from septet.tensor.tensor import Tensor
+
+
+class _Merge(Module):
+    """What layers of several inputs share: they come one by one, or as one list."""
+
+    count: int | None = None  # how many inputs there must be; None for two or more
+
+    def forward(self, *inputs: Any) -> Tensor:
+        if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
+            inputs = tuple(inputs[0])
+        wanted = "two or more" if self.count is None else f"{self.count}"
+        if len(inputs) < 2 or (self.count is not None and len(inputs) != self.count):
+            raise ArgumentError(f"{self.label}: takes {wanted} tensors, one by one or as a list, got {len(inputs)}")
+        return self.merge(inputs)
+
+    def merge(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return one tensor."""
+        raise NotImplementedError
+
+    def check_shapes(self, inputs: Sequence[Tensor]) -> None:
+        """Refuse shapes that differ, other than by an axis of size 1."""
+        shapes = [x.type.shape for x in inputs]
+        for other in shapes[1:]:
+            fits = len(other) == len(shapes[0]) and all(
+                a == b or a in (1, None) or b in (1, None) for a, b in zip(shapes[0], other, strict=True)
+            )
+            if not fits:
+                texts = ", ".join(map(shape_text, shapes))
+                raise ShapeError(
+                    f"{self.label}: merges tensors of one shape, got {texts}", hint="axes of size 1 are repeated"
+                )
+
+
+class _Elementwise(_Merge):
+    """What merges of elements at the same place share."""
+
+    function: Callable[..., Tensor]
+
+    def merge(self, inputs: Sequence[Tensor]) -> Tensor:
+        self.check_shapes(inputs)
+        return functools.reduce(type(self).function, inputs)
+
+
+_SHAPE = """
+
+    Shape
+    -----
+    Tensors (B, ...) of one shape, where axes of size 1 are repeated; result the same.
+
+    Elsewhere
+    ---------
+    {names}
+    """
+
+
+class Add(_Elementwise):
+    """Add tensors."""
+
+    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Add``, Lasagne ``ElemwiseSumLayer``.')}"
+    function = staticmethod(lambda a, b: a + b)
+
+
+class Subtract(_Elementwise):
+    """Subtract the second tensor from the first."""
+
+    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Subtract``.')}"
+    count = 2
+    function = staticmethod(lambda a, b: a - b)
+
+
+class Multiply(_Elementwise):
+    """Multiply tensors."""
+
+    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Multiply``.')}"
+    function = staticmethod(lambda a, b: a * b)
+
+
+class Maximum(_Elementwise):
+    """Take the largest of the elements at each place."""
+
+    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Maximum``.')}"
+    function = staticmethod(lambda a, b: f.maximum(a, b))
+
+
+class Minimum(_Elementwise):
+    """Take the smallest of the elements at each place."""
+
+    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Minimum``.')}"
+    function = staticmethod(lambda a, b: f.minimum(a, b))
+
+
+class Average(_Elementwise):
+    """Average tensors."""
+
+    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Average``.')}"
+    function = staticmethod(lambda a, b: a + b)
+
+    def merge(self, inputs: Sequence[Tensor]) -> Tensor:
+        return super().merge(inputs) / float(len(inputs))
+
+
+class ElementwiseMerge(_Elementwise):
+    """Merge tensors by any function of two, from the first to the last.
+
+    Parameters
+    ----------
+    function : callable
+        From two tensors to one.
+
+    Shape
+    -----
+    Tensors (B, ...) of one shape, where axes of size 1 are repeated; result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> ElementwiseMerge(st.logaddexp)(st.zeros(2), st.zeros(2)).shape
+    (2,)
+
+    Elsewhere
+    ---------
+    Lasagne ``ElemwiseMergeLayer``.
+    """
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        if not callable(function):
+            raise ArgumentError(f"ElementwiseMerge: takes a function of two tensors, got {function!r}")
+        self.function = function
+
+    def merge(self, inputs: Sequence[Tensor]) -> Tensor:
+        self.check_shapes(inputs)
+        return functools.reduce(self.function, inputs)
+
+    def extra(self) -> str:
+        return getattr(self.function, "__name__", repr(self.function))
+
+
+class Concatenate(_Merge):
+    """Join tensors along an axis: by default that of the channels.
+
+    Parameters
+    ----------
+    axis : int
+
+    Shape
+    -----
+    Tensors (B, C, ...) that differ along the axis only.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Concatenate()([st.ones((2, 3, 5)), st.ones((2, 4, 5))]).shape
+    (2, 7, 5)
+
+    Elsewhere
+    ---------
+    Keras ``Concatenate``, Lasagne ``ConcatLayer``.
+    """
+
+    def __init__(self, axis: int = 1) -> None:
+        self.axis = axis
+
+    def merge(self, inputs: Sequence[Tensor]) -> Tensor:
+        return f.concatenate(list(inputs), axis=self.axis)
+
+    def extra(self) -> str:
+        return f"axis={self.axis}"
+
+
+class Dot(_Merge):
+    """Multiply two tensors and sum, along one axis of each; example by example.
+
+    Parameters
+    ----------
+    axes : int or (int, int)
+        The axis of the first and that of the second.
+    normalize : bool
+        Whether vectors along the axes are divided by their lengths first: the results are cosines then.
+
+    Shape
+    -----
+    x (B, ..., K), y (B, ..., K), result (B, axes of x without K, axes of y without K), or (B, 1) where there is none.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Dot(1)(st.ones((2, 3)), st.ones((2, 3))).tolist()
+    [[3.0], [3.0]]
+
+    Elsewhere
+    ---------
+    Keras ``Dot``.
+    """
+
+    count = 2
+
+    def __init__(self, axes: Any = -1, normalize: bool = False) -> None:
+        pair = tuple(axes) if isinstance(axes, (tuple, list)) else (axes, axes)
+        if len(pair) != 2 or not all(isinstance(axis, int) for axis in pair):
+            raise ArgumentError(f"Dot: axes is an integer or two, got {axes!r}")
+        self.axes = pair
+        self.normalize = normalize
+
+    def merge(self, inputs: Sequence[Tensor]) -> Tensor:
+        letters = iter("abcdefghijklmnopqrstuvw")
+        labels = []
+        for x, axis in zip(inputs, self.axes, strict=True):
+            if x.ndim < 2 or not -x.ndim < axis < x.ndim or axis % x.ndim == 0:
+                shape = shape_text(x.type.shape)
+                raise ShapeError(f"{self.label}: axis {axis} is no axis of shape {shape} after that of the examples")
+            labels.append(["z", *["x" if own == axis % x.ndim else next(letters) for own in range(1, x.ndim)]])
+        if self.normalize:
+            inputs = [
+                x / f.sqrt(f.maximum(x.square().sum(axis=axis, keepdims=True), 1e-12))
+                for x, axis in zip(inputs, self.axes, strict=True)
+            ]
+        rest = [label for own in labels for label in own if label not in "xz"]
+        y = f.einsum(f"{''.join(labels[0])},{''.join(labels[1])}->z{''.join(rest)}", *inputs)
+        return y if rest else y.reshape(-1, 1)
+
+    def extra(self) -> str:
+        return f"{self.axes}" + (", normalize=True" if self.normalize else "")

@@ -1,0 +1,192 @@
+"""Layers agree with PyTorch's, forward and backward: tests/golden/layers, which tools/make_golden_layers.py makes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import septet as st
+from septet import nn
+
+FILE = Path(__file__).resolve().parents[1] / "golden" / "layers" / "layers.npz"
+GOLDEN = dict(np.load(FILE))
+
+
+def transposed(array):
+    return array.T
+
+
+DENSE = {"kernel": ("weight", transposed), "bias": "bias"}
+CONV = {"kernel": "weight", "bias": "bias"}
+NORM = {"scale": "weight", "shift": "bias"}
+PAIR = {
+    "kernel": ("value.weight", transposed), "bias": "value.bias",
+    "gate_kernel": ("gate.weight", transposed), "gate_bias": "gate.bias",
+}  # fmt: skip
+RAW = "parametrizations.weight."
+CASES = {
+    "dense": (lambda: nn.Dense(3), DENSE),
+    "bilinear": (lambda: nn.Bilinear(2), CONV),
+    "embedding": (lambda: nn.Embedding(6, 3), {"table": "weight"}),
+    "conv1d": (lambda: nn.Conv1D(4, 3, padding=2, dilation=2), CONV),
+    "conv2d": (lambda: nn.Conv2D(6, (3, 2), stride=(2, 1), padding=1, groups=2), CONV),
+    "conv2d-reflect": (lambda: nn.Conv2D(2, 3, padding=(2, 1), padding_mode="reflect"), CONV),
+    "conv2d-replicate": (lambda: nn.Conv2D(2, 3, padding=2, stride=2, padding_mode="replicate"), CONV),
+    "conv1d-circular": (lambda: nn.Conv1D(2, 3, padding=1, padding_mode="circular"), CONV),
+    "conv3d": (lambda: nn.Conv3D(3, 2, stride=2, padding=1), CONV),
+    "transposed1d": (lambda: nn.ConvTranspose1D(4, 3, stride=2, padding=1, output_padding=1), CONV),
+    "transposed2d": (
+        lambda: nn.ConvTranspose2D(6, (3, 2), stride=(2, 1), padding=1, groups=2, dilation=(1, 2)), CONV
+    ),
+    "transposed3d": (lambda: nn.ConvTranspose3D(3, 2, stride=2), CONV),
+    "depthwise": (lambda: nn.DepthwiseConv2D(3, 2, padding=1), CONV),
+    "separable": (
+        lambda: nn.SeparableConv2D(3, 3, multiplier=2, stride=2, padding=1),
+        {"depthwise": "0.weight", "pointwise": "1.weight", "bias": "1.bias"},
+    ),
+    "local1d": (lambda: nn.LocallyConnected1D(2, 3), CONV),
+    "local2d": (lambda: nn.LocallyConnected2D(3, (2, 3)), CONV),
+    "max1d": (lambda: nn.MaxPool1D(3, 2, padding=1), {}),
+    "max2d": (lambda: nn.MaxPool2D((2, 3), ceil_mode=True), {}),
+    "max3d": (lambda: nn.MaxPool3D(2, 1), {}),
+    "average1d": (lambda: nn.AvgPool1D(3, 2, padding=1), {}),
+    "average2d": (lambda: nn.AvgPool2D(3, 2, padding=1, count_padding=False), {}),
+    "average3d": (lambda: nn.AvgPool3D(2), {}),
+    "lp1d": (lambda: nn.LpPool1D(4, 2), {}),
+    "lp2d": (lambda: nn.LpPool2D(2, (2, 3), stride=1), {}),
+    "lp3d": (lambda: nn.LpPool3D(2, 2), {}),
+    "adaptive-average": (lambda: nn.AdaptiveAvgPool((3, 4)), {}),
+    "adaptive-max": (lambda: nn.AdaptiveMaxPool(3), {}),
+    "pyramid": (lambda: nn.SpatialPyramidPool((3, 1)), {}),
+    "feature-pool": (lambda: nn.FeaturePool(2), {}),
+    "upsample-nearest": (lambda: nn.Upsample(2), {}),
+    "upsample-linear": (lambda: nn.Upsample((2, 3), "linear"), {}),
+    "upsample-corners": (lambda: nn.Upsample(2, "linear", align_corners=True), {}),
+    "resize-cubic": (lambda: nn.Resize((7, 4), "cubic"), {}),
+    "resize-nearest": (lambda: nn.Resize((3, 11), "nearest"), {}),
+    "pixel-shuffle": (lambda: nn.PixelShuffle(2), {}),
+    "pixel-unshuffle": (lambda: nn.PixelUnshuffle(2), {}),
+    "channel-shuffle": (lambda: nn.ChannelShuffle(2), {}),
+    "unfold": (lambda: nn.Sequential(nn.Unfold((2, 3), 2, 1), nn.Reshape((24, -1))), {}),
+    "zero-pad": (lambda: nn.ZeroPad2D(((0, 3), (1, 2))), {}),
+    "crop": (lambda: nn.Crop2D(((0, 1), (1, 2))), {}),
+    "reflect-pad": (lambda: nn.ReflectPad2D(((3, 0), (1, 2))), {}),
+    "reflect-pad3d": (lambda: nn.ReflectPad3D(1), {}),
+    "replicate-pad": (lambda: nn.ReplicatePad1D(((3, 1),)), {}),
+    "batch-norm": (nn.BatchNorm, {**NORM, "mean": "b/running_mean", "variance": "b/running_var"}),
+    "batch-norm-eval": (lambda: nn.BatchNorm().eval(), NORM),
+    "layer-norm": (lambda: nn.LayerNorm(2), NORM),
+    "group-norm": (lambda: nn.GroupNorm(2), NORM),
+    "instance-norm": (nn.InstanceNorm, NORM),
+    "rms-norm": (nn.RMSNorm, {"scale": "weight"}),
+    "local-response": (lambda: nn.LocalResponseNorm(3, 0.5, 0.75, 2.0), {}),
+    "weight-norm": (
+        lambda: nn.WeightNorm(nn.Dense(3)),
+        {
+            "magnitude": (f"{RAW}original0", np.ravel), "direction": (f"{RAW}original1", transposed),
+            "layer.bias": "bias",
+        },
+    ),
+    "weight-norm-conv": (
+        lambda: nn.WeightNorm(nn.Conv1D(2, 3)),
+        {"magnitude": (f"{RAW}original0", np.ravel), "direction": f"{RAW}original1", "layer.bias": "bias"},
+    ),
+    "spectral-norm": (
+        lambda: nn.SpectralNorm(nn.Dense(3)),
+        {
+            "original": (f"{RAW}original", transposed), "layer.bias": "bias",
+            "right": f"b/{RAW}0._u", "left": f"b/{RAW}0._v",
+        },
+    ),
+    "relu": (nn.ReLU, {}),
+    "relu6": (nn.ReLU6, {}),
+    "leaky-relu": (lambda: nn.LeakyReLU(0.2), {}),
+    "threshold": (lambda: nn.Threshold(0.1, 20.0), {}),
+    "elu": (lambda: nn.ELU(0.7), {}),
+    "celu": (lambda: nn.CELU(0.7), {}),
+    "selu": (nn.SELU, {}),
+    "gelu": (nn.GELU, {}),
+    "gelu-tanh": (lambda: nn.GELU(approximate=True), {}),
+    "silu": (nn.SiLU, {}),
+    "hard-silu": (nn.HardSiLU, {}),
+    "mish": (nn.Mish, {}),
+    "sigmoid": (nn.Sigmoid, {}),
+    "hard-sigmoid": (nn.HardSigmoid, {}),
+    "log-sigmoid": (nn.LogSigmoid, {}),
+    "tanh": (nn.Tanh, {}),
+    "hard-tanh": (lambda: nn.HardTanh(-0.5, 0.8), {}),
+    "tanh-shrink": (nn.TanhShrink, {}),
+    "hard-shrink": (nn.HardShrink, {}),
+    "soft-shrink": (nn.SoftShrink, {}),
+    "softplus": (nn.Softplus, {}),
+    "softsign": (nn.Softsign, {}),
+    "softmax": (lambda: nn.Softmax(0), {}),
+    "softmin": (lambda: nn.Softmin(1), {}),
+    "log-softmax": (lambda: nn.LogSoftmax(1), {}),
+    "prelu": (nn.PReLU, {"slope": ("weight", lambda array: array.reshape(4, 1, 1))}),
+    "rrelu-eval": (lambda: nn.RReLU().eval(), {}),
+    "glu": (lambda: nn.GLU(1), {}),
+    "gated": (lambda: nn.GatedDense(3, "silu"), PAIR),
+    "highway": (nn.Highway, PAIR),
+    "spatial-transformer": (
+        lambda: nn.SpatialTransformer(nn.Sequential(nn.Flatten(), nn.Dense(6)), (3, 4)),
+        {"localization.1.kernel": ("look.weight", transposed), "localization.1.bias": "look.bias"},
+    ),
+    "dot": (lambda: nn.Dot(2, normalize=True), {}),
+}  # fmt: skip
+
+for padding_mode in ("zeros", "border", "reflection"):
+    for mode, own in (("bilinear", "linear"), ("nearest", "nearest")):
+        for align in (False, True):
+            words = {"mode": own, "padding_mode": padding_mode, "align_corners": align}
+            CASES[f"grid-{mode}-{padding_mode}-{align}"] = (lambda words=words: nn.Lambda(st.grid_sample, **words), {})
+for align in (False, True):
+    CASES[f"affine-grid-{align}"] = (
+        lambda align=align: nn.Lambda(st.affine_grid, size=(3, 4), align_corners=align), {}
+    )  # fmt: skip
+
+
+def test_every_case_of_the_file_is_compared():
+    assert {key.partition("/")[0] for key in GOLDEN} == set(CASES)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "embedding"])
+def test_a_layer_is_part_of_models_with_batches_of_any_size(name):
+    layer = CASES[name][0]()
+    inputs = [GOLDEN[f"{name}/x{i}"] for i in range(9) if f"{name}/x{i}" in GOLDEN]
+    places = [nn.Input(x.shape[1:]) for x in inputs]
+    model = nn.Model(places, layer(*places))
+    assert np.allclose(model.eval()(*inputs), layer(*inputs), atol=1e-6)
+    assert layer._is_built and model.summary().rows[-1].flops >= 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_layer_agrees_with_pytorch(name):
+    make, names = CASES[name]
+    inputs = [GOLDEN[f"{name}/x{i}"] for i in range(9) if f"{name}/x{i}" in GOLDEN]
+    layer = make()
+    layer.build_for(*inputs)
+    variables = dict(layer.named_variables())
+
+    def golden(kind, path):
+        key, move = names[path] if isinstance(names[path], tuple) else (names[path], lambda array: array)
+        kind, key = (kind.replace("p", "b0"), key[2:]) if key.startswith("b/") else (kind, key)
+        return move(GOLDEN[f"{name}/{kind}/{key}"])
+
+    learned = {path for path in names if not (isinstance(names[path], str) and names[path].startswith("b/"))}
+    assert {path for path, variable in variables.items() if variable.trainable} == learned
+    for path in names:
+        variables[path].assign(golden("p", path))
+    xs = [st.Variable(x, f"x{i}") for i, x in enumerate(inputs)]
+    y = layer(*(inputs if name == "embedding" else xs))
+    assert np.allclose(y, GOLDEN[f"{name}/y"], rtol=1e-4, atol=2e-5)
+    for path in set(names) - learned:
+        assert np.allclose(variables[path].value, GOLDEN[f"{name}/{names[path]}"], rtol=1e-4, atol=1e-5), path
+    weights = np.cos(np.arange(y.size)).reshape(y.shape).astype(np.float32)
+    (y * weights).sum().backward()
+    for i, x in enumerate(xs):
+        if f"{name}/gx{i}" in GOLDEN:
+            gradient = 0.0 if x.grad is None else x.grad
+            assert np.allclose(gradient, GOLDEN[f"{name}/gx{i}"], rtol=1e-3, atol=1e-4), f"gradient of input {i}"
+    for path in learned:
+        assert np.allclose(variables[path].grad, golden("gp", path), rtol=1e-3, atol=1e-4), f"gradient of {path}"

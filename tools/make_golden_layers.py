@@ -1,0 +1,258 @@
+"""Write tests/golden/layers/layers.npz: results and gradients of PyTorch's layers, for the tests of ours.
+
+Run it with a Python that has PyTorch (2.4 or later); Septet itself does not need it::
+
+    python tools/make_golden_layers.py
+
+For every case the file holds the inputs (``case/x0`` ...), the parameters (``case/p/weight`` ...), the result
+(``case/y``), buffers afterwards (``case/b/...``), and the gradients of sum(result * cos(0, 1, 2 ...)) with respect to
+inputs and parameters (``case/gx0``, ``case/gp/weight``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrizations
+
+FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "layers" / "layers.npz"
+
+
+class Local(nn.Module):
+    """A locally connected layer, place by place: PyTorch has none."""
+
+    def __init__(self, channels: int, filters: int, window: tuple[int, ...], counts: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(filters, channels, *window, *counts) * 0.3)
+        self.bias = nn.Parameter(torch.randn(filters, *counts) * 0.3)
+        self.window, self.counts = window, counts
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.zeros(x.shape[0], *self.bias.shape)
+        for place in np.ndindex(*self.counts):
+            index = tuple(slice(p, p + w) for p, w in zip(place, self.window, strict=True))
+            patch = x[(slice(None), slice(None), *index)].flatten(1)
+            kernel = self.weight[(..., *place)].flatten(1)
+            y[(slice(None), slice(None), *place)] = patch @ kernel.T
+        return y + self.bias
+
+
+class Highway(nn.Module):
+    """Equation 3 of Srivastava et al., 2015."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.value, self.gate = nn.Linear(size, size), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = torch.sigmoid(self.gate(x))
+        return torch.relu(self.value(x)) * gate + x * (1 - gate)
+
+
+class Gated(nn.Module):
+    """SwiGLU (Shazeer, 2020)."""
+
+    def __init__(self, size: int, units: int) -> None:
+        super().__init__()
+        self.value, self.gate = nn.Linear(size, units), nn.Linear(size, units)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.silu(self.gate(x)) * self.value(x)
+
+
+class Transformer(nn.Module):
+    """A spatial transformer with a linear localization."""
+
+    def __init__(self, features: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.look = nn.Linear(features, 6)
+        with torch.no_grad():
+            self.look.weight *= 0.1
+            self.look.bias += torch.tensor([1.0, 0, 0, 0, 1, 0])
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        grid = F.affine_grid(self.look(x.flatten(1)).reshape(-1, 2, 3), [*x.shape[:2], *self.size], align_corners=False)
+        return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+class Apply(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(*inputs)
+
+
+def pyramid(x: torch.Tensor) -> torch.Tensor:
+    """Two levels of adaptive maxima."""
+    return torch.cat([F.adaptive_max_pool2d(x, level).flatten(1) for level in (3, 1)], 1)
+
+
+def separable(channels: int, multiplier: int, filters: int, **words: Any) -> nn.Module:
+    """A convolution of each channel, then one of single pixels."""
+    inner = channels * multiplier
+    return nn.Sequential(
+        nn.Conv2d(channels, inner, 3, groups=channels, bias=False, **words), nn.Conv2d(inner, filters, 1)
+    )
+
+
+IMAGE, LINE, VOLUME = (2, 4, 5, 6), (2, 3, 7), (1, 2, 4, 5, 4)
+CASES: dict[str, tuple[Callable[[], nn.Module], list[tuple[int, ...]]]] = {
+    "dense": (lambda: nn.Linear(4, 3), [(2, 5, 4)]),
+    "bilinear": (lambda: nn.Bilinear(3, 4, 2), [(5, 3), (5, 4)]),
+    "embedding": (lambda: nn.Embedding(6, 3), []),
+    "conv1d": (lambda: nn.Conv1d(3, 4, 3, padding=2, dilation=2), [LINE]),
+    "conv2d": (lambda: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=1, groups=2), [IMAGE]),
+    "conv2d-reflect": (lambda: nn.Conv2d(4, 2, 3, padding=(2, 1), padding_mode="reflect"), [IMAGE]),
+    "conv2d-replicate": (lambda: nn.Conv2d(4, 2, 3, padding=2, stride=2, padding_mode="replicate"), [IMAGE]),
+    "conv1d-circular": (lambda: nn.Conv1d(3, 2, 3, padding=1, padding_mode="circular"), [LINE]),
+    "conv3d": (lambda: nn.Conv3d(2, 3, 2, stride=2, padding=1), [VOLUME]),
+    "transposed1d": (lambda: nn.ConvTranspose1d(3, 4, 3, stride=2, padding=1, output_padding=1), [LINE]),
+    "transposed2d": (
+        lambda: nn.ConvTranspose2d(4, 6, (3, 2), stride=(2, 1), padding=1, groups=2, dilation=(1, 2)), [IMAGE]
+    ),
+    "transposed3d": (lambda: nn.ConvTranspose3d(2, 3, 2, stride=2), [(1, 2, 3, 2, 2)]),
+    "depthwise": (lambda: nn.Conv2d(4, 8, 3, padding=1, groups=4), [IMAGE]),
+    "separable": (lambda: separable(4, 2, 3, stride=2, padding=1), [IMAGE]),
+    "local1d": (lambda: Local(3, 2, (3,), (5,)), [LINE]),
+    "local2d": (lambda: Local(2, 3, (2, 3), (3, 2)), [(2, 2, 4, 4)]),
+    "max1d": (lambda: nn.MaxPool1d(3, 2, padding=1), [LINE]),
+    "max2d": (lambda: nn.MaxPool2d((2, 3), ceil_mode=True), [IMAGE]),
+    "max3d": (lambda: nn.MaxPool3d(2, 1), [VOLUME]),
+    "average1d": (lambda: nn.AvgPool1d(3, 2, padding=1), [LINE]),
+    "average2d": (lambda: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False), [IMAGE]),
+    "average3d": (lambda: nn.AvgPool3d(2), [VOLUME]),
+    "lp1d": (lambda: nn.LPPool1d(4, 2), [LINE]),
+    "lp2d": (lambda: nn.LPPool2d(2, (2, 3), stride=1), [IMAGE]),
+    "lp3d": (lambda: nn.LPPool3d(2, 2), [VOLUME]),
+    "adaptive-average": (lambda: nn.AdaptiveAvgPool2d((3, 4)), [IMAGE]),
+    "adaptive-max": (lambda: nn.AdaptiveMaxPool1d(3), [LINE]),
+    "pyramid": (lambda: Apply(pyramid), [IMAGE]),
+    "feature-pool": (lambda: Apply(lambda x: x.reshape(2, 2, 2, 5, 6).amax(2)), [IMAGE]),
+    "upsample-nearest": (lambda: nn.Upsample(scale_factor=2), [(1, 2, 3, 2)]),
+    "upsample-linear": (lambda: nn.Upsample(scale_factor=(2, 3), mode="bilinear"), [(1, 2, 3, 2)]),
+    "upsample-corners": (lambda: nn.Upsample(scale_factor=2, mode="trilinear", align_corners=True), [(1, 1, 2, 3, 2)]),
+    "resize-cubic": (lambda: nn.Upsample((7, 4), mode="bicubic"), [IMAGE]),
+    "resize-nearest": (lambda: nn.Upsample((3, 11)), [IMAGE]),
+    "pixel-shuffle": (lambda: nn.PixelShuffle(2), [(2, 8, 2, 3)]),
+    "pixel-unshuffle": (lambda: nn.PixelUnshuffle(2), [(2, 2, 4, 6)]),
+    "channel-shuffle": (lambda: Apply(lambda x: x.reshape(2, 2, 2, 5, 6).transpose(1, 2).reshape(2, 4, 5, 6)), [IMAGE]),
+    "unfold": (lambda: nn.Unfold((2, 3), padding=1, stride=2), [IMAGE]),
+    "zero-pad": (lambda: nn.ZeroPad2d((1, 2, 0, 3)), [IMAGE]),
+    "crop": (lambda: nn.ZeroPad2d((-1, -2, 0, -1)), [IMAGE]),
+    "reflect-pad": (lambda: nn.ReflectionPad2d((1, 2, 3, 0)), [IMAGE]),
+    "reflect-pad3d": (lambda: nn.ReflectionPad3d(1), [(1, 1, 2, 3, 2)]),
+    "replicate-pad": (lambda: nn.ReplicationPad1d((3, 1)), [LINE]),
+    "batch-norm": (lambda: nn.BatchNorm2d(4), [IMAGE]),
+    "batch-norm-eval": (lambda: nn.BatchNorm1d(3).eval(), [LINE]),
+    "layer-norm": (lambda: nn.LayerNorm((5, 6)), [IMAGE]),
+    "group-norm": (lambda: nn.GroupNorm(2, 4), [IMAGE]),
+    "instance-norm": (lambda: nn.InstanceNorm2d(4, affine=True), [IMAGE]),
+    "rms-norm": (lambda: nn.RMSNorm(6, eps=1e-6), [IMAGE]),
+    "local-response": (lambda: nn.LocalResponseNorm(3, 0.5, 0.75, 2.0), [IMAGE]),
+    "weight-norm": (lambda: parametrizations.weight_norm(nn.Linear(4, 3)), [(2, 4)]),
+    "weight-norm-conv": (lambda: parametrizations.weight_norm(nn.Conv1d(3, 2, 3)), [LINE]),
+    "spectral-norm": (lambda: parametrizations.spectral_norm(nn.Linear(4, 3)), [(2, 4)]),
+    "relu": (nn.ReLU, [(3, 4)]),
+    "relu6": (nn.ReLU6, [(3, 4)]),
+    "leaky-relu": (lambda: nn.LeakyReLU(0.2), [(3, 4)]),
+    "threshold": (lambda: nn.Threshold(0.1, 20.0), [(3, 4)]),
+    "elu": (lambda: nn.ELU(0.7), [(3, 4)]),
+    "celu": (lambda: nn.CELU(0.7), [(3, 4)]),
+    "selu": (nn.SELU, [(3, 4)]),
+    "gelu": (nn.GELU, [(3, 4)]),
+    "gelu-tanh": (lambda: nn.GELU("tanh"), [(3, 4)]),
+    "silu": (nn.SiLU, [(3, 4)]),
+    "hard-silu": (nn.Hardswish, [(3, 4)]),
+    "mish": (nn.Mish, [(3, 4)]),
+    "sigmoid": (nn.Sigmoid, [(3, 4)]),
+    "hard-sigmoid": (nn.Hardsigmoid, [(3, 4)]),
+    "log-sigmoid": (nn.LogSigmoid, [(3, 4)]),
+    "tanh": (nn.Tanh, [(3, 4)]),
+    "hard-tanh": (lambda: nn.Hardtanh(-0.5, 0.8), [(3, 4)]),
+    "tanh-shrink": (nn.Tanhshrink, [(3, 4)]),
+    "hard-shrink": (nn.Hardshrink, [(3, 4)]),
+    "soft-shrink": (nn.Softshrink, [(3, 4)]),
+    "softplus": (nn.Softplus, [(3, 4)]),
+    "softsign": (nn.Softsign, [(3, 4)]),
+    "softmax": (lambda: nn.Softmax(0), [(3, 4)]),
+    "softmin": (lambda: nn.Softmin(1), [(3, 4)]),
+    "log-softmax": (lambda: nn.LogSoftmax(1), [(3, 4)]),
+    "prelu": (lambda: nn.PReLU(4), [IMAGE]),
+    "rrelu-eval": (lambda: nn.RReLU().eval(), [(3, 4)]),
+    "glu": (lambda: nn.GLU(1), [IMAGE]),
+    "gated": (lambda: Gated(4, 3), [(2, 4)]),
+    "highway": (lambda: Highway(4), [(2, 4)]),
+    "spatial-transformer": (lambda: Transformer(60, (3, 4)), [(2, 2, 5, 6)]),
+    "dot": (lambda: Apply(lambda a, b: torch.einsum("bij,bkj->bik", F.normalize(a, dim=2), F.normalize(b, dim=2))),
+            [(2, 3, 4), (2, 2, 4)]),
+}  # fmt: skip
+
+for mode in ("bilinear", "nearest"):
+    for padding_mode in ("zeros", "border", "reflection"):
+        for align in (False, True):
+            words = {"mode": mode, "padding_mode": padding_mode, "align_corners": align}
+            CASES[f"grid-{mode}-{padding_mode}-{align}"] = (
+                lambda words=words: Apply(lambda x, grid: F.grid_sample(x, grid, **words)), [(2, 2, 3, 4), (2, 3, 3, 2)]
+            )  # fmt: skip
+for align in (False, True):
+    CASES[f"affine-grid-{align}"] = (
+        lambda align=align: Apply(lambda theta: F.affine_grid(theta, [2, 1, 3, 4], align)),
+        [(2, 2, 3)],
+    )
+
+
+def numpy(tensor: torch.Tensor) -> np.ndarray:
+    """Return a tensor as float32, or as integers."""
+    array = tensor.detach().numpy()
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def record(name: str, module: nn.Module, inputs: list[torch.Tensor]) -> dict[str, np.ndarray]:
+    """Return everything about one case; computed in double precision."""
+    with torch.no_grad():
+        for parameter in module.parameters():  # values that float32 holds exactly
+            parameter.copy_(parameter + 0.1 * torch.randn_like(parameter)).copy_(parameter.float())
+        for buffer in module.buffers():
+            if buffer.is_floating_point() and "running" not in name:
+                buffer.copy_(buffer.float())
+    found = {f"{name}/x{i}": numpy(x) for i, x in enumerate(inputs)}
+    found |= {f"{name}/p/{key}": numpy(value) for key, value in module.named_parameters()}
+    found |= {f"{name}/b0/{key}": numpy(value).copy() for key, value in module.named_buffers()}
+    y = module(*inputs)
+    (y * torch.cos(torch.arange(y.numel(), dtype=y.dtype)).reshape(y.shape)).sum().backward()
+    found[f"{name}/y"] = numpy(y)
+    found |= {f"{name}/b/{key}": numpy(value) for key, value in module.named_buffers()}
+    found |= {f"{name}/gx{i}": numpy(x.grad) for i, x in enumerate(inputs) if x.grad is not None}
+    found |= {f"{name}/gp/{key}": numpy(value.grad) for key, value in module.named_parameters()}
+    return found
+
+
+def main() -> None:
+    """Write the file."""
+    torch.set_default_dtype(torch.float64)
+    found: dict[str, np.ndarray] = {}
+    for number, (name, (make, shapes)) in enumerate(CASES.items()):
+        torch.manual_seed(number)
+        module = make()
+        inputs = [torch.randn(shape).float().double().requires_grad_() for shape in shapes]
+        if name == "embedding":
+            inputs = [torch.tensor([[0, 5, 2], [2, 2, 1]])]
+        found |= record(name, module, inputs)
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(FILE, **found)
+    print(f"{FILE}: {len(CASES)} cases, {FILE.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main()
