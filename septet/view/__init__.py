@@ -1,9 +1,30 @@
-"""F7: pictures of graphs, of learning, of predictions; image files. Calls need the extra ``septet[view]``, not the
-import."""
+"""F7: pictures of graphs, of learning, of predictions, weights and activations; image files. Calls need the extra
+``septet[view]``, not the import."""
 
+from septet.view.activations import activations, plot_activations, plot_attention
+from septet.view.canvas import Picture
+from septet.view.confusion import plot_confusion
 from septet.view.curves import plot_curves
+from septet.view.embedding import plot_embedding, principal_components
 from septet.view.graphs import GraphView, graph
 from septet.view.images import LoadedImage, load_image
 from septet.view.pictures import plot_predictions
+from septet.view.weights import plot_filters, plot_histograms
 
-__all__ = ["GraphView", "LoadedImage", "graph", "load_image", "plot_curves", "plot_predictions"]
+__all__ = [
+    "GraphView",
+    "LoadedImage",
+    "Picture",
+    "activations",
+    "graph",
+    "load_image",
+    "plot_activations",
+    "plot_attention",
+    "plot_confusion",
+    "plot_curves",
+    "plot_embedding",
+    "plot_filters",
+    "plot_histograms",
+    "plot_predictions",
+    "principal_components",
+]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from septet.base.errors import ArgumentError
-from septet.view.canvas import BLUE, GRAY, INK, LIGHT, ORANGE, new_figure, save_figure
+from septet.base.errors import ArgumentError, DataError, MissingDataError
+from septet.view.canvas import BLUE, INK, LIGHT, ORANGE, Picture, finish, head, new_figure
 
-__all__ = ["plot_curves"]
+__all__ = ["plot_curves", "read_log"]
 
 _LOG_SCALE_FROM = 20.0  # a loss that falls by more than this factor is drawn on a logarithmic axis
 _MARKERS_UP_TO = 30  # epochs; beyond it, markers would touch
@@ -19,20 +20,27 @@ _SERIES = (("", "train", BLUE, "o", "-"), ("val_", "held out", ORANGE, "s", "--"
 
 
 def plot_curves(
-    log: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, title: str = "Learning curve"
-) -> None:
-    """Draw loss and accuracy of each epoch, on training and on held-out data, as a PNG.
+    log: Sequence[Mapping[str, Any]] | str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "Learning curve",
+) -> Picture:
+    """Draw loss and accuracy of each epoch, on training and on held-out data.
 
     Parameters
     ----------
-    log : sequence of mappings
-        One per epoch, in order, with ``loss`` and, where known, ``val_loss``, ``accuracy``, ``val_accuracy`` (0 to 1),
-        ``seconds`` and ``epoch``. A value that is absent, None or NaN leaves a gap. Without ``epoch``, epochs count
-        from 1.
-    path : str or os.PathLike
-        The PNG file to make or to replace. It appears whole or not at all.
+    log : sequence of mappings, or path
+        What `fit` returned, or the file of JSON lines that it wrote: one mapping per epoch, in order, with ``loss``
+        and, where known, ``val_loss``, ``accuracy``, ``val_accuracy`` (0 to 1), ``seconds`` and ``epoch``. A value that
+        is absent, None or NaN leaves a gap. Without ``epoch``, epochs count from 1.
+    path : str or os.PathLike, optional
+        The PNG, SVG or PDF file to make or to replace. It appears whole or not at all.
     title : str
         The heading.
+
+    Returns
+    -------
+    Picture
 
     Raises
     ------
@@ -41,6 +49,8 @@ def plot_curves(
     NotSupportedError
         When matplotlib is not installed: ``pip install septet[view]``.
     """
+    if isinstance(log, str | os.PathLike):
+        log = read_log(log)
     if not log:
         raise ArgumentError("plot_curves: the log is empty; expected one mapping per epoch")
     if all(math.isnan(value) for value in _column(log, "loss") + _column(log, "val_loss")):
@@ -59,9 +69,30 @@ def plot_curves(
         _draw_panel(panels[1], log, epochs, "accuracy", best=max)
         panels[1].set_title("Accuracy", loc="left", color=INK, fontsize=11, fontweight="bold")
         _scale_accuracy(panels[1], accuracies)
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
-    figure.supxlabel(_footer(log), x=0.99, ha="right", color=GRAY, fontsize=9)
-    save_figure(figure, path)
+    head(figure, title, _footer(log))
+    return finish(figure, path, f"{title}: loss{' and accuracy' if has_accuracy else ''} of {len(log)} epochs")
+
+
+def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the rows of a file of JSON lines that have a loss of an epoch.
+
+    Raises
+    ------
+    MissingDataError, DataError
+        If there is no such file, or a line is not JSON.
+    """
+    if not os.path.isfile(path):
+        raise MissingDataError(f"there is no log {os.fspath(path)!r}")
+    rows = []
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{os.fspath(path)!r}, line {number}: this is no JSON: {error}") from None
+            if isinstance(row, dict) and "loss" in row:
+                rows.append(row)
+    return rows
 
 
 def _draw_panel(panel: Any, log: Sequence[Mapping[str, Any]], epochs: list[float], key: str, best: Any) -> None:

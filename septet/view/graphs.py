@@ -192,6 +192,9 @@ def _traced(call: Callable[..., Any], args: tuple[Any, ...], words: dict[str, An
     name = type(call).__name__ if isinstance(call, Module) else function_name(call)
     found = signature(call)
     names = argument_names(found, args, words)
+    if isinstance(call, Module) and not args and not words and call.input_types() is not None:
+        args = tuple(tree.flatten(call.input_types())[0])  # those of its first input
+        names = argument_names(found, args, words)
     if isinstance(call, Module) and not args and not words:
         raise ArgumentError(
             f"graph: which shapes {name} computes depends on its input",

@@ -10,7 +10,7 @@ import numpy
 
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.text import type_text
-from septet.view.canvas import GRAY, INK, LIGHT, RED, new_figure, save_figure
+from septet.view.canvas import INK, LIGHT, RED, Picture, finish, head, new_figure
 
 __all__ = ["plot_predictions"]
 
@@ -25,13 +25,13 @@ def plot_predictions(
     predictions: Any,
     probabilities: Any,
     class_names: Sequence[str],
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     *,
     columns: int = 8,
     rows: int = 6,
     title: str = "Predictions",
-) -> None:
-    """Draw a page of images with what the model says they are, as a PNG.
+) -> Picture:
+    """Draw a page of images with what the model says they are.
 
     Wrong predictions have a red frame, and the true name below. The first ``rows * columns`` images are drawn; fewer
     make a smaller page.
@@ -48,12 +48,16 @@ def plot_predictions(
         The probability of each class or of the predicted one; when None, no confidence is written.
     class_names : sequence of str
         The name of each class.
-    path : str or os.PathLike
-        The PNG file to make or to replace. It appears whole or not at all.
+    path : str or os.PathLike, optional
+        The PNG, SVG or PDF file to make or to replace. It appears whole or not at all.
     columns, rows : int
         The most images beside and below each other.
     title : str
         The heading. How many of the drawn predictions are right is written beside it.
+
+    Returns
+    -------
+    Picture
 
     Shape
     -----
@@ -105,8 +109,8 @@ def plot_predictions(
         )
         if is_wrong:
             panel.set_xlabel(f"is {true_name}", color=RED, fontsize=8, labelpad=3, parse_math=False)
-    _head(figure, title, truth, predictions, count)
-    save_figure(figure, path)
+    head(figure, title, _note(truth, predictions, count))
+    return finish(figure, path, f"{title}: {count} images with predicted classes")
 
 
 def _caption(name: str, confidence: float | None) -> str:
@@ -120,13 +124,11 @@ def _percent(confidence: float) -> str:
     return f"{100 * confidence:.0f} %"
 
 
-def _head(figure: Any, title: str, truth: numpy.ndarray | None, predictions: numpy.ndarray, count: int) -> None:
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
+def _note(truth: numpy.ndarray | None, predictions: numpy.ndarray, count: int) -> str:
     if truth is None:
-        return
+        return ""
     right = int((truth[:count] == predictions[:count]).sum())
-    note = f"{right} of {count} right" + ("" if right == count else "; red frame: wrong, with the true class below")
-    figure.supxlabel(note, x=0.99, ha="right", color=GRAY, fontsize=9)
+    return f"{right} of {count} right" + ("" if right == count else "; red frame: wrong, with the true class below")
 
 
 def _as_pictures(images: Any) -> numpy.ndarray:

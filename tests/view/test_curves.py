@@ -1,13 +1,14 @@
 """Learning curves: what is drawn is what the log says."""
 
+import json
 import math
 import os
 
 import numpy
 import pytest
 
-from septet.base.errors import ArgumentError
-from septet.view import curves, plot_curves
+from septet.base.errors import ArgumentError, DataError, MissingDataError
+from septet.view import canvas, plot_curves
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
@@ -28,13 +29,13 @@ LOG = [
 def figures(monkeypatch):
     """The figures that are saved, for a look at their lines."""
     saved = []
-    save = curves.save_figure
+    save = canvas.save_figure
 
     def keep(figure, path):
         saved.append(figure)
         save(figure, path)
 
-    monkeypatch.setattr(curves, "save_figure", keep)
+    monkeypatch.setattr(canvas, "save_figure", keep)
     return saved
 
 
@@ -120,3 +121,15 @@ def test_bad_logs_make_no_file(tmp_path, log, message):
     with pytest.raises(ArgumentError, match=message):
         plot_curves(log, tmp_path / "curve.png")
     assert not os.listdir(tmp_path)
+
+
+def test_the_log_may_be_the_file_that_training_wrote(tmp_path, figures):
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in LOG))
+    picture = plot_curves(path)
+    assert lines_of(picture.figure.axes[0])["-"] == [entry["loss"] for entry in LOG]
+    path.write_text("{\n")
+    with pytest.raises(DataError, match=r"log\.jsonl', line 1: this is no JSON"):
+        plot_curves(path)
+    with pytest.raises(MissingDataError, match="there is no log"):
+        plot_curves(tmp_path / "other.jsonl")

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from septet.base.errors import ArgumentError, ShapeError
-from septet.view import pictures, plot_predictions
+from septet.view import canvas, plot_predictions
 from septet.view.canvas import RED
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
@@ -19,13 +19,13 @@ NAMES = ("cat", "dog", "$\\bird$")  # the dollars are no formula
 def figures(monkeypatch):
     """The figures that are saved, for a look at their panels."""
     saved = []
-    save = pictures.save_figure
+    save = canvas.save_figure
 
     def keep(figure, path):
         saved.append(figure)
         save(figure, path)
 
-    monkeypatch.setattr(pictures, "save_figure", keep)
+    monkeypatch.setattr(canvas, "save_figure", keep)
     return saved
 
 
