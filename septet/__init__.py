@@ -142,5 +142,6 @@ def __dir__() -> list[str]:
 
 _namespace.install()
 __all__ += sorted(_namespace.names().difference(__all__))
+_register_hook("view", lambda: _import_module("septet.view"))
 _register_hook("train", lambda: _import_module("septet.train"))
 _register_hook("eval", lambda: _import_module("septet.run.function").eval_)

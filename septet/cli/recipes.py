@@ -9,10 +9,8 @@ import septet as st
 from septet import nn, optim
 from septet.base.errors import ArgumentError
 from septet.data.stream import Batches
-from septet.train.callbacks import as_callbacks
-from septet.train.fit import evaluate, fit
-from septet.train.loop import History, run_epochs
-from septet.train.progress import Progress, Quiet
+from septet.train import History, Loop, Progress, Validation, evaluate, fit
+from septet.train.extension import as_extensions
 
 Step = Callable[[Any, Any], dict[str, Any]]
 
@@ -81,7 +79,7 @@ def train(
     epochs, batch_size, seed : int
     learning_rate : float
     verbose : bool
-    callbacks : sequence of Callback or callable
+    callbacks : sequence of Extension or callable
 
     Returns
     -------
@@ -98,15 +96,12 @@ def train(
     optimizer = optim.Adam(model.parameters(), learning_rate)
     make = {"define-by-run": eager_step, "symbolic": symbolic_step}[style]
     batches = Batches(data, batch_size=batch_size, shuffle=True, seed=seed)
-    return run_epochs(
-        model,
-        make(model, optimizer, data[0].shape[1:]),
-        batches,
-        epochs,
-        test=lambda: evaluate(model, held_out),
-        progress=Progress(epochs, len(batches)) if verbose else Quiet(),
-        callbacks=as_callbacks(callbacks),
+    extensions = [Validation(lambda: evaluate(model, held_out)), *as_extensions(callbacks)]
+    step = make(model, optimizer, data[0].shape[1:])
+    loop = Loop(
+        step, batches, model=model, optimizer=optimizer, extensions=[*extensions, Progress()] if verbose else extensions
     )
+    return loop.run(epochs)
 
 
 def eager_step(model: nn.Module, optimizer: optim.Optimizer, shape: tuple[int, ...]) -> Step:

@@ -17,7 +17,7 @@ from septet.base.text import count_text, did_you_mean, plural
 from septet.cli import experiment, images, recipes, schema
 from septet.cli.layers import read_layers
 from septet.cli.sources import Source, open_source
-from septet.train.callbacks import Callback, EarlyStopping, JsonLines
+from septet.train import EarlyStopping, Extension, JsonLines, Loop
 
 MODEL, EXPERIMENT, LOG = "model.safetensors", "experiment.toml", "log.jsonl"
 
@@ -111,7 +111,7 @@ def run(settings: experiment.Settings, out: Path) -> None:
     count = sum(variable.value.size for variable in model.parameters())
     click.echo(f"a network of {count_text(count)} parameters; style {training['style']}")
     saved = SaveModel(out / MODEL, source)
-    callbacks: list[Callback] = [saved, JsonLines(out / LOG)]
+    callbacks: list[Extension] = [saved, JsonLines(out / LOG)]
     if training["patience"] is not None:
         callbacks.append(EarlyStopping("val_loss", training["patience"]))
     experiment.write(settings, out / EXPERIMENT)
@@ -132,7 +132,7 @@ def run(settings: experiment.Settings, out: Path) -> None:
 
 
 def fit(
-    model: nn.Module, source: Source, training: dict[str, Any], optimizer: dict[str, Any], callbacks: list[Callback]
+    model: nn.Module, source: Source, training: dict[str, Any], optimizer: dict[str, Any], callbacks: list[Extension]
 ) -> st.train.History:
     """Train in the style that was asked for."""
     words = {key: value for key, value in optimizer.items() if key != "name" and value is not None}
@@ -154,7 +154,7 @@ def fit(
     )  # fmt: skip
 
 
-class SaveModel(Callback):
+class SaveModel(Extension):
     """Save the whole model after each epoch, so that whatever ends a training leaves a model to go on with.
 
     Parameters
@@ -167,8 +167,8 @@ class SaveModel(Callback):
     def __init__(self, path: Path, source: Source) -> None:
         self.path, self._example, self._about = path, source.example(), source.about
 
-    def on_epoch(self, model: nn.Module, row: dict[str, float]) -> None:
-        self.write(model, row.get("val_accuracy"))
+    def on_epoch(self, loop: Loop, row: dict[str, float]) -> None:
+        self.write(loop.model, row.get("val_accuracy"))
 
     def write(self, model: nn.Module, accuracy: float | None = None) -> None:
         """Write the file, whole or not at all."""

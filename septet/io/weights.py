@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -39,16 +40,27 @@ def save_weights(model: Module, path: str | os.PathLike[str], metadata: dict[str
     NotSupportedError
         If a variable is complex, which the format has no name for.
     """
-    import safetensors.numpy
-
-    arrays = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in model.state_dict().items()}
-    strange = sorted({v.dtype.name for v in arrays.values()} - {dtype.name for dtype in CODES.values()})
-    if strange:
-        raise NotSupportedError(f"save_weights: safetensors files hold no {', '.join(strange)}")
-    header = {"format": FORMAT, "version": str(VERSION), "metadata": json.dumps(metadata or {})}
-    data = safetensors.numpy.save(arrays, header)
+    data = pack("save_weights", model.state_dict(), metadata)
     with open_atomic(path) as file:
         file.write(data)
+
+
+def pack(owner: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None) -> bytes:
+    """Return the contents of a safetensors file.
+
+    Raises
+    ------
+    NotSupportedError
+        If an array is complex.
+    """
+    import safetensors.numpy
+
+    whole = {name: np.ascontiguousarray(v).reshape(v.shape) for name, v in arrays.items()}
+    strange = sorted({v.dtype.name for v in whole.values()} - {dtype.name for dtype in CODES.values()})
+    if strange:
+        raise NotSupportedError(f"{owner}: safetensors files hold no {', '.join(strange)}")
+    header = {"format": FORMAT, "version": str(VERSION), "metadata": json.dumps(metadata or {})}
+    return safetensors.numpy.save(whole, header)
 
 
 def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -59,13 +71,24 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
     FileFormatError
         If there is no such file, it is truncated, or no safetensors file.
     """
-    import safetensors
-
     name = os.fspath(path)
     if not os.path.isfile(path):
         raise FileFormatError(f"{name}: there is no such file")
     with open(path, "rb") as file:
         data = file.read()
+    return unpack(data, name)
+
+
+def unpack(data: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return arrays and metadata of the contents of a safetensors file; `name` is for messages.
+
+    Raises
+    ------
+    FileFormatError
+        If they are truncated, or not of that format.
+    """
+    import safetensors
+
     try:
         tensors = safetensors.deserialize(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})

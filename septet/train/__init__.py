@@ -1,18 +1,19 @@
 """F7: training loops."""
 
-from septet.train.callbacks import Callback, EarlyStopping, JsonLines, SaveWeights
-from septet.train.fit import Trainer, evaluate, fit, predict
-from septet.train.loop import History, run_epochs
+from septet.io.checkpoints import read_checkpoint
+from septet.train.checkpoints import Checkpoints
+from septet.train.extension import Extension
+from septet.train.files import CSV, JsonLines, SaveWeights
+from septet.train.fit import evaluate, fit, predict
+from septet.train.log import History, Log, read_log
+from septet.train.loop import Loop
+from septet.train.measuring import LearningRate, Memory, Timing, Validation
+from septet.train.progress import Progress
+from septet.train.stopping import EarlyStopping, ObservePlateaus
+from septet.train.trainer import Trainer
 
 __all__ = [
-    "Callback",
-    "EarlyStopping",
-    "History",
-    "JsonLines",
-    "SaveWeights",
-    "Trainer",
-    "evaluate",
-    "fit",
-    "predict",
-    "run_epochs",
-]
+    "CSV", "Checkpoints", "EarlyStopping", "Extension", "History", "JsonLines", "LearningRate", "Log", "Loop", "Memory",
+    "ObservePlateaus", "Progress", "SaveWeights", "Timing", "Trainer", "Validation", "evaluate", "fit", "predict",
+    "read_checkpoint", "read_log",
+]  # fmt: skip

@@ -2,115 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-import septet.metrics as metric_functions
-import septet.optim as optim
 from septet.base.errors import ArgumentError
+from septet.data.arrays import ArrayDataset
 from septet.data.stream import Batches, Stream
-from septet.nn import losses
 from septet.nn.module import Module
+from septet.run.check import check
 from septet.run.compile import compile
 from septet.run.gradients import no_grad
-from septet.tensor.creation import owned
 from septet.tensor.tensor import Tensor
-from septet.train.callbacks import OnEpoch, as_callbacks
-from septet.train.loop import History, Means, pair, run_epochs
-from septet.train.progress import Progress, Quiet
-
-
-def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Stream:
-    """Return batches of a data set, of a tuple of arrays, or the batches themselves."""
-    if isinstance(data, Stream):
-        return data
-    return Batches(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
-
-
-def as_metrics(metrics: Sequence[Any]) -> dict[str, Callable[..., Tensor]]:
-    """Return metrics, given by name or as functions of (predictions, targets), by their names."""
-    found: dict[str, Callable[..., Tensor]] = {}
-    for each in [metrics] if isinstance(metrics, str) else metrics:
-        name = each if isinstance(each, str) else each.__name__
-        found[name] = metric_functions.by_name(each) if isinstance(each, str) else each
-    return found
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Switch a model to evaluation, and every module of it back to its mode afterwards."""
-    modes = [(module, module.is_training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.is_training = mode
-
-
-class Trainer:
-    """A model, a loss and an optimizer with their compiled steps.
-
-    Parameters
-    ----------
-    model : Module
-    optimizer : str or Optimizer
-    loss : str or callable
-    metrics : sequence of str or callable
-    learning_rate : float, optional
-        For an optimizer given by name.
-
-    Attributes
-    ----------
-    train_step, test_step : Compiled
-        Functions of (inputs, targets) that return loss and metrics of the batch.
-    """
-
-    def __init__(
-        self, model: Module, optimizer: Any = "adam", loss: Any = "cross_entropy",
-        metrics: Sequence[Any] = ("accuracy",), learning_rate: float | None = None,
-    ) -> None:  # fmt: skip
-        self.model = model
-        if not isinstance(optimizer, optim.Optimizer):
-            words = {} if learning_rate is None else {"learning_rate": learning_rate}
-            optimizer = optim.by_name(optimizer)(model, **words)
-        elif learning_rate is not None:
-            raise ArgumentError("learning_rate is for an optimizer given by name; this one has its own")
-        self.optimizer: optim.Optimizer = optimizer
-        self.loss = losses.get(loss)
-        self.metrics = as_metrics(metrics)
-        self.train_step = compile(self._train_step)
-        self.test_step = compile(self._test_step)
-
-    def _values(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        predictions = self.model(inputs)
-        values = {"loss": self.loss(predictions, targets)}
-        for name, metric in self.metrics.items():
-            values[name] = metric(predictions, targets)
-        return values
-
-    def _train_step(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        values = self._values(inputs, targets)
-        values["loss"].backward()  # type: ignore[attr-defined]
-        self.optimizer.step()
-        return values
-
-    def _test_step(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        with no_grad():
-            return self._values(inputs, targets)
-
-    def test(self, batches: Stream) -> dict[str, float]:
-        """Return loss and metrics on data, in evaluation mode."""
-        means = Means()
-        with evaluating(self.model):
-            for batch in batches:
-                inputs, targets = pair(batch)
-                values = self.test_step(owned(inputs), owned(targets))
-                means.add({name: float(value) for name, value in values.items()}, len(inputs))
-        return means.values()
+from septet.train.checkpoints import Checkpoints
+from septet.train.extension import OnEpoch, as_extensions
+from septet.train.files import JsonLines
+from septet.train.log import History
+from septet.train.loop import Loop
+from septet.train.measuring import Validation
+from septet.train.progress import Progress
+from septet.train.stopping import ObservePlateaus
+from septet.train.trainer import Tester, Trainer, evaluating
 
 
 def fit(
@@ -119,43 +34,70 @@ def fit(
     epochs: int = 1,
     *,
     validation: Any = None,
+    validation_split: float = 0.0,
     optimizer: Any = "adam",
     loss: Any = "cross_entropy",
     metrics: Sequence[Any] = ("accuracy",),
     batch_size: int = 32,
-    learning_rate: float | None = None,
+    learning_rate: Any = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
     shuffle: bool = True,
     seed: int = 0,
     verbose: bool = True,
     callbacks: Any = (),
     on_epoch: Callable[[dict[str, float]], Any] | None = None,
+    checkpoints: str | os.PathLike[str] | Checkpoints | None = None,
+    resume: bool = False,
+    log: str | os.PathLike[str] | None = None,
+    log_every: int | None = None,
+    check_nan: bool = False,
 ) -> History:
     """Train a model.
 
-    The first Ctrl-C ends the training after the batch under way; what was learned and logged so far stays.
+    The first Ctrl-C ends the training after the epoch under way, the second after the batch, the third at once; what
+    was learned and logged so far stays.
 
     Parameters
     ----------
     model : Module
-    data : Stream of batches, ArrayDataset or (inputs, targets)
+    data : (inputs, targets), data set, or stream or iterable of batches
+        Batches may hold weights of the examples as a third array.
     epochs : int
     validation : like `data`, optional
         Held-out data, evaluated after each epoch.
+    validation_split : float
+        The share of the arrays, at their end, that is held out instead.
     optimizer : str or Optimizer
     loss : str or callable
-    metrics : sequence of str or callable
+    metrics : sequence of str, Metric or callable
+        See `septet.metrics.get`; they are exact over all examples of the epoch.
     batch_size : int
-    learning_rate : float, optional
+    learning_rate : float, Schedule or callable, optional
         For an optimizer given by name.
+    sample_weight : array, (N,), optional
+        What the losses of the examples are multiplied by; the loss is the weighted mean. Metrics are not weighted.
+    class_weight : mapping of int to float, or sequence of float, optional
+        The same by the class of the example.
     shuffle : bool
     seed : int
         Of the order of the data.
     verbose : bool
         Show progress.
-    callbacks : sequence of Callback or callable
-        A plain function is called with the row of each epoch.
+    callbacks : sequence of Extension or callable
+        A plain function is called with the row of each epoch, and ends the training by returning True.
     on_epoch : callable, optional
         One more such function.
+    checkpoints : path or Checkpoints, optional
+        The folder for checkpoints, one after each epoch and the last three kept; `Checkpoints` says more.
+    resume : bool
+        Go on from the latest checkpoint, where there is one.
+    log : path, optional
+        Write the log to this file of JSON lines.
+    log_every : int, optional
+        Write the values of the batch to the log at every so many steps.
+    check_nan : bool
+        Name the op that makes the first NaN or infinity, which takes time; see `septet.check`.
 
     Returns
     -------
@@ -168,18 +110,35 @@ def fit(
     """
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ArgumentError(f"fit: epochs must be at least 1, got {epochs!r}")
+    if sample_weight is not None:
+        data = _with_weights(data, sample_weight)
+    if validation_split:
+        if validation is not None:
+            raise ArgumentError("fit: give either validation or validation_split, not both")
+        data, validation = _split(data, validation_split)
     batches = as_batches(data, batch_size, shuffle, seed)
-    held_out = None if validation is None else as_batches(validation, max(batch_size, 256), False, seed)
-    trainer = Trainer(model, optimizer, loss, metrics, learning_rate)
-    return run_epochs(
-        model,
-        lambda inputs, targets: trainer.train_step(owned(inputs), owned(targets)),
-        batches,
-        epochs,
-        test=None if held_out is None else lambda: trainer.test(held_out),
-        progress=Progress(epochs, batches.length) if verbose else Quiet(),
-        callbacks=[*as_callbacks(callbacks), *([] if on_epoch is None else [OnEpoch(on_epoch)])],
-    )
+    trainer = Trainer(model, optimizer, loss, metrics, learning_rate, class_weight=class_weight)
+    extensions = as_extensions(callbacks)
+    extensions += [] if on_epoch is None else [OnEpoch(on_epoch)]
+    extensions += [Progress()] if verbose else []
+    extensions += [] if log is None else [JsonLines(log)]
+    extensions += [ObservePlateaus()] if trainer.optimizer.schedules else []
+    if validation is not None:
+        held_out = as_batches(validation, max(batch_size, 256), False, seed)
+        extensions.insert(0, Validation(lambda: trainer.test(held_out)))
+    if checkpoints is not None:
+        own = isinstance(checkpoints, Checkpoints)
+        saving = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints, resumes=resume)
+        saving.resumes = saving.resumes or (own and resume)
+        extensions.append(saving)
+    elif resume:
+        raise ArgumentError("fit: resume=True goes on from checkpoints", hint="say where: checkpoints='FOLDER'")
+    loop = Loop(
+        trainer.train, batches, model=model, optimizer=trainer.optimizer, metrics=trainer.metrics,
+        extensions=extensions, log_every=log_every,
+    )  # fmt: skip
+    with check(nan=True) if check_nan else nullcontext():
+        return loop.run(epochs)
 
 
 def evaluate(
@@ -195,7 +154,7 @@ def evaluate(
     Parameters
     ----------
     model : Module
-    data : Stream of batches, ArrayDataset or (inputs, targets)
+    data : (inputs, targets), data set, or stream or iterable of batches
     loss, metrics
         As for `fit`.
     batch_size : int
@@ -205,21 +164,7 @@ def evaluate(
     dict of str to float
         Means over the examples.
     """
-    criterion, wanted = losses.get(loss), as_metrics(metrics)
-
-    @compile
-    def step(inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        with no_grad():
-            predictions = model(inputs)
-            return {"loss": criterion(predictions, targets), **{n: m(predictions, targets) for n, m in wanted.items()}}
-
-    means = Means()
-    with evaluating(model):
-        for batch in as_batches(data, batch_size, False, 0):
-            inputs, targets = pair(batch)
-            values = step(owned(inputs), owned(targets))
-            means.add({name: float(value) for name, value in values.items()}, len(inputs))
-    return means.values()
+    return Tester(model, loss, metrics).test(as_batches(data, batch_size, False, 0))
 
 
 def predict(model: Module, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
@@ -247,3 +192,50 @@ def predict(model: Module, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
     with evaluating(model):
         parts = [apply(array[i : i + batch_size]).numpy() for i in range(0, len(array), batch_size)]
     return np.concatenate(parts)
+
+
+def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
+    """Return batches of a data set, a tuple or a dict of arrays; what gives batches itself is left as it is."""
+    if not isinstance(data, Stream) and hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return Batches(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    if not isinstance(data, Iterable) or isinstance(data, (np.ndarray, Tensor, str)):
+        raise ArgumentError(
+            f"data must be arrays (inputs, targets), a data set, or give batches of them, got {type(data).__name__}"
+        )
+    if iter(data) is data:
+        raise ArgumentError(
+            f"{type(data).__name__} gives its batches only once",
+            hint="septet.data.Stream(FUNCTION) calls it anew",
+        )
+    return data
+
+
+def _arrays(what: str, data: Any) -> tuple[Any, ...]:
+    """Return the arrays of data that is held in memory."""
+    found = data.arrays if isinstance(data, ArrayDataset) else data.values() if isinstance(data, dict) else data
+    if not isinstance(found, Iterable) or not isinstance(data, (ArrayDataset, tuple, dict)):
+        raise ArgumentError(f"fit: {what} needs data given as arrays, got {type(data).__name__}")
+    return tuple(np.asarray(array) for array in found)
+
+
+def _with_weights(data: Any, weights: Any) -> tuple[Any, ...]:
+    arrays = _arrays("sample_weight", data)
+    array = np.asarray(weights)
+    if len(arrays) != 2 or array.shape != (len(arrays[0]),):
+        raise ArgumentError(
+            f"fit: sample_weight has shape {array.shape}; inputs and targets of {len(arrays[0])} examples need "
+            f"({len(arrays[0])},)"
+        )
+    return (*arrays, array)
+
+
+def _split(data: Any, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the first arrays and the last share of them."""
+    arrays = _arrays("validation_split", data)
+    if not isinstance(share, (int, float)) or not 0 < share < 1:
+        raise ArgumentError(f"fit: validation_split must be between 0 and 1, got {share!r}")
+    count = len(arrays[0])
+    start = count - round(count * share)
+    if not 0 < start < count:
+        raise ArgumentError(f"fit: validation_split={share} of {count} examples leaves nothing on one side")
+    return tuple(array[:start] for array in arrays), tuple(array[start:] for array in arrays)

@@ -1,4 +1,4 @@
-"""Ctrl-C while training: the first ends the training after the batch under way, the second at once."""
+"""Ctrl-C while training: the first ends it after the epoch, the second after the batch, the third at once."""
 
 from __future__ import annotations
 
@@ -9,35 +9,40 @@ from typing import Any
 
 __all__ = ["Interrupt"]
 
+NUMBERS = {signal.SIGINT: 1, signal.SIGTERM: 2}
+"""How much more urgent a signal makes it: who sends SIGTERM (batch systems do, before they kill) will not wait long."""
+
 
 class Interrupt:
-    """A context in which the first Ctrl-C only sets a flag, so that no step is left half done.
+    """A context in which the first two Ctrl-C only count, so that no step is left half done.
 
     Outside the main thread, which alone receives signals, it changes nothing.
 
     Attributes
     ----------
-    is_set : bool
-        Whether Ctrl-C was pressed.
+    level : int
+        0: go on; 1: end after this epoch; 2: end after this batch.
     """
 
     def __init__(self) -> None:
-        self.is_set = False
-        self._before: Any = None
-        self._is_active = False
+        self.level = 0
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._handle)
-            self._is_active = True
+            for number in NUMBERS:
+                before = signal.getsignal(number)
+                if before is not None and not (number == signal.SIGTERM and before is not signal.SIG_DFL):
+                    self._before[number] = before  # a program's own way with SIGTERM is left to it
+                    signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._is_active:
-            signal.signal(signal.SIGINT, self._before)
-            self._is_active = False
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.is_set:
+        if self.level >= 2 and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.is_set = True
+        self.level = min(self.level + NUMBERS[signal.Signals(number)], 2)

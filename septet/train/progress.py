@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+import time
+from typing import TYPE_CHECKING, Any, TextIO
 
 from septet.base.text import seconds_text
+from septet.train.extension import Extension
+from septet.train.log import Record, Row
+
+if TYPE_CHECKING:
+    from septet.train.loop import Loop
 
 
-class Progress:
-    """The progress of a training: one bar for each epoch on a terminal, one line for each epoch elsewhere.
+SECONDS = 0.1
+"""Between two changes of a bar: values of metrics are computed for it."""
+
+
+class Progress(Extension):
+    """Show the progress of a training: one bar for each epoch on a terminal, one line for each epoch elsewhere.
 
     Parameters
     ----------
-    epochs : int
-    steps : int, optional
-        Batches in an epoch, where that is known.
     stream : file, optional
         By default standard output.
     """
 
-    def __init__(self, epochs: int, steps: int | None, stream: TextIO | None = None) -> None:
-        self.epochs, self.steps = epochs, steps
-        self.stream = sys.stdout if stream is None else stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
         self._bar: Any = None
         self._task: Any = None
+        self._shown = 0.0
 
-    def start(self, epoch: int) -> None:
-        """Begin an epoch, counted from 1."""
+    @property
+    def stream(self) -> TextIO:
+        """Where it is shown."""
+        return sys.stdout if self._stream is None else self._stream
+
+    def on_epoch_start(self, loop: Loop) -> None:
         if not self.stream.isatty():
             return
         from rich.console import Console
@@ -40,51 +51,39 @@ class Progress:
             console=Console(file=self.stream), transient=True,
         )  # fmt: skip
         self._bar.start()
-        self._task = self._bar.add_task("", total=self.steps, epoch=f"{epoch}/{self.epochs}", values="")
+        epoch = f"{loop.epoch + 1}/{loop.epochs}"
+        self._task = self._bar.add_task("", total=loop.steps, completed=loop.batch, epoch=epoch, values="")
 
-    def step(self, values: dict[str, float]) -> None:
-        """Show one more batch."""
-        if self._bar is not None:
-            self._bar.update(self._task, advance=1, values=values_text(values))
+    def on_batch(self, loop: Loop) -> None:
+        if self._bar is not None and (time.monotonic() - self._shown >= SECONDS or loop.batch == loop.steps):
+            self._shown = time.monotonic()
+            self._bar.update(self._task, completed=loop.batch, values=values_text(loop.values()))
 
-    def stop(self) -> None:
-        """Take the bar away."""
+    def on_record(self, loop: Loop, record: Record) -> None:
+        if record["event"] == "epoch":
+            self._stop()
+            values = {k: v for k, v in record.items() if k not in ("event", "step", "epoch", "seconds")}
+            line = f"epoch {record['epoch']}/{loop.epochs}  {values_text(values)}  {seconds_text(record['seconds'])}"
+            print(line, file=self.stream, flush=True)
+        elif record["event"] == "note":
+            if self._bar is not None:
+                self._bar.console.print(record["text"], highlight=False, markup=False)
+            else:
+                print(record["text"], file=self.stream, flush=True)
+
+    def on_end(self, loop: Loop) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def end(self, row: dict[str, float]) -> None:
-        """Write the line of a finished epoch."""
-        self.stop()
-        values = {k: v for k, v in row.items() if k not in ("epoch", "seconds")}
-        seconds = seconds_text(row["seconds"])
-        print(
-            f"epoch {int(row['epoch'])}/{self.epochs}  {values_text(values)}  {seconds}", file=self.stream, flush=True
-        )
 
-    def note(self, text: str) -> None:
-        """Write a line."""
-        print(text, file=self.stream, flush=True)
-
-
-def values_text(values: dict[str, float]) -> str:
+def values_text(values: Row) -> str:
     """Return ``loss 0.1234  accuracy 0.9876``."""
     return "  ".join(
-        f"{name} {value:.4f}" if abs(value) < 1e6 else f"{name} {value:.3e}" for name, value in values.items()
+        f"{name} {value:.4f}" if abs(value) < 1e6 else f"{name} {value:.3e}"
+        for name, value in values.items()
+        if isinstance(value, (int, float))
     )
-
-
-class Quiet(Progress):
-    """Progress that shows nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 0)
-
-    def start(self, epoch: int) -> None:
-        """Show nothing."""
-
-    def end(self, row: dict[str, float]) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""

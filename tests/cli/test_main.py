@@ -19,8 +19,7 @@ from septet.cli.main import main, septet
 from septet.data import load_digits
 from septet.data.sets import load_fashion_mnist
 from septet.io import load_model
-from septet.train.callbacks import JsonLines
-from septet.train.progress import Progress
+from septet.train import JsonLines, Loop, Progress, read_log
 
 
 def run(*args: str) -> str:
@@ -95,7 +94,7 @@ def test_a_full_disk_leaves_the_model_of_the_epoch_before(
     """Every epoch saves the model; a file that does not fit is told with its name."""
     epochs: list[float] = []
 
-    def full(self: JsonLines, model: object, row: dict[str, float]) -> None:
+    def full(self: JsonLines, loop: Loop, row: dict[str, float]) -> None:
         epochs.append(row["epoch"])
         if len(epochs) == 2:
             with open_atomic(self.path):
@@ -113,16 +112,17 @@ def test_ctrl_c_at_any_time_leaves_the_model(tmp_path: Path, monkeypatch: pytest
     """The first ends the training; one that comes while the model is evaluated loses nothing that was learned."""
     steps = 0
 
-    def step(self: Progress, values: dict[str, float]) -> None:
+    def step(self: Progress, loop: Loop) -> None:
         nonlocal steps
         steps += 1
         if steps == 5:  # two batches in an epoch: inside the third
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # after the epoch
+            signal.raise_signal(signal.SIGINT)  # after this batch
 
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Progress, "step", step)
+    monkeypatch.setattr(Progress, "on_batch", step)
     monkeypatch.setattr("septet.nn.Module.evaluate", interrupted)
     command = ["train", "digits", "--limit", "60", "--epochs", "9", "--out", str(tmp_path)]
     result = CliRunner().invoke(septet, command)
@@ -130,7 +130,8 @@ def test_ctrl_c_at_any_time_leaves_the_model(tmp_path: Path, monkeypatch: pytest
     assert "saved" in result.output and result.exit_code == 1
     metadata = load_model(tmp_path / "model.safetensors")[1]
     assert metadata["dataset"] == "digits" and "accuracy" not in metadata
-    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3
+    epochs = [record["epoch"] for record in read_log(tmp_path / "log.jsonl") if record["event"] == "epoch"]
+    assert epochs == [1, 2]
 
 
 def test_three_styles_have_the_same_losses() -> None:
