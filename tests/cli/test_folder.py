@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from septet.base.errors import ArgumentError, DataError, MissingDataError, SettingError
 from septet.cli import images
 from septet.cli.main import septet
+from septet.train import History
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
 
@@ -59,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_training_leaves_model_log_pictures_and_settings(place: Path) -> None:
-    rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
+    rows = History.read(place / "run" / "log.jsonl")
     assert rows[-1]["val_accuracy"] > 0.9
     assert {"model.safetensors", "curves.png", "predictions.png", "experiment.toml"} <= {
         path.name for path in (place / "run").iterdir()
@@ -67,7 +68,7 @@ def test_training_leaves_model_log_pictures_and_settings(place: Path) -> None:
 
 
 def test_evaluate_tests_what_was_held_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
+    rows = History.read(place / "run" / "log.jsonl")
     monkeypatch.chdir(place)
     report = json.loads(run("evaluate", "--json"))  # the newest model of the folders here
     assert report["examples"] == 16
@@ -98,8 +99,8 @@ def test_the_settings_train_again(place: Path, tmp_path: Path) -> None:
     text = (place / "run" / "experiment.toml").read_text()
     (tmp_path / "again.toml").write_text(text.replace("epochs = 8", "epochs = 2"))
     run("train", tmp_path / "again.toml", "--out", tmp_path / "run")
-    logs = [(folder / "run" / "log.jsonl").read_text().splitlines()[1] for folder in (place, tmp_path)]
-    assert json.loads(logs[0])["loss"] == json.loads(logs[1])["loss"]
+    logs = [History.read(folder / "run" / "log.jsonl")[1] for folder in (place, tmp_path)]
+    assert logs[0]["loss"] == logs[1]["loss"]
 
 
 def test_what_is_no_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from septet.cli.main import main, septet
 from septet.data import load_digits
 from septet.data.sets import load_fashion_mnist
 from septet.io import load_model
-from septet.train import JsonLines, Loop, Progress, read_log
+from septet.train import History, JsonLines, Loop, Progress
 
 
 def run(*args: str) -> str:
@@ -40,7 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_digits_are_learned_and_everything_is_saved(trained: Path) -> None:
     """Above 97 % on held-out digits; model, log and pictures are there."""
-    rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    rows = History.read(trained / "log.jsonl")
     assert rows[-1]["val_accuracy"] > 0.97
     for name in ("model.safetensors", "curves.png", "predictions.png"):
         assert (trained / name).stat().st_size > 1000
@@ -130,8 +129,7 @@ def test_ctrl_c_at_any_time_leaves_the_model(tmp_path: Path, monkeypatch: pytest
     assert "saved" in result.output and result.exit_code == 1
     metadata = load_model(tmp_path / "model.safetensors")[1]
     assert metadata["dataset"] == "digits" and "accuracy" not in metadata
-    epochs = [record["epoch"] for record in read_log(tmp_path / "log.jsonl") if record["event"] == "epoch"]
-    assert epochs == [1, 2]
+    assert [row["epoch"] for row in History.read(tmp_path / "log.jsonl")] == [1, 2]
 
 
 def test_three_styles_have_the_same_losses() -> None:
@@ -182,7 +180,7 @@ def test_fashion_mnist_learns(tmp_path: Path) -> None:
     except MissingDataError as error:
         pytest.skip(f"the data set is not here: {str(error).splitlines()[0]}")
     run("train", "fashion-mnist", "--limit", "3000", "--epochs", "1", "--out", str(tmp_path))
-    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    row = History.read(tmp_path / "log.jsonl")[-1]
     assert row["val_accuracy"] > 0.6
 
 
