@@ -133,7 +133,7 @@ class History(list[Row]):
         """Read the rows of the epochs from a file that `JsonLines` wrote."""
         return cls(row_of(record) for record in read_log(path) if record["event"] == "epoch")
 
-    def plot(self, path: str | os.PathLike[str] | None = None, **words: Any) -> Any:
+    def plot(self, path: str | os.PathLike[str], **words: Any) -> Any:
         """Draw the learning curves; see `septet.view.plot_curves`, which takes the same arguments."""
         return hook("view").plot_curves(self, path, **words)
 

@@ -7,9 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from septet.base.errors import ArgumentError
+from septet.base.errors import ArgumentError, NotSupportedError
 from septet.train.extension import Extension
 from septet.train.log import Row
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from septet.train.loop import Loop
@@ -68,8 +73,10 @@ class Timing(Extension):
 class Memory(Extension):
     """Add to the rows the most memory that the process has taken so far, in bytes."""
 
-    def measure(self, loop: Loop, row: Row) -> None:
-        import resource
+    def on_start(self, loop: Loop) -> None:
+        if resource is None:
+            raise NotSupportedError("Memory: this system does not tell how much memory a process has taken")
 
+    def measure(self, loop: Loop, row: Row) -> None:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         row["memory"] = float(most if sys.platform == "darwin" else most * 1024)
