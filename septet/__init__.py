@@ -56,7 +56,7 @@ __all__ = [
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
     "compile", "function", "evaluate", "call", "cond", "fori_loop", "map", "scan", "while_loop",
-    "enable_grad", "is_grad_enabled", "no_grad", "custom_gradient", "remat",
+    "amp", "enable_grad", "is_grad_enabled", "no_grad", "custom_gradient", "remat",
     "grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp",
     "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "vmap", "callback", "check_finite", "check_that", "print",
     "astype", "broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type",
@@ -89,6 +89,7 @@ if _TYPE_CHECKING:
         isdtype,
         result_type,
     )
+    from septet.transform.amp import amp
     from septet.transform.custom import custom_gradient, remat
     from septet.transform.functional import grad, jvp, linearize, lop, rop, value_and_grad, vjp
     from septet.transform.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
@@ -112,6 +113,7 @@ _NAMES = {
         *("__array_namespace_info__", "astype", "broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype"),
         "result_type",
     ),
+    "transform.amp": ("amp",),
     "transform.custom": ("custom_gradient", "remat"),
     "transform.functional": ("grad", "jvp", "linearize", "lop", "rop", "value_and_grad", "vjp"),
     "transform.jacobian": ("hessian", "hvp", "jacfwd", "jacobian", "jacrev"),
@@ -143,5 +145,6 @@ def __dir__() -> list[str]:
 _namespace.install()
 __all__ += sorted(_namespace.names().difference(__all__))
 _register_hook("view", lambda: _import_module("septet.view"))
+_register_hook("io", lambda: _import_module("septet.io"))
 _register_hook("train", lambda: _import_module("septet.train"))
 _register_hook("eval", lambda: _import_module("septet.run.function").eval_)

@@ -118,9 +118,10 @@ class Module:
                 if not isinstance(value, Tensor):
                     inputs = tuple([as_input(each) for each in inputs])
                     break
-            if not self._is_built:
-                self.build(*inputs)
-                self._is_built = True
+            if self._seen is None:
+                if not self._is_built:
+                    self.build(*inputs)
+                    self._is_built = True
                 object.__setattr__(self, "_seen", types_of(inputs))
             return self.forward(*inputs, **words) if not WATCHERS else WATCHERS[-1](self, inputs, words)
         except RULES as error:
@@ -368,6 +369,16 @@ class Module:
         return hook("train").predict(self, inputs, **words)
 
     # State.
+
+    def save(self, path: Any, example: Any = None, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write definition and weights to a file; see `septet.io.save_model`, which takes the same arguments."""
+        hook("io").save_model(self, path, example, metadata)
+
+    @staticmethod
+    def load(path: Any) -> Module:
+        """Make the model of a file that `save` wrote, in evaluation mode; see `septet.io.load_model`."""
+        model: Module = hook("io").load_model(path)[0]
+        return model
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the values of all variables by their paths, as read-only arrays."""

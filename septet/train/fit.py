@@ -23,9 +23,10 @@ from septet.train.files import JsonLines
 from septet.train.log import History
 from septet.train.loop import Loop
 from septet.train.measuring import Validation
+from septet.train.monitor import Monitor
 from septet.train.progress import Progress
 from septet.train.stopping import ObservePlateaus
-from septet.train.trainer import Tester, Trainer, evaluating
+from septet.train.trainer import Tester, Trainer
 
 
 def fit(
@@ -52,6 +53,7 @@ def fit(
     log: str | os.PathLike[str] | None = None,
     log_every: int | None = None,
     check_nan: bool = False,
+    precision: str = "float32",
 ) -> History:
     """Train a model.
 
@@ -98,6 +100,8 @@ def fit(
         Write the values of the batch to the log at every so many steps.
     check_nan : bool
         Name the op that makes the first NaN or infinity, which takes time; see `septet.check`.
+    precision : str
+        "float32", or "mixed": products in bfloat16, see `septet.amp`.
 
     Returns
     -------
@@ -117,8 +121,13 @@ def fit(
             raise ArgumentError("fit: give either validation or validation_split, not both")
         data, validation = _split(data, validation_split)
     batches = as_batches(data, batch_size, shuffle, seed)
-    trainer = Trainer(model, optimizer, loss, metrics, learning_rate, class_weight=class_weight)
+    trainer = Trainer(
+        model, optimizer, loss, metrics, learning_rate, class_weight=class_weight, precision=precision
+    )  # fmt: skip
     extensions = as_extensions(callbacks)
+    monitors = [extension for extension in extensions if isinstance(extension, Monitor)]
+    if monitors:
+        trainer.watches = tuple(pattern for monitor in monitors for pattern in monitor.gradients)
     extensions += [] if on_epoch is None else [OnEpoch(on_epoch)]
     extensions += [Progress()] if verbose else []
     extensions += [] if log is None else [JsonLines(log)]
@@ -189,7 +198,7 @@ def predict(model: Module, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
         with no_grad():
             return model(batch)
 
-    with evaluating(model):
+    with model.evaluating():
         parts = [apply(array[i : i + batch_size]).numpy() for i in range(0, len(array), batch_size)]
     return np.concatenate(parts)
 

@@ -18,8 +18,9 @@ from septet.optim.optimizer import Optimizer
 from septet.train.extension import Extension, overrides
 from septet.train.interrupt import Interrupt
 from septet.train.log import History, Log, Record, Row
+from septet.train.monitor import described
 from septet.train.state import data_state, restore_data, skipping
-from septet.train.values import Means, arrays_of, results
+from septet.train.values import PREFIX, Means, arrays_of, results
 
 NOTES = {
     1: "stopping after this epoch (Ctrl-C again: after this batch)",
@@ -67,6 +68,8 @@ class Loop:
         Seconds of the epoch that were spent waiting for data.
     began : float
         When the epoch began, on the clock of `time.perf_counter`; time in which the training was stopped is left out.
+    watched : dict of str to float, or None
+        What a step has measured of tensors that are watched, where somebody asks for it; see `Monitor`.
     example : array or None
         The inputs of a batch.
     error : BaseException or None
@@ -91,6 +94,7 @@ class Loop:
         self.step = self.epoch = self.batch = self.epochs = 0
         self.means = Means()
         self.waited = self.elapsed = self.began = 0.0
+        self.watched: Row | None = None
         self.example: np.ndarray | None = None
         self.error: BaseException | None = None
         self.reason = ""
@@ -188,6 +192,8 @@ class Loop:
             if self.example is None:
                 self.example = arrays[0]
             values = {name: float(value) for name, value in train_step(*arrays).items()}
+            if self.watched is not None:
+                self.watched = {name: values.pop(name) for name in [*values] if name.startswith(PREFIX)}
             self.step += 1
             self.batch += 1
             log.step = self.step
@@ -226,8 +232,13 @@ class Loop:
             self._say_interrupt()
 
     def _not_finite(self, loss: float) -> NonFiniteError:
+        names = [
+            name.removesuffix("/bad") for name, bad in (self.watched or {}).items() if bad and name.endswith("/bad")
+        ]
+        found = [described(name.removeprefix(PREFIX)) for name in names]
         return NonFiniteError(
-            f"the loss became {loss} in epoch {self.epoch + 1}, batch {self.batch}",
+            f"the loss became {loss} in epoch {self.epoch + 1}, batch {self.batch}"
+            + (f"; not finite: {', '.join(found)}" if found else ""),
             hint="fit(..., check_nan=True) names the op that makes it; a smaller learning rate or scaled inputs may "
             "help, and data.ArrayDataset.check_finite() finds bad samples",
         )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,11 @@ from septet.run.gradients import no_grad
 from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
 from septet.train.log import Row
+from septet.train.monitor import collecting, selected, watch
 from septet.train.values import Means, arrays_of, results
+from septet.transform.amp import amp
+
+PRECISIONS = ("float32", "mixed")
 
 
 class Tester:
@@ -34,6 +37,8 @@ class Tester:
     metrics : sequence of str or callable
     class_weight : mapping of int to float, or sequence of float, optional
         What the losses of the examples of each class are multiplied by; classes that a mapping lacks have 1.
+    precision : str
+        "float32", or "mixed": products in bfloat16, see `septet.amp`.
 
     Attributes
     ----------
@@ -44,20 +49,22 @@ class Tester:
 
     def __init__(
         self, model: Module, loss: Any = "cross_entropy", metrics: Sequence[Any] = ("accuracy",), *,
-        class_weight: Any = None,
+        class_weight: Any = None, precision: str = "float32",
     ) -> None:  # fmt: skip
+        if precision not in PRECISIONS:
+            raise ArgumentError(f"precision {precision!r} does not exist; there are {', '.join(PRECISIONS)}")
         self.model = model
         self.loss = losses.get(loss)
         self.test_metrics = as_metrics(metrics)
         self.class_weight = class_weight
-        self.test_step = compile(self._test_step)
+        self.test_step = compile(self._test_step if precision == "float32" else amp(self._test_step))
 
     def test(self, batches: Any) -> Row:
         """Return loss and metrics on data, in evaluation mode."""
         means = Means()
         for metric in self.test_metrics.values():
             metric.reset()
-        with evaluating(self.model):
+        with self.model.evaluating():
             for batch in batches:
                 arrays = arrays_of(batch)
                 values = self.test_step(*[owned(array) for array in arrays])
@@ -133,7 +140,7 @@ class Trainer(Tester):
     metrics : sequence of str or callable
     learning_rate : float, Schedule or callable, optional
         For an optimizer given by name.
-    class_weight : mapping of int to float, or sequence of float, optional
+    class_weight, precision
         See `Tester`.
 
     Attributes
@@ -147,8 +154,9 @@ class Trainer(Tester):
     def __init__(
         self, model: Module, optimizer: Any = "adam", loss: Any = "cross_entropy",
         metrics: Sequence[Any] = ("accuracy",), learning_rate: Any = None, *, class_weight: Any = None,
+        precision: str = "float32",
     ) -> None:  # fmt: skip
-        super().__init__(model, loss, metrics, class_weight=class_weight)
+        super().__init__(model, loss, metrics, class_weight=class_weight, precision=precision)
         if not isinstance(optimizer, optim.Optimizer):
             words = {} if learning_rate is None else {"learning_rate": learning_rate}
             optimizer = optim.by_name(optimizer)(model, **words)
@@ -156,17 +164,22 @@ class Trainer(Tester):
             raise ArgumentError("learning_rate is for an optimizer given by name; this one has its own")
         self.optimizer: optim.Optimizer = optimizer
         self.metrics = as_metrics(metrics)
-        self.train_step = compile(self._train_step)
+        self.watches: tuple[str, ...] | None = None  # whose gradients, where anything is watched
+        self.train_step = compile(self._train_step if precision == "float32" else amp(self._train_step))
 
     def train(self, *arrays: Any) -> dict[str, Tensor]:
         """Train on the arrays of a batch, which are given away; return the loss."""
         return self.train_step(*[owned(array) for array in arrays])
 
     def _train_step(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
-        values = self.values(inputs, targets, weights, self.metrics)
-        values["loss"].backward()  # type: ignore[attr-defined]
+        with collecting(self.watches is not None) as watched:
+            values = self.values(inputs, targets, weights, self.metrics)
+            values["loss"].backward()  # type: ignore[attr-defined]
+            for path, parameter in selected(self.model, self.watches or ()):
+                if parameter.grad is not None:
+                    watch(f"gradient {path}", parameter.grad)
         self.optimizer.step()
-        return values
+        return {**values, **watched}
 
 
 def as_metrics(metrics: Any) -> dict[str, Metric]:
@@ -181,15 +194,3 @@ def as_metrics(metrics: Any) -> dict[str, Metric]:
             )
         found[metric.name] = metric
     return found
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Switch a model to evaluation, and every module of it back to its mode afterwards."""
-    modes = [(module, module.is_training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.is_training = mode

@@ -9,6 +9,9 @@ from septet.base.errors import ArgumentError
 from septet.metrics import Metric
 from septet.train.log import Row
 
+PREFIX = "watch/"
+"""What the names of values begin with that a step returns about tensors that are watched; see `monitor`."""
+
 
 class Means:
     """Means over examples of values that come batch by batch.

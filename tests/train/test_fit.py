@@ -70,6 +70,81 @@ def test_bad_epochs() -> None:
         fit(network(), load_digits(split="train"), 0)
 
 
+def test_weights_of_examples_and_classes_make_weighted_means() -> None:
+    """As NumPy does, over batches of different weight; the gradient follows."""
+    x = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    y = np.array([0, 1, 2, 0, 1, 0, 0, 2, 1, 0])
+    weights, of_classes = np.linspace(0, 2, 10).astype(np.float32), {0: 0.5, 2: 3.0}
+
+    def loss_of(model: nn.Module) -> np.ndarray:
+        return nn.losses.cross_entropy(model(x), st.tensor(y), reduction="none").numpy()
+
+    for words, w in (
+        ({"sample_weight": weights}, weights),
+        ({"class_weight": of_classes}, np.array([0.5, 1, 3])[y]),
+        ({"sample_weight": weights, "class_weight": [0.5, 1, 3]}, weights * np.array([0.5, 1, 3])[y]),
+    ):
+        st.random.seed(0)
+        model = nn.Dense(3)
+        model.build_for(x)
+        expected = (loss_of(model) * w).sum() / w.sum()
+        row = fit(model, (x, y), 1, batch_size=4, learning_rate=0.0, verbose=False, **words)[0]
+        assert row["loss"] == pytest.approx(expected, rel=1e-5) and "weight" not in row
+        fit(model, (x, y), 300, batch_size=10, learning_rate=0.1, verbose=False, sample_weight=(y == 1) * 1.0)
+        assert set(predict(model, x).argmax(1)) == {1}  # the others count nothing
+    for words, text in (
+        ({"sample_weight": weights[:4]}, r"sample_weight has shape \(4,\)"),
+        ({"class_weight": {7: 1.0}}, "there is no class 7; there are 0 to 2"),
+        ({"class_weight": {0: 1.0}, "loss": lambda p, t: p.mean()}, 'must take reduction="none"'),
+        ({"precision": "half"}, "precision 'half' does not exist"),
+    ):
+        with pytest.raises(ArgumentError, match=text):
+            fit(nn.Dense(3), (x, y), verbose=False, **words)
+
+
+def test_a_share_of_the_arrays_is_held_out() -> None:
+    """The last ones, whatever the order of training."""
+    x, y = np.arange(10, dtype=np.float32)[:, None], np.zeros(10, np.int64)
+
+    def last(predictions: st.Tensor, targets: st.Tensor) -> st.Tensor:
+        return predictions.max()
+
+    history = fit(Same(), (x, y), 1, loss=lambda p, t: p.mean(), metrics=[last], validation_split=0.3, verbose=False)
+    assert (history[0]["last"], history[0]["val_last"], history[0]["val_loss"]) == (6, 9, 8)
+    for words in (
+        {"validation_split": 1.5},
+        {"validation_split": 0.01},
+        {"validation_split": 0.5, "validation": (x, y)},
+    ):
+        with pytest.raises(ArgumentError, match="validation_split"):
+            fit(Same(), (x, y), verbose=False, **words)
+
+
+class Same(nn.Module):
+    """Returns its input, with something to train."""
+
+    def __init__(self) -> None:
+        self.scale = st.Variable(np.float32(1), role="scale")
+
+    def forward(self, x: st.Tensor) -> st.Tensor:
+        return x * (self.scale * 0 + 1)
+
+
+def test_metrics_are_exact_over_an_epoch() -> None:
+    """Of all examples at once, not means of batches; a model that stays as it is shows it."""
+    x, y = load_digits(split="test")
+    st.random.seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Dense(10))
+    model.build_for(x[:1])
+    wanted = ["accuracy", "f1", "top_3_accuracy"]
+    row = fit(model, (x, y), 1, batch_size=50, learning_rate=0.0, metrics=wanted, verbose=False)[0]
+    for name in wanted:
+        metric = st.metrics.get(name)
+        metric.update(predict(model, x), y)
+        assert row[name] == pytest.approx(float(metric.result()), abs=1e-9)
+    assert evaluate(model, (x, y), metrics=wanted)["f1"] == row["f1"]
+
+
 def test_interrupt_keeps_what_was_learned(capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C ends the training and loses nothing."""
 
