@@ -1,5 +1,6 @@
 """F7: data sets, the order in which they are visited, and the batches cut from them. NumPy in, NumPy out."""
 
+from septet.data import images
 from septet.data.arrays import ArrayDataset, Sample, split_indices
 from septet.data.idx import read_idx, write_idx
 from septet.data.schemes import Bucketed, Scheme, Sequential, Sharded, Shuffled, Weighted
@@ -23,6 +24,7 @@ from septet.data.sources.tfrecord import tfrecords, write_tfrecords
 from septet.data.sources.webdataset import web_dataset, write_web_dataset
 from septet.data.stage import Cursor, Item, Stage
 from septet.data.stream import Batches, Stream
+from septet.data.text import Tokenizer, Vocabulary, pad_tokens, split_words
 
 __all__ = [
     "Stream", "Batches", "ArrayDataset", "Sample", "split_indices",
@@ -32,5 +34,6 @@ __all__ = [
     "csv_rows", "parquet_rows", "sql_rows", "text_lines", "tfrecords", "web_dataset",
     "read_cifar", "read_csv", "read_idx", "read_image", "decode_example", "decode_image", "unpack_image_record",
     "write_idx", "write_recordio", "write_tfrecords", "write_web_dataset", "encode_example", "pack_image_record",
+    "images", "Tokenizer", "Vocabulary", "pad_tokens", "split_words",
     "load", "names", "class_names", "load_digits", "load_fashion_mnist", "load_mnist",
 ]  # fmt: skip
