@@ -1,6 +1,6 @@
 """F7: layers, losses, initializers."""
 
-from septet.nn import ctc, initializers, losses
+from septet.nn import constraints, ctc, initializers, losses, regularizers
 from septet.nn.activation import (
     CELU,
     ELU,
@@ -43,6 +43,7 @@ from septet.nn.attention.transformer import (
 )
 from septet.nn.bilinear import Bilinear
 from septet.nn.config import from_config, to_config
+from septet.nn.constraints import apply_constraints
 from septet.nn.containers import ModuleList, Sequential
 from septet.nn.conv import Conv1D, Conv2D, Conv3D
 from septet.nn.dense import Dense
@@ -91,6 +92,7 @@ from septet.nn.recurrent.conv import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLST
 from septet.nn.recurrent.decoder import AttentionDecoder
 from septet.nn.recurrent.layers import GRU, LSTM, RNN, Recurrent
 from septet.nn.recurrent.wrappers import Bidirectional, TimeDistributed
+from septet.nn.regularizers import regularization_loss
 from septet.nn.reparametrization import SpectralNorm, WeightNorm
 from septet.nn.scaling import Bias, Scale, Standardize
 from septet.nn.separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
@@ -107,6 +109,7 @@ __all__ = [
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
+    "apply_constraints",
     "Attention",
     "AttentionDecoder",
     "Average",
@@ -122,6 +125,7 @@ __all__ = [
     "ChannelShuffle",
     "collect_updates",
     "Concatenate",
+    "constraints",
     "Conv1D",
     "Conv2D",
     "Conv3D",
@@ -206,6 +210,8 @@ __all__ = [
     "ReflectPad1D",
     "ReflectPad2D",
     "ReflectPad3D",
+    "regularization_loss",
+    "regularizers",
     "ReLU",
     "ReLU6",
     "RepeatVector",

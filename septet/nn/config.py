@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 from septet.base.errors import FileFormatError, NotSupportedError
@@ -22,7 +23,8 @@ def layers() -> dict[str, type[Module]]:
     while pending:
         for cls in pending.pop().__subclasses__():
             pending.append(cls)
-            if cls.__module__.startswith("septet.nn.") and not cls.__name__.startswith("_"):
+            is_public = cls.__module__.startswith("septet.nn.") and not cls.__name__.startswith("_")
+            if is_public and getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls:
                 found[cls.__name__] = cls
     return found
 

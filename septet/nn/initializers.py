@@ -22,6 +22,9 @@ from septet.graph.context import context, recording
 from septet.tensor import random
 
 Initializer = Callable[[tuple[int, ...], Any], np.ndarray]
+DISTRIBUTIONS = ("normal", "uniform", "truncated_normal")
+TRUNCATED_STD = 0.8796256610342398
+"""The standard deviation of a normal distribution within two standard deviations of its mean."""
 
 
 @contextmanager
@@ -82,17 +85,18 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
         Above 0.
     mode : {"fan_in", "fan_out", "fan_average"}
         Which fan divides.
-    distribution : {"normal", "uniform"}
+    distribution : {"normal", "uniform", "truncated_normal"}
+        The last one leaves out what lies beyond two standard deviations, and is stretched so that the variance stays.
 
     Raises
     ------
     ArgumentError
         For another mode or distribution, or a scale that is not positive.
     """
-    if mode not in ("fan_in", "fan_out", "fan_average") or distribution not in ("normal", "uniform") or not scale > 0:
+    if mode not in ("fan_in", "fan_out", "fan_average") or distribution not in DISTRIBUTIONS or not scale > 0:
         raise ArgumentError(
             f"variance_scaling: got scale={scale!r}, mode={mode!r}, distribution={distribution!r}; the scale is above "
-            "0, the modes are fan_in, fan_out, fan_average, the distributions normal, uniform"
+            f"0, the modes are fan_in, fan_out, fan_average, the distributions {', '.join(DISTRIBUTIONS)}"
         )
 
     def draw(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -101,6 +105,8 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
         std = math.sqrt(scale / max(fan, 1))
         if distribution == "normal":
             return random.normal(shape, 0.0, std, dtype)
+        if distribution == "truncated_normal":
+            return random.truncated_normal(shape, -2.0, 2.0, 0.0, std / TRUNCATED_STD, dtype)
         limit = math.sqrt(3.0) * std
         return random.uniform(shape, -limit, limit, dtype)
 
@@ -176,6 +182,147 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     return initialize
 
 
+def identity(gain: float = 1.0) -> Initializer:
+    """Return the initializer of the identity matrix times a gain; a matrix that is not square has zeros beside it.
+
+    Raises
+    ------
+    ShapeError
+        When the shape is not that of a matrix.
+
+    Source
+    ------
+    Q. V. Le, N. Jaitly, G. E. Hinton, A simple way to initialize recurrent networks of rectified linear units, 2015.
+    """
+
+    def initialize(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        if len(shape) != 2:
+            raise ShapeError(f"identity: needs a matrix, got shape {shape}")
+        return (gain * np.eye(*shape)).astype(dtype)
+
+    return initialize
+
+
+def dirac(groups: int = 1) -> Initializer:
+    """Return the initializer of convolutions that hand their channels on: 1 in the middle of the window, 0 elsewhere.
+
+    Parameters
+    ----------
+    groups : int
+        That of the convolution.
+
+    Raises
+    ------
+    ShapeError
+        When the shape is not that of a kernel (out, in / groups, window ...), or `groups` does not divide the channels.
+
+    Source
+    ------
+    S. Zagoruyko, N. Komodakis, DiracNets, 2017.
+    """
+
+    def initialize(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        if len(shape) < 3 or shape[0] % groups:
+            raise ShapeError(f"dirac: needs a kernel whose first size {groups} groups divide, got shape {shape}")
+        array = np.zeros(shape, dtype)
+        middle = tuple(size // 2 for size in shape[2:])
+        per_group = shape[0] // groups
+        for filter_ in range(shape[0]):
+            channel = filter_ % per_group
+            if channel < shape[1]:
+                array[(filter_, channel, *middle)] = 1
+        return array
+
+    return initialize
+
+
+def sparse(nonzero: int | float = 0.1, std: float = 0.01) -> Initializer:
+    """Return the initializer that draws a few weights of each unit from a normal distribution; the others are 0.
+
+    Parameters
+    ----------
+    nonzero : int or float
+        How many of the weights that go into a unit (axis 0 of a matrix), or which share of them.
+    std : float
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither a share from 0 to 1 nor a number of at least 1.
+    ShapeError
+        When the shape is not that of a matrix.
+
+    Source
+    ------
+    J. Martens, Deep learning via Hessian-free optimization, 2010, section 5.
+    """
+    is_count = isinstance(nonzero, int) and not isinstance(nonzero, bool)
+    if not (nonzero >= 1 if is_count else isinstance(nonzero, float) and 0 <= nonzero <= 1):
+        raise ArgumentError(f"sparse: nonzero is a number of at least 1 or a share from 0 to 1, got {nonzero!r}")
+
+    def initialize(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        if len(shape) != 2:
+            raise ShapeError(f"sparse: needs a matrix, got shape {shape}")
+        kept = min(int(nonzero) if is_count else math.ceil(nonzero * shape[0]), shape[0])
+        with outside_traces():
+            values = random.normal(shape, 0.0, std, dtype).numpy()
+            places = random.uniform(shape).numpy()
+        order = np.argsort(np.argsort(places, axis=0), axis=0)
+        return np.where(order < kept, values, 0).astype(dtype)
+
+    return initialize
+
+
+def values(array: Any) -> Initializer:
+    """Return the initializer that gives known values.
+
+    Parameters
+    ----------
+    array : array-like
+        Of the shape of the variable.
+    """
+    return lambda shape, dtype: np.array(array, dtype)
+
+
+GAINS = {
+    "linear": 1.0, "sigmoid": 1.0, "softmax": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
+    "elu": 1.2452, "silu": 1.6768, "gelu": 1.5338, "mish": 1.4871,
+}  # fmt: skip
+
+
+def gain(activation: str, slope: float = 0.01) -> float:
+    """Return by how much weights must be larger before an activation, so that the variance stays.
+
+    Parameters
+    ----------
+    activation : str
+    slope : float
+        Of "leaky_relu".
+
+    Raises
+    ------
+    ArgumentError
+        If no gain is known for it.
+
+    Source
+    ------
+    As torch.nn.init.calculate_gain; for elu, silu, gelu and mish, 1 / sqrt(E[f(x)^2]) for normal x.
+
+    Examples
+    --------
+    >>> gain("relu")
+    1.4142135623730951
+    """
+    if activation == "leaky_relu":
+        return math.sqrt(2 / (1 + slope**2))
+    if activation not in GAINS:
+        raise ArgumentError(
+            f"gain: none is known for {activation!r}.{did_you_mean(str(activation), GAINS)} They are known for "
+            f"{', '.join(GAINS)}, leaky_relu"
+        )
+    return GAINS[activation]
+
+
 def _drawing(draw: Callable[[tuple[int, ...], Any], Any]) -> Initializer:
     """Make an initializer of a function that returns a random tensor."""
 
@@ -206,6 +353,9 @@ INITIALIZERS: dict[str, Initializer] = {
     "lecun_uniform": lecun_uniform(),
     "lecun_normal": lecun_normal(),
     "orthogonal": orthogonal(),
+    "identity": identity(),
+    "dirac": dirac(),
+    "sparse": sparse(),
 }
 
 

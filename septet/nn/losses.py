@@ -11,6 +11,11 @@ from septet.nn.ctc import ctc as ctc
 from septet.nn.sequence_losses import sequence_cross_entropy
 from septet.ops.composite import class_losses as _classes
 from septet.ops.composite import losses as _losses
+from septet.ops.composite import margin_losses as _margins
+from septet.ops.composite import overlap_losses as _overlaps
+from septet.tensor.creation import tensor
+from septet.tensor.functions import f
+from septet.tensor.tensor import Tensor
 from septet.tensor.wrap import lift
 
 cross_entropy = lift(_classes.cross_entropy)
@@ -34,6 +39,43 @@ kl_divergence = lift(_losses.kl_divergence)
 cosine_loss = lift(_losses.cosine_loss)
 triplet_loss = lift(_losses.triplet_loss)
 margin_ranking_loss = lift(_losses.margin_ranking_loss)
+soft_margin_loss = lift(_margins.soft_margin_loss)
+categorical_hinge_loss = lift(_margins.categorical_hinge_loss)
+multi_margin_loss = lift(_margins.multi_margin_loss)
+hinge_embedding_loss = lift(_margins.hinge_embedding_loss)
+contrastive_loss = lift(_margins.contrastive_loss)
+cosine_embedding_loss = lift(_margins.cosine_embedding_loss)
+focal_loss = lift(_overlaps.focal_loss)
+tversky_loss = lift(_overlaps.tversky_loss)
+dice_loss = lift(_overlaps.dice_loss)
+jaccard_loss = lift(_overlaps.jaccard_loss)
+
+
+def weighted_mean(losses: Any, weights: Any) -> Tensor:
+    """Return the mean of losses, weighted by examples: sum(losses * weights) / sum(weights), and 0 without weights.
+
+    Parameters
+    ----------
+    losses, weights : tensor of one shape
+        Losses of ``reduction="none"``.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> float(weighted_mean([1.0, 4.0], [2.0, 1.0]))
+    2.0
+    """
+    values, own = (x if isinstance(x, Tensor) else tensor(x) for x in (losses, weights))
+    checked = Tensor(_losses.same_shapes("weighted_mean", values.node, own.node, ("losses", "weights")))
+    total = checked.sum().astype(values.dtype)
+    is_empty = f.equal(total, 0.0)
+    return f.where(is_empty, 0.0, (values * checked).sum() / f.where(is_empty, 1.0, total))
+
 
 LOSSES: dict[str, Callable[..., Any]] = {
     "cross_entropy": cross_entropy,
@@ -57,6 +99,13 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "poisson_loss": poisson_loss,
     "kl_divergence": kl_divergence,
     "cosine_loss": cosine_loss,
+    "soft_margin_loss": soft_margin_loss,
+    "categorical_hinge_loss": categorical_hinge_loss,
+    "multi_margin_loss": multi_margin_loss,
+    "focal_loss": focal_loss,
+    "tversky_loss": tversky_loss,
+    "dice_loss": dice_loss,
+    "jaccard_loss": jaccard_loss,
 }
 """The losses of (outputs, labels) by name, as `Model.fit` takes them."""
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, SeptetError, ShapeError
 from septet.base.hooks import hook
-from septet.base.text import did_you_mean, indent, plural
+from septet.base.text import did_you_mean, indent, listing, plural
 from septet.graph.context import changes, context
 from septet.graph.context import layer as layer_path
-from septet.nn import initializers
+from septet.nn import constraints, initializers, regularizers
 from septet.nn.notes import Configuration, Mode, parameter_names
 from septet.nn.placeholders import PLACEHOLDERS, is_placed, place
 from septet.nn.summary import WATCHERS, Summary, summarize
@@ -27,7 +27,7 @@ from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import note, note_change
 from septet.tensor.tree import flatten, unflatten
-from septet.tensor.variable import Variable, assign_all
+from septet.tensor.variable import ROLES, Variable, assign_all
 from septet.tensor.wrap import RULES, explain_values, named_arguments
 
 
@@ -75,6 +75,8 @@ class Module:
     ----------
     is_training : bool
         Whether dropout drops and batch normalization uses the batch; set by `train` and `eval`.
+    penalties, constraints : tuple of (function, roles)
+        What `regularize` and `constrain` have set, for the variables of some roles here and below.
 
     Examples
     --------
@@ -94,6 +96,8 @@ class Module:
     _label = ""  # `label`, where it was asked for since the name changed
     _is_built = False
     _seen: Any = None  # the types of the first inputs
+    penalties: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    constraints: tuple[tuple[Any, tuple[str, ...]], ...] = ()
 
     # What subclasses define.
 
@@ -276,7 +280,11 @@ class Module:
         return ((name, value) for name, value in vars(self).items() if self._is_configuration(name, value))
 
     def _is_configuration(self, name: str, value: Any) -> bool:
-        return name in parameter_names(type(self)) or any(True for _ in _members(name, value))
+        return (
+            name in ("penalties", "constraints")
+            or name in parameter_names(type(self))
+            or any(True for _ in _members(name, value))
+        )
 
     # Life.
 
@@ -353,6 +361,45 @@ class Module:
         """Forget all gradients."""
         for variable in self.parameters():
             variable.zero_grad()
+
+    # Rules.
+
+    def regularize(self, regularizer: Any, *roles: str) -> Self:
+        """Set a penalty on the variables of some roles, here and below; returns itself.
+
+        `nn.regularization_loss` is the sum of all penalties of a model; `fit` adds it to the loss.
+
+        Parameters
+        ----------
+        regularizer : str or callable
+            A name or object of `nn.regularizers`, or any function from a tensor to a scalar.
+        *roles : str
+            Roles of variables; "weight" if none is given.
+
+        Examples
+        --------
+        >>> from septet import nn
+        >>> model = nn.Sequential(nn.Dense(4), nn.Dense(2)).regularize(nn.regularizers.L2(1e-4))
+        >>> model.penalties
+        ((L2(l1=0.0, l2=0.0001), ('weight',)),)
+        """
+        self.penalties = (*self.penalties, (regularizers.get(regularizer), check_roles(roles)))
+        return self
+
+    def constrain(self, constraint: Any, *roles: str) -> Self:
+        """Set a constraint of the variables of some roles, here and below; returns itself.
+
+        `nn.apply_constraints` applies all constraints of a model; `fit` does so after each update.
+
+        Parameters
+        ----------
+        constraint : str or callable
+            A name or object of `nn.constraints`, or any function from a tensor to one of its shape.
+        *roles : str
+            Roles of variables; "weight" if none is given.
+        """
+        self.constraints = (*self.constraints, (constraints.get(constraint), check_roles(roles)))
+        return self
 
     # Training.
 
@@ -454,6 +501,16 @@ class Module:
         all    Sequential  (*, 2)          58      0   272 B    122
         """
         return summarize(self, input_shape, dtype)
+
+
+def check_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Return roles of variables that exist; "weight" if there are none."""
+    for role in roles:
+        if role not in ROLES:
+            raise ArgumentError(
+                f"role {role!r} does not exist.{did_you_mean(role, ROLES)} The roles are {listing(ROLES)}"
+            )
+    return roles or ("weight",)
 
 
 def as_input(value: Any) -> Any:

@@ -74,3 +74,47 @@ def test_mistakes_are_named():
         initializers.variance_scaling(1.0, "fan")
     with pytest.raises(st.errors.ShapeError, match=r"shape \(3,\)"):
         initializers.orthogonal()((3,), np.float32)
+
+
+def test_identities_and_known_values():
+    assert np.array_equal(initializers.get("identity")((2, 3), np.float32), np.eye(2, 3))
+    kernel = initializers.dirac(2)((4, 3, 3, 3), np.float32)
+    x = np.random.default_rng(0).normal(size=(1, 6, 5, 5)).astype(np.float32)
+    y = st.conv(st.tensor(x), st.tensor(kernel), padding="same", groups=2).numpy()
+    assert np.array_equal(y[:, [0, 1, 2, 3]], x[:, [0, 1, 3, 4]])
+    assert initializers.values([[1, 2]])((1, 2), np.float32).tolist() == [[1, 2]]
+
+
+def test_sparse_columns():
+    st.random.seed(0)
+    array = initializers.sparse(3, std=2.0)((50, 40), np.float32)
+    assert (np.count_nonzero(array, axis=0) == 3).all() and 1.5 < array[array != 0].std() < 2.5
+    assert (np.count_nonzero(initializers.sparse(0.1)((50, 40), np.float32), axis=0) == 5).all()
+    assert not np.array_equal(array != 0, initializers.sparse(3)((50, 40), np.float32) != 0)
+
+
+def test_truncated_variance_scaling_keeps_the_variance():
+    array = initializers.variance_scaling(2.0, "fan_in", "truncated_normal")((400, 300), np.float32)
+    assert np.isclose(array.std(), np.sqrt(2 / 400), rtol=0.02)
+    assert abs(array).max() <= 2 * np.sqrt(2 / 400) / 0.8796256610342398 * 1.001
+
+
+def test_gains_keep_the_variance():
+    x = np.random.default_rng(0).normal(size=400_000).astype(np.float32)
+    for name in ("relu", "elu", "silu", "gelu", "mish"):
+        y = getattr(st, name)(st.tensor(x)).numpy() * initializers.gain(name)
+        assert np.isclose((y**2).mean(), 1, atol=0.02), name
+    assert np.isclose(initializers.gain("leaky_relu", 0.5), np.sqrt(2 / 1.25))
+    for call, text in (
+        (lambda: initializers.gain("reluu"), "Did you mean 'relu'"),
+        (lambda: initializers.sparse(0), "nonzero is a number"),
+    ):
+        with pytest.raises(st.errors.ArgumentError, match=text):
+            call()
+    for call, text in (
+        (lambda: initializers.identity()((2, 3, 4), np.float32), "needs a matrix"),
+        (lambda: initializers.dirac(2)((3, 3, 3), np.float32), "needs a kernel"),
+        (lambda: initializers.sparse()((3,), np.float32), "needs a matrix"),
+    ):
+        with pytest.raises(st.errors.ShapeError, match=text):
+            call()
