@@ -97,6 +97,7 @@ from septet.nn.reparametrization import SpectralNorm, WeightNorm
 from septet.nn.scaling import Bias, Scale, Standardize
 from septet.nn.separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from septet.nn.shaping import Flatten, Permute, RepeatVector, Reshape, Slice
+from septet.nn.sketch import count_parameters
 from septet.nn.spatial_transformer import SpatialTransformer, ThinPlateTransformer
 from septet.nn.transposed import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from septet.nn.updates import collect_updates
@@ -136,6 +137,7 @@ __all__ = [
     "ConvTranspose1D",
     "ConvTranspose2D",
     "ConvTranspose3D",
+    "count_parameters",
     "Crop1D",
     "Crop2D",
     "Crop3D",

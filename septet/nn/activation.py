@@ -11,7 +11,9 @@ from septet.base.text import did_you_mean
 from septet.graph.node import Node
 from septet.graph.op import get, imported_functions
 from septet.nn.module import Module
+from septet.ops import load
 from septet.ops.composite.activations import ACTIVATIONS
+from septet.ops.index import NAMES as FAMILIES
 from septet.tensor.tensor import Tensor
 
 NAMES = ACTIVATIONS
@@ -20,7 +22,8 @@ NAMES = ACTIVATIONS
 
 @functools.cache
 def find(name: str) -> Callable[..., Node]:
-    """Return the published function of nodes, or the card, with a name."""
+    """Return the published function of nodes, or the card, with a name; its family is imported first."""
+    load(FAMILIES.get(name, ""))
     published = imported_functions().get(name)
     return get(name) if published is None else published.call
 

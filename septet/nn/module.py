@@ -22,6 +22,7 @@ from septet.graph.context import layer as layer_path
 from septet.nn import constraints, initializers, regularizers
 from septet.nn.notes import Configuration, Mode, parameter_names
 from septet.nn.placeholders import PLACEHOLDERS, is_placed, place
+from septet.nn.sketch import is_sketching, sketched
 from septet.nn.summary import WATCHERS, Summary, summarize
 from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
@@ -177,11 +178,14 @@ class Module:
             If the initializer returns another shape.
         """
         shape = tuple(shape)
-        array = np.asarray(initializers.get(initializer)(shape, dtype))
-        if array.shape != shape:
-            raise ShapeError(f"{self.label}: initializer of {name!r}: expected shape {shape}, got {array.shape}")
-        path = [label.partition(":")[0] for label in context.layers[1:]]
-        variable = Variable(array, ".".join([*path, name]), dtype=dtype, role=role)
+        path = ".".join([*[label.partition(":")[0] for label in context.layers[1:]], name])
+        if is_sketching():
+            variable = sketched(shape, path, dtype, role)
+        else:
+            array = np.asarray(initializers.get(initializer)(shape, dtype))
+            if array.shape != shape:
+                raise ShapeError(f"{self.label}: initializer of {name!r}: expected shape {shape}, got {array.shape}")
+            variable = Variable(array, path, dtype=dtype, role=role)
         setattr(self, name, variable)
         return variable
 

@@ -1,5 +1,8 @@
 """Layers against NumPy, and their errors."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.signal import correlate
@@ -73,6 +76,12 @@ def test_embedding():
     assert layer.table.grad.numpy()[:, 0].tolist() == [1, 1, 0, 0, 2]
     with pytest.raises(st.errors.IndexOutOfRangeError):
         layer(np.array([5])).numpy()
+
+
+def test_a_layer_finds_a_function_that_was_not_imported_yet():
+    code = "import septet as st; from septet import nn; print(nn.AvgPool2D(2)(st.ones((1, 1, 4, 4))).shape)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(1, 1, 2, 2)", done.stderr
 
 
 def test_an_embedding_with_padding_and_a_shared_table():

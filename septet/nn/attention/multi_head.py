@@ -44,6 +44,8 @@ class MultiHeadAttention(Module):
     rotary_base : float, optional
         Rotate queries and keys by their positions (see `rotary`), with this base; usual is 10000.
     kernel_initializer, bias_initializer : str or callable
+    output_initializer : str or callable, optional
+        Of the kernel of the last projection, where it is another one.
 
     Shape
     -----
@@ -63,6 +65,10 @@ class MultiHeadAttention(Module):
     Vaswani et al., "Attention is all you need", 2017, section 3.2.2; heads that share keys: J. Ainslie et al., "GQA:
     Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints", 2023.
 
+    Elsewhere
+    ---------
+    Keras ``MultiHeadAttention``, ``GroupQueryAttention``, PyTorch ``MultiheadAttention``.
+
     Examples
     --------
     >>> import septet as st
@@ -78,6 +84,7 @@ class MultiHeadAttention(Module):
         self, heads: int, key_size: int | None = None, *, value_size: int | None = None, units: int | None = None,
         key_value_heads: int | None = None, use_bias: bool = True, dropout: float = 0.0, is_packed: bool = False,
         rotary_base: float | None = None, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+        output_initializer: Any = None,
     ) -> None:  # fmt: skip
         name = "MultiHeadAttention"
         self.heads = check_count(name, "heads", heads)
@@ -94,6 +101,7 @@ class MultiHeadAttention(Module):
         self.rotary_base = None if rotary_base is None else float(rotary_base)
         self.kernel_initializer = kernel_initializer
         self.bias_initializer = bias_initializer
+        self.output_initializer = output_initializer
 
     def build(self, query: Tensor, *others: Any) -> None:
         check_rank(query, 3, self, "(B, T, C)")
@@ -113,11 +121,11 @@ class MultiHeadAttention(Module):
             self.projection = self._dense(sum(self._widths))
         else:
             self.query, self.key, self.value = map(self._dense, self._widths)
-        self.output = self._dense(width if self.units is None else self.units)
+        self.output = self._dense(width if self.units is None else self.units, self.output_initializer)
 
-    def _dense(self, units: int) -> Dense:
+    def _dense(self, units: int, initializer: Any = None) -> Dense:
         return Dense(
-            units, use_bias=self.use_bias, kernel_initializer=self.kernel_initializer,
+            units, use_bias=self.use_bias, kernel_initializer=initializer or self.kernel_initializer,
             bias_initializer=self.bias_initializer,
         )  # fmt: skip
 

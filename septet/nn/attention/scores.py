@@ -78,6 +78,10 @@ class AdditiveAttention(Attention):
     D. Bahdanau, K. Cho, Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate", 2015,
     section A.1.2.
 
+    Elsewhere
+    ---------
+    Keras ``AdditiveAttention`` (without kernels).
+
     Examples
     --------
     >>> import septet as st
@@ -134,6 +138,10 @@ class DotAttention(Attention):
     ------
     M.-T. Luong, H. Pham, C. D. Manning, "Effective Approaches to Attention-based Neural Machine Translation", 2015,
     section 3.1.
+
+    Elsewhere
+    ---------
+    Keras ``Attention``.
 
     Examples
     --------

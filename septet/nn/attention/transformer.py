@@ -27,6 +27,8 @@ class FeedForward(Module):
     dropout : float
     use_bias : bool
     kernel_initializer : str or callable
+    output_initializer : str or callable, optional
+        Of the second kernel, where it is another one.
 
     Shape
     -----
@@ -35,19 +37,20 @@ class FeedForward(Module):
 
     def __init__(
         self, hidden: int, activation: Any = "relu", *, dropout: float = 0.0, use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
+        kernel_initializer: Any = "glorot_uniform", output_initializer: Any = None,
     ) -> None:  # fmt: skip
         self.hidden = check_count("FeedForward", "hidden", hidden)
         self.activation = activations.check("FeedForward", activation)
         self.dropout = check_share("FeedForward", "dropout", dropout)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = kernel_initializer
+        self.output_initializer = output_initializer
         self.drop = Dropout(self.dropout)
 
     def build(self, x: Tensor) -> None:
-        words = {"use_bias": self.use_bias, "kernel_initializer": self.kernel_initializer}
-        self.expand = Dense(self.hidden, self.activation, **words)
-        self.contract = Dense(static_size(x, -1, self), **words)
+        first, second = self.kernel_initializer, self.output_initializer or self.kernel_initializer
+        self.expand = Dense(self.hidden, self.activation, use_bias=self.use_bias, kernel_initializer=first)
+        self.contract = Dense(static_size(x, -1, self), use_bias=self.use_bias, kernel_initializer=second)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.contract(self.drop(self.expand(x)))
@@ -62,6 +65,7 @@ class _Layer(Module):
     def __init__(
         self, heads: int, hidden: int, activation: Any, dropout: float, is_norm_first: bool, epsilon: float,
         key_value_heads: int | None, rotary_base: float | None, use_bias: bool, kernel_initializer: Any,
+        output_initializer: Any,
     ) -> None:  # fmt: skip
         name = type(self).__name__
         self.heads = check_count(name, "heads", heads)
@@ -74,10 +78,11 @@ class _Layer(Module):
         self.rotary_base = rotary_base
         self.use_bias = bool(use_bias)
         self.kernel_initializer = kernel_initializer
+        self.output_initializer = output_initializer
         self.attention_norm = LayerNorm(epsilon=epsilon)
         self.attention = MultiHeadAttention(
             heads, key_value_heads=key_value_heads, use_bias=use_bias, dropout=dropout, is_packed=True,
-            rotary_base=rotary_base, kernel_initializer=kernel_initializer,
+            rotary_base=rotary_base, kernel_initializer=kernel_initializer, output_initializer=output_initializer,
         )  # fmt: skip
         self.drop = Dropout(dropout)
 
@@ -86,7 +91,7 @@ class _Layer(Module):
         self.feed_forward_norm = LayerNorm(epsilon=self.epsilon)
         self.feed_forward = FeedForward(
             self.hidden, self.activation, dropout=self.dropout, use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer,
+            kernel_initializer=self.kernel_initializer, output_initializer=self.output_initializer,
         )  # fmt: skip
 
     def _residual(self, x: Tensor, norm: LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
@@ -118,6 +123,8 @@ class TransformerEncoderLayer(_Layer):
         See `MultiHeadAttention`.
     use_bias : bool
     kernel_initializer : str or callable
+    output_initializer : str or callable, optional
+        Of the kernels whose products are added to the input, where it is another one.
 
     Shape
     -----
@@ -127,6 +134,10 @@ class TransformerEncoderLayer(_Layer):
     ------
     Vaswani et al., "Attention is all you need", 2017, section 3.1; normalization first: R. Xiong et al., "On Layer
     Normalization in the Transformer Architecture", 2020.
+
+    Elsewhere
+    ---------
+    PyTorch ``TransformerEncoderLayer``.
 
     Examples
     --------
@@ -139,11 +150,11 @@ class TransformerEncoderLayer(_Layer):
     def __init__(
         self, heads: int, hidden: int, activation: Any = "relu", *, dropout: float = 0.1, is_norm_first: bool = False,
         epsilon: float = 1e-5, key_value_heads: int | None = None, rotary_base: float | None = None,
-        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", output_initializer: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(
             heads, hidden, activation, dropout, is_norm_first, epsilon, key_value_heads, rotary_base, use_bias,
-            kernel_initializer,
+            kernel_initializer, output_initializer,
         )  # fmt: skip
         self._add_feed_forward()
 
@@ -174,7 +185,7 @@ class TransformerDecoderLayer(_Layer):
     Parameters
     ----------
     heads, hidden, activation, dropout, is_norm_first, epsilon, key_value_heads, rotary_base, use_bias,
-    kernel_initializer
+    kernel_initializer, output_initializer
         See `TransformerEncoderLayer`.
 
     Shape
@@ -185,6 +196,10 @@ class TransformerDecoderLayer(_Layer):
     Source
     ------
     Vaswani et al., "Attention is all you need", 2017, section 3.1.
+
+    Elsewhere
+    ---------
+    PyTorch ``TransformerDecoderLayer``.
 
     Examples
     --------
@@ -197,16 +212,16 @@ class TransformerDecoderLayer(_Layer):
     def __init__(
         self, heads: int, hidden: int, activation: Any = "relu", *, dropout: float = 0.1, is_norm_first: bool = False,
         epsilon: float = 1e-5, key_value_heads: int | None = None, rotary_base: float | None = None,
-        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", output_initializer: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(
             heads, hidden, activation, dropout, is_norm_first, epsilon, key_value_heads, rotary_base, use_bias,
-            kernel_initializer,
+            kernel_initializer, output_initializer,
         )  # fmt: skip
         self.memory_norm = LayerNorm(epsilon=epsilon)
         self.memory_attention = MultiHeadAttention(
             heads, key_value_heads=key_value_heads, use_bias=use_bias, dropout=dropout,
-            kernel_initializer=kernel_initializer,
+            kernel_initializer=kernel_initializer, output_initializer=output_initializer,
         )  # fmt: skip
         self._add_feed_forward()
 
@@ -235,11 +250,13 @@ class _Stack(Module):
         self, layers: int, heads: int, hidden: int, activation: Any = "relu", *, dropout: float = 0.1,
         is_norm_first: bool = False, epsilon: float = 1e-5, key_value_heads: int | None = None,
         rotary_base: float | None = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+        output_initializer: Any = None,
     ) -> None:  # fmt: skip
         self.layers = check_count(type(self).__name__, "layers", layers)
         words = {
             "dropout": dropout, "is_norm_first": is_norm_first, "epsilon": epsilon, "key_value_heads": key_value_heads,
             "rotary_base": rotary_base, "use_bias": use_bias, "kernel_initializer": kernel_initializer,
+            "output_initializer": output_initializer,
         }  # fmt: skip
         self.blocks = [self.make(heads, hidden, activation, **words) for _ in range(self.layers)]
         for name in ("heads", "hidden", "activation", *words):
@@ -258,7 +275,7 @@ class TransformerEncoder(_Stack):
     ----------
     layers : int
     heads, hidden, activation, dropout, is_norm_first, epsilon, key_value_heads, rotary_base, use_bias,
-    kernel_initializer
+    kernel_initializer, output_initializer
         See `TransformerEncoderLayer`. With `is_norm_first` there is one more normalization at the end.
 
     Shape
@@ -268,6 +285,10 @@ class TransformerEncoder(_Stack):
     Source
     ------
     Vaswani et al., "Attention is all you need", 2017, section 3.1.
+
+    Elsewhere
+    ---------
+    PyTorch ``TransformerEncoder``.
 
     Examples
     --------
@@ -309,7 +330,7 @@ class TransformerDecoder(_Stack):
     ----------
     layers : int
     heads, hidden, activation, dropout, is_norm_first, epsilon, key_value_heads, rotary_base, use_bias,
-    kernel_initializer
+    kernel_initializer, output_initializer
         See `TransformerEncoderLayer`. With `is_norm_first` there is one more normalization at the end.
 
     Shape
@@ -319,6 +340,10 @@ class TransformerDecoder(_Stack):
     Source
     ------
     Vaswani et al., "Attention is all you need", 2017, section 3.1.
+
+    Elsewhere
+    ---------
+    PyTorch ``TransformerDecoder``.
 
     Examples
     --------

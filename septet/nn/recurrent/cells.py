@@ -96,6 +96,10 @@ class RNNCell(_Gated):
     ------
     J. L. Elman, "Finding Structure in Time", 1990.
 
+    Elsewhere
+    ---------
+    Keras ``SimpleRNNCell``, PyTorch ``RNNCell``.
+
     Examples
     --------
     >>> import septet as st
@@ -147,6 +151,10 @@ class LSTMCell(_Gated):
     S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", 1997; forget gates: F. Gers et al., "Learning to Forget",
     2000; peepholes: F. Gers et al., "Learning Precise Timing with LSTM Recurrent Networks", 2002; forget_bias:
     R. Jozefowicz et al., "An Empirical Exploration of Recurrent Network Architectures", 2015.
+
+    Elsewhere
+    ---------
+    Keras ``LSTMCell``, PyTorch ``LSTMCell``.
     """
 
     gates = 4
@@ -208,6 +216,10 @@ class GRUCell(_Gated):
     ------
     K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation",
     2014, equations 5 to 8; there and in PyTorch z is the share of the old state, as here.
+
+    Elsewhere
+    ---------
+    Keras ``GRUCell``, PyTorch ``GRUCell``.
     """
 
     gates = 3

@@ -176,25 +176,29 @@ _PARAMETERS = """
     Source
     ------
     X. Shi et al., "Convolutional LSTM Network: A Machine Learning Approach for Precipitation Nowcasting", 2015.
+
+    Elsewhere
+    ---------
+    Keras ``ConvLSTM{rank}D``.
     """
 
 
 class ConvLSTM1D(_ConvLSTM):
     """Run a convolutional long short-term memory along sequences of rows."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1][4:-1])}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1][4:-1], rank=1)}"
     dimensions = 1
 
 
 class ConvLSTM2D(_ConvLSTM):
     """Run a convolutional long short-term memory along sequences of images."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2][4:-1])}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2][4:-1], rank=2)}"
     dimensions = 2
 
 
 class ConvLSTM3D(_ConvLSTM):
     """Run a convolutional long short-term memory along sequences of volumes."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3][4:-1])}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3][4:-1], rank=3)}"
     dimensions = 3

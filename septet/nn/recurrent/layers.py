@@ -30,6 +30,10 @@ class Recurrent(Module):
     ----------
     cell : Cell or sequence of Cell{shared}
 
+    Elsewhere
+    ---------
+    Keras ``RNN``, Lasagne ``CustomRecurrentLayer``.
+
     Examples
     --------
     >>> import septet as st
@@ -217,6 +221,10 @@ class RNN(_Named):
     ------
     J. L. Elman, "Finding Structure in Time", 1990.
 
+    Elsewhere
+    ---------
+    Keras ``SimpleRNN``, Lasagne ``RecurrentLayer``, PyTorch ``RNN``.
+
     Examples
     --------
     >>> import septet as st
@@ -265,6 +273,10 @@ class LSTM(_Named):
     Source
     ------
     S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", 1997.
+
+    Elsewhere
+    ---------
+    Keras ``LSTM``, Lasagne ``LSTMLayer``, PyTorch ``LSTM``.
 
     Examples
     --------
@@ -316,6 +328,10 @@ class GRU(_Named):
     ------
     K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation",
     2014.
+
+    Elsewhere
+    ---------
+    Keras ``GRU``, Lasagne ``GRULayer``, PyTorch ``GRU``.
 
     Examples
     --------

@@ -36,6 +36,10 @@ class Bidirectional(Module):
     ------
     M. Schuster, K. K. Paliwal, "Bidirectional Recurrent Neural Networks", 1997.
 
+    Elsewhere
+    ---------
+    Keras ``Bidirectional``.
+
     Examples
     --------
     >>> import septet as st
@@ -104,6 +108,10 @@ class TimeDistributed(Module):
     Shape
     -----
     x (B, T, ...), result (B, T, ...) with what the layer makes of (B, ...).
+
+    Elsewhere
+    ---------
+    Keras ``TimeDistributed``.
 
     Examples
     --------
