@@ -83,6 +83,22 @@ def make_program(graph: Graph, *, level: str | None = None, beside: Program | No
         return REFERENCE.compile(graph, **options)
 
 
+@lru_cache(maxsize=1)
+def get_ready() -> None:
+    """Import what makes programs, for another thread that will make some.
+
+    A thread that imports lets go of Python's lock for each file, and one that runs Python beside keeps it for
+    milliseconds each time: the other one would import four times as long, and slow this one down meanwhile.
+    """
+    if config.backend == "cpu":
+        with work:
+            _begin_native()
+            optimizer()
+            cpu()
+            with paused:
+                from septet.backends.cpu import pieces  # noqa: F401
+
+
 def begin_piece(graph: Graph) -> Callable[[], Any]:
     """Begin to make a graph of known sizes a piece of programs that are put together while they run.
 
@@ -91,8 +107,9 @@ def begin_piece(graph: Graph) -> Callable[[], Any]:
     callable
         Returns the piece, and waits for the compiler where it must; None where the graph has no native form.
     """
-    from septet.backends.cpu.pieces import piece_of
+    from septet.backends.cpu.pieces import begin, piece_of
 
+    begin()
     program = make_program(graph)
     program.begin([node.shape for node in graph.inputs])
     return lambda: piece_of(program)

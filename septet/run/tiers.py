@@ -31,6 +31,7 @@ from septet.graph.types import tensor_type
 from septet.ops.call import call
 from septet.run import compiler, effort
 from septet.run.evaluation import ALONE, COMPILE
+from septet.run.programs import get_ready
 from septet.run.walk import by_serial, signature
 
 HOT = 2  # times that a graph is seen before it is compiled
@@ -152,6 +153,7 @@ def _run(nodes: Sequence[Node], kept: set[Node], replaced: Mapping[Node, Node], 
         entry.has_several = tuple in [type(node.type) for node in kept]
         graph = _graph(nodes, kept, leaves)
         reason = at_once or f"came {HOT} times"
+        get_ready()
         entry.job = compiler.ask(lambda: _compile(entry, graph, reason))
     if entry.job is None or entry.seen < entry.change:
         return None

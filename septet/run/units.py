@@ -22,7 +22,7 @@ from septet.graph.op import items, ops, record
 from septet.graph.resolution import Resolution
 from septet.graph.types import TensorType
 from septet.run import compiler
-from septet.run.programs import begin_piece
+from septet.run.programs import begin_piece, get_ready
 from septet.transform.pull import Pull, offset
 
 HOT = 2  # evaluations that have use for a unit before it is compiled
@@ -81,6 +81,7 @@ class Unit:
             self._last = evaluation
             if self._job is None:
                 if self._count >= HOT:
+                    get_ready()
                     self._job = compiler.ask(self._compile)
             elif self._count >= CHANGE:
                 self._job.wait()

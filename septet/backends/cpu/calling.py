@@ -465,14 +465,20 @@ class Places:
 
 
 @lru_cache(maxsize=1)
-def _address() -> int:
-    """Return where the machine code of the function lies."""
-    start, own = native.module("start"), re.findall(r"declare .*@(Py\w+)", TEXT)
-    imports = {**{name: of_python(name) for name in own}, "start": jit.addresses([start])[0]}
+def module() -> jit.Module:
+    """Return the function to compile."""
+    own = re.findall(r"declare .*@(Py\w+)", TEXT)
+    imports = {**{name: of_python(name) for name in own}, "start": native.module("start")}
     text = TEXT.replace("{IN_C_ORDER}", str(IN_C_ORDER)).replace("{NOT_WRITEABLE}", str(~WRITEABLE))
     for field, place in {"ELEMENTS": ELEMENTS, "RANK": RANK, "SIZES": SIZES, "FLAGS": FLAGS}.items():
         text = text.replace("{" + field + "}", str(_HEAD + place))
-    return jit.addresses([jit.Module("call", text.replace("{EVERY}", str(native.EVERY)), imports, jit.LIGHT)])[0]
+    return jit.Module("call", text.replace("{EVERY}", str(native.EVERY)), imports, jit.LIGHT)
+
+
+@lru_cache(maxsize=1)
+def _address() -> int:
+    """Return where the machine code of the function lies."""
+    return jit.addresses([module()])[0]
 
 
 def make() -> None:

@@ -240,20 +240,18 @@ TEXTS = {
 }
 
 
-def _module(name: str, known: Mapping[str, int]) -> jit.Module:
+def _module(name: str, known: Mapping[str, jit.Module]) -> jit.Module:
     text = fill("\n".join(["@signals = external global i8", *TEXTS[name]]))
     names = re.findall(r"^declare .*@(\w+)\(", text, re.MULTILINE)
-    own = {called: known.get(called) or of_process(called) for called in names}
+    own: dict[str, int | jit.Module] = {called: known.get(called) or of_process(called) for called in names}
     return jit.Module(name, text, {**own, "signals": _signals.address}, jit.LIGHT)
 
 
 @lru_cache(maxsize=1)
-def imports() -> Mapping[str, int]:
-    """Return the addresses of the functions, for modules that declare them."""
-    (look,) = jit.addresses([_module("signals_look", {})])
-    known = {"signals_look": look}
-    rest = [name for name in TEXTS if name not in known]
-    known.update(zip(rest, jit.addresses([_module(name, known) for name in rest]), strict=True))
+def imports() -> Mapping[str, int | jit.Module]:
+    """Return what modules need that declare the functions."""
+    known = {"signals_look": _module("signals_look", {})}
+    known.update([(name, _module(name, known)) for name in TEXTS if name not in known])
     return {**known, "PyEval_RestoreThread": of_process("PyEval_RestoreThread")}
 
 

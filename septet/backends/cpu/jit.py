@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from septet.backends.cpu import llvm, objects
+from septet.backends.cpu.compiling import compile_texts
 from septet.base import forks
 from septet.base.config import config
 from septet.base.errors import CompilerError
@@ -43,16 +44,16 @@ class Module(NamedTuple):
         LLVM IR: the function, the declarations of what it calls, and its attributes. Further functions in the text are
         `internal` or `private`. An address written into the text would be another one in the next process, and make the
         code useless there: addresses come as arguments, or as imports.
-    imports : mapping of str to int
-        The addresses of the functions that the text declares, other than LLVM's intrinsics. One name means one address
-        for all modules of the process.
+    imports : mapping of str to int or Module
+        The functions that the text declares, other than LLVM's intrinsics: their addresses (one name means one address
+        for all modules of the process), or modules that define them, which are compiled together with this one.
     level : int
         How much LLVM's code generator optimizes.
     """
 
     entry: str
     text: str
-    imports: Mapping[str, int] = MappingProxyType({})
+    imports: Mapping[str, int | Module] = MappingProxyType({})
     level: int = LEVEL
 
 
@@ -111,9 +112,9 @@ def begin(modules: Sequence[Module]) -> None:
     global _worker
     if thread_count() == 1:
         return
-    keys = [key(module) for module in modules]
+    own = _with_needed(modules)
     with _lock:
-        _queue.update((name, module) for name, module in zip(keys, modules) if name not in _functions)
+        _queue.update((name, module) for name, module in own.items() if name not in _functions)
         if _worker is None and _queue:
             worker = threading.Thread(target=_work_off, name="septet-begun")
             try:
@@ -133,8 +134,13 @@ def _work_off() -> None:
                     _worker = None
                     return
                 ours = dict(_queue)
-                _queue.clear()
-                _functions.update((name, _Function()) for name in ours)
+                awaited = _made_elsewhere(ours)
+                if awaited is None:
+                    _queue.clear()
+                    _functions.update((name, _Function()) for name in ours)
+            if awaited is not None:
+                awaited.is_done.wait()
+                continue
             try:
                 _make(ours)
             except BaseException:  # one by one: the others are right
@@ -171,10 +177,11 @@ def addresses(modules: Sequence[Module]) -> list[int]:
 
 def _addresses(modules: Sequence[Module]) -> list[int]:
     keys = [key(module) for module in modules]
+    needed = _with_needed(modules)
     while True:
         ours: dict[str, Module] = {}
         try:
-            functions = _claim(keys, modules, ours)
+            functions = _claim(needed, ours)
             if ours:
                 _make(ours)
         except BaseException as error:
@@ -190,17 +197,44 @@ def _addresses(modules: Sequence[Module]) -> list[int]:
             return [functions[name].address for name in keys]
 
 
-def _claim(keys: Sequence[str], modules: Sequence[Module], ours: dict[str, Module]) -> dict[str, _Function]:
-    """Return the functions of some keys, by key; those that nobody has begun with become ours."""
-    functions = {}
-    with _lock:
-        for name, module in zip(keys, modules):
-            found = _functions.get(name)
-            if found is None:
-                ours[name] = _queue.pop(name, module)
-                found = _functions[name] = _Function()
-            functions[name] = found
-    return functions
+def _with_needed(modules: Sequence[Module]) -> dict[str, Module]:
+    """Return modules by their keys, each after those that it imports from."""
+    found: dict[str, Module] = {}
+    for module in modules:
+        found.update(_with_needed([value for value in module.imports.values() if isinstance(value, Module)]))
+        found[key(module)] = module
+    return found
+
+
+def _made_elsewhere(modules: Mapping[str, Module]) -> _Function | None:
+    """Return a function that another thread is making, if one of some modules, not begun with, imports it.
+
+    It is waited for before they are begun with: who has begun with something waits for nobody.
+    """
+    for name, module in modules.items():
+        if name not in _functions:
+            for value in module.imports.values():
+                function = _functions.get(key(value)) if isinstance(value, Module) else None
+                if function is not None and not function.is_done.is_set():
+                    return function
+    return None
+
+
+def _claim(modules: Mapping[str, Module], ours: dict[str, Module]) -> dict[str, _Function]:
+    """Return the functions of some modules, by key; those that nobody has begun with become ours."""
+    while True:
+        with _lock:
+            awaited = _made_elsewhere(modules)
+            if awaited is None:
+                functions = {}
+                for name, module in modules.items():
+                    found = _functions.get(name)
+                    if found is None:
+                        ours[name] = _queue.pop(name, module)
+                        found = _functions[name] = _Function()
+                    functions[name] = found
+                return functions
+        awaited.is_done.wait()
 
 
 def _give_up(ours: Mapping[str, Module], error: BaseException) -> None:
@@ -217,8 +251,17 @@ def _give_up(ours: Mapping[str, Module], error: BaseException) -> None:
 def key(module: Module) -> str:
     """Return the key of a function: equal keys mean equal machine code."""
     library = llvm.library()
-    parts = (module.entry, module.text, *library.host, library.version, str(module.level), objects.MAGIC.decode())
+    parts = (module.entry, _text(module), *library.host, library.version, str(module.level), objects.MAGIC.decode())
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _text(module: Module) -> str:
+    """Return the text of a module, with the symbols of the functions that it imports from others."""
+    text = module.text
+    for word, value in module.imports.items():
+        if isinstance(value, Module):
+            text = re.sub(rf"@{word}\b", f"@{symbol(key(value))}", text)
+    return text
 
 
 def _make(modules: dict[str, Module]) -> None:
@@ -226,19 +269,25 @@ def _make(modules: dict[str, Module]) -> None:
     imports: dict[str, int] = {}
     for module in modules.values():
         _check(module)
-        imports.update(module.imports)
+        for word, value in module.imports.items():
+            if isinstance(value, int):
+                imports[word] = value
+            elif (own := key(value)) not in modules:  # the others are loaded together
+                function = _functions.get(own)
+                if function is None or not function.address:
+                    raise CompilerError(f"@{word}, which @{module.entry} calls, could not be made")
+                imports[symbol(own)] = function.address
     cache = objects.current()
-    codes = {name: cache.read(name) for name in modules}
+    codes = {name: cache.read(name) for name in cache.those_there(modules.keys())}
     new = _compiled(modules, codes)
     try:
-        found = _loaded({**codes, **new}, imports)
+        found = _loaded({name: new.get(name) or codes[name] for name in modules}, imports)
     except CompilerError:
         if len(new) == len(modules):
             raise
         cache.damaged += len(modules) - len(new)  # whole files, as far as can be seen, but of no use
         new |= _compiled(modules, new)
         found = _loaded(new, imports)
-    cache.write(new)
     made.add(len(new), len(modules) - len(new))
     with _lock:
         made_by_all.add(len(new), len(modules) - len(new))
@@ -246,6 +295,7 @@ def _make(modules: dict[str, Module]) -> None:
         function = _functions[name]
         function.address = address
         function.is_done.set()
+    cache.write(new)  # nobody waits for the disk
 
 
 def _compiled(modules: Mapping[str, Module], known: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -267,36 +317,9 @@ def symbol(name: str) -> str:
 
 
 def _compile(jobs: Sequence[tuple[str, Module]]) -> list[bytes]:
-    """Compile modules to object code, each entry renamed to its symbol, in as many threads as there are cores."""
-    codes = [b""] * len(jobs)
-    errors: list[BaseException] = []
-    # The longest first, so that no core is left with it alone.
-    places = iter(sorted(range(len(jobs)), key=lambda place: -len(jobs[place][1].text)))
-    lock = threading.Lock()
-    verify = config.verify
-
-    def work() -> None:
-        while not errors:
-            with lock:
-                place = next(places, None)
-            if place is None:
-                return
-            target, (entry, text, _, level) = jobs[place]
-            try:
-                renamed = text.replace(f"@{entry}(", f"@{target}(")
-                codes[place] = llvm.compile_text(renamed, level, verify=verify)
-            except BaseException as error:
-                errors.append(error)
-
-    helpers = [threading.Thread(target=work, daemon=True) for _ in range(min(thread_count(), len(jobs)) - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
-    return codes
+    """Compile modules to object code, each entry renamed to its symbol."""
+    texts = [(_text(module).replace(f"@{module.entry}(", f"@{target}("), module.level) for target, module in jobs]
+    return compile_texts(texts, verify=config.verify)
 
 
 def _check(module: Module) -> None:

@@ -62,8 +62,8 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 LONG = frozenset({
     "LLVMPY_InitializeNativeTarget", "LLVMPY_GetHostCPUFeatures", "LLVMPY_ParseAssembly", "LLVMPY_VerifyModule",
-    "LLVMPY_TargetMachineEmitToMemory", "LLVMPY_CreateLLJITCompiler", "LLVMPY_LLJIT_Link", "LLVMPY_DisposeModule",
-    "LLVMPY_ContextDispose", "LLVMPY_CreateTargetMachine", "LLVMPY_InitializeNativeAsmPrinter",
+    "LLVMPY_TargetMachineEmitToMemory", "LLVMPY_CreateLLJITCompiler", "LLVMPY_LLJIT_Link",
+    "LLVMPY_InitializeNativeAsmPrinter",
 })  # fmt: skip
 """Functions that let go of Python's lock. The others take microseconds, and to get the lock back from a thread that runs
 Python takes up to five milliseconds."""
@@ -169,6 +169,18 @@ class _Library:
             raise CompilerError(f"LLVM makes no code for {self.host.cpu} ({self.host.triple})")
         return machine
 
+    def give_back(self, machines: Sequence[tuple[int, int]]) -> None:
+        """Let others use machines, given with their levels."""
+        with _lock:
+            for level, machine in machines:
+                self.machines[level].append(machine)
+
+    def take_code(self, buffer: int) -> bytes:
+        """Return what is in a buffer of the library, and free it."""
+        code = ctypes.string_at(self.GetBufferStart(buffer), self.GetBufferSize(buffer))
+        self.DisposeMemoryBuffer(buffer)
+        return code
+
     def prepare_to_link(self) -> int:
         """Make the linker, once, and return it."""
         if self.linker is None:
@@ -229,7 +241,7 @@ def compile_text(text: str, level: int, *, verify: bool = False) -> bytes:
     llvm = library()
     machine = llvm.borrow_machine(level)
     context = llvm.ContextCreate()
-    module = buffer = None
+    module = None
     error = Pointer()
     try:
         module = llvm.ParseAssembly(context, text.encode(), ctypes.byref(error))
@@ -240,15 +252,12 @@ def compile_text(text: str, level: int, *, verify: bool = False) -> bytes:
         buffer = llvm.TargetMachineEmitToMemory(machine, module, 1, ctypes.byref(error))
         if not buffer:
             raise CompilerError(f"LLVM makes no code from this module: {llvm.take(error).strip()}")
-        return ctypes.string_at(llvm.GetBufferStart(buffer), llvm.GetBufferSize(buffer))
+        return llvm.take_code(buffer)
     finally:
-        if buffer:
-            llvm.DisposeMemoryBuffer(buffer)
         if module:
             llvm.DisposeModule(module)
         llvm.ContextDispose(context)
-        with _lock:
-            llvm.machines[level].append(machine)
+        llvm.give_back([(level, machine)])
 
 
 def link(codes: Sequence[bytes], names: Sequence[str], imports: Mapping[str, int]) -> list[int]:

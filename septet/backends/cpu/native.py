@@ -499,11 +499,11 @@ def module(name: str) -> jit.Module:
 
         return direct_kernels.module(name)
     text, used, level = TEXTS[name]
-    imports: dict[str, int] = {}
+    imports: dict[str, int | jit.Module] = {}
     for own in used:
         imports.update(own())
     declared = set(re.findall(r"^declare .*@(\w+)\(", text, re.MULTILINE))
-    return jit.Module(name, text, {word: address for word, address in imports.items() if word in declared}, level)
+    return jit.Module(name, text, {word: own for word, own in imports.items() if word in declared}, level)
 
 
 def _rows(name: str, is_looking: bool) -> str:
@@ -513,12 +513,12 @@ def _rows(name: str, is_looking: bool) -> str:
     return interrupts.fill("\n".join([line.removeprefix(kept) for line in lines if not line.startswith(dropped)]))
 
 
-def _own(name: str) -> Callable[[], Mapping[str, int]]:
-    return lambda: {name: jit.addresses([module(name)])[0]}
+def _own(name: str) -> Callable[[], Mapping[str, jit.Module]]:
+    return lambda: {name: module(name)}
 
 
 # The text of each function, what it calls, and how much its code is optimized: more, where it runs in each round of loops.
-TEXTS: dict[str, tuple[str, Sequence[Callable[[], Mapping[str, int]]], int]] = {
+TEXTS: dict[str, tuple[str, Sequence[Callable[[], Mapping[str, int | jit.Module]]], int]] = {
     "run": (_rows("run", False), (), jit.LEVEL),
     "run_looking": (_rows("run_looking", True), (interrupts.imports,), jit.LIGHT),
     "start": (START, (interrupts.imports, _own("run_looking")), jit.LIGHT),
@@ -529,12 +529,6 @@ TEXTS: dict[str, tuple[str, Sequence[Callable[[], Mapping[str, int]]], int]] = {
     "stamp": (STAMP, (lambda: pool.of_process("clock_gettime"),), jit.LIGHT),
     "pieces": (PIECES, (interrupts.imports, _own("run")), jit.LEVEL),
 }
-
-
-def make(*names: str) -> None:
-    """Make functions, one after the other, for whoever will ask for them."""
-    for name in names:
-        jit.addresses([module(name)])
 
 
 PRODUCTS = ("sgemm_task", "dgemm_task")  # of `openblas`

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.backends.cpu import native
+from septet.backends.cpu import jit, native
 from septet.backends.cpu.calling import address_of
 from septet.backends.cpu.linking import align
 from septet.backends.cpu.memory import ALIGNMENT
@@ -198,6 +198,12 @@ class Calls:
         for chunk in self._chunks:
             self._next = align(address_of(chunk))
             self._end = address_of(chunk) + chunk.nbytes
+
+
+@lru_cache(maxsize=1)
+def begin() -> None:
+    """Have another thread compile what runs pieces."""
+    jit.begin([native.module("pieces")])
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ import platform
 import sys
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 
 from septet.backends.cpu import interrupts, jit
 
@@ -448,33 +449,36 @@ def region_address() -> int:
     """
     global _region
     if not _region:
-        with _lock:
-            _region = _region or _make()
+        (_region,) = jit.addresses([_module()])
     return _region
 
 
-def imports() -> Mapping[str, int]:
+def imports() -> Mapping[str, jit.Module]:
     """Return what a module needs that declares ``void @region(ptr, ptr, i64, i64, i64)``."""
-    return {"region": region_address()}
+    return {"region": _module()}
 
 
-def _make() -> int:
-    global _pool
+@lru_cache(maxsize=1)
+def _module() -> jit.Module:
     signals = {"signals_look": interrupts.imports()["signals_look"]}
     several = jit.Module("several", SEVERAL.replace("{SERIAL_SHIFT}", str(SERIAL_SHIFT)), signals, jit.LIGHT)
     if not has_threads():
-        needed = {"several": jit.addresses([several])[0]}
-        return jit.addresses([jit.Module("region", ALONE, needed)])[0]
-    if not _pool:  # never freed: workers look at it while Python is already gone
-        allocate = ctypes.CDLL(None).calloc
-        allocate.restype = ctypes.c_size_t
-        _pool = -(-allocate(ctypes.c_size_t(1), ctypes.c_size_t(SIZE + 64)) // 64) * 64
+        return jit.Module("region", ALONE, {"several": several})
+    _allocate()
     worker = jit.Module("worker", _fill(COMMON + WORKER), of_process("syscall", "clock_gettime"), jit.LIGHT)
-    needed = dict(zip(("several", "worker"), jit.addresses([several, worker]), strict=True))
     called = of_process("syscall", "pthread_create", "pthread_detach", "pthread_sigmask")
-    called |= {"worker": needed.pop("worker"), "pool": _pool, **signals}
-    needed |= {"lead": jit.addresses([jit.Module("lead", _fill(LEAD), called, jit.LIGHT)])[0], "pool": _pool}
-    return jit.addresses([jit.Module("region", _fill(REGION), needed)])[0]
+    lead = jit.Module("lead", _fill(LEAD), {**called, "worker": worker, "pool": _pool, **signals}, jit.LIGHT)
+    return jit.Module("region", _fill(REGION), {"several": several, "lead": lead, "pool": _pool})
+
+
+def _allocate() -> None:
+    """Make the memory of the pool, once. It is never freed: workers look at it while Python is already gone."""
+    global _pool
+    with _lock:
+        if not _pool:
+            allocate = ctypes.CDLL(None).calloc
+            allocate.restype = ctypes.c_size_t
+            _pool = -(-allocate(ctypes.c_size_t(1), ctypes.c_size_t(SIZE + 64)) // 64) * 64
 
 
 def worker_count() -> int:

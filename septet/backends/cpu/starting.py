@@ -24,6 +24,7 @@ def begin() -> None:
 def _make() -> None:
     with suppress(Exception), forks.work:
         with paused:
-            from septet.backends.cpu import calling, native
-        native.make("parallel", "run_looking", "start")
+            from septet.backends.cpu import calling, jit, native
+        modules = [native.module("parallel"), native.module("start")]
+        jit.addresses([*modules, calling.module()] if calling.is_supported() else modules)
         calling.make()

@@ -272,3 +272,43 @@ def test_declarations_agree_with_those_of_the_installed_llvmlite() -> None:
             )
         if result is not None:
             assert size_and_kind(function.restype) == size_and_kind(result), name
+
+
+def test_functions_import_from_others_that_are_compiled_with_them_or_before() -> None:
+    first = adding(6100)
+    text = "declare i64 @first(i64)\ndefine i64 @second(i64 %x) {\n  %y = call i64 @first(i64 %x)\n  ret i64 %y\n}"
+    second = Module("second", text, {"first": first})
+    third = Module("third", text.replace("@second", "@third").replace("@first", "@first.of"), {"first.of": second})
+    assert call(addresses([third])[0], 5) == 6105
+    before, after = addresses([adding(6200)])[0], Module("second", text, {"first": adding(6200)})
+    assert (call(before, 1), call(addresses([after])[0], 1)) == (6201, 6201)
+    assert jit.key(second) != jit.key(after)
+
+
+def test_what_imports_from_a_wrong_function_is_an_error_too() -> None:
+    wrong = Module("f", "define void @f() {\n  %x = add i64 1, %nowhere.at.all\n  ret void\n}")
+    user = Module("g", "declare void @f()\ndefine void @g() {\n  call void @f()\n  ret void\n}", {"f": wrong})
+    for _ in range(2):
+        with pytest.raises(CompilerError, match="use of undefined value"):
+            addresses([user])
+
+
+def test_threads_that_need_each_others_functions_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "thread_count", lambda: 2)
+    text = "declare i64 @add(i64)\ndefine i64 @f(i64 %x) {\n  %y = call i64 @add(i64 %x)\n  ret i64 %y\n}"
+    chain = [adding(6300)]
+    for number in range(12):
+        chain.append(Module("f", f"; {number}\n{text}", {"add": chain[-1]}))
+    results: list[list[int]] = []
+
+    def work(step: int) -> None:
+        if step > 0:
+            jit.begin(chain[::step])
+        results.append([call(address, 1) for address in addresses(chain[::step])])
+
+    threads = [threading.Thread(target=work, args=(step,), daemon=True) for step in (1, -1, 2, -2, 3, -3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(results) == 6 and {value for row in results for value in row} == {6301}

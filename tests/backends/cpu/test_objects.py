@@ -18,20 +18,13 @@ from septet.base.config import config
 
 SCRIPT = """
 import ctypes, sys
-from septet.backends.cpu import jit, llvm, objects
-count = 0
-compile_text = llvm.compile_text
-def counting(*args, **kwargs):
-    global count
-    count += 1
-    return compile_text(*args, **kwargs)
-llvm.compile_text = counting
+from septet.backends.cpu import jit, objects
 def module(number):
     return jit.Module("f", f"define i64 @f(i64 %x) {{\\n %y = add i64 %x, {number}\\n ret i64 %y\\n}}")
 found = jit.addresses([module(number) for number in range(int(sys.argv[1]))])
 kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 assert [kind(address)(1) for address in found] == [number + 1 for number in range(int(sys.argv[1]))]
-print(count, objects.current().status())
+print(jit.made.new, objects.current().status())
 """
 
 
@@ -264,3 +257,14 @@ def test_many_short_processes_stay_within_the_limit_and_seldom_count(
         ObjectCache(str(tmp_path), limit).write({f"{number:04}": bytes(100)})
         assert len(list(tmp_path.iterdir())) <= 64 + 40
     assert 150 < len(counts) < 350
+
+
+def test_few_files_are_listed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ObjectCache(tmp_path / "objects", 1_000_000)
+    keys = [f"key{number}" for number in range(8)]
+    assert list(cache.those_there(keys)) == []
+    cache.write({key: b"code" for key in keys[::2]})
+    assert list(cache.those_there(keys)) == keys[::2]
+    assert list(cache.those_there(keys[:3])) == keys[:3]  # so few are looked for one by one
+    monkeypatch.setattr(objects, "MOST_LISTED", 4)
+    assert list(cache.those_there(keys)) == keys  # and so are those that may be among very many
