@@ -104,6 +104,8 @@ class Made(NamedTuple):
         Functions of machine code that were not in the process yet.
     new : int
         Those of them that were compiled; the others were found on disk.
+    how : str
+        Where there are other plans: whether one of them was adapted, or why it could not be.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -111,6 +113,7 @@ class Made(NamedTuple):
     seconds: float
     kernels: int = 0
     new: int = 0
+    how: str = ""
 
 
 class Description(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from septet.base.errors import ArgumentError, AxisError, ShapeError
+from septet.base.sizes import Size
 
 Shape = tuple[int | None, ...]
 
@@ -26,7 +27,7 @@ def as_shape(value: Any, name: str = "shape") -> Shape:
     if isinstance(value, int) and not isinstance(value, bool):
         value = (value,)
     try:
-        sizes = tuple(None if size is None else operator.index(size) for size in value)
+        sizes = tuple(size if size is None or type(size) is Size else operator.index(size) for size in value)
     except TypeError:
         raise ArgumentError(f"{name} must be an int or a sequence of ints, got {value!r}") from None
     for size in sizes:
@@ -78,6 +79,31 @@ def broadcast(*shapes: Shape) -> Shape:
                     hint="two sizes on one axis must be equal, or one of them 1; axes are aligned from the right",
                 )
     return tuple(result)
+
+
+def cut(start: Any, stop: Any, step: Any, size: Any) -> tuple[Any, Any, Any, Any]:
+    """Return where a slice of an axis begins and ends, its step, and how many it selects, as Python's ``slice`` has it.
+
+    Examples
+    --------
+    >>> cut(None, -1, 2, 6)
+    (0, 5, 2, 3)
+    """
+    if Size not in (type(start), type(stop), type(size)):
+        first, last, step = slice(start, stop, step).indices(size)
+        return first, last, step, len(range(first, last, step))
+    step = 1 if step is None else operator.index(step)
+    low, high = (0, size) if step > 0 else (-1, size - 1)
+
+    def inside(bound: Any, default: Any) -> Any:
+        if bound is None:
+            return default
+        return max(bound + size, low) if bound < 0 else min(bound, high)
+
+    first, last = (inside(start, low), inside(stop, high)) if step > 0 else (inside(start, high), inside(stop, low))
+    if not (first < last if step > 0 else last < first):
+        return first, last, step, 0
+    return first, last, step, (last - first - 1) // step + 1 if step > 0 else (first - last - 1) // -step + 1
 
 
 def check_axis(axis: Any, rank: int, name: str = "axis") -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.shapes import Shape, count
+from septet.base.sizes import plain, scope_of
 from septet.base.text import type_text
 
 
@@ -67,4 +68,7 @@ def tensor_type(dtype: DType, shape: Shape) -> TensorType:
     try:
         return _types[dtype, shape]
     except KeyError:
-        return _types.setdefault((dtype, shape), TensorType(dtypes.as_dtype(dtype), tuple(shape)))
+        scope = scope_of(shape)
+        types = _types if scope is None else scope.types
+        shape = plain(tuple(shape)) if scope is None else shape  # sizes of a closed scope are numbers
+        return types.setdefault((dtype, shape), TensorType(dtypes.as_dtype(dtype), shape))

@@ -10,7 +10,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, ShapeError
-from septet.base.shapes import Shape
+from septet.base.shapes import Shape, cut
 from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, OTHER, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
@@ -60,8 +60,7 @@ def _slice_canonical(types: tuple[TensorType, ...], slices: Any) -> dict[str, An
         if size is None:
             found.append((start, stop, step))
             continue
-        first, last, step = slice(start, stop, step).indices(size)
-        count = len(range(first, last, step))
+        first, last, step, count = cut(start, stop, step, size)
         if count == 0:
             found.append((0, 0, 1))
         elif step < 0 and last < 0:
@@ -73,7 +72,7 @@ def _slice_canonical(types: tuple[TensorType, ...], slices: Any) -> dict[str, An
 
 def _slice_shape(x: Shape, *_: Shape, slices: Slices) -> Shape:
     return tuple(
-        None if size is None else len(range(*slice(*each).indices(size))) for size, each in zip(x, slices, strict=True)
+        None if size is None else cut(*each, size)[3] for size, each in zip(x, slices, strict=True)
     )
 
 

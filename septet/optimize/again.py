@@ -156,8 +156,8 @@ class _Choice:
         if not wanted:
             return
         inputs: dict[Node, list[Node]] = {}
-        again: dict[Node, float] = {}
-        keep: dict[Node, float] = {}
+        again: dict[Node, int] = {}
+        keep: dict[Node, int] = {}
         for node in self.own:
             sources = [self.base(source) for source in node.inputs]
             for source in sources:  # from outside: in memory, or from a group that has chosen
@@ -219,6 +219,6 @@ class _Choice:
                 group.again.add(node)
 
 
-def _cost(node: Node) -> float:
+def _cost(node: Node) -> int:
     """Return what computing a value again costs."""
     return cost_of(node) if node.op.kind == ELEMENTWISE else bytes_of(node)

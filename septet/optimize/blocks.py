@@ -369,7 +369,7 @@ def _is_source(node: Node) -> bool:
     depth = a.shape[contracting[0][0]]
     if None in node.shape or depth is None:
         return False
-    return min(rows, columns) >= LEAST and 0 < depth <= DEEPEST and 0 not in node.shape  # type: ignore[type-var]
+    return rows >= LEAST and columns >= LEAST and 0 < depth <= DEEPEST and 0 not in node.shape  # type: ignore[type-var]
 
 
 def _is_worth_it(chain: Chain) -> bool:

@@ -19,7 +19,8 @@ NEVER = 1 << 60
 KEEP = 3
 """Keeping a value: it is written, which fetches the memory first, and read again."""
 TRANSCENDENTAL = 8
-CHEAP = 0.25
+CHEAP = 4
+"""Bytes that count as one, for other elementwise ops."""
 
 MOST_WORK = 256
 """The work of a group of fused nodes from which it is full: compiling a long kernel takes more than in proportion;
@@ -49,7 +50,7 @@ def bytes_of(node: Node) -> int:
     return elements_of(node) * node.dtype.itemsize
 
 
-def cost_of(node: Node) -> float:
+def cost_of(node: Node) -> int:
     """Return what computing a node from its inputs costs."""
     op = node.op
     if not isinstance(op, Op) or op.kind in (MOVEMENT, LEAF):
@@ -60,4 +61,4 @@ def cost_of(node: Node) -> float:
         return bytes_of(node.inputs[0])
     if "transcendental" in op.properties:
         return TRANSCENDENTAL * elements_of(node)
-    return CHEAP * bytes_of(node)
+    return bytes_of(node) // CHEAP

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from septet.base.sizes import decided
 from septet.optimize.costs import NEVER
 
 
 def values_to_keep(
-    inputs: Mapping[Any, Sequence[Any]], again: Mapping[Any, float], keep: Mapping[Any, float], wanted: Sequence[Any]
+    inputs: Mapping[Any, Sequence[Any]], again: Mapping[Any, int], keep: Mapping[Any, int], wanted: Sequence[Any]
 ) -> list[Any]:
     """Return the values to keep.
 
@@ -35,19 +36,26 @@ def values_to_keep(
         In the order of `inputs`. If there are several cheapest choices, the one closest to the wanted values.
     """
     place = {value: number for number, value in enumerate(inputs)}
-    source, sink = 2 * len(place), 2 * len(place) + 1
-    network = _Network(2 * len(place) + 2)
-    for value, number in place.items():  # 2 n: the value as computed, 2 n + 1: as it is at hand
-        network.add(2 * number, 2 * number + 1, keep[value])
-        if again[value]:
-            network.add(source, 2 * number, again[value])
-        for own in inputs[value]:
-            network.add(2 * place[own] + 1, 2 * number, NEVER)
-    for value in wanted:
-        network.add(2 * place[value] + 1, sink, NEVER)
+    rows = [(again[value], keep[value], tuple([place[own] for own in inputs[value]])) for value in place]
+    values = [*place]
+    return [values[number] for number in decided(_numbers_to_keep, tuple(rows), tuple([place[own] for own in wanted]))]
+
+
+def _numbers_to_keep(rows: Sequence[tuple[int, int, Sequence[int]]], wanted: Sequence[int]) -> tuple[int, ...]:
+    """Do so for values that are numbers: for each its costs, and what it is computed from."""
+    source, sink = 2 * len(rows), 2 * len(rows) + 1
+    network = _Network(2 * len(rows) + 2)
+    for number, (again, keep, inputs) in enumerate(rows):  # 2 n: the value as computed, 2 n + 1: as it is at hand
+        network.add(2 * number, 2 * number + 1, keep)
+        if again:
+            network.add(source, 2 * number, again)
+        for own in inputs:
+            network.add(2 * own + 1, 2 * number, NEVER)
+    for number in wanted:
+        network.add(2 * number + 1, sink, NEVER)
     network.fill(source, sink)
     beyond = network.reaching(sink)
-    return [value for value, number in place.items() if 2 * number + 1 in beyond and 2 * number not in beyond]
+    return tuple([n for n in range(len(rows)) if 2 * n + 1 in beyond and 2 * n not in beyond])
 
 
 class _Network:
@@ -56,11 +64,11 @@ class _Network:
     def __init__(self, size: int) -> None:
         self.edges: list[list[int]] = [[] for _ in range(size)]  # of each node; the edge e ^ 1 leads back
         self.ends: list[int] = []
-        self.left: list[float] = []
+        self.left: list[int] = []
 
-    def add(self, start: int, end: int, capacity: float) -> None:
+    def add(self, start: int, end: int, capacity: int) -> None:
         """Add an edge."""
-        for a, b, size in ((start, end, capacity), (end, start, 0.0)):
+        for a, b, size in ((start, end, capacity), (end, start, 0)):
             self.edges[a].append(len(self.ends))
             self.ends.append(b)
             self.left.append(size)

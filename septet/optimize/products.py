@@ -28,7 +28,7 @@ def _spread(m: Match) -> Node | None:
     right = [axis for axis in range(b.ndim) if axis not in right_sum and axis not in right_batch]
     rows, columns = _size(a, left), _size(b, right)
     inner = _size(a, left_sum)
-    if min(rows, columns) > 1 and inner > 1:
+    if rows > 1 and columns > 1 and inner > 1:
         return None
     if _size(a, left_batch) * rows * columns * inner > MOST:
         return None

@@ -138,7 +138,7 @@ class Compiled(Runnable):
             found, shape = tree.flatten(result)
             outputs = [leaf.node for leaf in found if isinstance(leaf, Tensor)]
         graph = capture(trace.graph(inputs, outputs, self._name))
-        program = make_program(graph, level=self._level, beside=self._plans.latest)
+        program = make_program(graph, level=self._level, beside=self._plans.latest, is_resized=True)
         notes = trace.settled_notes()
         is_single = shape is tree.LEAF and len(outputs) == 1
         made = program.make_ready([node.shape for node in inputs])

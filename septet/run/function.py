@@ -40,7 +40,7 @@ class Function(Runnable):
         self.name = name
         self._structure = structure
         self._level = level
-        self._program = make_program(graph, level=level)
+        self._program = make_program(graph, level=level, is_resized=True)
         self._count = len(graph.outputs)
         self._names = [node.params[0] or f"input {index}" for index, node in enumerate(graph.inputs)]
 

@@ -60,7 +60,9 @@ def _is_full(level: str | None) -> bool:
     return (config.optimize if level is None else level) == "full"
 
 
-def make_program(graph: Graph, *, level: str | None = None, beside: Program | None = None, **options: Any) -> Program:
+def make_program(
+    graph: Graph, *, level: str | None = None, beside: Program | None = None, is_resized: bool = False, **options: Any
+) -> Program:
     """Return the program of a graph.
 
     Parameters
@@ -69,18 +71,21 @@ def make_program(graph: Graph, *, level: str | None = None, beside: Program | No
     level : str, optional
         "full" or "none": which passes run; by default the setting ``optimize``.
     beside : Program, optional
-        Another one, which never runs at the same time: native programs take turns in the same memory.
+        Another one, which never runs at the same time: native programs take turns in the same memory, and where it is
+        that of the same graph for other sizes, its plan is adapted.
+    is_resized : bool
+        Whether the same graph is likely to come with other sizes.
     **options
         Passed on to the backend.
     """
+    is_full = _is_full(level)
     with work:
-        if config.backend == "cpu":
-            _begin_native()
-        if _is_full(level):
+        if config.backend != "cpu":
+            return REFERENCE.compile(optimizer()(graph) if is_full else graph, **options)
+        _begin_native()
+        if is_full and not is_resized:  # otherwise the backend does it, unless there is a plan to be adapted
             graph = optimizer()(graph)
-        if config.backend == "cpu":
-            return cpu().compile(graph, beside=beside, **options)
-        return REFERENCE.compile(graph, **options)
+        return cpu().compile(graph, beside=beside, is_resized=is_resized and is_full, **options)
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ def memory_of_task(machine: Machine, rows: int, columns: int, depth: int) -> tup
     """Return how many elements the panels, the strips and a narrow panel's result take."""
     panels = -(-columns // machine.panel) * panel_pitch(machine, depth)
     strips = -(-rows // strip_width(machine)) * strip_width(machine) * depth
-    return int(panels), strips, rows * machine.panel
+    return panels, strips, rows * machine.panel  # type: ignore[return-value]
 
 
 def fetch(w: Writer, place: Value, *, will_write: bool = False) -> None:

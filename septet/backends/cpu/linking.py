@@ -12,10 +12,12 @@ import numpy as np
 from septet.backends.cpu import jit, native
 from septet.backends.cpu.loops import Kernel, verify
 from septet.backends.cpu.lowering import lower
-from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Place, arena_of
+from septet.backends.cpu.memory import ALIGNMENT, ARENA, CONSTANT, INPUT, OUTPUT, READ, WRITTEN, Memory, Place
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.steps import STATUS, Function, Host, Nested
 from septet.base.config import config
+from septet.base.sizes import Later, Numbers, Size, plain
+from septet.optimize.open_sizes import number_of
 
 
 class Linked:
@@ -29,6 +31,8 @@ class Linked:
     kernels : dict of int to int
         The addresses of kernels, by their identities.
     status : ndarray
+    numbers : Numbers, optional
+        The sizes; by default those that were planned for.
 
     Attributes
     ----------
@@ -43,9 +47,16 @@ class Linked:
         Native steps as (first, end), or a `Host` that runs in Python between them.
     """
 
-    def __init__(self, planner: Planner, found: dict[str, int], kernels: dict[int, int], status: np.ndarray) -> None:
+    def __init__(
+        self, planner: Planner, found: dict[str, int], kernels: dict[int, int], status: np.ndarray,
+        numbers: Numbers | None = None,
+    ) -> None:  # fmt: skip
         self.planner = planner
-        self.arena_size = arena_of(planner.memories)
+        self.found = found
+        self.kernels = kernels
+        self.numbers = numbers
+        self.arena_size = plain(planner.arena_size, numbers)
+        self.kept: list[Any] = []  # what arguments point to
         self.first = {ARENA: 0}
         position = 1
         for kind, memories in (
@@ -84,28 +95,49 @@ class Linked:
 
     def _write(self, arg: Any, found: dict[str, int], kernels: dict[int, int]) -> None:
         """Append an argument to the slots."""
-        slots = self._slots
-        if isinstance(arg, Place):
-            memory = arg.memory
+        slots, numbers = self._slots, self.numbers
+        if type(arg) is int:
+            slots.append(arg)
+        elif type(arg) is Size:
+            slots.append(plain(arg, numbers))
+        elif type(arg) is Later:
+            self._write(self._keep(arg.of(numbers)), found, kernels)
+        elif isinstance(arg, Place):
+            memory, offset = arg.memory, plain(arg.offset, numbers)
             if memory.kind == CONSTANT:
-                slots.append(int(memory.value.ctypes.data) + arg.offset)
+                slots.append(int(self._constant(memory).ctypes.data) + offset)
                 return
             if memory.kind == ARENA:
-                self._moves.append((len(slots), 0, memory.offset + arg.offset))
+                self._moves.append((len(slots), 0, plain(memory.offset, numbers) + offset))
             else:
-                self._moves.append((len(slots), self.first[memory.kind] + memory.number, arg.offset))
+                self._moves.append((len(slots), self.first[memory.kind] + memory.number, offset))
             slots.append(0)
         elif arg is STATUS:
             slots.append(int(self.status.ctypes.data))
         elif isinstance(arg, Function):
             slots.append(found[arg.name])
         elif isinstance(arg, Nested):
-            own = Linked(arg.planner, found, kernels, self.status)
+            own = Linked(arg.planner, found, kernels, self.status, numbers)
             self.nested.append(own)
             slots += [*own.addresses(), found[_runner(arg.planner)]]
             self._write(arg.arena.place, found, kernels)
         else:
             slots.append(int(arg))
+
+    def _constant(self, memory: Memory) -> np.ndarray:
+        """Return the value of a constant, which may follow from sizes."""
+        value: np.ndarray = memory.value
+        if memory.sizes is None or self.numbers is None:
+            return value
+        return self._keep(number_of(value.dtype, *plain(memory.sizes, self.numbers)))  # type: ignore[no-any-return]
+
+    def _keep(self, value: Any) -> Any:
+        self.kept.append(value)
+        return value
+
+    def for_sizes(self, status: np.ndarray, numbers: Numbers) -> Linked:
+        """Return the same steps for other sizes."""
+        return Linked(self.planner, self.found, self.kernels, status, numbers)
 
     def addresses(self) -> tuple[int, int, int, int, int, int, int]:
         """Return what `run` takes: bases, moves and how many, slots, steps and how many, status."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from septet.base.dtypes import DType
+from septet.base.shapes import cut
+from septet.base.sizes import of_sizes, scope_of
 
 ARENA, INPUT, READ, WRITTEN, OUTPUT, CONSTANT = "arena", "input", "read", "written", "output", "constant"
 ALIGNMENT = 64  # a cache line, and the widest vector
@@ -26,6 +29,8 @@ class Memory:
     number : int
         Which input, variable or output.
     value : ndarray or None
+    sizes : tuple or None
+        What the value is a quotient of, where it follows from sizes.
     first, last : int
         The steps that write it first and use it last.
     offset : int
@@ -34,7 +39,7 @@ class Memory:
         What it holds, to tell users.
     """
 
-    __slots__ = ("first", "kind", "last", "node", "number", "offset", "size", "value")
+    __slots__ = ("first", "kind", "last", "node", "number", "offset", "size", "sizes", "value")
 
     def __init__(self, kind: str, size: int, number: int = -1, value: Any = None, node: Any = None) -> None:
         self.kind = kind
@@ -45,6 +50,7 @@ class Memory:
         self.first = -1
         self.last = -1
         self.offset = 0
+        self.sizes: Any = None
 
     def __repr__(self) -> str:
         return f"<{self.kind} memory, {self.size} bytes>"
@@ -109,15 +115,18 @@ class Strided(NamedTuple):
     def sliced(self, slices: Sequence[slice]) -> Strided:
         """Return a view of a part."""
         shape, strides, offset = [], [], self.offset
-        for size, stride, cut in zip(self.shape, self.strides, slices):
-            start, stop, step = cut.indices(size)
-            shape.append(len(range(start, stop, step)))
+        for size, stride, own in zip(self.shape, self.strides, slices):
+            start, _, step, count = cut(own.start, own.stop, own.step, size)
+            shape.append(count)
             strides.append(stride * step)
             offset += start * stride if shape[-1] else 0
         return self._replace(shape=tuple(shape), strides=tuple(strides), offset=offset)
 
     def reshaped(self, shape: tuple[int, ...]) -> Strided | None:
         """Return a view with other axes, or None where the elements would have to move."""
+        if scope_of((shape, self.shape, self.strides)) is not None:
+            strides = _reshaped(self.shape, self.strides, shape)
+            return None if strides is None else self._replace(shape=shape, strides=strides)
         dummy = np.lib.stride_tricks.as_strided(_ANY, self.shape, self.strides)
         try:
             view = dummy.reshape(shape, copy=False)
@@ -127,6 +136,38 @@ class Strided(NamedTuple):
 
 
 _ANY = np.empty(1, np.int8)  # never looked at: NumPy works out strides on it
+
+
+def _reshaped(
+    old: tuple[int, ...], old_strides: tuple[int, ...], new: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """Return the strides of a view with other axes as NumPy does, which does not know open sizes."""
+    axes = [(size, stride) for size, stride in zip(old, old_strides, strict=True) if size != 1]
+    strides = [0] * len(new)
+    position = 0
+    while position < len(new):
+        if new[position] == 1:
+            strides[position] = axes[0][1] * axes[0][0] if axes else 1
+            position += 1
+            continue
+        some, begin = 1, position  # old axes and new ones with as many elements
+        total, count = axes[0][0], new[position]
+        while total != count:
+            if total < count:
+                total, some = total * axes[some][0], some + 1
+            else:
+                position += 1
+                count = count * new[position]
+        for (_, outer), (size, inner) in zip(axes[: some - 1], axes[1:some], strict=True):
+            if outer != inner * size:
+                return None
+        step = axes[some - 1][1]
+        for axis in range(position, begin - 1, -1):
+            strides[axis] = step
+            step = step * new[axis]
+        axes = axes[some:]
+        position += 1
+    return tuple(strides)
 
 
 def strides_of(shape: Sequence[int], order: Sequence[int] | None = None) -> tuple[int, ...]:
@@ -147,21 +188,33 @@ def arrange(memories: Sequence[Memory]) -> int:
     int
         The size of the arena in bytes.
     """
+    total, *offsets = _arranged(tuple([(memory.size, memory.first, memory.last) for memory in memories]))
+    for memory, offset in zip(memories, offsets, strict=True):
+        memory.offset = offset
+    return total
+
+
+@of_sizes
+def _arranged(spans: tuple[tuple[int, int, int], ...]) -> tuple[int, ...]:
+    """Return the size of an arena and the offsets of its pieces, given their sizes, first and last steps."""
     total = 0
-    placed = np.empty((4, len(memories)), np.int64)  # offset, end, first, last: by offset
-    for count, memory in enumerate(sorted(memories, key=lambda m: (-m.size, m.first))):  # first fit, decreasing
-        size = -(-memory.size // ALIGNMENT) * ALIGNMENT
+    found = [0] * len(spans)
+    placed = np.empty((4, len(spans)), np.int64)  # offset, end, first, last: by offset
+    order = sorted(range(len(spans)), key=lambda n: (-spans[n][0], spans[n][1]))
+    for count, number in enumerate(order):  # first fit, decreasing
+        size, first, last = spans[number]
+        size = -(-size // ALIGNMENT) * ALIGNMENT
         offsets, ends, firsts, lasts = placed[:, :count]
-        beside = (firsts <= memory.last) & (lasts >= memory.first)
+        beside = (firsts <= last) & (lasts >= first)
         starts, room = offsets[beside], np.maximum.accumulate(ends[beside])
         begins = np.concatenate(([0], room))  # where it could lie before each of those beside it, and behind them all
         fits = np.flatnonzero(begins[:-1] + size <= starts)
-        memory.offset = start = int(begins[fits[0] if fits.size else -1])
+        found[number] = start = int(begins[fits[0] if fits.size else -1])
         place = int(np.searchsorted(offsets, start))
         placed[:, place + 1 : count + 1] = placed[:, place:count]
-        placed[:, place] = start, start + size, memory.first, memory.last
+        placed[:, place] = start, start + size, first, last
         total = max(total, start + size)
-    return total
+    return (total, *found)
 
 
 def arena_of(memories: Sequence[Memory]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -19,12 +20,14 @@ from septet.backends.cpu.memory import (
     WRITTEN,
     Memory,
     Strided,
+    arena_of,
     strides_of,
 )
 from septet.backends.cpu.short_floats import SHORT
 from septet.backends.cpu.steps import STATUS, Function, Host, Prepared, Step, Unit
 from septet.base.dtypes import BY_NAME, NAMES
 from septet.base.errors import NotSupportedError
+from septet.base.sizes import Size, of_sizes, plain
 from septet.base.threads import thread_count
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT as CONSTANT_LEAF
@@ -32,6 +35,7 @@ from septet.graph.node import VARIABLE, Node
 from septet.graph.op import ITEM
 from septet.graph.rewrite import fill_value
 from septet.optimize.fuse import Group, fuse, is_view
+from septet.optimize.open_sizes import NUMBER, number_of
 
 GRAIN = 1 << 14
 """Points that one thread takes at a time: some 5 microseconds of light work, against 1 for taking it."""
@@ -104,6 +108,8 @@ class Planner:
         Everything that steps refer to.
     sums : dict of Node to (Node, Node)
         For a node that is added to something in the same step: the sum, and the other summand.
+    arena_size : int
+        Bytes.
     prepared : list of Prepared
         What the loop around must make of unchanged inputs, before it begins.
     """
@@ -129,7 +135,7 @@ class Planner:
         self._under_way: tuple[Node, ...] = ()
         self.memories: list[Memory] = []
         self.places: dict[Node, Strided] = {}
-        self._numbers: dict[tuple[str, str], Strided] = {}
+        self._numbers: dict[tuple[Any, str], Strided] = {}
         self._goals: dict[Node, Memory] = {}
         self.inputs = [self._new(INPUT, node, number) for number, node in enumerate(graph.inputs)]
         self.variables: dict[Any, int] = {}  # those that are read, with the number of their memory
@@ -143,6 +149,8 @@ class Planner:
                 self._read(node)
             elif isinstance(node.value, np.ndarray) and not node.inputs and node.op is CONSTANT_LEAF:
                 self._hold(node)
+            elif node.op is NUMBER:
+                self.places[node] = self._quotient(*node.params, NAMES[node.dtype])
         self._set_goals()
         self._users = graph.users()
         self._parts = self._find_parts()
@@ -161,6 +169,7 @@ class Planner:
                 else:
                     self._take(group)
         self._reach_goals()
+        self.arena_size = arena_of(self.memories)
 
     def _order(self, node: Node) -> tuple[int, ...] | None:
         order = self.library.order(node, self._users[node])
@@ -199,12 +208,20 @@ class Planner:
 
     def constant(self, value: Any, dtype: str) -> Strided:
         """Return a place that holds a number."""
+        if type(value) is Size:
+            return self._quotient(value, 1, dtype)
         slot = (repr(value), dtype)
         if slot not in self._numbers:
             array = np.array(value).astype(BY_NAME[dtype])
-            self._numbers[slot] = Strided(
-                self._new(CONSTANT, None, size=array.nbytes, value=array), array.dtype, (), ()
-            )
+            self._numbers[slot] = self.held(array)
+        return self._numbers[slot]
+
+    def _quotient(self, numerator: Any, denominator: Any, dtype: str) -> Strided:
+        """Return a place that holds a number that follows from sizes."""
+        slot = (numerator, denominator, dtype)
+        if slot not in self._numbers:
+            there = self._numbers[slot] = self.held(number_of(BY_NAME[dtype], *plain((numerator, denominator))))
+            there.memory.sizes = numerator, denominator
         return self._numbers[slot]
 
     def held(self, array: np.ndarray) -> Strided:
@@ -215,7 +232,7 @@ class Planner:
     def scratch(self, shape: tuple[int, ...], dtype: Any) -> Strided:
         """Return fresh memory of the arena."""
         own = np.dtype(dtype)
-        size = int(np.prod(shape, dtype=np.int64)) * own.itemsize
+        size = math.prod(shape) * own.itemsize
         return Strided(self._new(ARENA, None, size=size), own, shape, strides_of(shape))
 
     def scratch_in(self, shape: tuple[int, ...], dtype: Any, order: tuple[int, ...]) -> Strided:
@@ -488,20 +505,8 @@ class Planner:
         """Add a kernel to the plan."""
         kernel: Kernel = call.kernel
         total = call.sizes[0] if kernel.outer else 1
-        points = 1
-        for size in call.sizes:
-            points *= size
-        if kernel.split == kernel.outer:
-            points = max(points // max(call.sizes[0], 1), 1)
-        elif kernel.split == 1:
-            points = points // max(call.sizes[0], 1)
-        points *= 1 + DEAR * sum(term.form == OP and term.data[0] in elements.DEAR for term in kernel.terms)
-        chunk = max(1, -(-total * GRAIN // max(points, 1)))
-        if kernel.outer == 1 and not kernel.lane_is_inner:
-            chunk = -(-chunk // LANES) * LANES
-        elif kernel.outer == 1 and chunk < total:
-            chunk = -(-chunk // kernel.rows) * kernel.rows
-        args: list[Any] = [total, chunk, self.threads if points >= 2 * GRAIN else 1]
+        work = 1 + DEAR * sum(term.form == OP and term.data[0] in elements.DEAR for term in kernel.terms)
+        args: list[Any] = [total, *_shares(call.sizes, *kernel[:4], kernel.rows, work, self.threads)]
         args += [there.place for there in call.buffers]
         args += call.sizes
         arguments = kernel.arguments()
@@ -516,6 +521,10 @@ class Planner:
         reads = tuple(there.memory for n, there in enumerate(call.buffers) if n not in written)
         writes = tuple(there.memory for n, there in enumerate(call.buffers) if n in written)
         self.append(Step(name, kernel, tuple(args), reads, writes, call.nodes, call))
+
+    def threads_for(self, work: int, small: int) -> int:
+        """Return how many threads share some work: all of them where it is more than little."""
+        return _threads_for(self.threads, work, small)  # type: ignore[no-any-return]
 
     def native(
         self, name: str, function: str, args: list[Any], reads: list[Strided], writes: list[Strided], node: Node
@@ -568,6 +577,33 @@ class Planner:
             if memory.first < 0:
                 memory.first = number
             memory.last = number
+
+
+@of_sizes
+def _shares(
+    sizes: tuple[int, ...], outer: int, inner: int, lane_is_inner: bool, split: int, rows: int, work: int, threads: int
+) -> tuple[int, int]:
+    """Return how much of its first axis a thread takes of a kernel at a time, and how many threads share it."""
+    total = sizes[0] if outer else 1
+    points = 1
+    for size in sizes:
+        points *= size
+    if split == outer:
+        points = max(points // max(sizes[0], 1), 1)
+    elif split == 1:
+        points = points // max(sizes[0], 1)
+    points *= work
+    chunk = max(1, -(-total * GRAIN // max(points, 1)))
+    if outer == 1 and not lane_is_inner:
+        chunk = -(-chunk // LANES) * LANES
+    elif outer == 1 and chunk < total:
+        chunk = -(-chunk // rows) * rows
+    return chunk, threads if points >= 2 * GRAIN else 1
+
+
+@of_sizes
+def _threads_for(threads: int, work: int, small: int) -> int:
+    return threads if work > small else 1
 
 
 def _bases(node: Node) -> list[Node]:

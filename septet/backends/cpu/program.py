@@ -15,6 +15,7 @@ from septet.backends.base_work import Change, Description, Made, Tell, Work
 from septet.backends.cpu import calling, interrupts, jit, native, regions
 from septet.backends.cpu.arenas import Arena
 from septet.backends.cpu.calling import address_of
+from septet.backends.cpu.families import Family, Model, surroundings
 from septet.backends.cpu.linking import begin, link
 from septet.backends.cpu.memory import ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.native import EVERY
@@ -24,9 +25,12 @@ from septet.backends.cpu.results import new
 from septet.backends.cpu.steps import Host
 from septet.base import forks
 from septet.base.config import config
+from septet.base.errors import SeptetError
+from septet.base.sizes import Numbers, plain
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
+from septet.optimize.open_sizes import open_sizes
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 from septet.tensor.variable import Variable, go_through, storing
@@ -43,14 +47,24 @@ class Plan:
     planner : Planner, optional
     arena : Arena, optional
         Where plans run that never do so at the same time; by default, one of its own.
+    model : (Plan, Numbers), optional
+        A plan of the same graph for other sizes, and the numbers that it has for these: the steps are the same.
     """
 
-    def __init__(self, graph: Graph, planner: Planner | None = None, arena: Arena | None = None) -> None:
+    def __init__(
+        self, graph: Graph, planner: Planner | None = None, arena: Arena | None = None,
+        model: tuple[Plan, Numbers] | None = None,
+    ) -> None:  # fmt: skip
         self.graph = graph
-        self.planner = planner or Planner(graph, LIBRARY)
-        self.steps = self.planner.steps
         self.status = np.zeros(interrupts.WORDS, np.int64)
-        self.linked = link(self.planner, self.status)
+        self.is_adapted = model is not None
+        if model is None:
+            self.planner = planner or Planner(graph, LIBRARY)
+            self.linked = link(self.planner, self.status)
+        else:
+            self.planner = model[0].planner
+            self.linked = model[0].linked.for_sizes(self.status, model[1])
+        self.steps = self.planner.steps
         self.bases = self.linked.bases
         place = arena and arena.take_in(self.linked.arena_size, self.bases)
         if place is None:
@@ -58,28 +72,32 @@ class Plan:
         assert place is not None
         self._place, self.arena = place, place.arena
         self._words = (ctypes.c_int64 * len(self.bases)).from_address(self.bases.ctypes.data)
-        self._note_uses()
+        if model is None:
+            self._note_uses()
         self.segments: list[Any] = [
             segment if isinstance(segment, Host) else self.rows(*segment) for segment in self.linked.segments
         ] or [self.rows(0, 0)]
         self._first_rows: dict[Memory, int] = {}
-        self._find_in_place()
+        if model is None:
+            self._find_in_place()
+        else:
+            self.in_place = model[0].in_place
         if any(old >= 0 for old in self.in_place):  # a child has no use for anything else that another thread computes
             self.arena.wait_in_forks()
         self.lock = self.arena.lock
         self.nested: Plan | None = None  # runs where the thread that has the lock comes again meanwhile
         self.reads = tuple(self.planner.variables)
         self.updates = [
-            (variable, old, node.shape, node.dtype)
+            (variable, old, plain(node.shape), node.dtype)
             for (variable, node), old in zip(graph.updates, self.in_place, strict=True)
         ]
         self.changed = [variable for variable, _ in graph.updates]
-        self.outputs = [(node.shape, node.dtype) for node in graph.outputs]
+        self.outputs = [(plain(node.shape), node.dtype) for node in graph.outputs]
         self.effects = [None] * len(graph.effects)
         self.is_native = all(isinstance(segment, Rows) for segment in self.segments)  # then it is one segment
         writers = [self.planner.written[number] for number, old in enumerate(self.in_place) if old >= 0]
         # How many steps run before the first that writes over a variable.
-        self.safe = min([len(self.linked.rows), *[self.first_row(memory) for memory in writers]])
+        self.safe = min([len(self.linked.rows), *[self.first_row(m) for m in writers]]) if model is None else model[0].safe
         self._takes: dict[tuple[int, int], int] = {}
         self.made: Made | None = None  # set by the program
         self.stamped: list[Any] | None = None  # set by `stepwise`
@@ -113,7 +131,7 @@ class Plan:
     def caller(self) -> calling.Caller | None:
         """Return the native function that makes a call; None where this Python has none, or steps need Python."""
         if self._caller is None and self.is_native and calling.is_supported():
-            shapes = [node.shape for node in self.graph.inputs]
+            shapes = [plain(node.shape) for node in self.graph.inputs]
             self._caller = calling.caller(
                 self, self.linked.addresses(), self.safe, shapes, self.reads, self.updates, self.outputs,
                 len(self.effects),
@@ -206,6 +224,24 @@ class Plan:
         return np.lib.stride_tricks.as_strided(array[there.offset :], there.shape, strides)
 
 
+def _with_products(graph: Graph, changes: list[Change]) -> Graph:
+    """Return a graph with its products as they are planned."""
+    from septet.optimize import products
+    from septet.optimize.blocks import in_blocks
+
+    start = perf_counter_ns()
+    outcome = rewrite(graph, products.RULES)
+    changes.append(_change("products", outcome.graph, outcome.fired, start))
+    start = perf_counter_ns()
+    graph, count = in_blocks(outcome.graph, regions.is_loop)
+    changes.append(_change("blocks", graph, {"in_blocks": count} if count else {}, start))
+    return graph
+
+
+def _change(name: str, graph: Graph, fired: dict[str, int], start: int) -> Change:
+    return Change(name, len(graph), fired, 1e-9 * (perf_counter_ns() - start))
+
+
 class Rows:
     """Native steps in a row.
 
@@ -267,10 +303,15 @@ class CpuProgram:
         One for each combination of shapes so far.
     """
 
-    def __init__(self, graph: Graph, reference: Backend, beside: Program | None = None) -> None:
+    def __init__(
+        self, graph: Graph, reference: Backend, beside: Program | None = None, is_raw: bool = False,
+        is_resized: bool = False,
+    ) -> None:  # fmt: skip
         self.graph = graph
         self.reference = reference
-        self._arena = beside._arena if isinstance(beside, CpuProgram) else Arena()
+        self._is_raw = is_raw
+        self._is_resized = is_resized
+        self._family = beside._family if isinstance(beside, CpuProgram) else Family()
         self.plans: dict[Any, Plan | Program] = {}
         self._last: tuple[Plan, calling.Caller] | None = None  # the plan of the last call, and its native function
         self._programs: dict[int, Program] = {}
@@ -335,6 +376,10 @@ class CpuProgram:
         plan = self.prepare([array.shape for array in arguments])
         if not isinstance(plan, Plan):
             return plan.step(arguments) if is_step else owned(plan(arguments), arguments)
+        if plan.is_adapted and (watch.observers or config.check_nan):
+            full = self._in_full([array.shape for array in arguments])
+            assert isinstance(full, Plan)
+            plan = full
         # The first result does not wait for the function that makes calls.
         caller = plan.caller() if plan.was_called or calling.is_ready() else None
         if caller is not None:
@@ -357,7 +402,7 @@ class CpuProgram:
         gone : iterable
             What else is gone through then.
         """
-        plan = self.prepare([array.shape for array in arguments])
+        plan = self._in_full([array.shape for array in arguments])
         if isinstance(plan, Plan):
             self._execute(plan, arguments, False, given, lambda outputs: chain(keep(outputs), gone))
         else:
@@ -381,7 +426,7 @@ class CpuProgram:
         arena = plan.arena
         with arena.lock:
             if arena.is_busy:  # in this very thread: by the handler of a signal, or a callback
-                plan.nested = plan.nested or Plan(plan.graph)
+                plan.nested = plan.nested or self._beside(plan)
                 return self._execute(plan.nested, arguments, is_step, given, keep)
             try:
                 arena.is_busy = True
@@ -408,12 +453,12 @@ class CpuProgram:
 
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[Any]:
         """Run step by step; variables are not overwritten."""
-        plan = self.prepare([array.shape for array in arguments])
+        plan = self._in_full([array.shape for array in arguments])
         if not isinstance(plan, Plan):
             return plan.observe(arguments, tell)
         with plan.lock:
             if plan.is_busy:
-                plan = Plan(plan.graph)
+                plan = self._beside(plan)
             arena = plan.arena
             try:
                 arena.is_busy = True
@@ -423,7 +468,7 @@ class CpuProgram:
 
     def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
         """Return what runs for inputs of some shapes, and what memory it takes."""
-        plan = self.prepare(shapes)
+        plan = self._in_full(shapes)
         changes: list[Change] = []
         self._graph_for(tuple(shapes), changes)
         if not isinstance(plan, Plan):
@@ -440,45 +485,90 @@ class CpuProgram:
 
         `changes` takes what was done to the graph on the way.
         """
-
-        def note(name: str, graph: Graph, fired: dict[str, int], start: int) -> None:
-            if changes is not None:
-                changes.append(Change(name, len(graph), fired, 1e-9 * (perf_counter_ns() - start)))
-
         start = perf_counter_ns()
-        graph = with_shapes(self.graph, shapes)
-        if has_open_sizes(graph):
+        graph = self._with_shapes(shapes)
+        if graph is None:
             return None
+        if changes is not None and graph is not self.graph:
+            changes.append(_change("sizes", graph, {}, start))
+        return self._improved(graph, changes)
+
+    def _with_shapes(self, shapes: tuple[tuple[int, ...], ...]) -> Graph | None:
+        """Return the graph for some shapes, before anything else happens to it; None where sizes depend on values."""
+        graph = with_shapes(self.graph, shapes)
+        return None if has_open_sizes(graph) else graph
+
+    def _improved(self, graph: Graph, changes: list[Change] | None = None) -> Graph:
+        """Return a graph as it is planned."""
+        noted: list[Change] = []
         if graph is not self.graph:
-            note("sizes", graph, {}, start)
             steps: list[Any] = []
             graph = optimize(graph, None, steps)
-            if changes is not None:
-                changes += [Change(own.name, len(own.graph), own.fired, own.seconds) for own in steps[1:]]
-        if not any(node.op.name == PRODUCT for node in graph.nodes):
-            return graph
-        from septet.optimize import products
-        from septet.optimize.blocks import in_blocks
-
-        start = perf_counter_ns()
-        outcome = rewrite(graph, products.RULES)
-        note("products", outcome.graph, outcome.fired, start)
-        start = perf_counter_ns()
-        graph, count = in_blocks(outcome.graph, regions.is_loop)
-        note("blocks", graph, {"in_blocks": count} if count else {}, start)
+            noted += [Change(own.name, len(own.graph), own.fired, own.seconds) for own in steps[1:]]
+        elif self._is_raw:
+            graph = optimize(graph)
+        if any(node.op.name == PRODUCT for node in graph.nodes):
+            graph = _with_products(graph, noted)
+        if changes is not None:
+            changes += noted
         return graph
 
     def _plan(self, shapes: tuple[tuple[int, ...], ...]) -> Plan | Program:
         """Return the plan for some shapes; where sizes depend on values, there is only the reference."""
         start, before = perf_counter_ns(), jit.made.counts()
-        graph, planner = self._begun.pop(shapes, None) or (self._graph_for(shapes), None)
-        if graph is None:
-            return self.reference.compile(self.graph)
-        with span(PLAN, self.graph.name or "graph"):
-            plan = Plan(graph, planner, self._arena)
+        graph, planner = self._begun.pop(shapes, None) or (None, None)
+        plan: Plan | None = None
+        how = ""
+        if graph is not None:
+            plan = Plan(graph, planner, self._family.arena)
+        else:
+            source = self._with_shapes(shapes)
+            if source is None:
+                return self.reference.compile(self.graph)
+            with span(PLAN, self.graph.name or "graph"):
+                if self._is_resized:
+                    plan, how = self._family.adapted(source)
+                    plan = plan or self._open_plan(source, shapes)
+                if plan is None:
+                    plan = Plan(self._improved(source), None, self._family.arena)
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
-        plan.made = Made(shapes, len(graph), 1e-9 * (perf_counter_ns() - start), new + loaded, new)
+        seconds = 1e-9 * (perf_counter_ns() - start)
+        plan.made = Made(shapes, len(plan.graph), seconds, new + loaded, new, how)
         return plan
+
+    def _open_plan(self, source: Graph, shapes: tuple[tuple[int, ...], ...]) -> Plan | None:
+        """Return the plan for a graph of known sizes, and keep it for others; None where it can only be for these."""
+        family = self._family
+        opened = open_sizes(source, family.open_axes(self.graph, shapes))
+        if opened is None:
+            return None
+        try:
+            plan = Plan(self._improved(opened.graph), None, family.arena)
+        except SeptetError:  # of sizes that are what they are by chance: without open ones it is another
+            if config.verify:
+                raise
+            return None
+        finally:
+            formulas = opened.scope.close()
+        family.add(Model(opened, formulas, plan, surroundings()))
+        return plan
+
+    def _in_full(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
+        """Return the plan for inputs of some shapes, made for just these: then everything about it is known."""
+        plan = self.prepare(shapes)
+        if not isinstance(plan, Plan) or not plan.is_adapted:
+            return plan
+        key = tuple(shapes)
+        with forks.work:
+            full = Plan(self._improved(plan.graph), None, self._family.arena)
+        full.made = plan.made
+        self.plans[key] = full
+        self._last = None
+        return full
+
+    def _beside(self, plan: Plan) -> Plan:
+        """Return another plan for the same, with memory of its own."""
+        return Plan(self._improved(plan.graph) if plan.is_adapted else plan.graph)
 
     def _run_by_steps(self, plan: Plan, arguments: Sequence[np.ndarray], tell: Tell | None, checks: bool) -> list[Any]:
         from septet.backends.cpu import stepwise

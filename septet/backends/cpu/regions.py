@@ -27,6 +27,7 @@ from septet.backends.cpu.loops import (
 from septet.backends.cpu.memory import Strided
 from septet.backends.cpu.rows import BLOCK, block_of
 from septet.base.dtypes import BY_NAME, NAMES, accumulator_of
+from septet.base.sizes import of_sizes
 from septet.graph.node import Node
 from septet.graph.op import ELEMENTWISE, Op
 from septet.graph.rewrite import fill_value
@@ -683,12 +684,16 @@ def _split(group: Group) -> tuple[int, int] | None:
         if rows >= 4 * ENOUGH or group.size <= 2 * PIECE:
             return None
         axis = next(a for a in group.order if a in group.inner)
-    size = group.domain[axis]
-    pieces = max(1, min(MOST_PIECES, group.size // PIECE, size))
+    return axis, _length_of_piece(group.domain[axis], group.size, bool(group.accumulated))
+
+
+@of_sizes
+def _length_of_piece(size: int, points: int, is_accumulated: bool) -> int:
+    pieces = max(1, min(MOST_PIECES, points // PIECE, size))
     length = -(-size // pieces)
-    if group.accumulated and length >= 2 * BLOCK:
+    if is_accumulated and length >= 2 * BLOCK:
         length = -(-length // BLOCK) * BLOCK
-    return axis, length
+    return length
 
 
 ENOUGH = 8  # rows that keep all threads busy

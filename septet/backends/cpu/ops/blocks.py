@@ -15,10 +15,11 @@ import numpy as np
 from septet.backends.cpu.blocks import FIELDS, NESTED, OPERAND, PREPARE_FIELDS, bound_name
 from septet.backends.cpu.direct_tiles import machine
 from septet.backends.cpu.held import Held
-from septet.backends.cpu.memory import INPUT, OUTPUT, Strided, arena_of
+from septet.backends.cpu.memory import INPUT, OUTPUT, Strided
 from septet.backends.cpu.ops.control import base_of
 from septet.backends.cpu.planner import Part, Planner
 from septet.backends.cpu.steps import Function, Nested, Prepared
+from septet.base.sizes import Made, decided, make
 from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.graph.op import ITEM
@@ -110,8 +111,8 @@ class _Work:
         item = max(own.dtype.itemsize for own in self.body.outputs)
         most = HEIGHTS[1] if self.hidden is None else self.rows // WIDTHS
         if not self.is_whole:
-            most = min(most, self.rows * self.matrices // TASKS)
-        height = height_of(self.rows, self.columns, item, most)
+            most = decided(min, most, self.rows * self.matrices // TASKS)
+        height = decided(height_of, self.rows, self.columns, item, most)
         found = []
         step = -(-self.columns // (WIDTHS * STEP)) * STEP
         for start in range(0, self.rows, height):
@@ -133,7 +134,7 @@ class _Work:
         if any(part is None for part in parts):
             return False
         plans = list(dict.fromkeys(parts))
-        size = -(-max(1, *[arena_of(plan.memories) for plan in plans]) // 64) * 64
+        size = -(-max(1, *[plan.arena_size for plan in plans]) // 64) * 64
         memory = planner.scratch((self.threads, size), np.dtype(np.uint8))
         nested = [Nested(plan, _row(memory, thread)) for plan in plans for thread in range(self.threads)]
         places = self._places(plans[0])
@@ -144,12 +145,12 @@ class _Work:
             places.append(bind)
             (writes if self.is_whole else reads).append(bind.there)
             calls.append(call)
-        of_matrix, of_block = self._moves(places)
+        moves = self._moves(places)
         within: Any = 0
         if is_some_hidden:
             there = planner.scratch((self.matrices,), np.dtype(np.int64))
             (writes if self.is_whole else reads).append(there)
-            calls.insert(0, self._look_at_operands(of_matrix, there))  # it fetches rows ahead into the cache
+            calls.insert(0, self._look_at_operands(moves, there))  # it fetches rows ahead into the cache
             within = there.place
         if calls and not self.is_whole:
             args = [self.matrices * len(calls), 1, self.threads, len(calls), *_table(calls, 1, len(PREPARE_FIELDS))]
@@ -165,8 +166,8 @@ class _Work:
         first = len(FIELDS) + len(NESTED) * len(nested)
         values = {
             "threads": self.threads, "n_blocks": len(blocks), "blocks_of_task": some, "n_binds": len(places),
-            "variants": _held(np.array([plans.index(part) for part in parts])), "of_matrix": _held(of_matrix),
-            "of_block": _held(of_block), "binds": first, "within": within, "n_calls": len(calls),
+            "variants": _held(np.array([plans.index(part) for part in parts])),
+            "of_matrix": moves.later(lambda own: _held(own[0])), "of_block": moves.later(lambda own: _held(own[1])), "binds": first, "within": within, "n_calls": len(calls),
             "calls": first + len(binds),
         }  # fmt: skip
         tasks = self.matrices * -(-len(blocks) // some)
@@ -212,7 +213,7 @@ class _Work:
         size = prepared.there.shape[0]
         count, label, step = (self.threads, THREAD, 0) if self.is_whole else (self.matrices, MATRIX, size)
         made = self.planner.scratch((count, size), prepared.there.dtype)
-        moves = _held(self._moves([operand])[0][:, 0])
+        moves = self._moves([operand]).later(lambda own: _held(own[0][:, 0]))
         both = [prepared.make(operand.there.place, _row(made, thread).place, step, moves) for thread in self._rows()]
         call = _Call(both[0][0], [args for _, args in both], made)
         return _Bind(INPUT, prepared.there.memory.number, made, (label, None)), call
@@ -220,29 +221,19 @@ class _Work:
     def _rows(self) -> range:
         return range(self.threads if self.is_whole else 1)
 
-    def _moves(self, places: Sequence[_Bind]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the bytes from the first matrix to each one, and from the first row to each block, for all addresses.
+    def _moves(self, places: Sequence[_Bind]) -> Made:
+        """Return the bytes from the first matrix to each one, and from the first row to each block, for all addresses."""
+        batch = tuple([self.sizes[label] for label in self.batch])
+        rows = tuple([
+            tuple([
+                (self.batch.index(label) if isinstance(label, int) else label, stride * bind.there.dtype.itemsize)
+                for label, stride in zip(bind.labels, bind.there.strides, strict=True)
+            ])
+            for bind in places
+        ])  # fmt: skip
+        return make(_moves, batch, tuple([start for start, _, _ in self.blocks]), rows)
 
-        Returns
-        -------
-        ndarray (matrices, places), ndarray (blocks, places)
-        """
-        indices = np.indices([self.sizes[label] for label in self.batch]).reshape(len(self.batch), self.matrices)
-        starts = np.array([start for start, _, _ in self.blocks])
-        of_matrix = np.zeros((self.matrices, len(places)), np.int64)
-        of_block = np.zeros((len(starts), len(places)), np.int64)
-        for column, bind in enumerate(places):
-            for label, stride in zip(bind.labels, bind.there.strides, strict=True):
-                step = stride * bind.there.dtype.itemsize
-                if label == MATRIX:
-                    of_matrix[:, column] += np.arange(self.matrices) * step
-                elif isinstance(label, int):
-                    of_matrix[:, column] += indices[self.batch.index(label)] * step
-                elif label == ROW:
-                    of_block[:, column] += starts * step
-        return of_matrix, of_block
-
-    def _look_at_operands(self, of_matrix: np.ndarray, within: Strided) -> _Call:
+    def _look_at_operands(self, moves: Made, within: Strided) -> _Call:
         """Return the kernel that says for each matrix whether its operands are within the bound."""
         assert self.hidden is not None
         dtype = self.body.outputs[0].dtype
@@ -253,11 +244,45 @@ class _Work:
             axes = sorted(self._own_axes(symbol), key=lambda axis: abs(there.strides[axis]), reverse=True)
             sizes = [1, 1, *[there.shape[axis] for axis in axes]][-2:]
             steps = [0, 0, *[there.strides[axis] * dtype.itemsize for axis in axes]][-2:]
-            rows += [there.place, _held(of_matrix[:, number]), sizes[0], steps[0], sizes[1], steps[1]]
+            own_moves = moves.later(lambda made, number=number: _held(made[0][:, number]))
+            rows += [there.place, own_moves, sizes[0], steps[0], sizes[1], steps[1]]
         own = machine(dtype.name, 1 << 10)
         bound = int(np.array(self.hidden.bound, dtype).view(f"int{8 * dtype.itemsize}"))
         args = [within.place, bound, len(rows) // len(OPERAND), *rows]
         return _Call(bound_name(own.kind, own.lanes), [args] * self.threads, within)
+
+
+def _moves(
+    batch: tuple[int, ...], blocks: tuple[int, ...], places: Sequence[Sequence[tuple[Any, int]]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bytes from the first matrix to each one, and from the first row to each block, for all addresses.
+
+    Parameters
+    ----------
+    batch : tuple of int
+        Sizes.
+    blocks : tuple of int
+        First rows.
+    places : sequence of sequences of (label, int)
+        For each address the labels of its axes (for one of the batch, which), and the bytes along them.
+
+    Returns
+    -------
+    ndarray (matrices, places), ndarray (blocks, places)
+    """
+    matrices = math.prod(batch)
+    indices = np.indices(batch).reshape(len(batch), matrices)
+    of_matrix = np.zeros((matrices, len(places)), np.int64)
+    of_block = np.zeros((len(blocks), len(places)), np.int64)
+    for column, axes in enumerate(places):
+        for label, step in axes:
+            if label == MATRIX:
+                of_matrix[:, column] += np.arange(matrices) * step
+            elif isinstance(label, int):
+                of_matrix[:, column] += indices[label] * step
+            elif label == ROW:
+                of_block[:, column] += np.array(blocks) * step
+    return of_matrix, of_block
 
 
 class _Bind(NamedTuple):

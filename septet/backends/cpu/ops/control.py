@@ -169,7 +169,8 @@ def plan_while(planner: Planner, node: Node) -> bool:
     for index in range(carries):  # when all is read, the new values take the place of the old ones
         after, before = inner.result(index), inner.argument(index)
         inner.copied(after, before)
-    body = body._replace(arena=planner.scratch((max(arena_of(inner.memories), 1),), np.dtype(np.uint8)))
+    inner.arena_size = arena_of(inner.memories)
+    body = body._replace(arena=planner.scratch((max(inner.arena_size, 1),), np.dtype(np.uint8)))
     following = [planner.scratch(value.shape, value.dtype) for value in values]
     test = _once(condition, [*values, *constants], [truth])
     run = _once(body, [*values, *constants], following)
@@ -192,7 +193,7 @@ def _nested(
     inner = Planner(graph, planner.library, unchanged, stacked)
     if not all(step.is_native for step in inner.steps) or inner.reads:
         return None
-    arena = planner.scratch((max(arena_of(inner.memories), 1),), np.dtype(np.uint8))
+    arena = planner.scratch((max(inner.arena_size, 1),), np.dtype(np.uint8))
     return Nested(inner, arena)
 
 

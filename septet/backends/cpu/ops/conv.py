@@ -15,6 +15,7 @@ from septet.backends.cpu.ops import conv_direct, conv_dots, conv_onednn, conv_wi
 from septet.backends.cpu.ops.conv_parts import channels_last, shaped, sizes_of
 from septet.backends.cpu.planner import Planner
 from septet.base.config import config
+from septet.base.sizes import decided
 from septet.graph.node import Node
 
 FEW_CHANNELS = 4
@@ -32,7 +33,7 @@ def plan_product(planner: Planner, node: Node) -> bool:
         return False
     source, kernel = (planner.look(operand) for operand in node.inputs)
     x, y = (source, shaped(node)) if node.op.name == "conv" else (shaped(node), source)
-    IMPLEMENTATIONS[choose(node.op.name, sizes_of(node, x, kernel, y))].plan_product(planner, node)
+    IMPLEMENTATIONS[decided(choose, node.op.name, sizes_of(node, x, kernel, y))].plan_product(planner, node)
     return True
 
 
@@ -41,7 +42,7 @@ def plan_conv_kernel(planner: Planner, node: Node) -> bool:
     if not _is_supported(node):
         return False
     x, y = (planner.look(source) for source in node.inputs)
-    IMPLEMENTATIONS[choose(node.op.name, sizes_of(node, x, shaped(node), y))].plan_conv_kernel(planner, node)
+    IMPLEMENTATIONS[decided(choose, node.op.name, sizes_of(node, x, shaped(node), y))].plan_conv_kernel(planner, node)
     return True
 
 

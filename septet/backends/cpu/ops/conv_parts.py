@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from septet.backends.cpu import direct
 from septet.backends.cpu.direct_kernels import kernel_name
 from septet.backends.cpu.direct_tiles import Machine
+from septet.backends.cpu.held import Held
 from septet.backends.cpu.layouts import Convolution, Layout
 from septet.backends.cpu.memory import Strided, strides_of
 from septet.backends.cpu.planner import Planner
+from septet.base.sizes import Made
 from septet.graph.node import Node
 
 SMALL = 1 << 19  # multiplications below which one thread does everything
@@ -58,16 +59,48 @@ def memory_of_threads(planner: Planner, size: int) -> Strided:
 
 def threads_for(planner: Planner, sizes: Convolution) -> int:
     """Return how many threads a convolution is worth."""
-    return planner.threads if sizes.work > SMALL else 1
+    return planner.threads_for(sizes.work, SMALL)
+
+
+class Panels:
+    """The panels of a kernel, of a plan that may be made anew for other sizes.
+
+    Attributes
+    ----------
+    size : int
+        Elements of all panels.
+    count : int
+        How many tasks fill them.
+    """
+
+    def __init__(self, made: Made) -> None:
+        self._made = made
+        self.size = made.number(lambda plan: plan.packing.size)
+        self.count = made.number(lambda plan: len(plan.packing.table))
+
+    def args(self, kernel: Any, packed: Any) -> list[Any]:
+        """Return the arguments of `pack_task`, and the first of those of `unpack_task`."""
+        later = self._made.later
+        rest = len(self._made.first.packing.args(0, 0)) - 2
+        return [kernel, packed, *[later(lambda plan, n=n: plan.packing.args(0, 0)[2 + n]) for n in range(rest)]]
+
+
+def held_blocks(plan: Any) -> Held:
+    """Return where the blocks of a plan lie."""
+    return Held(plan.blocks.ctypes.data, plan)
+
+
+def held_block(plan: Any) -> Held:
+    """Return where the block of a plan lies."""
+    return Held(plan.block.ctypes.data, plan)
 
 
 def emit_panels(
-    planner: Planner, node: Node, task: str, own: Machine, packing: direct.Packing, args: list[Any], source: Strided,
+    planner: Planner, node: Node, task: str, own: Machine, packing: Panels, args: list[Any], source: Strided,
     target: Strided,
 ) -> None:  # fmt: skip
     """Put a kernel into panels (pack_task), or take its gradient out of them (unpack_task)."""
-    threads = planner.threads if packing.size > SMALL_KERNEL else 1
-    args = [len(packing.table), 1, threads, *args]
+    args = [packing.count, 1, planner.threads_for(packing.size, SMALL_KERNEL), *args]
     emit_tasks(planner, node, task, kernel_name(task, own), args, [source], [target])
 
 

@@ -16,6 +16,7 @@ from septet.backends.cpu.memory import Strided, strides_of
 from septet.backends.cpu.ops.matmul_dense import FEW, plan_dense
 from septet.backends.cpu.ops.matmul_tiles import is_unchanged, plan_tiles
 from septet.backends.cpu.planner import Planner
+from septet.base.sizes import of_sizes
 from septet.graph.node import Node
 
 WORK = 1 << 22
@@ -187,7 +188,7 @@ def _emit(
         levels = [(size, (s[1], s[0], s[2])) for size, s in levels]
         m, n = n, m
     is_part = planner.part is not None
-    is_few = not levels and m <= FEW and min(m, n // 2, k) >= SLIM
+    is_few = not levels and m <= FEW and all(size >= SLIM for size in (m, n // 2, k))
     if is_few and a.column != 1 and BROAD <= m <= n and k >= DEPTH and not is_part:
         a = _turned(planner, node, a, m, k)
     is_short = is_few and a.column == 1
@@ -199,18 +200,18 @@ def _emit(
     is_batch = bool(levels)
     while len(levels) < 2:
         levels.insert(0, (1, (0, 0, 0)))
-    is_turned = a.column != 1 and (k <= DEPTH or m >= max(TALL, 2 * n))
-    if is_short or is_part or ((is_batch or is_turned) and min(m, n, k) >= LEAST):
+    is_turned = a.column != 1 and (k <= DEPTH or (m >= TALL and m >= 2 * n))
+    if is_short or is_part or ((is_batch or is_turned) and all(size >= LEAST for size in (m, n, k))):
         plan_dense(planner, node, a, b, c, base, levels, m, n, k)
         return
     if base is not None and base.there is not c.there:
         planner.copied(_flat(base, m, n), _flat(c, m, n))
     (outer, outer_strides), (inner, inner_strides) = levels
     work = outer * inner * m * n * k
-    m_task, n_task = _tile(m, n, min(TASKS, work // WORK) / (outer * inner), min(SIDE, math.isqrt(MOST // k)))
+    m_task, n_task = _tile(m, n, k, outer * inner)
     n_m, n_n = -(-m // m_task), -(-n // n_task)
     tasks = outer * inner * n_m * n_n
-    args: list[Any] = [tasks, 1, planner.threads if work > SMALL else 1]
+    args: list[Any] = [tasks, 1, planner.threads_for(work, SMALL)]
     args += [a.there.place, b.there.place, c.there.place, m, n, k]
     args += [0 if a.column == 1 else 1, 0 if b.column == 1 else 1]
     args += [a.row if a.column == 1 else a.column, b.row if b.column == 1 else b.column, c.row]
@@ -240,14 +241,17 @@ def _turned(planner: Planner, node: Node, a: Matrix, m: int, k: int) -> Matrix:
     row = turning.turned_row(k, own.item)
     there = planner.scratch((m, row), node.dtype)._replace(shape=(m, k))
     n_wide = -(-m // turning.WIDE)
-    args = [-(-k // turning.TALL) * n_wide, 1, planner.threads if m * k > SMALL_MATRIX else 1]
+    args = [-(-k // turning.TALL) * n_wide, 1, planner.threads_for(m * k, SMALL_MATRIX)]
     args += [a.there.place, there.place, a.column, row, k, m, turning.TALL, turning.WIDE, n_wide]
     planner.tasks(f"{node.op.name}: turn", turning.kernel_name(own), args, [a.there], [there], node)
     return Matrix(there, (), row, 1)
 
 
-def _tile(m: int, n: int, tasks: float, side: int) -> tuple[int, int]:
-    """Cut a result into at least so many tiles, as square as can be: what is packed goes with their circumference."""
+@of_sizes
+def _tile(m: int, n: int, k: int, batch: int) -> tuple[int, int]:
+    """Cut results into as many tiles as tasks are worth it, as square as can be: what is packed goes with their
+    circumference."""
+    tasks, side = min(TASKS, batch * m * n * k // WORK) / batch, min(SIDE, math.isqrt(MOST // k))
     best = (m, n)
     least = float("inf")
     for rows in range(-(-m // side), max(-(-m // side), TASKS) + 1):

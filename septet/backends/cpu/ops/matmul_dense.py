@@ -11,6 +11,7 @@ from septet.backends.cpu.held import Held
 from septet.backends.cpu.memory import INPUT, Place, Strided
 from septet.backends.cpu.ops.conv_parts import memory_of_threads
 from septet.backends.cpu.planner import Planner
+from septet.base.sizes import of_sizes
 from septet.graph.node import Node
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def plan_dense(
         added = base.there
         reads.append(base.there)
     tasks = outer * inner * n_m * n_n
-    threads = planner.threads if outer * inner * m * n * k > SMALL else 1
+    threads = planner.threads_for(outer * inner * m * n * k, SMALL)
     args = [tasks, 1, threads, *[values[name] for name in FIELDS]]
     planner.tasks(node.op.name, kernel_name(own), args, reads, [c.there, memory], node, added)
 
@@ -100,7 +101,7 @@ def _panels_of_whole(planner: Planner, own: Machine, b: Matrix, n: int, k: int) 
         k = size
     else:
         n = size
-    pitch = int(panel_pitch(own, k))
+    pitch: Any = panel_pitch(own, k)
     total = -(-n // own.panel) * pitch
 
     def pack(matrix: Place, panels: Place, step: int, places: Held) -> tuple[str, list[Any]]:
@@ -109,12 +110,14 @@ def _panels_of_whole(planner: Planner, own: Machine, b: Matrix, n: int, k: int) 
     return planner.prepare(there, total, pack), pitch
 
 
+@of_sizes
 def narrow(m: int, n: int, k: int, panel: int) -> int:
     """Return the columns of a task that takes all rows: whole panels, worth waking a thread for."""
     columns = max(min(n // SHARES, WIDE), NARROW, -(-SLIGHT // (m * k)))
     return min(-(-columns // panel) * panel, n)
 
 
+@of_sizes
 def tile(m: int, n: int, k: int, batch: int, panel: int) -> tuple[int, int]:
     """Cut a result into at least as many tiles as tasks are wanted, so that as little as can be is packed twice."""
     wanted = min(TASKS, batch * m * n * k // LEAST) / batch

@@ -4,6 +4,7 @@ the place inside of them."""
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.pooling import Pooling
 from septet.backends.cpu.regions import Region
 from septet.base.dtypes import accumulator_of
+from septet.base.sizes import decided, make
 from septet.graph.node import Node
 from septet.optimize.fuse import Group
 
@@ -122,10 +124,10 @@ def _emit(planner: Planner, node: Node, sizes: Pooling, x: Strided, y: Strided, 
     """Add the tasks of a pooling, or of a gradient `to` of x from one of y."""
     kind = node.op.name
     own = machine(node.dtype.name, x.shape[1])
-    plan = pooling.plan(kind, sizes, Layout(to.shape, to.strides))
-    work = int(np.prod(sizes.y.shape)) * int(np.prod(sizes.window))
-    block = Held(plan.block.ctypes.data, plan)
-    args = [plan.tasks, 1, planner.threads if work > SMALL else 1, x.place, y.place, to.place, block]
+    made = make(pooling.plan, kind, sizes, Layout(to.shape, to.strides))
+    threads = planner.threads_for(math.prod(sizes.y.shape) * math.prod(sizes.window), SMALL)
+    tasks, block = made.later(lambda plan: plan.tasks), made.later(lambda plan: Held(plan.block.ctypes.data, plan))
+    args = [tasks, 1, threads, x.place, y.place, to.place, block]
     reads, writes = ([x], [y]) if kind in ("max_pool", "sum_pool") else ([x, y], [to])
     emit_tasks(
         planner, node, "pooling_task", pooling.kernel_name(kind, own.kind, own.lanes, sizes.window), args, reads, writes
@@ -140,7 +142,7 @@ def _reduce_natively(planner: Planner, node: Node) -> bool:
         return False
     shape: Any = node.shape
     planned = Strided(None, node.dtype, shape, strides_of(shape, channels_last(node.ndim)))  # type: ignore[arg-type]
-    if not pooling.is_possible(node.op.name, _sizes(node, x, planned)):
+    if not decided(pooling.is_possible, node.op.name, _sizes(node, x, planned)):
         return False
     if x.shape[1] < machine(node.dtype.name, x.shape[1]).lanes:
         return False
@@ -162,7 +164,7 @@ def _spread_natively(planner: Planner, node: Node) -> bool:
     planned = Strided(None, node.dtype, shape, strides_of(shape, order))  # type: ignore[arg-type]
     g = planner.look(node.inputs[0])
     like = g._replace(strides=strides_of(g.shape, order))
-    if not pooling.is_possible(node.op.name, _sizes(node, planned, like)):
+    if not decided(pooling.is_possible, node.op.name, _sizes(node, planned, like)):
         return False
     g = with_neighbours(planner, g)
     x = with_neighbours(planner, planner.look(node.inputs[1])) if len(node.inputs) > 1 else planned

@@ -27,7 +27,7 @@ def plan_random_bits(planner: Planner, node: Node) -> bool:
     size = math.prod(there.shape) * there.dtype.itemsize // draws
     units = -(-size // UNIT)
     total = draws * units
-    args = [total, CHUNK, planner.threads if total > 2 * CHUNK else 1, there.place, states.place, size, units]
+    args = [total, CHUNK, planner.threads_for(total, 2 * CHUNK), there.place, states.place, size, units]
     planner.tasks(node.op.name, "philox", args, [states], [there], node)
     return True
 
