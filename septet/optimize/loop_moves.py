@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from septet.graph.graph import order, substitute
 from septet.graph.node import Node
 from septet.graph.op import CONTRACTION, ITEM, Op, ops
@@ -65,10 +67,15 @@ def _invariants(nodes: list[Node], roots: list[Node], fixed: set[Node], steps: i
 # For all steps at once, before the loop
 
 
-def _most(scan: Scan) -> float:
-    """Return the bytes up to which a stack of a value may be made."""
+def _may_be_stacked(scan: Scan) -> Callable[[Node], bool]:
+    """Return what tells whether a stack of a value is not too large to be made."""
     most = GROWTH * sum(bytes_of(n) for n in (*scan.elements, *scan.results))
-    return min(most, LARGEST // scan.steps) if scan.steps else most
+
+    def is_small(node: Node) -> bool:
+        size = bytes_of(node)
+        return size <= most and (not scan.steps or size <= LARGEST // scan.steps)
+
+    return is_small
 
 
 def _is_tensor_op(node: Node) -> bool:
@@ -78,7 +85,7 @@ def _is_tensor_op(node: Node) -> bool:
 def push_before(scan: Scan) -> int:
     """Compute products of what is known before the loop, and results that need no loop, for all steps at once."""
     levels, users, nodes = scan.levels(), scan.users(), scan.nodes()
-    elements, most = set(scan.elements), _most(scan)
+    elements, is_small = set(scan.elements), _may_be_stacked(scan)
     can: dict[Node, bool] = {}
     for node in nodes:
         level = levels[node]
@@ -89,7 +96,7 @@ def push_before(scan: Scan) -> int:
         else:
             can[node] = node in elements or (
                 _is_tensor_op(node) and may_move(node, scan.steps) and not node.op.is_higher_order
-                and bytes_of(node) <= most and all(can[source] for source in node.inputs)
+                and is_small(node) and all(can[source] for source in node.inputs)
             )  # fmt: skip
     after, results = set(scan.after), set(scan.results)
     leaves: dict[Node, bool] = {}  # whether nothing inside of the loop needs a node, once what can has left
@@ -130,13 +137,13 @@ def push_before(scan: Scan) -> int:
 def push_after(scan: Scan) -> int:
     """Compute results that need a product, and that no carried value needs, from stacks of what they are made of."""
     levels, users, nodes = scan.levels(), scan.users(), scan.nodes()
-    inside, most = set(order(scan.after)), _most(scan)
+    inside, is_small = set(order(scan.after)), _may_be_stacked(scan)
     live = {own: stack for own, stack in zip(scan.results, scan.stacks, strict=True) if stack not in scan.known}
     can: dict[Node, bool] = {}
     for node in reversed(nodes):
         can[node] = (
             node not in inside and levels[node] != FIXED and _is_tensor_op(node) and not node.op.is_higher_order
-            and may_move(node, scan.steps) and bytes_of(node) <= most and all(can[user] for user in users[node])
+            and may_move(node, scan.steps) and is_small(node) and all(can[user] for user in users[node])
         )  # fmt: skip
     leaving: dict[Node, None] = {}
     for node in nodes:
@@ -149,7 +156,7 @@ def push_after(scan: Scan) -> int:
     if not targets or not all(may_move(n, scan.steps) or not n.inputs for n in order(fixed)):
         return 0
     kept = [node for node in edge if not scan.is_at_hand(node)]
-    if any(isinstance(node.type, tuple) or bytes_of(node) > most for node in kept):
+    if any(isinstance(node.type, tuple) or not is_small(node) for node in kept):
         return 0
     if sum(map(bytes_of, kept)) > AFTER * sum(map(bytes_of, targets)):
         return 0
@@ -169,7 +176,7 @@ class _Sums:
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         self.levels = scan.levels()
-        self.most = _most(scan)
+        self.is_small = _may_be_stacked(scan)
         self.fixed = dict(zip(scan.fixed, scan.constants, strict=True))
 
     def fits(self, node: Node, keeps: bool) -> bool:
@@ -181,7 +188,7 @@ class _Sums:
         name, inputs = node.op.name, node.inputs
         if name == "dot_general":
             return all(
-                self.levels[own] != FIXED and (self.scan.is_at_hand(own) or (keeps and bytes_of(own) <= self.most))
+                self.levels[own] != FIXED and (self.scan.is_at_hand(own) or (keeps and self.is_small(own)))
                 for own in inputs
             )
         if name == "sum":

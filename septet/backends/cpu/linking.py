@@ -210,7 +210,7 @@ def _kernels(planner: Planner) -> tuple[dict[int, str], dict[str, Kernel]]:
             if config.verify and name not in kernels:
                 verify(step.code)
             kernels[name] = step.code
-            if is_repeated or name in _addresses or math.prod(step.call.sizes) > FEW:
+            if is_repeated or name in _addresses or math.prod(plain(step.call.sizes)) > FEW:
                 large.add(name)
 
     def own(name: str) -> str:
