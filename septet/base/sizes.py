@@ -40,15 +40,20 @@ class Size:
         See `Terms`; equal ones are the same object.
     value : int
         The number, in the working-out.
+    least : int or None
+        What it is never below, where that is known.
     """
 
-    __slots__ = ("_hash", "scope", "terms", "value")
+    __slots__ = ("_hash", "_products", "_sums", "least", "scope", "terms", "value")
     __array_ufunc__ = None  # NumPy's numbers leave operators to this class
 
     def __init__(self, scope: Scope, terms: Terms, value: int) -> None:
         self.scope = scope
         self.terms = terms
         self.value = value
+        self.least = scope.least(terms)
+        self._sums: dict[int, Any] = {}
+        self._products: dict[int, Any] = {}
         self._hash = hash((id(scope), terms))
 
     @property  # type: ignore[misc]
@@ -90,6 +95,8 @@ class Size:
             return True
         if other is None:
             return False
+        if type(other) is int and self.least is not None and other < self.least:
+            return False
         if not _is_whole(other):
             return isinstance(other, (float, complex, np.number)) and bool(self.pinned() == other)
         return self.scope.decide(EQUAL, self - other)  # type: ignore[operator]
@@ -98,9 +105,13 @@ class Size:
         return not self == other
 
     def __lt__(self, other: Any) -> bool:
+        if type(other) is int and self.least is not None and other <= self.least:
+            return False
         return self.scope.decide(BELOW, self - other) if _is_whole(other) else bool(self.pinned() < other)
 
     def __gt__(self, other: Any) -> bool:
+        if type(other) is int and self.least is not None and other < self.least:
+            return True
         return self.scope.decide(BELOW, other - self) if _is_whole(other) else bool(self.pinned() > other)
 
     def __le__(self, other: Any) -> bool:
@@ -116,7 +127,10 @@ class Size:
 
     def __add__(self, other: Any) -> Any:
         if type(other) is int:
-            return self.scope.sum((*self.terms, ((), other)))
+            found = self._sums.get(other)
+            if found is None:
+                found = self._sums[other] = self.scope.sum((*self.terms, ((), other)))
+            return found
         if type(other) is Size:
             return self.scope.sum(self.terms + other.terms)
         return self + int(other) if _is_whole(other) else _beside(self, other, operator.add)
@@ -140,9 +154,11 @@ class Size:
 
     def __mul__(self, other: Any) -> Any:
         if type(other) is int:
-            if other == 1:
-                return self
-            return self.scope.sum([(atoms, factor * other) for atoms, factor in self.terms])
+            found = self._products.get(other)
+            if found is None:
+                found = self.scope.sum([(atoms, factor * other) for atoms, factor in self.terms])
+                self._products[other] = found
+            return found
         if type(other) is Size:
             return self.scope.sum(
                 [(tuple(sorted(a + b)), m * n) for a, m in self.terms for b, n in other.terms]
@@ -300,11 +316,10 @@ class Scope:
             found.append((tuple(left), n // factor))
         return self.sum(found)
 
-    def least(self, size: Size, sign: int = 1) -> int | None:
-        """Return a number that a size, or its negative, is never below; None where none is known."""
+    def least(self, terms: Terms) -> int | None:
+        """Return a number that a sum of products is never below; None where none is known."""
         total = 0
-        for atoms, factor in size.terms:
-            factor *= sign
+        for atoms, factor in terms:
             if atoms and factor < 0:
                 return None
             for number in atoms:
@@ -321,11 +336,10 @@ class Scope:
         outcome = value == 0 if kind is EQUAL else value < 0
         if type(size) is not Size or not self.is_open:
             return bool(outcome)
-        least = self.least(size)
-        if least is not None and (least > 0 or (least == 0 and kind is BELOW)):
+        if size.least is not None and (size.least > 0 or (size.least == 0 and kind is BELOW)):
             return False
-        least = self.least(size, -1)
-        if least is not None and least > 0:
+        most = self.least(tuple([(atoms, -factor) for atoms, factor in size.terms]))
+        if most is not None and most > 0:
             return kind is BELOW
         self.note(kind, size, outcome)
         return bool(outcome)
@@ -337,29 +351,25 @@ class Scope:
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of sizes that returns an int or a tuple of them, and have it called anew for other sizes."""
-        key = function, args
-        found = self.formulas.called.get(key)
-        if found is None:
-            made = self.make(function, *args)
-            first = made.first
-            if type(first) is tuple:
-                found = tuple([made.number(operator.itemgetter(n)) for n in range(len(first))])
-            else:
-                found = made.number(None)
-            self.formulas.called[key] = found
-        return found
+        made = self.make(function, *args)
+        if type(made.first) is not tuple:
+            return made.number(None)
+        return tuple([made.number(n) for n in range(len(made.first))])
 
     def make(self, function: Callable[..., Any], *args: Any) -> Made:
         """Call a function of sizes that returns an object, and have it called anew for other sizes."""
-        self.formulas.calls.append((function, args))
-        return Made(function(*plain(args)), self, len(self.formulas.calls) - 1)
+        key = function, args
+        made = self.formulas.made.get(key)
+        if made is None:
+            self.formulas.calls.append(key)
+            made = Made(function(*plain(args)), self, len(self.formulas.calls) - 1)
+            self.formulas.made[key] = made
+        return made
 
     def decision(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Return what a function of sizes decides, and note that it must decide the same another time."""
-        key = function, args
-        made = self.formulas.decisions.get(key)
-        if made is None:
-            made = self.formulas.decisions[key] = self.make(function, *args)
+        made = self.make(function, *args)
+        self.formulas.decisions[id(made)] = made
         return made.first
 
     def close(self) -> Formulas:
@@ -384,13 +394,17 @@ class Made:
         self.first = first
         self._scope = scope
         self._number = number
+        self._numbers: dict[Any, Any] = {}
 
-    def number(self, get: Callable[[Any], int] | None) -> Any:
-        """Return a number that follows from it, by a function; None for the number that it is."""
-        value = int(self.first if get is None else get(self.first))
+    def number(self, get: Callable[[Any], int] | int | None) -> Any:
+        """Return a number that follows from it: by a function, or by its place; None for the number that it is."""
+        if get in self._numbers:
+            return self._numbers[get]
+        value = _gotten(self.first, get)
         if self._scope is None or not self._scope.is_open:
             return value
-        return self._scope._atom(self._number, get, value)
+        found = self._numbers[get] = self._scope._atom(self._number, get, value)
+        return found
 
     def later(self, get: Callable[[Any], Any]) -> Any:
         """Return what follows from it, or what stands for that until sizes are known."""
@@ -399,6 +413,12 @@ class Made:
     def of(self, numbers: Numbers | None) -> Any:
         """Return what it is for some sizes."""
         return self.first if numbers is None or self._scope is None else numbers.made(self._number)
+
+
+def _gotten(made: Any, get: Callable[[Any], int] | int | None) -> int:
+    if get is None:
+        return int(made)
+    return int(made[get] if type(get) is int else get(made))  # type: ignore[operator]
 
 
 class Later(NamedTuple):
@@ -423,17 +443,18 @@ class Formulas:
         The call that each comes from, how, and its value; symbols come first.
     calls : list of (callable, tuple)
     guards : dict of (str, Size) to bool
-    decisions : dict of (callable, tuple) to Made
-        What functions have decided.
+    made : dict of (callable, tuple) to Made
+    decisions : dict of int to Made
+        What functions have decided, by identity.
     """
 
     def __init__(self) -> None:
         self.symbols = 0
         self.atoms: list[tuple[Any, Any, int]] = []
         self.calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
-        self.called: dict[Any, Any] = {}
+        self.made: dict[Any, Made] = {}
         self.guards: dict[tuple[str, Size], bool] = {}
-        self.decisions: dict[Any, Made] = {}
+        self.decisions: dict[int, Made] = {}
 
     def holds(self, numbers: Numbers) -> bool:
         """Tell whether all decisions are the same for other values of the symbols."""
@@ -469,8 +490,7 @@ class Numbers:
 
     def _atom(self, number: int) -> int:
         call, get, _ = self._formulas.atoms[number]
-        made = self.made(call)
-        value = self._atoms[number] = int(made if get is None else get(made))
+        value = self._atoms[number] = _gotten(self.made(call), get)
         return value
 
     def made(self, number: int) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.errors import GraphError, SeptetError
+from septet.base.sizes import Size
 from septet.base.source import source_text
 from septet.base.text import shape_text, type_text
 from septet.graph.assemble import graphs_in, has_effect
@@ -113,7 +114,7 @@ class _Verifier:
                 self.fail(f"the type is {type_!r}", node, path)
             if type_.dtype not in dtypes.KIND:
                 self.fail(f"dtype {type_.dtype} is not one that tensors have", node, path)
-            if any(size is not None and (type(size) is not int or size < 0) for size in type_.shape):
+            if any(size is not None and (type(size) not in (int, Size) or size < 0) for size in type_.shape):
                 self.fail(f"shape {shape_text(type_.shape)} has a size that is none", node, path)
 
     def leaf(self, node: Node, path: tuple[str, ...]) -> None:

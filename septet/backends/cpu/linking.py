@@ -86,7 +86,10 @@ class Linked:
             else:
                 rows.append((found[step.code], first))
             for arg in step.args:
-                self._write(arg, found, kernels)
+                if type(arg) is int:
+                    self._slots.append(arg)
+                else:
+                    self._write(arg, found, kernels)
         if len(rows) > start:
             self.segments.append((start, len(rows)))
         self.slots = np.array(self._slots, np.int64)
@@ -96,14 +99,14 @@ class Linked:
     def _write(self, arg: Any, found: dict[str, int], kernels: dict[int, int]) -> None:
         """Append an argument to the slots."""
         slots, numbers = self._slots, self.numbers
-        if type(arg) is int:
-            slots.append(arg)
-        elif type(arg) is Size:
+        if type(arg) is Size:
             slots.append(plain(arg, numbers))
         elif type(arg) is Later:
             self._write(self._keep(arg.of(numbers)), found, kernels)
         elif isinstance(arg, Place):
-            memory, offset = arg.memory, plain(arg.offset, numbers)
+            memory, offset = arg
+            if type(offset) is Size:
+                offset = plain(offset, numbers)
             if memory.kind == CONSTANT:
                 slots.append(int(self._constant(memory).ctypes.data) + offset)
                 return

@@ -495,6 +495,8 @@ class CpuProgram:
 
     def _with_shapes(self, shapes: tuple[tuple[int, ...], ...]) -> Graph | None:
         """Return the graph for some shapes, before anything else happens to it; None where sizes depend on values."""
+        if self._is_raw:
+            return self.graph
         graph = with_shapes(self.graph, shapes)
         return None if has_open_sizes(graph) else graph
 

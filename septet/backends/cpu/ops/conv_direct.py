@@ -43,7 +43,7 @@ def plan_product(planner: Planner, node: Node) -> None:
     memory = memory_of_threads(planner, own_memory)
     args = [source.place, packed.place, target.place, memory.place, own_memory]
     args += [made.later(lambda plan: len(plan.blocks)), made.later(held_blocks), 0, 0]
-    args = [made.later(lambda plan: plan.tasks), 1, threads_for(planner, sizes), *args]
+    args = [made.number(lambda plan: plan.tasks), 1, threads_for(planner, sizes), *args]
     name = kernel_name("product_task", own)
     emit_tasks(planner, node, "product_task", name, args, [source, packed], [target, memory])
     if target is not result:
@@ -63,7 +63,7 @@ def plan_conv_kernel(planner: Planner, node: Node) -> None:
     partial = planner.scratch((parts, packing.size), node.dtype)
     memory = memory_of_threads(planner, own_memory)
     args = [x.place, y.place, partial.place, memory.place, own_memory, made.later(held_block)]
-    args = [made.later(lambda plan: plan.tasks), 1, threads_for(planner, sizes), *args]
+    args = [made.number(lambda plan: plan.tasks), 1, threads_for(planner, sizes), *args]
     emit_tasks(planner, node, "kernel_task", kernel_name("kernel_task", own), args, [x, y], [partial, memory])
     args = [*packing.args(kernel.place, partial.place), parts, packing.size]
     emit_panels(planner, node, "unpack_task", own, packing, args, partial, kernel)

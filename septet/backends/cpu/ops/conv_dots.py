@@ -28,7 +28,7 @@ def plan_product(planner: Planner, node: Node) -> None:
     args = [count, 1, threads, *args, made.later(lambda plan: plan.channels), source.strides[1]]
     emit_tasks(planner, node, "windows_task", dots.kernel_name("windows_task", lanes), args, [source], [windows])
     args = [kernel.place, windows.place, count, length, target.place, targets]
-    args = [made.later(lambda plan: plan.tasks), 1, threads, *args]
+    args = [made.number(lambda plan: plan.tasks), 1, threads, *args]
     emit_tasks(planner, node, "dots_task", dots.kernel_name("dots_task", lanes), args, [kernel, windows], [target])
     if target is not result:
         planner.copied(target, result)

@@ -48,7 +48,7 @@ def plan_product(planner: Planner, node: Node) -> None:
     own_memory = made.number(lambda plan: plan.memory)
     memory = memory_of_threads(planner, own_memory)
     args = [source.place, spread.place, target.place, memory.place, own_memory, made.later(held_block)]
-    args = [made.later(lambda plan: plan.tasks), 1, planner.threads, *args, *packing]
+    args = [made.number(lambda plan: plan.tasks), 1, planner.threads, *args, *packing]
     task = "winograd_product_task"
     reads = [source, kernel, spread]
     emit_tasks(planner, node, task, kernel_name(task, own, taps), args, reads, [target, memory])
@@ -69,7 +69,7 @@ def plan_conv_kernel(planner: Planner, node: Node) -> None:
     memory = memory_of_threads(planner, own_memory)
     args = [x.place, y.place, partial.place, memory.place, own_memory, made.later(held_block)]
     task = "winograd_kernel_task"
-    args = [made.later(lambda plan: plan.tasks), 1, planner.threads, *args]
+    args = [made.number(lambda plan: plan.tasks), 1, planner.threads, *args]
     emit_tasks(planner, node, task, kernel_name(task, own, made.first.taps), args, [x, y], [partial, memory])
     args = [*panels.args(kernel.place, partial.place), parts, panels.size]
     emit_panels(planner, node, "unpack_task", own, panels, args, partial, kernel)

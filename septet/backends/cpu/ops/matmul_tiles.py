@@ -60,7 +60,7 @@ def plan_tiles(planner: Planner, node: Node, a: Strided, b: Strided, c: Strided,
     if base is not None and base.strides[0] not in (0, c.strides[0]):
         base = planner.copied(base, c)
     added = [base.place, int(base.strides[0] != 0)] if base is not None else [0, 0]
-    tasks, blocks = made.later(lambda plan: plan.tasks), made.later(held_blocks)
+    tasks, blocks = made.number(lambda plan: plan.tasks), made.later(held_blocks)
     args = [tasks, 1, threads_for(planner, sizes), *args, blocks, *added]
     reads = [a, panels, *([base] if base is not None else [])]
     planner.tasks(node.op.name, kernel_name("product_task", own), args, reads, [c, memory], node, base)

@@ -126,7 +126,7 @@ def _emit(planner: Planner, node: Node, sizes: Pooling, x: Strided, y: Strided, 
     own = machine(node.dtype.name, x.shape[1])
     made = make(pooling.plan, kind, sizes, Layout(to.shape, to.strides))
     threads = planner.threads_for(math.prod(sizes.y.shape) * math.prod(sizes.window), SMALL)
-    tasks, block = made.later(lambda plan: plan.tasks), made.later(lambda plan: Held(plan.block.ctypes.data, plan))
+    tasks, block = made.number(lambda plan: plan.tasks), made.later(lambda plan: Held(plan.block.ctypes.data, plan))
     args = [tasks, 1, threads, x.place, y.place, to.place, block]
     reads, writes = ([x], [y]) if kind in ("max_pool", "sum_pool") else ([x, y], [to])
     emit_tasks(
