@@ -27,9 +27,10 @@ def as_shape(value: Any, name: str = "shape") -> Shape:
     if isinstance(value, int) and not isinstance(value, bool):
         value = (value,)
     try:
-        sizes = tuple(size if size is None or type(size) is Size else operator.index(size) for size in value)
+        found: list[Any] = [size if size is None or type(size) is Size else operator.index(size) for size in value]
     except TypeError:
         raise ArgumentError(f"{name} must be an int or a sequence of ints, got {value!r}") from None
+    sizes = tuple(found)
     for size in sizes:
         if size is not None and size < 0:
             raise ArgumentError(f"{name} has a negative size: {sizes}")

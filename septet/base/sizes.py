@@ -1,10 +1,10 @@
 """Sizes that know how they follow from others: what is worked out for some sizes is then known for others, too.
 
-A `Scope` is one working-out, such as the planning of a graph. Its symbols are sizes that may be others another time. What
-merely computes with a `Size` gets a size again. What decides by one (compares it, branches on it) leaves a *guard*: the
-decision, which must be the same for other sizes. What takes its number away, as all of NumPy and most of C does, *pins* it: a
-guard that it is what it is. A function that decides much and returns numbers can be kept as a whole, to be called again:
-see `of_sizes` and `Scope.make`.
+A `Scope` is one working-out, such as the planning of a graph. Its symbols are sizes that may be others another time.
+What merely computes with a `Size` gets a size again. What decides by one (compares it, branches on it) leaves a
+*guard*: the decision, which must be the same for other sizes. What takes its number away, as all of NumPy and most of C
+does, *pins* it: a guard that it is what it is. A function that decides much and returns numbers can be kept as a whole,
+to be called again: see `of_sizes`, `make` and `decided`.
 
 When the scope is closed, its sizes are numbers like others, and `Formulas` holds what was found out.
 """
@@ -99,7 +99,7 @@ class Size:
             return False
         if not _is_whole(other):
             return isinstance(other, (float, complex, np.number)) and bool(self.pinned() == other)
-        return self.scope.decide(EQUAL, self - other)  # type: ignore[operator]
+        return self.scope.decide(EQUAL, self - other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -433,7 +433,7 @@ class Later(NamedTuple):
 
 
 class Formulas:
-    """What is known of the sizes of a scope: how they follow from its symbols, and the decisions that were made by them.
+    """What is known of the sizes of a scope: how they follow from its symbols, and the decisions made by them.
 
     Attributes
     ----------
@@ -502,7 +502,7 @@ class Numbers:
 
 
 def plain(value: Any, numbers: Callable[[Any], Any] | None = None) -> Any:
-    """Return a value with all sizes in it, also in tuples and lists, as numbers: those of the working-out, or others."""
+    """Return a value with all sizes in it, also in tuples and lists, as numbers: as they are, or other ones."""
     kind = type(value)
     if kind is Size:
         return value.value if numbers is None else numbers(value)

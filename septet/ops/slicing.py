@@ -71,9 +71,7 @@ def _slice_canonical(types: tuple[TensorType, ...], slices: Any) -> dict[str, An
 
 
 def _slice_shape(x: Shape, *_: Shape, slices: Slices) -> Shape:
-    return tuple(
-        None if size is None else cut(*each, size)[3] for size, each in zip(x, slices, strict=True)
-    )
+    return tuple(None if size is None else cut(*each, size)[3] for size, each in zip(x, slices, strict=True))
 
 
 def _key(slices: Slices) -> tuple[slice, ...]:

@@ -1,8 +1,9 @@
 """Graphs whose sizes are open: made from one of known sizes, and recognized in one of others.
 
-The sizes of some axes of the inputs become symbols (`base.sizes`), and types are worked out anew from them. What a size in a
-parameter has to do with the symbols, nobody has written down: it is guessed from its number. That does no harm, because a
-guess is never relied upon: before the graph, or what was made of it, stands for another one, all of that one is compared.
+The sizes of some axes of the inputs become symbols (`base.sizes`), and types are worked out anew from them. What a size
+in a parameter has to do with the symbols, nobody has written down: it is guessed from its number. That does no harm,
+because a guess is never relied upon: before the graph, or what was made of it, stands for another one, all of that one
+is compared.
 """
 
 from __future__ import annotations
@@ -159,7 +160,15 @@ class _Opening:
             if found.casts is not None or _plain_type(found.type) != node.type:
                 raise _Mismatch
             self._see(found.type)
-        return assemble(op, inputs, found.params if params is not node.params else node.params, found.type, node.flags, node.source, node.layers)
+        return assemble(
+            op,
+            inputs,
+            found.params if params is not node.params else node.params,
+            found.type,
+            node.flags,
+            node.source,
+            node.layers,
+        )
 
     # Numbers
 
@@ -179,7 +188,12 @@ class _Opening:
 
     def _constant(self, node: Node) -> Node:
         """Return a constant, or, where it has the value of a number that follows from sizes, that number."""
-        if node.op is not CONSTANT or node.type.__class__ is not TensorType or node.shape or node.dtype.kind not in "iuf":
+        if (
+            node.op is not CONSTANT
+            or node.type.__class__ is not TensorType
+            or node.shape
+            or node.dtype.kind not in "iuf"
+        ):
             return node
         found = self._constants.get(node)
         if found is None:

@@ -29,6 +29,8 @@ class Compile(NamedTuple):
         Those of them that were compiled; the others were found on disk.
     error : str
         Why it failed, if it did.
+    how : str
+        Where there were plans for other sizes: whether one of them was adapted, or why it was not.
     """
 
     arguments: str
@@ -38,6 +40,7 @@ class Compile(NamedTuple):
     kernels: int = 0
     new: int = 0
     error: str = ""
+    how: str = ""
 
 
 class Compiles(list[Compile], Shown):
@@ -76,4 +79,4 @@ class Compiles(list[Compile], Shown):
 
 def with_made(compile: Compile, made: Made | None) -> Compile:
     """Return a compile with what the backend says about its part."""
-    return compile if made is None else compile._replace(kernels=made.kernels, new=made.new)
+    return compile if made is None else compile._replace(kernels=made.kernels, new=made.new, how=made.how)

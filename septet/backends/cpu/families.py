@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from septet.backends.cpu.arenas import Arena
 from septet.base.config import config
-from septet.base.sizes import Formulas
+from septet.base.sizes import Formulas, Numbers
 from septet.base.threads import thread_count
 from septet.graph.graph import Graph
 from septet.optimize.open_sizes import Opened, numbers_for
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 MOST = 4
 """Plans that are kept to be adapted; the one used least recently goes first."""
+
+ADAPTED = "adapted"
+"""What is said of a plan that was made of another one."""
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -82,10 +84,8 @@ class Family:
         if model.plan.is_native:
             self._models = [model, *self._models[: MOST - 1]]
 
-    def adapted(self, graph: Graph) -> tuple[Plan | None, str]:
-        """Return the plan of a graph, made of one for other sizes, or why there is none."""
-        from septet.backends.cpu.program import Plan
-
+    def find(self, graph: Graph) -> tuple[tuple[Plan, Numbers] | None, str]:
+        """Return a plan that can be adapted to a graph, and the sizes that it has then; or None, and why there is none."""
         why = ""
         for model in self._models:
             if model.settings != surroundings():
@@ -100,5 +100,5 @@ class Family:
                 continue
             self._models.remove(model)
             self._models.insert(0, model)
-            return Plan(graph, None, self.arena, (model.plan, numbers)), "adapted"
+            return (model.plan, numbers), ADAPTED
         return None, f"planned anew: {why}" if why else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,9 +138,7 @@ class Strided(NamedTuple):
 _ANY = np.empty(1, np.int8)  # never looked at: NumPy works out strides on it
 
 
-def _reshaped(
-    old: tuple[int, ...], old_strides: tuple[int, ...], new: tuple[int, ...]
-) -> tuple[int, ...] | None:
+def _reshaped(old: tuple[int, ...], old_strides: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the strides of a view with other axes as NumPy does, which does not know open sizes."""
     axes = [(size, stride) for size, stride in zip(old, old_strides, strict=True) if size != 1]
     strides = [0] * len(new)
@@ -158,7 +156,7 @@ def _reshaped(
             else:
                 position += 1
                 count = count * new[position]
-        for (_, outer), (size, inner) in zip(axes[: some - 1], axes[1:some], strict=True):
+        for (_, outer), (size, inner) in pairwise(axes[:some]):
             if outer != inner * size:
                 return None
         step = axes[some - 1][1]

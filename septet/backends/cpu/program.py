@@ -97,7 +97,9 @@ class Plan:
         self.is_native = all(isinstance(segment, Rows) for segment in self.segments)  # then it is one segment
         writers = [self.planner.written[number] for number, old in enumerate(self.in_place) if old >= 0]
         # How many steps run before the first that writes over a variable.
-        self.safe = min([len(self.linked.rows), *[self.first_row(m) for m in writers]]) if model is None else model[0].safe
+        self.safe = (
+            min([len(self.linked.rows), *[self.first_row(m) for m in writers]]) if model is None else model[0].safe
+        )
         self._takes: dict[tuple[int, int], int] = {}
         self.made: Made | None = None  # set by the program
         self.stamped: list[Any] | None = None  # set by `stepwise`
@@ -304,12 +306,11 @@ class CpuProgram:
     """
 
     def __init__(
-        self, graph: Graph, reference: Backend, beside: Program | None = None, is_raw: bool = False,
-        is_resized: bool = False,
-    ) -> None:  # fmt: skip
-        self.graph = graph
+        self, graph: Graph, reference: Backend, beside: Program | None = None, is_resized: bool = False
+    ) -> None:
+        self._is_raw = is_resized and not has_open_sizes(graph)  # then it is optimized when it is planned
+        self.graph = optimize(graph) if is_resized and not self._is_raw else graph
         self.reference = reference
-        self._is_raw = is_raw
         self._is_resized = is_resized
         self._family = beside._family if isinstance(beside, CpuProgram) else Family()
         self.plans: dict[Any, Plan | Program] = {}
@@ -529,8 +530,8 @@ class CpuProgram:
                 return self.reference.compile(self.graph)
             with span(PLAN, self.graph.name or "graph"):
                 if self._is_resized:
-                    plan, how = self._family.adapted(source)
-                    plan = plan or self._open_plan(source, shapes)
+                    model, how = self._family.find(source)
+                    plan = Plan(source, None, self._family.arena, model) if model else self._open_plan(source, shapes)
                 if plan is None:
                     plan = Plan(self._improved(source), None, self._family.arena)
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))

@@ -1,0 +1,159 @@
+"""Plans that are adapted to other sizes: the same results, bit for bit, as plans made for these."""
+
+import numpy as np
+import pytest
+
+import septet as st
+from septet import nn
+
+F = 6
+"""Features."""
+WEIGHT = np.random.default_rng(1).normal(size=(F, F)).astype(np.float32)
+
+
+def rows(size, *more, seed=0):
+    return np.random.default_rng(seed + size).normal(size=(size, *(more or (F,)))).astype(np.float32)
+
+
+def labels(size):
+    return np.random.default_rng(size).integers(0, F, size).astype(np.int32)
+
+
+def attention(x):
+    """(B, 64, 8)"""
+    q, k = x[:, :, :4], x[:, :, 4:]
+    return st.softmax(q @ k.transpose((0, 2, 1)), axis=-1) @ x
+
+
+def time_steps(x):
+    """(B, T, F)"""
+    xs = x.transpose((1, 0, 2))
+
+    def cell(h, row):
+        h = st.tanh(row + h @ WEIGHT)
+        return h, h * 2
+
+    return st.scan(cell, st.zeros((x.shape[0], F)), xs)
+
+
+def batch_steps(x):
+    def cell(total, row):
+        return total + row, (total * row).sum()
+
+    return st.scan(cell, st.zeros((F,)), x)
+
+
+def normalized(x):
+    mean, variance = st.moments(x, axis=0)
+    return (x - mean) / st.sqrt(variance + 1e-5), x.mean(), x.var(axis=0, correction=1)
+
+
+def in_place(x):
+    y = x + 0
+    y[0] = 1.0
+    y[-1] += y[1]
+    y[:, 2] = 0.5
+    return y
+
+
+def image_model(x):
+    """(B, 3, 8, 8)"""
+    kernel = st.asarray(np.random.default_rng(2).normal(size=(16, 3, 3, 3)).astype(np.float32))
+    h = st.max_pool(st.relu(st.conv(x, kernel, padding=1)), window=2)
+    h = st.conv(h, st.asarray(np.random.default_rng(3).normal(size=(16, 16, 3, 3)).astype(np.float32)))
+    return h.reshape((h.shape[0], -1)).mean(axis=1), h.sum(axis=(0, 2, 3))
+
+
+def image_gradients(x):
+    kernel = st.asarray(np.random.default_rng(2).normal(size=(16, 3, 3, 3)).astype(np.float32))
+    return st.grad(lambda x, k: (st.max_pool(st.conv(x, k), window=2) ** 2).sum(), argnums=(0, 1))(x, kernel)
+
+
+def loss_gradients(x, y):
+    return st.value_and_grad(lambda w: nn.losses.cross_entropy(x @ w, y))(st.asarray(WEIGHT))
+
+
+def chosen(x):
+    return st.cond(x[0, 0] > 0, lambda v: v * 2, lambda v: v - 1, x)
+
+
+def repeated(x):
+    return st.while_loop(lambda v: (v**2).sum() < 100, lambda v: v * 2, x)
+
+
+PROGRAMS = {
+    "elementwise": (lambda x: st.tanh(x) * 2 + x**2, rows),
+    "features": (lambda x: x * np.arange(F, dtype=np.float32) + x.sum(axis=1, keepdims=True), rows),
+    "products": (lambda x: (x @ WEIGHT, x.T @ x, x @ x.T), rows),
+    "totals": (lambda x: (x.sum(), x.mean(axis=0), x.max(axis=0), x.argmax(axis=0), x.prod(axis=1)), rows),
+    "softmax": (lambda x: (st.softmax(x), st.softmax(x, axis=0), st.logsumexp(x, axis=0)), rows),
+    "normalized": (normalized, rows),
+    "divided by the size": (lambda x: (x.sum(axis=0) / x.shape[0], x / (x.shape[0] - 1), x * x.shape[0]), rows),
+    "shapes": (lambda x: (x.reshape((-1,)), x.reshape((x.shape[0], 2, 3)), x.reshape((2, -1)), x.T.reshape((-1, 3))), rows),
+    "slices": (lambda x: (x[1:], x[:-1], x[::-1], x[::2, 1:3], x[: x.shape[0] // 2], x[-1]), rows),
+    "joined": (lambda x: (st.concatenate((x, x * 2, st.ones((2, F)))), st.stack((x, -x), axis=1)), rows),
+    "padded": (lambda x: (st.pad(x, ((1, 2), (0, 1))), st.roll(x, 1, axis=0), st.flip(x, axis=0)), rows),
+    "counted": (lambda x: (st.arange(x.shape[0]), st.zeros(x.shape) + x, st.eye(x.shape[0]), st.ones((x.shape[0],))), rows),
+    "cumulative": (lambda x: (st.cumulative_sum(x, axis=0), st.cumulative_sum(x, axis=1)), rows),
+    "sorted": (lambda x: (st.sort(x, axis=0), st.argsort(x, axis=1)), rows),
+    "taken": (lambda x, y: (st.take(st.asarray(WEIGHT), y, axis=0) + x, st.one_hot(y, F)), (rows, labels)),
+    "loss": (loss_gradients, (rows, labels)),
+    "random": (lambda x: x + st.random.normal(x.shape) * st.random.bernoulli(0.5, x.shape), rows),
+    "in place": (in_place, rows),
+    "branches": (chosen, rows),
+    "loop": (repeated, rows),
+    "steps of time": (time_steps, lambda size: rows(size, 5, F)),
+    "gradients of steps": (
+        lambda x: st.grad(lambda v: time_steps(v)[1].sum())(x), lambda size: rows(size, 5, F)),
+    "steps over the batch": (batch_steps, rows),
+    "attention": (attention, lambda size: rows(size, 64, 8)),
+    "gradients of attention": (
+        lambda x: st.grad(lambda v: (attention(v) ** 2).sum())(x), lambda size: rows(size, 64, 8)),
+    "images": (image_model, lambda size: rows(size, 3, 8, 8)),
+    "gradients of images": (image_gradients, lambda size: rows(size, 3, 8, 8)),
+}  # fmt: skip
+
+
+def arrays_of(make, size):
+    return [own(size) for own in (make if isinstance(make, tuple) else (make,))]
+
+
+def leaves(result):
+    if isinstance(result, (tuple, list)):
+        return [leaf for part in result for leaf in leaves(part)]
+    return [np.asarray(result)]
+
+
+def run(function, arrays):
+    st.random.seed(0)
+    return leaves(function(*arrays))
+
+
+def same(found, expected):
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def how(function):
+    return [entry.how for entry in function.compiles]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_results_are_those_of_a_plan_of_its_own(name):
+    call, make = PROGRAMS[name]
+    many = st.compile(call)
+    for size in (F, 4, 11, 40, 2, 4):
+        arrays = arrays_of(make, size)
+        same(run(many, arrays), run(st.compile(call), arrays))
+
+
+@pytest.mark.parametrize(
+    "name", ["elementwise", "products", "normalized", "loss", "steps of time", "attention", "images"]
+)
+def test_most_are_adapted(name):
+    call, make = PROGRAMS[name]
+    function = st.compile(call)
+    for size in (40, 39, 38):
+        function(*arrays_of(make, size))
+    assert how(function)[-1] == "adapted"
