@@ -53,7 +53,8 @@ class Opened(NamedTuple):
     places : list of list of (int, int)
         For each symbol the inputs and axes that have its size.
     orders : dict of int to list of Node
-        For the graph and those inside of it, by identity, the nodes that are computed in the order of those that they were made from.
+        For the graph and those inside of it, by identity, the nodes that are computed, in the order of those that they
+        were made from.
     """
 
     graph: Graph

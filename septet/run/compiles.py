@@ -68,13 +68,13 @@ class Compiles(list[Compile], Shown):
         rows = [
             (
                 each.reason, each.arguments, each.nodes, seconds_text(each.seconds), each.new,
-                each.kernels - each.new, each.error,
+                each.kernels - each.new, each.how, each.error,
             )
             for each in self
         ]  # fmt: skip
-        headers = ("reason", "arguments", "nodes", "time", "new", "from disk", "error")
-        flexible = {1: "end", 6: "end"}  # reasons are never cut
-        return [Sheet("", headers, rows, "llrrrrl", flexible, spare=(1, 5, 4, 6))] if rows else []
+        headers = ("reason", "arguments", "nodes", "time", "new", "from disk", "plan", "error")
+        flexible = {1: "end", 7: "end"}  # reasons are never cut
+        return [Sheet("", headers, rows, "llrrrrll", flexible, spare=(1, 5, 4, 6, 7))] if rows else []
 
 
 def with_made(compile: Compile, made: Made | None) -> Compile:

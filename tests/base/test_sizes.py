@@ -18,8 +18,9 @@ def expressions(b, t):
     """What is worked out with sizes."""
     return [
         b + 3, 3 + b, b - t, 10 - b, -b, b * t, 7 * b, b * t * 4 // t, (b * t + t) // t, b // 4, -(-b // 4), 100 // b,
-        b % 4, (b * 6) % 3, divmod(b, 5)[1], abs(b - 100), b**2, b << 3, (b * 8) >> 3, math.prod((b, 2, t)), sum((b, t, 1)),
-        b * 2 - b - b, np.int64(3) * b, b + np.int32(2), *cut(None, b - 1, 2, b), *cut(b, None, -1, b), *cut(1, None, 1, t),
+        b % 4, (b * 6) % 3, divmod(b, 5)[1], abs(b - 100), b**2, b << 3, (b * 8) >> 3,
+        math.prod((b, 2, t)), sum((b, t, 1)), b * 2 - b - b, np.int64(3) * b, b + np.int32(2),
+        *cut(None, b - 1, 2, b), *cut(b, None, -1, b), *cut(1, None, 1, t),
     ]  # fmt: skip
 
 
@@ -46,16 +47,31 @@ def test_equal_formulas_are_one_size():
 @pytest.mark.parametrize(
     ("decide", "same", "other"),
     [
-        (lambda b: b == 30, [30], [29, 31]), (lambda b: b != 12, [30, 5], [12]), (lambda b: b < 64, [63, 2], [64, 65]),
-        (lambda b: b >= 16, [16, 99], [15]), (lambda b: max(b, 20), [20, 40], [19]), (lambda b: bool(b - 10), [11, 9], [10]),
-        (lambda b: b // 8 == 3, [24, 31], [23, 32]), (lambda b: b in (1, 2, 30), [30], [2, 3]),
-        (lambda b: (b, 5) == (30, 5), [30], [31]), (lambda b: 60 / b, [30], [31]), (lambda b: range(b), [30], [29]),
-        (lambda b: np.zeros((b, 2)), [30], [31]), (lambda b: np.array([b, 2], np.int64), [30], [31]), (lambda b: f"{b}", [30], [31]),
-        (lambda b: [0] * b, [30], [31]), (lambda b: "abc"[b - 29], [30], [29]), (lambda b: math.isqrt(b), [30], [29]),
-        (lambda b: slice(0, 40).indices(b), [30], [29]), (lambda b: b == 30.0, [30], [29]), (lambda b: b.bit_length(), [30], [29]),
-        (lambda b: int(b), [30], [29]), (lambda b: np.float32(2) * b, [30], [29]), (lambda b: b & 1, [30], [28]),
+        (lambda b: b == 30, [30], [29, 31]),
+        (lambda b: b != 12, [30, 5], [12]),
+        (lambda b: b < 64, [63, 2], [64, 65]),
+        (lambda b: b >= 16, [16, 99], [15]),
+        (lambda b: max(b, 20), [20, 40], [19]),
+        (lambda b: bool(b - 10), [11, 9], [10]),
+        (lambda b: b // 8 == 3, [24, 31], [23, 32]),
+        (lambda b: b in (1, 2, 30), [30], [2, 3]),
+        (lambda b: (b, 5) == (30, 5), [30], [31]),
+        (lambda b: 60 / b, [30], [31]),
+        (lambda b: range(b), [30], [29]),
+        (lambda b: np.zeros((b, 2)), [30], [31]),
+        (lambda b: np.array([b, 2], np.int64), [30], [31]),
+        (lambda b: f"{b}", [30], [31]),
+        (lambda b: [0] * b, [30], [31]),
+        (lambda b: "abc"[b - 29], [30], [29]),
+        (lambda b: math.isqrt(b), [30], [29]),
+        (lambda b: slice(0, 40).indices(b), [30], [29]),
+        (lambda b: b == 30.0, [30], [29]),
+        (lambda b: b.bit_length(), [30], [29]),
+        (lambda b: int(b), [30], [29]),
+        (lambda b: np.float32(2) * b, [30], [29]),
+        (lambda b: b & 1, [30], [28]),
     ],
-)  # fmt: skip
+)
 def test_what_decides_must_decide_the_same(decide, same, other):
     scope, (b,) = opened(30)
     decide(b)
@@ -69,7 +85,7 @@ def test_what_decides_must_decide_the_same(decide, same, other):
 
 def test_what_is_so_for_all_sizes_is_no_decision():
     scope, (b, t) = opened(30, 7)
-    assert b != 1 and b > 0 and b * t + 1 > 1 and not 0 >= b and -b < 0 and b == b and b * 2 - b == b  # noqa: PLR0124
+    assert b != 1 and b > 0 and b * t + 1 > 1 and not 0 >= b and -b < 0 and b == b and b * 2 - b == b
     assert not scope.close().guards
 
 

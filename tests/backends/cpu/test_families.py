@@ -89,11 +89,13 @@ PROGRAMS = {
     "softmax": (lambda x: (st.softmax(x), st.softmax(x, axis=0), st.logsumexp(x, axis=0)), rows),
     "normalized": (normalized, rows),
     "divided by the size": (lambda x: (x.sum(axis=0) / x.shape[0], x / (x.shape[0] - 1), x * x.shape[0]), rows),
-    "shapes": (lambda x: (x.reshape((-1,)), x.reshape((x.shape[0], 2, 3)), x.reshape((2, -1)), x.T.reshape((-1, 3))), rows),
+    "shapes": (
+        lambda x: (x.reshape((-1,)), x.reshape((x.shape[0], 2, 3)), x.reshape((2, -1)), x.T.reshape((-1, 3))), rows),
     "slices": (lambda x: (x[1:], x[:-1], x[::-1], x[::2, 1:3], x[: x.shape[0] // 2], x[-1]), rows),
     "joined": (lambda x: (st.concatenate((x, x * 2, st.ones((2, F)))), st.stack((x, -x), axis=1)), rows),
     "padded": (lambda x: (st.pad(x, ((1, 2), (0, 1))), st.roll(x, 1, axis=0), st.flip(x, axis=0)), rows),
-    "counted": (lambda x: (st.arange(x.shape[0]), st.zeros(x.shape) + x, st.eye(x.shape[0]), st.ones((x.shape[0],))), rows),
+    "counted": (
+        lambda x: (st.arange(x.shape[0]), st.zeros(x.shape) + x, st.eye(x.shape[0]), st.ones((x.shape[0],))), rows),
     "cumulative": (lambda x: (st.cumulative_sum(x, axis=0), st.cumulative_sum(x, axis=1)), rows),
     "sorted": (lambda x: (st.sort(x, axis=0), st.argsort(x, axis=1)), rows),
     "taken": (lambda x, y: (st.take(st.asarray(WEIGHT), y, axis=0) + x, st.one_hot(y, F)), (rows, labels)),
