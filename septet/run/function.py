@@ -93,7 +93,9 @@ class Function(Runnable):
                 if old != new
             ]
             reason = "; ".join(changes) if before else "first call"
-            found.append(Compile(", ".join(texts), reason, made.nodes, made.seconds, made.kernels, made.new, how=made.how))
+            found.append(
+                Compile(", ".join(texts), reason, made.nodes, made.seconds, made.kernels, made.new, how=made.how)
+            )
             before = made
         return found
 
