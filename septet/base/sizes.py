@@ -131,7 +131,7 @@ class Size:
             if found is None:
                 found = self._sums[other] = self.scope.sum((*self.terms, ((), other)))
             return found
-        if type(other) is Size:
+        if type(other) is Size and other.scope is self.scope:
             return self.scope.sum(self.terms + other.terms)
         return self + int(other) if _is_whole(other) else _beside(self, other, operator.add)
 
@@ -159,7 +159,7 @@ class Size:
                 found = self.scope.sum([(atoms, factor * other) for atoms, factor in self.terms])
                 self._products[other] = found
             return found
-        if type(other) is Size:
+        if type(other) is Size and other.scope is self.scope:
             return self.scope.sum(
                 [(tuple(sorted(a + b)), m * n) for a, m in self.terms for b, n in other.terms]
             )  # fmt: skip
@@ -235,7 +235,7 @@ def _divided(a: Any, b: Any) -> Any:
         return int(a) // b if type(a) is Size else a // int(b)
     size: Any = a if type(a) is Size else b
     scope: Scope = size.scope
-    if not scope.is_open:
+    if not scope.is_open or (type(a) is type(b) and a.scope is not b.scope):
         return int(a) // int(b)
     if b == 0:
         raise ZeroDivisionError("integer division by zero")

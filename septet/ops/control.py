@@ -18,6 +18,7 @@ from septet.base import dtypes
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.base.shapes import Shape
+from septet.base.sizes import Size
 from septet.base.text import shape_text
 from septet.graph import cost
 from septet.graph.graph import Graph
@@ -275,7 +276,7 @@ def _scan_canonical(
         length = size if length is None else length
     return {
         "body": body, "carries": int(carries), "sequences": int(sequences),
-        "length": None if length is None else int(length), "reverse": bool(reverse),
+        "length": length if length is None or type(length) is Size else int(length), "reverse": bool(reverse),
     }  # fmt: skip
 
 

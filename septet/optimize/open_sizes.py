@@ -33,6 +33,9 @@ SLICES = frozenset(["slices"])
 TELLING = 16
 """What a number must be at least to be taken for a size: smaller ones, as 2 and 8, are often something else."""
 
+NEAR = 4
+"""How far a bound of a slice may lie from the end of an axis to be counted from there."""
+
 NUMBER: Any = Leaf("number", ("numerator", "denominator"))
 """A scalar that follows from sizes: a quotient, in the dtype of the node."""
 
@@ -264,13 +267,16 @@ def _plain_type(type_: NodeType) -> NodeType:
 
 
 def _opened_slice(own: tuple[Any, Any, int], size: Any) -> tuple[Any, Any, int]:
-    """Return a slice up to, or from, the end of an axis, whatever its size is."""
+    """Return a slice whose bounds are counted from the end of an axis where they are near it."""
     start, stop, step = own
     if type(size) is not Size:
         return own
-    if step > 0 and stop == size.value:
-        return start, size, step
-    return (size - 1, stop, step) if step < 0 and start == size.value - 1 else own
+    near = NEAR if size.value >= TELLING else 0
+
+    def opened(bound: Any) -> Any:
+        return bound if bound is None or bound < size.value - near - (step < 0) else size - (size.value - bound)
+
+    return opened(start), opened(stop), step
 
 
 def _filled(total: Any, value: tuple[int, ...], guess: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -159,3 +159,103 @@ def test_most_are_adapted(name):
     for size in (40, 39, 38):
         function(*arrays_of(make, size))
     assert how(function)[-1] == "adapted"
+
+
+def test_several_axes():
+    """The second call opens what differs; from then on both may be others."""
+    function = st.compile(time_steps)
+    for shape in ((20, 9, F), (18, 12, F), (17, 10, F)):
+        x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        same(run(function, [x]), run(st.compile(time_steps), [x]))
+    assert how(function)[-1] == "adapted"
+
+
+def test_symbolic_functions():
+    x, t = st.symbol("x", (None, None, F)), st.symbol("t", (None, F))
+
+    def call(x, t):
+        h = st.tanh(x @ WEIGHT) / x.shape[1] + t
+        return st.softmax(h.mean(axis=0)), h.reshape((-1, F)), h[1:, :-1].sum()
+
+    function = st.function([x, t], call(x, t))
+    for batch, time in ((8, 5), (3, 5), (20, 30), (7, 2), (8, 1), (2, 9)):
+        arrays = [rows(batch, time, F), rows(time)]
+        same(run(function, arrays), run(st.function([x, t], call(x, t)), arrays))
+    assert "adapted" in how(function) and how(function)[0] == ""
+
+
+def test_sizes_that_are_equal_by_chance():
+    """Batch and features have one size in the first call, and the mask is a constant as large as the batch."""
+    mask = np.arange(F) % 2 == 0
+
+    def call(x, w):
+        h = x @ w + x.sum(axis=1, keepdims=True) * np.ones(F, np.float32)
+        return st.where(mask, h, 0.0) + st.zeros((F,)), h.T.reshape((-1,)), st.ones((x.shape[0], F)) * x
+
+    function = st.compile(call)
+    for size in (F, 4, 9, F, 3):
+        arrays = [rows(size), WEIGHT]
+        same(run(function, arrays), run(st.compile(call), arrays))
+
+
+def test_values_of_an_adapted_plan_are_checked():
+    function = st.compile(PROGRAMS["taken"][0])
+    for size in (20, 17):
+        function(rows(size), labels(size))
+    x, y = rows(13), labels(13).copy()
+    y[12] = F
+    with pytest.raises(st.errors.IndexOutOfRangeError, match=str(F)):
+        function(x, y)
+    same(run(function, [rows(13), labels(13)]), run(st.compile(PROGRAMS["taken"][0]), [rows(13), labels(13)]))
+    assert how(function)[-2:] == ["adapted", "adapted"]
+
+
+def test_variables_are_written_over():
+    def trained(sizes, is_fresh):
+        weight = st.Variable(WEIGHT)
+        optimizer = st.optim.Adam([weight], learning_rate=0.1)
+
+        def step(x, y):
+            loss = nn.losses.cross_entropy(x @ weight, y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        function = st.compile(step)
+        losses = []
+        for size in sizes:
+            function = st.compile(step) if is_fresh else function
+            losses += run(function, [rows(size), labels(size)])
+        return [*losses, np.asarray(weight)], function
+
+    sizes = (32, 32, 30, 32, 30, 29, 30)
+    found, function = trained(sizes, is_fresh=False)
+    same(found, trained(sizes, is_fresh=True)[0])
+    assert how(function) == ["", "adapted", "adapted"]
+
+
+def test_what_is_shown_of_an_adapted_plan_is_about_its_sizes():
+    function = st.compile(PROGRAMS["products"][0])
+    function(rows(39))
+    function(rows(37))
+    assert how(function)[-1] == "adapted"
+    works = function.target(rows(37)).program.describe([(37, F)]).works
+    sizes = {size for work in works for size in work.domain}
+    assert 37 in sizes and 39 not in sizes
+    with st.check(nan=True):
+        same(run(function, [rows(37)]), run(st.compile(PROGRAMS["products"][0]), [rows(37)]))
+    assert how(function)[-1] == "adapted"
+
+
+def test_why_there_is_another_plan(monkeypatch):
+    def call(x):
+        return x * 2 if x.shape[0] > 4 else x + 1
+
+    function = st.compile(call)
+    for size in (8, 6, 3):
+        same(run(function, [rows(size)]), run(st.compile(call), [rows(size)]))
+    assert how(function) == ["", "adapted", "planned anew: another graph"]
+    assert "adapted" in str(function.compiles)
+    monkeypatch.setattr("septet.backends.cpu.families.thread_count", lambda: 1)
+    function(rows(5))
+    assert how(function)[-1] == "planned anew: other settings"
