@@ -1,10 +1,10 @@
-"""What a compiled step costs more when it meets a batch of another size for the first time, as the last one of an epoch.
+"""What a compiled step costs more when it first meets a batch of another size, as the last one of an epoch.
 
 python benchmarks/batch_sizes.py FOLDER [--output FILE] [WORKLOAD ...]
 
-FOLDER holds the peer benchmark (`spec.py`, `adapters`). For each size a new function takes a whole batch, then the smaller
-one: the processor time of that call, less that of later ones. All in one process, so that there is machine code for
-everything; medians over sizes. The first step is that of the function: tracing, planning, and running once.
+FOLDER holds the peer benchmark (`spec.py`, `adapters`). For each size a new function takes a whole batch, then the
+smaller one: the processor time of that call, less that of later ones. All in one process, so that there is machine code
+for everything; medians over sizes. The first step is that of the function: tracing, planning, and running once.
 """
 
 from __future__ import annotations
