@@ -9,7 +9,8 @@ import click
 
 import septet as st
 from septet.base.errors import SeptetError
-from septet.cli.machine import doctor
+from septet.cli.look import board, summary, view
+from septet.cli.machine import bench, doctor
 from septet.cli.train import train
 from septet.cli.use import evaluate, predict
 
@@ -28,7 +29,7 @@ def septet() -> None:
     """
 
 
-for command in (train, evaluate, predict, doctor):
+for command in (train, evaluate, predict, summary, view, board, doctor, bench):
     septet.add_command(command)
 
 
