@@ -49,3 +49,21 @@ def test_the_links_of_a_page_lead_somewhere(page):
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert not missing
+
+
+def test_what_stands_beside_other_frameworks_runs(tmp_path, monkeypatch):
+    """The right-hand sides of the tables, one after the other."""
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "coming_from.md"
+    text = page.read_text(encoding="utf-8")
+    space = {"__name__": "__main__"}
+    exec(BLOCK.search(text)[1], space)
+    rows = re.findall(r"^\| .* \| (.*) \|$", text, re.MULTILINE)
+    codes = [row.strip("`") for row in rows if row.startswith("`") and row.endswith("`") and "`" not in row[1:-1]]
+    headers = [row for row in rows if row == "Septet"]
+    assert len(codes) + len(headers) == len(rows) and len(headers) == text.count("\n## ")
+    for code in codes:
+        try:
+            exec(code, space)
+        except Exception as error:
+            raise AssertionError(f"{code}\n{type(error).__name__}: {error}") from error

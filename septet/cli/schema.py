@@ -82,6 +82,12 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "learning_rate": Key(float, "the size of its steps", 1e-3, least=0),
         "weight_decay": Key(float, "how strongly weights are pulled to zero", least=0),
     },
+    "schedule": {
+        "name": Key(str, "how the learning rate changes", choices=("constant", "cosine", "step", "exponential")),
+        "warmup": Key(float, "epochs in which the learning rate grows from zero", 0, least=0),
+        "every": Key(float, "epochs from step to step, of step and exponential", 10, least=0.01),
+        "factor": Key(float, "what the learning rate is multiplied by in a step", 0.3, least=0.0001, most=1),
+    },
     "training": {
         "epochs": Key(int, "passes over the data", least=1),
         "batch_size": Key(int, "examples in a step", 32, least=1),
@@ -90,6 +96,12 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "style": Key(str, "how the training is written", "fit", choices=recipes.STYLES),
         "patience": Key(int, "stop when the held-out loss has not fallen for so many epochs", least=1),
         "out": Key(str, "the folder for what is made"),
+    },
+    "extensions": {
+        "checkpoints": Key(bool, "keep what `--resume` goes on from", True),
+        "tensorboard": Key(bool, "write event files, which `septet board` shows", True),
+        "report": Key(bool, "write a page with the curves of all values while training", True),
+        "monitor": Key(bool, "log norms and histograms of weights and gradients", False),
     },
 }
 

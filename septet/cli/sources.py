@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +11,6 @@ import numpy as np
 import septet as st
 from septet.base.errors import SettingError
 from septet.cli import images
-from septet.data.arrays import split_indices
-
-Bar = Callable[[Iterable[Any], int], Iterable[Any]]
 
 
 class Source(NamedTuple):
@@ -28,8 +25,6 @@ class Source(NamedTuple):
         What a saved model keeps, so that other inputs can be made into the same form.
     transform : callable or None
         For batches.
-    paths : list of Path
-        The files of the held-out examples, where they come from files.
     """
 
     train: tuple[np.ndarray, np.ndarray]
@@ -37,7 +32,6 @@ class Source(NamedTuple):
     classes: list[str]
     about: dict[str, Any]
     transform: Callable[[Any], Any] | None = None
-    paths: list[Path] = []
 
     def batches(self, size: int, seed: int) -> st.data.Batches:
         """Return shuffled batches to train on."""
@@ -63,7 +57,7 @@ def as_inputs(arrays: tuple[np.ndarray, ...], transform: Callable[[Any], Any] | 
     return found
 
 
-def open_source(settings: dict[str, Any], seed: int, bar: Bar | None = None) -> Source:
+def open_source(settings: dict[str, Any], seed: int, bar: images.Bar | None = None) -> Source:
     """Read the data of an experiment.
 
     Parameters
@@ -105,27 +99,14 @@ def named(name: str, folder: str | None) -> Source:
     return Source(train, held_out, classes, {"kind": "images", "dataset": name, "classes": classes})
 
 
-def image_folder(folder: Path, size: int | None, share: float, seed: int, bar: Bar | None) -> Source:
+def image_folder(folder: Path, size: int | None, share: float, seed: int, bar: images.Bar | None) -> Source:
     """Return the images of a folder, divided as its sub-folders say, or by chance."""
-    files, held_files, classes = divide(folder, share, seed)
+    files, held_files, classes = images.divide(folder, share, seed)
     form = images.choose_form(files.paths, size)
-    pixels = images.read_images([*files.paths, *held_files.paths], form, bar)
-    count = len(files.paths)
+    whole = images.Files([*files.paths, *held_files.paths], np.concatenate([files.labels, held_files.labels]))
+    pixels, count = whole.read(form, bar), len(files.paths)
     about = {
         "kind": "images", "dataset": folder.resolve().name, "classes": classes, "form": form._asdict(),
         "held_out": {"folder": str(folder.resolve()), "share": share, "seed": seed},
     }  # fmt: skip
-    return Source(
-        (pixels[:count], files.labels), (pixels[count:], held_files.labels), classes, about, images.as_floats,
-        held_files.paths,
-    )  # fmt: skip
-
-
-def divide(folder: Path, share: float, seed: int) -> tuple[images.Files, images.Files, list[str]]:
-    """Return the images of a folder to train on and those held out, and the names of the classes."""
-    training, testing = images.split_folders(folder)
-    files, classes = images.list_folder(training)
-    if testing is not None:
-        return files, images.list_folder(testing, classes)[0], classes
-    first, second = split_indices(len(files.paths), 1 - share, seed=seed, stratify=files.labels)
-    return files.take(first), files.take(second), classes
+    return Source((pixels[:count], files.labels), (pixels[count:], held_files.labels), classes, about, images.as_floats)

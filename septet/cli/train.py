@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,12 +15,16 @@ import septet as st
 from septet import nn
 from septet.base.errors import ArgumentError, NotSupportedError, SettingError
 from septet.base.text import count_text, did_you_mean, plural
-from septet.cli import experiment, images, recipes, schema
+from septet.cli import experiment, recipes, schema
 from septet.cli.layers import read_layers
-from septet.cli.sources import Source, open_source
-from septet.train import EarlyStopping, Extension, JsonLines, Loop
+from septet.cli.sources import Source, as_inputs, open_source
+from septet.io.checkpoints import checkpoints_in, remove_checkpoint
+from septet.optim import schedules
+from septet.train import Checkpoints, EarlyStopping, Extension, JsonLines, Loop, Monitor, Report, TensorBoard
 
-MODEL, EXPERIMENT, LOG = "model.safetensors", "experiment.toml", "log.jsonl"
+MODEL, EXPERIMENT, LOG, BOARD, CHECKPOINTS = (
+    "model.safetensors", "experiment.toml", "log.jsonl", "board", "checkpoints",
+)  # fmt: skip
 
 EPOCHS = {"digits": 15, "fashion-mnist": 3}
 BATCH_SIZES = {"fashion-mnist": 128}
@@ -39,26 +44,32 @@ BATCH_SIZES = {"fashion-mnist": 128}
 )
 @click.option("--limit", type=int, default=None, help="Train on this many examples only.")
 @click.option("--style", default=None, help=f"How to write the training: {', '.join(recipes.STYLES)}  [default: fit]")
+@click.option("--schedule", default=None, help="How the learning rate changes: constant, cosine, step, exponential.")
+@click.option("--resume", is_flag=True, help="Go on from the latest checkpoint in the folder for the results.")
 @click.option("--data", "folder", type=click.Path(), default=None, help="Folder with the files of a named data set.")
 @click.option("--out", type=click.Path(), default=None, help="Folder for the results  [default: septet-NAME]")
-def train(what: str, **options: Any) -> None:
-    """Train a network on WHAT, test it on examples that it has not seen, and draw what it learned.
+def train(what: str, resume: bool, **options: Any) -> None:
+    """Train a network on WHAT: a folder of images, say.
 
-    WHAT is a folder of images with a sub-folder for each class, an experiment file (.toml or .yaml), or the name of a
-    data set: digits, fashion-mnist.
+    It is tested on examples that it has not seen, saved, and what it learned is drawn. WHAT is a folder of images with
+    a sub-folder for each class, an experiment file (.toml or .yaml) or the folder of a run, or the name of a data set:
+    digits, fashion-mnist.
     """
     settings = read_settings(what, options)
-    run(settings, Path(settings["training"]["out"]))
+    run(settings, Path(settings["training"]["out"]), resume)
 
 
 def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
     """Return complete settings from what the command was given; options go before what a file says."""
     path = Path(what)
+    if (path / EXPERIMENT).is_file():
+        options = {**options, "out": options.get("out") or str(path)}
+        path = path / EXPERIMENT
     if path.suffix.lower() in experiment.SUFFIXES:
         settings = experiment.read(path)
         name = path.stem
     else:
-        known = {"data": {"folder": what}} if path.is_dir() else {"data": {"name": what}}
+        known = {"data": {"folder": str(path.resolve())}} if path.is_dir() else {"data": {"name": what}}
         if not path.is_dir() and what not in recipes.SETS:
             raise ArgumentError(
                 f"there is no folder, experiment file or data set {what!r}.{did_you_mean(what, recipes.SETS)} "
@@ -69,8 +80,7 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
         name = path.resolve().name if path.is_dir() else what
     for section, keys in schema.SECTIONS.items():
         for key in keys:
-            option = "model" if (section, key) == ("model", "name") else key
-            option = "optimizer" if (section, key) == ("optimizer", "name") else option
+            option = section if key == "name" and section in ("model", "optimizer", "schedule") else key
             value = options.get(option) if (section, key) != ("data", "name") else None
             if value is not None:
                 schema.check_value(section, key, value, lambda keys: f"--{keys[1].replace('_', '-')}")
@@ -83,6 +93,7 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
     if options.get("batch_size") is None and path.suffix.lower() not in experiment.SUFFIXES:
         training["batch_size"] = BATCH_SIZES.get(dataset, 32)
     training["out"] = training["out"] or f"septet-{name}"
+    settings["schedule"]["name"] = settings["schedule"]["name"] or ("constant" if dataset else "cosine")
     return settings
 
 
@@ -95,9 +106,9 @@ def build(settings: dict[str, Any], source: Source, place: str = "model.layers")
     return recipes.NETWORKS[name](len(source.classes))
 
 
-def run(settings: experiment.Settings, out: Path) -> None:
+def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     """Train, test, save and draw."""
-    training, optimizer = settings["training"], settings["optimizer"]
+    training = settings["training"]
     source = open_source(settings["data"], training["seed"], bar)
     out.mkdir(parents=True, exist_ok=True)
     st.random.seed(training["seed"])
@@ -111,16 +122,13 @@ def run(settings: experiment.Settings, out: Path) -> None:
     count = sum(variable.value.size for variable in model.parameters())
     click.echo(f"a network of {count_text(count)} parameters; style {training['style']}")
     saved = SaveModel(out / MODEL, source)
-    callbacks: list[Extension] = [saved, JsonLines(out / LOG)]
-    if training["patience"] is not None:
-        callbacks.append(EarlyStopping("val_loss", training["patience"]))
     experiment.write(settings, out / EXPERIMENT)
-    history = fit(model, source, training, optimizer, callbacks)
+    history = fit(model, source, settings, [saved, *extensions(settings, out, resume)])
     saved.write(model)  # a second Ctrl-C comes between the end of an epoch and its callbacks
     click.echo(f"saved {saved.path}")
-    if history and "val_loss" in history[-1]:
+    if history and "val_loss" in history[-1] and training["patience"] is None:
         result = {"loss": history[-1]["val_loss"], "accuracy": history[-1]["val_accuracy"]}
-    else:  # stopped inside an epoch
+    else:  # stopped inside an epoch, or the weights of the best epoch are back
         result = model.evaluate(source.tests())
     saved.write(model, result["accuracy"])
     click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
@@ -131,25 +139,66 @@ def run(settings: experiment.Settings, out: Path) -> None:
     click.echo(f"next: septet evaluate {out}, septet predict {out} IMAGE")
 
 
+def extensions(settings: experiment.Settings, out: Path, resume: bool) -> list[Extension]:
+    """Return what a training does beside training."""
+    wanted, patience = settings["extensions"], settings["training"]["patience"]
+    found: list[Extension] = [JsonLines(out / LOG)]
+    if patience is not None:
+        found.append(EarlyStopping("val_loss", patience, restores_best=True))
+    if wanted["monitor"]:
+        found.append(Monitor(20, parameters="*", gradients="*", histograms=True))
+    if wanted["tensorboard"]:
+        if not resume:
+            shutil.rmtree(out / BOARD, ignore_errors=True)
+        found.append(TensorBoard(out / BOARD))
+    if wanted["report"]:
+        found.append(Report(out / "report.html", title=out.name))
+    if wanted["checkpoints"]:
+        if not resume:  # of a training whose model and log are replaced, too
+            for path in checkpoints_in(out / CHECKPOINTS):
+                remove_checkpoint(path)
+        found.append(Checkpoints(out / CHECKPOINTS, keep=1, resumes=resume))
+    elif resume:
+        raise SettingError("extensions.checkpoints is false, so that there is nothing that --resume could go on from")
+    return found
+
+
+def rate(settings: experiment.Settings, steps: int) -> Any:
+    """Return the learning rate: a number, or a schedule for epochs of so many steps."""
+    first, schedule = settings["optimizer"]["learning_rate"], settings["schedule"]
+    warm, every = round(schedule["warmup"] * steps), max(1, round(schedule["every"] * steps))
+    rest = max(1, settings["training"]["epochs"] * steps - warm)
+    found = {
+        "constant": lambda: first,
+        "cosine": lambda: schedules.Cosine(first, rest),
+        "step": lambda: schedules.Step(first, every, schedule["factor"]),
+        "exponential": lambda: schedules.Exponential(first, schedule["factor"], every),
+    }[schedule["name"]]()
+    return schedules.Warmup(warm, found) if warm else found
+
+
 def fit(
-    model: nn.Module, source: Source, training: dict[str, Any], optimizer: dict[str, Any], callbacks: list[Extension]
+    model: nn.Module, source: Source, settings: experiment.Settings, callbacks: list[Extension]
 ) -> st.train.History:
     """Train in the style that was asked for."""
-    words = {key: value for key, value in optimizer.items() if key != "name" and value is not None}
+    training, optimizer = settings["training"], settings["optimizer"]
     if training["style"] == "fit":
+        batches = source.batches(training["batch_size"], training["seed"])
+        words = {} if optimizer["weight_decay"] is None else {"weight_decay": optimizer["weight_decay"]}
+        made = st.optim.by_name(optimizer["name"])(model, rate(settings, len(batches)), **words)
         return model.fit(
-            source.batches(training["batch_size"], training["seed"]), epochs=training["epochs"],
-            validation=source.tests(), optimizer=st.optim.by_name(optimizer["name"])(model, **words),
-            loss=training["loss"], callbacks=callbacks,
+            batches, epochs=training["epochs"], validation=source.tests(), optimizer=made, loss=training["loss"],
+            callbacks=callbacks,
         )  # fmt: skip
-    if source.transform is not None or optimizer["name"] != "adam" or set(words) != {"learning_rate"}:
+    is_plain = optimizer["name"] == "adam" and optimizer["weight_decay"] is None
+    if source.transform is not None or not is_plain or settings["schedule"]["name"] != "constant":
         raise SettingError(
             f"training.style {training['style']!r} shows how a training is written, with adam, on digits and "
             "fashion-mnist; style 'fit' trains everything"
         )
     return recipes.train(
         training["style"], model, source.train, source.held_out, epochs=training["epochs"],
-        batch_size=training["batch_size"], seed=training["seed"], learning_rate=words["learning_rate"],
+        batch_size=training["batch_size"], seed=training["seed"], learning_rate=optimizer["learning_rate"],
         callbacks=callbacks,
     )  # fmt: skip
 
@@ -177,19 +226,27 @@ class SaveModel(Extension):
 
 
 def draw(out: Path, log: list[dict[str, float]], model: nn.Module, source: Source) -> None:
-    """Draw the learning curve and a page of predictions."""
-    title = source.about["dataset"]
-    if log:
-        st.view.plot_curves(log, out / "curves.png", title=f"{title}: learning curve")
-        click.echo(f"drew {out / 'curves.png'}")
-    chosen = np.linspace(0, len(source.held_out[0]) - 1, min(48, len(source.held_out[0]))).astype(np.int64)
-    inputs = images.as_floats((source.held_out[0][chosen],))[0] if source.transform else source.held_out[0][chosen]
+    """Draw the learning curve, a page of predictions, which class is taken for which, and the first filters."""
+    title, (inputs, labels) = source.about["dataset"], source.held_out
+    inputs = as_inputs((inputs,), source.transform)
     probabilities = st.softmax(st.tensor(model.predict(inputs))).numpy()
-    path = out / "predictions.png"
-    st.view.plot_predictions(
-        inputs, source.held_out[1][chosen], None, probabilities, source.classes, path, title=f"{title}: held-out images"
-    )
-    click.echo(f"drew {path}")
+    chosen = np.linspace(0, len(labels) - 1, min(48, len(labels))).astype(np.int64)
+    counts = st.metrics.ConfusionMatrix()
+    counts.update(probabilities, labels)
+    pictures: dict[str, Any] = {
+        "predictions": lambda: st.view.plot_predictions(
+            inputs[chosen], labels[chosen], None, probabilities[chosen], source.classes,
+            title=f"{title}: held-out images",
+        ),
+        "confusion": lambda: st.view.plot_confusion(counts, source.classes, title=f"{title}: held-out images"),
+    }  # fmt: skip
+    if log:
+        pictures["curves"] = lambda: st.view.plot_curves(log, title=f"{title}: learning curve")
+    if any(getattr(module, "rank", 0) == 2 for module in model.modules()):
+        pictures["filters"] = lambda: st.view.plot_filters(model, title=f"{title}: first filters")
+    for name, picture in pictures.items():
+        picture().save(out / f"{name}.png")
+    click.echo(f"drew {', '.join(f'{name}.png' for name in sorted(pictures))} in {out}")
 
 
 def bar(items: Iterable[Any], count: int) -> Iterator[Any]:

@@ -49,7 +49,7 @@ class Trained:
     def read(self, path: Path) -> tuple[np.ndarray, str]:
         """Return an image as an input (C, H, W) of the model, and a note about it."""
         if self.form is not None:
-            pixels = images.as_floats((images.read_image(path, self.form),))[0]
+            pixels = images.as_floats((self.form.read(str(path)),))[0]
             return pixels, f"made {self.form.width} x {self.form.height}"
         loaded = st.view.load_image(path, self.about["input_shape"], crop=self.about.get("dataset") == "digits")
         return loaded.pixels, loaded.note
@@ -126,20 +126,20 @@ def held_out(trained: Trained, folder: Path | None) -> tuple[tuple[np.ndarray, n
                 "a folder tests models that were trained on a folder"
             )
         files, _ = images.list_folder(folder, trained.classes)
-        return (images.read_images(files.paths, trained.form, bar), files.labels), images.as_floats
+        return (files.read(trained.form, bar), files.labels), images.as_floats
     if trained.form is None:
         source = sources.named(trained.about["dataset"], None)
         return source.held_out, source.transform
     kept = trained.about["held_out"]
-    _, files, _ = sources.divide(Path(kept["folder"]), kept["share"], kept["seed"])
-    return (images.read_images(files.paths, trained.form, bar), files.labels), images.as_floats
+    _, files, _ = images.divide(Path(kept["folder"]), kept["share"], kept["seed"])
+    return (files.read(trained.form, bar), files.labels), images.as_floats
 
 
 def judge(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
     """Return accuracy, loss, and for each class its examples, precision, recall and most frequent mistake."""
-    predicted = probabilities.argmax(axis=1)
-    counts = np.zeros((len(classes), len(classes)), np.int64)  # (true, predicted)
-    np.add.at(counts, (labels, predicted), 1)
+    metric = st.metrics.ConfusionMatrix()
+    metric.update(probabilities, labels)
+    counts = metric.matrix().numpy().astype(np.int64)  # (true, predicted)
     rows = []
     for index, name in enumerate(classes):
         said, there, right = counts[:, index].sum(), counts[index].sum(), counts[index, index]
@@ -157,7 +157,7 @@ def judge(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> 
     own = np.maximum(probabilities[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
     return {
         "examples": len(labels),
-        "accuracy": float((predicted == labels).mean()),
+        "accuracy": float(counts.trace() / max(len(labels), 1)),
         "loss": float(-np.log(own).mean()),
         "classes": rows,
         "counts": counts.tolist(),

@@ -90,7 +90,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
                 row = json.loads(line)
             except ValueError as error:
                 raise DataError(f"{os.fspath(path)!r}, line {number}: this is no JSON: {error}") from None
-            if isinstance(row, dict) and "loss" in row:
+            if isinstance(row, dict) and row.get("event", "epoch") == "epoch" and "loss" in row:
                 rows.append(row)
     return rows
 

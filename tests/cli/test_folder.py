@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError, SettingError
-from septet.cli import images
+from septet.cli import images, train
 from septet.cli.main import septet
 from septet.train import History
 
@@ -53,7 +53,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("user")
     draw(folder / "bars", 40)
     text = run(
-        "train", folder / "bars", "--epochs", 8, "--size", 24, "--learning-rate", "0.003", "--out", folder / "run"
+        "train",
+        folder / "bars",
+        "--epochs",
+        8,
+        "--size",
+        24,
+        "--learning-rate",
+        "0.003",
+        "--schedule",
+        "constant",
+        "--out",
+        folder / "run",
     )
     assert "64 images of 3 x 24 x 24 to train on, 16 held out, 2 classes" in text
     return folder
@@ -62,7 +73,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_leaves_model_log_pictures_and_settings(place: Path) -> None:
     rows = History.read(place / "run" / "log.jsonl")
     assert rows[-1]["val_accuracy"] > 0.9
-    assert {"model.safetensors", "curves.png", "predictions.png", "experiment.toml"} <= {
+    pictures = {"curves.png", "predictions.png", "confusion.png", "filters.png", "report.html"}
+    assert pictures | {"model.safetensors", "experiment.toml", "board", "checkpoints"} <= {
         path.name for path in (place / "run").iterdir()
     }
 
@@ -77,7 +89,7 @@ def test_evaluate_tests_what_was_held_out(place: Path, monkeypatch: pytest.Monke
     text = run("evaluate", "run", "bars")
     assert "of 80 examples" in text and "lying" in text
     (place / "others" / "slanted").mkdir(parents=True)
-    assert "no class 'slanted'; its classes are lying, standing" in fail(DataError, "evaluate", "run", "others")
+    assert "sub-folder 'slanted', but the classes are lying, standing" in fail(DataError, "evaluate", "run", "others")
 
 
 def test_predict_files_and_folders(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,10 +106,11 @@ def test_predict_files_and_folders(place: Path, monkeypatch: pytest.MonkeyPatch)
     assert "bars/lying/01.jpg" in run("predict", "bars")
 
 
-def test_the_settings_train_again(place: Path, tmp_path: Path) -> None:
+def test_the_settings_train_again(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's own experiment file gives the same losses."""
+    monkeypatch.setattr(train, "draw", lambda *arguments: None)
     text = (place / "run" / "experiment.toml").read_text()
-    (tmp_path / "again.toml").write_text(text.replace("epochs = 8", "epochs = 2"))
+    (tmp_path / "again.toml").write_text(text.replace("epochs = 8", "epochs = 2").replace("cosine", "constant"))
     run("train", tmp_path / "again.toml", "--out", tmp_path / "run")
     logs = [History.read(folder / "run" / "log.jsonl")[1] for folder in (place, tmp_path)]
     assert logs[0]["loss"] == logs[1]["loss"]
@@ -109,7 +122,7 @@ def test_what_is_no_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ArgumentError, "train", "didgits"
     )
     (tmp_path / "empty").mkdir()
-    assert "a sub-folder with images for each class, 2 at least; found 0" in fail(DataError, "train", "empty")
+    assert "holds no image in a sub-folder for its class" in fail(DataError, "train", "empty")
     assert "--size: data.size must be an integer from 8 to 1024, not 4" in fail(
         SettingError, "train", "empty", "--size", 4
     )
@@ -126,20 +139,15 @@ def test_folders_that_say_what_is_held_out(tmp_path: Path) -> None:
     assert images.split_folders(tmp_path / "train") == (tmp_path / "train", None)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "I;16"])
-def test_images_of_any_kind(tmp_path: Path, mode: str) -> None:
-    """A white square on black, twice as wide as high: the border fills what is left."""
-    pixels = np.zeros((20, 40), np.uint8)
-    pixels[5:15, 15:25] = 255
-    if mode == "I;16":
-        picture = Image.fromarray(pixels.astype(np.uint16) * 257)
-    else:
-        picture = Image.fromarray(pixels).convert(mode)
-    path = tmp_path / "image.png"
-    picture.save(path)
-    for channels in (1, 3):
-        found = images.read_image(path, images.Form(40, 40, channels))
-        assert found.shape == (channels, 40, 40) and found.dtype == np.uint8
-        expected = np.zeros((40, 40), np.uint8)
-        expected[15:25, 15:25] = 255
-        np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
+def test_a_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two epochs and one more are the same as three; without --resume everything begins anew."""
+    monkeypatch.setattr(train, "draw", lambda *arguments: None)
+    draw(tmp_path / "bars", 6)
+    common = ["train", tmp_path / "bars", "--size", 16, "--schedule", "constant"]
+    run(*common, "--epochs", 3, "--out", tmp_path / "whole")
+    run(*common, "--epochs", 2, "--out", tmp_path / "parts")
+    run("train", tmp_path / "parts", "--resume", "--epochs", 3)
+    rows = [History.read(tmp_path / name / "log.jsonl") for name in ("whole", "parts")]
+    assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
+    run("train", tmp_path / "parts", "--epochs", 1)
+    assert len(History.read(tmp_path / "parts" / "log.jsonl")) == 1

@@ -23,7 +23,7 @@ _MODES = {"RGB": 3, "L": 1, "RGBA": 4}
 def read_image(
     path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, mode: str = "RGB"
 ) -> numpy.ndarray:  # fmt: skip
-    """Read an image file.
+    """Read an image file, turned as its camera says; without opacity, what is transparent is on white paper.
 
     Parameters
     ----------
@@ -72,14 +72,20 @@ def decode_image(
 
 def _decode(source: Any, name: str, size: tuple[int, int] | None, mode: str) -> numpy.ndarray:
     with needs("Pillow", "reading images"):
-        from PIL import Image
+        from PIL import Image, ImageOps
     if mode not in _MODES:
         raise ArgumentError(f"read_image: mode must be one of {', '.join(_MODES)}, received {mode!r}")
     try:
         with Image.open(source) as opened:
             if size is not None:
-                opened.draft(mode if mode != "RGBA" else "RGB", (size[1], size[0]))
-            image = opened if opened.mode == mode else opened.convert(mode)
+                longest = max(size)  # the image may have to be turned
+                opened.draft(mode if mode != "RGBA" else "RGB", (longest, longest))
+            image = ImageOps.exif_transpose(opened)
+            if mode != "RGBA" and image.has_transparency_data:
+                paper = Image.new("RGBA", image.size, "white")
+                image = Image.alpha_composite(paper, image.convert("RGBA"))
+            if image.mode != mode:
+                image = image.convert(mode)
             if size is not None and image.size != (size[1], size[0]):
                 image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             pixels = numpy.asarray(image)  # (H, W, C) or (H, W)
