@@ -11,6 +11,7 @@ import numpy as np
 
 from septet.base.errors import DataError
 from septet.data import ImageFolder, read_image, split_indices
+from septet.data.images import Chain, RandomCrop, RandomFlip, Scale
 from septet.data.sources.extras import needs
 from septet.data.sources.pictures import SUFFIXES
 
@@ -126,4 +127,13 @@ def choose_form(paths: Sequence[str], size: int | None = None) -> Form:
 
 def as_floats(batch: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """Return a batch with its pixels as float32 from 0 to 1."""
-    return (batch[0].astype(np.float32) / np.float32(255), *batch[1:])
+    return (Scale().apply(batch[0], None), *batch[1:])
+
+
+def variations(form: Form) -> Chain:
+    """Return what makes another picture of the same thing of an image: moved a little, and mirrored if it has colours.
+
+    Gray images may be letters and digits, which do not stay what they are in a mirror.
+    """
+    moved = RandomCrop((form.height, form.width), padding=max(1, form.height // 10), mode="edge")
+    return Chain(moved, RandomFlip(), Scale()) if form.channels == 3 else Chain(moved, Scale())

@@ -70,6 +70,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "name": Key(str, "a data set that Septet knows", choices=recipes.SETS),
         "folder": Key(str, "a folder of images, a sub-folder for each class; or the files of a named data set"),
         "size": Key(int, "the side of images in pixels", least=8, most=1024),
+        "augment": Key(bool, "train on images of a folder that are moved and mirrored by chance", True),
         "held_out": Key(float, "the share that is kept for testing", 0.2, least=0.01, most=0.9),
         "limit": Key(int, "train on this many examples only", least=1),
     },
@@ -79,7 +80,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
     },
     "optimizer": {
         "name": Key(str, "the optimizer", "adam", choices=tuple(st.optim.OPTIMIZERS)),
-        "learning_rate": Key(float, "the size of its steps", 1e-3, least=0),
+        "learning_rate": Key(float, "the size of its steps", least=0),
         "weight_decay": Key(float, "how strongly weights are pulled to zero", least=0),
     },
     "schedule": {

@@ -25,6 +25,8 @@ class Source(NamedTuple):
         What a saved model keeps, so that other inputs can be made into the same form.
     transform : callable or None
         For batches.
+    vary : Chain or None
+        Makes another picture of each one that is trained on, in each epoch.
     """
 
     train: tuple[np.ndarray, np.ndarray]
@@ -32,9 +34,12 @@ class Source(NamedTuple):
     classes: list[str]
     about: dict[str, Any]
     transform: Callable[[Any], Any] | None = None
+    vary: st.data.images.Chain | None = None
 
-    def batches(self, size: int, seed: int) -> st.data.Batches:
+    def batches(self, size: int, seed: int) -> st.data.Stream:
         """Return shuffled batches to train on."""
+        if self.vary is not None:
+            return st.data.Stream(self.train, shuffle=True, seed=seed).map(self.vary, seed=seed).batch(size)
         return st.data.Batches(self.train, batch_size=size, shuffle=True, seed=seed, transform=self.transform)
 
     def tests(self) -> st.data.Batches:
@@ -80,6 +85,7 @@ def open_source(settings: dict[str, Any], seed: int, bar: images.Bar | None = No
         found = named(settings["name"], settings["folder"])
     elif settings["folder"] is not None:
         found = image_folder(Path(settings["folder"]), settings["size"], settings["held_out"], seed, bar)
+        found = found if settings["augment"] else found._replace(vary=None)
     else:
         raise SettingError("the section data needs a key: name (a data set) or folder (images, a sub-folder per class)")
     limit = settings["limit"]

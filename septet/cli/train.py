@@ -34,7 +34,7 @@ BATCH_SIZES = {"fashion-mnist": 128}
 @click.argument("what")
 @click.option("--epochs", type=int, default=None, help="Passes over the data.")
 @click.option("--batch-size", type=int, default=None, help="Examples in a step.")
-@click.option("--learning-rate", type=float, default=None, help="The size of the optimizer's steps  [default: 0.001]")
+@click.option("--learning-rate", type=float, default=None, help="The size of the optimizer's steps.")
 @click.option("--optimizer", default=None, help="Such as adam (the default), adamw or sgd.")
 @click.option("--model", default=None, help=f"The network: {', '.join(recipes.NETWORKS)}.")
 @click.option("--size", type=int, default=None, help="The side of images in pixels.")
@@ -92,6 +92,8 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
     training["epochs"] = training["epochs"] or EPOCHS.get(dataset, 30)
     if options.get("batch_size") is None and path.suffix.lower() not in experiment.SUFFIXES:
         training["batch_size"] = BATCH_SIZES.get(dataset, 32)
+    if settings["optimizer"]["learning_rate"] is None:  # what images of folders were tried with: large at first
+        settings["optimizer"]["learning_rate"] = 1e-3 if dataset else 3e-3
     training["out"] = training["out"] or f"septet-{name}"
     settings["schedule"]["name"] = settings["schedule"]["name"] or ("constant" if dataset else "cosine")
     return settings

@@ -405,3 +405,17 @@ def test_damaged_files_are_told(tmp_path, name, draw):
         if is_cut and name in CHECKED_WHOLE and not flips:
             assert repr(values) == repr(whole[: len(values)])
             assert cut == len(content) or name in ("tfrecord", "recordio") or len(values) == len(whole)
+
+
+def test_photographs_are_turned_and_transparent_images_lie_on_white(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[data])")
+    pixels = numpy.zeros((6, 10, 3), numpy.uint8)
+    pixels[:, :5] = 200
+    turned = image.Exif()
+    turned[0x0112] = 6  # the camera was held upright: the picture has to be turned by 90 degrees
+    image.fromarray(pixels).save(tmp_path / "photo.png", exif=turned)
+    found = data.read_image(tmp_path / "photo.png", mode="L")
+    assert found.shape == (1, 10, 6) and (found[0, :5] == 200).all() and (found[0, 5:] == 0).all()
+    image.new("RGBA", (4, 4), (10, 20, 30, 0)).save(tmp_path / "clear.png")
+    assert (data.read_image(tmp_path / "clear.png") == 255).all()
+    assert data.read_image(tmp_path / "clear.png", mode="RGBA")[3].max() == 0
