@@ -148,6 +148,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], list[tuple[int, ...]]]] = {
     "pixel-unshuffle": (lambda: nn.PixelUnshuffle(2), [(2, 2, 4, 6)]),
     "channel-shuffle": (lambda: Apply(lambda x: x.reshape(2, 2, 2, 5, 6).transpose(1, 2).reshape(2, 4, 5, 6)), [IMAGE]),
     "unfold": (lambda: nn.Unfold((2, 3), padding=1, stride=2), [IMAGE]),
+    "fold": (lambda: Apply(lambda x: F.fold(x.flatten(1, 2), (5, 6), (2, 3), padding=1, stride=2)), [(2, 2, 6, 9)]),
     "zero-pad": (lambda: nn.ZeroPad2d((1, 2, 0, 3)), [IMAGE]),
     "crop": (lambda: nn.ZeroPad2d((-1, -2, 0, -1)), [IMAGE]),
     "reflect-pad": (lambda: nn.ReflectionPad2d((1, 2, 3, 0)), [IMAGE]),

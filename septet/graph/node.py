@@ -178,6 +178,9 @@ class Node:
         if self.op is CONSTANT:
             self.key = hash((CONSTANT.name, self.type))
 
+    def __deepcopy__(self, memo: Any) -> Node:
+        return self  # what it means never changes
+
     def __repr__(self) -> str:
         known = "" if self.value is None else " (known)"
         return f"<{self.op.name}#{self.serial} {self.type!r}{known}>"

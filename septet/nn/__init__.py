@@ -101,7 +101,7 @@ from septet.nn.sketch import count_parameters
 from septet.nn.spatial_transformer import SpatialTransformer, ThinPlateTransformer
 from septet.nn.transposed import ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from septet.nn.updates import collect_updates
-from septet.nn.upsampling import ChannelShuffle, PixelShuffle, PixelUnshuffle, Resize, Unfold, Upsample
+from septet.nn.upsampling import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Resize, Unfold, Upsample
 
 __all__ = [
     "Activation",
@@ -154,6 +154,7 @@ __all__ = [
     "FeaturePool",
     "FeedForward",
     "Flatten",
+    "Fold",
     "from_config",
     "GatedDense",
     "GaussianDropout",

@@ -18,15 +18,12 @@ _PLAIN = (type(None), bool, int, float, str)
 
 def layers() -> dict[str, type[Module]]:
     """Return what a configuration may name: the layers of this package; nothing else is ever made from a file."""
-    found: dict[str, type[Module]] = {}
-    pending = [Module]
-    while pending:
-        for cls in pending.pop().__subclasses__():
-            pending.append(cls)
-            is_public = cls.__module__.startswith("septet.nn.") and not cls.__name__.startswith("_")
-            if is_public and getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls:
-                found[cls.__name__] = cls
-    return found
+    package = sys.modules["septet.nn"]
+    published = {name: getattr(package, name) for name in package.__all__}
+    return {
+        name: cls for name, cls in published.items()
+        if isinstance(cls, type) and issubclass(cls, Module) and cls is not Module
+    }  # fmt: skip
 
 
 def to_config(module: Module) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from septet.nn import activation as activations
 from septet.nn.module import Module
 from septet.nn.sizes import check_count, static_size
 from septet.tensor.tensor import Tensor
+from septet.tensor.variable import Variable
 
 
 class Dense(Module):
@@ -34,6 +35,9 @@ class Dense(Module):
     ---------
     Keras ``Dense``, Lasagne ``DenseLayer`` and ``NINLayer``, PyTorch ``Linear``.
     """
+
+    kernel: Variable
+    bias: Variable
 
     def __init__(
         self, units: int, activation: Any = None, *, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",

@@ -9,38 +9,30 @@ import numpy as np
 
 from septet.base.errors import ShapeError
 from septet.base.text import shape_text
-from septet.nn import activation as activations
 from septet.nn import initializers
-from septet.nn.conv import AXES, spatial
-from septet.nn.module import Module
-from septet.nn.sizes import check_count, check_rank, static_size
+from septet.nn.padding import AXES
+from septet.nn.sizes import static_size
+from septet.nn.windowed import Windowed
 from septet.ops.windows import output_size, resolve_padding
 from septet.tensor.functions import f
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 
 
-class _LocallyConnected(Module):
+class _LocallyConnected(Windowed):
     """What locally connected layers share."""
 
-    rank = 0
-    filters: int
+    shown = ("stride", "padding")
     kernel: Variable
-    bias: Variable
 
     def __init__(
         self, filters: int, kernel_size: Any, activation: Any = None, *, stride: Any = 1, padding: Any = "valid",
         use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        name = type(self).__name__
-        self.filters = check_count(name, "filters", filters)
-        self.kernel_size = spatial(name, "kernel_size", kernel_size, self.rank)
-        self.activation = activations.check(name, activation)
-        self.stride = spatial(name, "stride", stride, self.rank)
-        self.padding = padding
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.configure(
+            kernel_size, activation, filters=filters, stride=stride, padding=padding, use_bias=use_bias,
+            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
 
     def _windows(self, x: Tensor) -> list[int]:
         """Return how many windows lie along each spatial axis."""
@@ -53,11 +45,9 @@ class _LocallyConnected(Module):
         return counts
 
     def build(self, x: Tensor) -> None:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        channels, counts = static_size(x, 1, self), self._windows(x)
+        channels, counts = self.channels(x), self._windows(x)
         self.variable("kernel", (self.filters, channels, *self.kernel_size, *counts), self._initialize)
-        if self.use_bias:
-            self.variable("bias", (self.filters, *counts), self.bias_initializer, role="bias")
+        self.make_bias(self.filters, *counts)
 
     def _initialize(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Draw the filters of each place like those of a convolution: their fans count, not the number of places."""
@@ -66,7 +56,7 @@ class _LocallyConnected(Module):
         return np.stack(parts, axis=-1).reshape(shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
+        self.check(x)
         counts = self._windows(x)
         windows = f.unfold(x, self.kernel_size, self.stride, self.padding)  # (B, C, K, L)
         places, size = math.prod(counts), math.prod(self.kernel_size)
@@ -78,16 +68,7 @@ class _LocallyConnected(Module):
             )
         kernel = self.kernel.reshape(self.filters, expected[1], size, places)  # (O, C, K, L)
         y = f.einsum("bckl,ockl->bol", windows, kernel)
-        y = y.reshape(x.shape[0], self.filters, *counts)
-        if self.use_bias:
-            y = y + self.bias
-        return activations.apply(self.activation, y)
-
-    def extra(self) -> str:
-        parts = [str(self.filters), "x".join(map(str, self.kernel_size))]
-        defaults = {"stride": (1,) * self.rank, "padding": "valid"}
-        parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
-        return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
+        return self.finish(y.reshape(x.shape[0], self.filters, *counts))
 
 
 _PARAMETERS = """

@@ -6,9 +6,10 @@ from typing import Any
 
 from septet.base.errors import ArgumentError
 from septet.nn.activation import call
-from septet.nn.conv import AXES, spatial
 from septet.nn.module import Module
+from septet.nn.padding import AXES
 from septet.nn.sizes import check_rank
+from septet.nn.windowed import spatial
 from septet.tensor.functions import f
 from septet.tensor.tensor import Tensor
 

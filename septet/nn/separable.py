@@ -4,58 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.nn import activation as activations
-from septet.nn.conv import AXES, convolve, spatial
-from septet.nn.module import Module
-from septet.nn.sizes import check_count, check_rank, static_size
+from septet.nn.padding import AXES
+from septet.nn.sizes import check_count
+from septet.nn.windowed import Windowed
+from septet.ops.conv import conv
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 
 
-class _Depthwise(Module):
+class _Depthwise(Windowed):
     """What convolutions of each channel by itself share."""
 
-    rank = 0
-    multiplier: int
+    shown = ("multiplier", "stride", "padding", "dilation")
     kernel: Variable
-    bias: Variable
 
     def __init__(
         self, kernel_size: Any, multiplier: int = 1, activation: Any = None, *, stride: Any = 1, padding: Any = "valid",
         dilation: Any = 1, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        name = type(self).__name__
-        self.kernel_size = spatial(name, "kernel_size", kernel_size, self.rank)
-        self.multiplier = check_count(name, "multiplier", multiplier)
-        self.activation = activations.check(name, activation)
-        self.stride = spatial(name, "stride", stride, self.rank)
-        self.padding = padding
-        self.dilation = spatial(name, "dilation", dilation, self.rank)
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.configure(
+            kernel_size, activation, stride=stride, padding=padding, dilation=dilation, use_bias=use_bias,
+            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
+        self.multiplier = check_count(type(self).__name__, "multiplier", multiplier)
 
     def build(self, x: Tensor) -> None:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        filters = static_size(x, 1, self) * self.multiplier
+        filters = self.channels(x) * self.multiplier
         self.variable("kernel", (filters, 1, *self.kernel_size), self.kernel_initializer)
-        if self.use_bias:
-            self.variable("bias", (filters,), self.bias_initializer, role="bias")
+        self.make_bias(filters)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        y = convolve(self, x, self.kernel, groups=self.kernel.shape[0] // self.multiplier)
-        if self.use_bias:
-            y = y + self.bias.reshape(-1, *(1,) * self.rank)
-        return activations.apply(self.activation, y)
-
-    def extra(self) -> str:
-        parts = ["x".join(map(str, self.kernel_size))]
-        ones = (1,) * self.rank
-        defaults = {"multiplier": 1, "stride": ones, "padding": "valid", "dilation": ones}
-        parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
-        return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
+        self.check(x)
+        return self.finish(self.convolve(x, self.kernel, self.kernel.shape[0] // self.multiplier))
 
 
 _DEPTHWISE = """
@@ -95,54 +76,34 @@ class DepthwiseConv2D(_Depthwise):
     rank = 2
 
 
-class _Separable(Module):
+class _Separable(Windowed):
     """What separable convolutions share."""
 
-    rank = 0
-    filters: int
+    shown = ("multiplier", "stride", "padding", "dilation")
     depthwise: Variable
     pointwise: Variable
-    bias: Variable
 
     def __init__(
         self, filters: int, kernel_size: Any, activation: Any = None, *, multiplier: int = 1, stride: Any = 1,
         padding: Any = "valid", dilation: Any = 1, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        name = type(self).__name__
-        self.filters = check_count(name, "filters", filters)
-        self.kernel_size = spatial(name, "kernel_size", kernel_size, self.rank)
-        self.activation = activations.check(name, activation)
-        self.multiplier = check_count(name, "multiplier", multiplier)
-        self.stride = spatial(name, "stride", stride, self.rank)
-        self.padding = padding
-        self.dilation = spatial(name, "dilation", dilation, self.rank)
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.configure(
+            kernel_size, activation, filters=filters, stride=stride, padding=padding, dilation=dilation,
+            use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
+        self.multiplier = check_count(type(self).__name__, "multiplier", multiplier)
 
     def build(self, x: Tensor) -> None:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        inner = static_size(x, 1, self) * self.multiplier
+        inner = self.channels(x) * self.multiplier
         self.variable("depthwise", (inner, 1, *self.kernel_size), self.kernel_initializer)
         self.variable("pointwise", (self.filters, inner, *(1,) * self.rank), self.kernel_initializer)
-        if self.use_bias:
-            self.variable("bias", (self.filters,), self.bias_initializer, role="bias")
+        self.make_bias(self.filters)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        y = convolve(self, x, self.depthwise, groups=self.depthwise.shape[0] // self.multiplier)
-        y = convolve(None, y, self.pointwise)
-        if self.use_bias:
-            y = y + self.bias.reshape(self.filters, *(1,) * self.rank)
-        return activations.apply(self.activation, y)
-
-    def extra(self) -> str:
-        parts = [str(self.filters), "x".join(map(str, self.kernel_size))]
-        ones = (1,) * self.rank
-        defaults = {"multiplier": 1, "stride": ones, "padding": "valid", "dilation": ones}
-        parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
-        return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
+        self.check(x)
+        y = self.convolve(x, self.depthwise, self.depthwise.shape[0] // self.multiplier)
+        return self.finish(Tensor(conv(y.node, self.pointwise.node)))
 
 
 _SEPARABLE = """

@@ -129,7 +129,7 @@ def summarize(model: Any, input_shape: Any = None, dtype: Any = None) -> Summary
         sizes = {key: _bytes(nodes) for key, nodes in single.items()}
         costs = dict.fromkeys(paths.values(), 0)
         for node in order(single[id(model)]):
-            path = node.layers[-1] if node.layers else ""
+            path = node.layers[0] if node.layers else ""
             costs[path if path in costs else ""] += flops(node)  # what lies between the layers is the model's own
     return Summary(_rows(model, shapes, sizes, costs))
 

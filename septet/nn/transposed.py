@@ -4,75 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.base.errors import ArgumentError, ShapeError
-from septet.base.text import shape_text
-from septet.nn import activation as activations
-from septet.nn.conv import AXES, spatial
-from septet.nn.module import Module
-from septet.nn.sizes import check_count, check_rank, static_size
+from septet.nn.padding import AXES
+from septet.nn.windowed import Windowed, spatial
 from septet.ops.conv import conv_transpose
 from septet.tensor.tensor import Tensor
 from septet.tensor.variable import Variable
 
 
-class _ConvTranspose(Module):
+class _ConvTranspose(Windowed):
     """What the transposed convolutions share."""
 
-    rank = 0
-    filters: int
+    shown = ("stride", "padding", "output_padding", "dilation", "groups")
     kernel: Variable
-    bias: Variable
 
     def __init__(
         self, filters: int, kernel_size: Any, activation: Any = None, *, stride: Any = 1, padding: Any = "valid",
         output_padding: Any = 0, dilation: Any = 1, groups: int = 1, use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        name = type(self).__name__
-        self.filters = check_count(name, "filters", filters)
-        self.kernel_size = spatial(name, "kernel_size", kernel_size, self.rank)
-        self.activation = activations.check(name, activation)
-        self.stride = spatial(name, "stride", stride, self.rank)
-        self.padding = padding
-        self.output_padding = spatial(name, "output_padding", output_padding, self.rank, 0)
-        self.dilation = spatial(name, "dilation", dilation, self.rank)
-        self.groups = check_count(name, "groups", groups)
-        if self.filters % self.groups:
-            raise ArgumentError(f"{name}: groups={groups} does not divide filters={filters}")
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.configure(
+            kernel_size, activation, filters=filters, stride=stride, padding=padding, dilation=dilation, groups=groups,
+            use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
+        self.output_padding = spatial(type(self).__name__, "output_padding", output_padding, self.rank, 0)
 
     def build(self, x: Tensor) -> None:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        channels = static_size(x, 1, self)
-        if channels % self.groups:
-            raise ShapeError(
-                f"{self.label}: groups={self.groups} does not divide the {channels} channels of "
-                f"{shape_text(x.type.shape)}"
-            )
+        channels = self.channels(x)
         self.variable("kernel", (channels, self.filters // self.groups, *self.kernel_size), self.kernel_initializer)
-        if self.use_bias:
-            self.variable("bias", (self.filters,), self.bias_initializer, role="bias")
+        self.make_bias(self.filters)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_rank(x, self.rank + 2, self, AXES[self.rank])
-        y = Tensor(
-            conv_transpose(
-                x.node, self.kernel.node, stride=self.stride, padding=self.padding, output_padding=self.output_padding,
-                dilation=self.dilation, groups=self.groups,
-            )
+        self.check(x)
+        y = conv_transpose(
+            x.node, self.kernel.node, stride=self.stride, padding=self.padding, output_padding=self.output_padding,
+            dilation=self.dilation, groups=self.groups,
         )  # fmt: skip
-        if self.use_bias:
-            y = y + self.bias.reshape(self.filters, *(1,) * self.rank)
-        return activations.apply(self.activation, y)
-
-    def extra(self) -> str:
-        parts = [str(self.filters), "x".join(map(str, self.kernel_size))]
-        ones, zeros = (1,) * self.rank, (0,) * self.rank
-        defaults = {"stride": ones, "padding": "valid", "output_padding": zeros, "dilation": ones, "groups": 1}
-        parts += [f"{name}={getattr(self, name)!r}" for name, value in defaults.items() if getattr(self, name) != value]
-        return ", ".join(parts + ([f"activation={self.activation!r}"] if self.activation is not None else []))
+        return self.finish(Tensor(y))
 
 
 _PARAMETERS = """

@@ -200,6 +200,39 @@ class ChannelShuffle(Module):
         return f"{self.groups}"
 
 
+class Fold(Module):
+    """Put windows together to images; where they overlap, they are added: the transpose of `Unfold`.
+
+    Parameters
+    ----------
+    size : int or one for each spatial axis
+        Of the images.
+    window, stride, dilation : int or one for each spatial axis
+    padding : str, int or one int or pair (low, high) for each spatial axis
+
+    Shape
+    -----
+    x (B, C, K, L), result (B, C, *size).
+
+    Elsewhere
+    ---------
+    PyTorch ``Fold``.
+    """
+
+    def __init__(self, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> None:
+        self.size = size
+        self.window = window
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return f.fold(x, self.size, self.window, self.stride, self.padding, self.dilation)
+
+    def extra(self) -> str:
+        return f"{self.size}, {self.window}"
+
+
 class Unfold(Module):
     """Take images apart into the windows that slide over them.
 

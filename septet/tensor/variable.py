@@ -309,6 +309,15 @@ class Variable(Tensor):
         """Forget the gradient."""
         self.grad = None
 
+    def __deepcopy__(self, memo: Any) -> Variable:
+        """Return a variable of its own with the present value: a copied model has variables."""
+        role, is_trainable = self.role, self._is_trainable
+        copied = Variable(
+            self.current(), self.name, role=role, trainable=is_trainable, is_symbolic=self.is_symbolic
+        )  # fmt: skip
+        memo[id(self)] = copied
+        return copied
+
     def __repr__(self) -> str:
         text = np.array2string(self.current(), separator=", ", threshold=20, edgeitems=2)
         return f"Variable({self.name!r}, {self.role}, {self.variable_type!r}, {text})"

@@ -68,6 +68,7 @@ CASES = {
     "pixel-unshuffle": (lambda: nn.PixelUnshuffle(2), {}),
     "channel-shuffle": (lambda: nn.ChannelShuffle(2), {}),
     "unfold": (lambda: nn.Sequential(nn.Unfold((2, 3), 2, 1), nn.Reshape((24, -1))), {}),
+    "fold": (lambda: nn.Fold((5, 6), (2, 3), 2, 1), {}),
     "zero-pad": (lambda: nn.ZeroPad2D(((0, 3), (1, 2))), {}),
     "crop": (lambda: nn.Crop2D(((0, 1), (1, 2))), {}),
     "reflect-pad": (lambda: nn.ReflectPad2D(((3, 0), (1, 2))), {}),

@@ -1,5 +1,6 @@
 """Models joined by placeholders: inputs, outputs, shared layers, nesting, configurations; and their summaries."""
 
+import copy
 import io
 import json
 
@@ -86,6 +87,20 @@ def test_models_train_compiled():
     labels = (inputs.sum(1) > 0).astype(np.int64)
     history = model.fit((inputs, labels), epochs=15, learning_rate=0.03, verbose=False)
     assert history[-1]["accuracy"] > 0.9 and model.predict(inputs).shape == (64, 2)
+
+
+def test_copies_have_variables_of_their_own():
+    x = nn.Input(3)
+    gain = st.Variable(np.ones(2, np.float32), "gain")
+    model = nn.Model(x, nn.Dense(2)(x) * gain)
+    twin = copy.deepcopy(model)
+    values = data(4, 3)
+    assert np.array_equal(twin(values), model(values))
+    twin.dense.kernel.assign(np.zeros((3, 2)))
+    twin.gain.assign(np.zeros(2))
+    assert model(values).numpy().any() and not twin(values).numpy().any()
+    assert [v.name for v in twin.parameters()] == [v.name for v in model.parameters()]
+    assert twin.parameters("weight")[0].trainable and twin.dense is not model.dense
 
 
 def test_subclasses_may_define_forward_or_join_layers():

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from septet.nn import activation as activations
-from septet.nn.conv import AXES, spatial
+from septet.nn.padding import AXES
 from septet.nn.recurrent.cell import Cell
 from septet.nn.recurrent.layers import Recurrent
 from septet.nn.sizes import check_count, static_size
+from septet.nn.windowed import spatial
 from septet.ops.conv import conv
 from septet.ops.creation import zeros
 from septet.tensor.tensor import Tensor

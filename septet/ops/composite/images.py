@@ -276,6 +276,54 @@ def unfold(x: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any
     return ops.concatenate(*parts, axis=2)
 
 
+@function("col2im")
+def fold(x: Any, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Node:
+    """Put windows together to images; where they overlap, they are added: the transpose of `unfold`.
+
+    Parameters
+    ----------
+    x : tensor
+    size : int or one int for each spatial axis
+        Of the images.
+    window, stride, padding, dilation
+        As for `unfold`; one int for each spatial axis says how many axes there are.
+
+    Shape
+    -----
+    x (B, C, K, L), result (B, C, *size).
+
+    Raises
+    ------
+    ShapeError
+        If an image of that size has not K elements in each of L windows.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> st.fold(st.unfold(st.ones((1, 1, 4)), 2), (4,), 2).tolist()
+    [[[1.0, 2.0, 2.0, 1.0]]]
+    """
+    x = as_node(x)
+    rank = next((len(v) for v in (size, window, stride, dilation) if isinstance(v, (tuple, list))), 2)
+    size, window = per_axis(size, rank, "fold: size"), per_axis(window, rank, "fold: window")
+    stride, dilation = per_axis(stride, rank, "fold: stride"), per_axis(dilation, rank, "fold: dilation")
+    pairs = resolve_padding(padding, size, window, stride, dilation)
+    counts = [output_size(*each) or 0 for each in zip(size, window, stride, pairs, dilation, strict=True)]
+    elements = math.prod(window)
+    if x.ndim != 4 or x.shape[2:] != (elements, math.prod(counts)) or min(counts) < 1:
+        takes = f"(B, C, {elements}, {math.prod(counts)})"
+        error = ShapeError(f"images of size {shape_text(size)} are made of {takes}, got shape {shape_text(x.shape)}")
+        raise explain_call(error, "fold", ("x",), (x,))
+    b, channels = sizes_of(x)[0], _known_size("fold", x, 1)
+    if not dtypes.is_differentiable(x.dtype):
+        x = ops.cast(x, dtype=dtypes.default_of_kind(dtypes.FLOAT))
+    # each element of the window is a filter that puts it in its place
+    kernel = np.tile(np.eye(elements).reshape(elements, 1, *window), (channels, *(1,) * (rank + 1)))
+    words = {"stride": stride, "padding": pairs, "dilation": dilation, "groups": channels, "size": size}
+    flat = reshape(x, (b, channels * elements, *counts))
+    return ops.conv_input(flat, constant(kernel.astype(x.dtype)), **words)
+
+
 @function()
 def affine_grid(theta: Any, size: Sequence[int], *, align_corners: bool = False) -> Node:
     """Return where an affine map of the result's pixels lies in an image, for `grid_sample`.
