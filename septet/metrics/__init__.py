@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, ShapeError
-from septet.base.text import did_you_mean, nearest, shape_text
+from septet.base.text import did_you_mean, shape_text
 from septet.graph.op import ops
 from septet.graph.pending import want
 from septet.metrics.accuracy import Accuracy, BinaryAccuracy, Perplexity, TopKAccuracy
@@ -128,32 +127,9 @@ def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
     return Tensor(want(ops.mean(ops.abs(predictions.node - targets.node))))
 
 
-BY_NAME: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "accuracy": accuracy,
-    "mean_absolute_error": mean_absolute_error,
-}
-
-
-def by_name(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the metric with a name.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none; the message names the nearest.
-    """
-    if name not in BY_NAME:
-        near = nearest(name, BY_NAME)
-        raise ArgumentError(
-            f"there is no metric {name!r}; there are {', '.join(BY_NAME)}",
-            hint=f"did you mean {near!r}?" if near else None,
-        )
-    return BY_NAME[name]
-
-
 __all__ = [
     "AUC", "F1", "METRICS", "R2", "Accuracy", "BinaryAccuracy", "ConfusionMatrix", "CosineSimilarity", "Mean",
     "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanSquaredError", "MeanSquaredLogarithmicError",
-    "Metric", "Perplexity", "Precision", "Recall", "RootMeanSquaredError", "TopKAccuracy", "accuracy", "by_name", "get",
+    "Metric", "Perplexity", "Precision", "Recall", "RootMeanSquaredError", "TopKAccuracy", "accuracy", "get",
     "mean_absolute_error",
 ]  # fmt: skip

@@ -57,7 +57,7 @@ from septet.nn.learned_activation import PReLU, RReLU
 from septet.nn.locally_connected import LocallyConnected1D, LocallyConnected2D, LocallyConnected3D
 from septet.nn.merge import Add, Average, Concatenate, Dot, ElementwiseMerge, Maximum, Minimum, Multiply, Subtract
 from septet.nn.model import Input, Model
-from septet.nn.module import Module, Parameters
+from septet.nn.module import Module
 from septet.nn.normalization import BatchNorm, LayerNorm
 from septet.nn.padding import (
     Crop1D,
@@ -73,6 +73,7 @@ from septet.nn.padding import (
     ZeroPad2D,
     ZeroPad3D,
 )
+from septet.nn.parts import Parameters
 from septet.nn.pooling import (
     AvgPool1D,
     AvgPool2D,

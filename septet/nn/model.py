@@ -13,7 +13,8 @@ from septet.graph.context import context
 from septet.graph.graph import substitute
 from septet.graph.node import SYMBOL, VARIABLE, Node, symbol
 from septet.graph.types import tensor_type
-from septet.nn.module import Module, as_input, snake_case
+from septet.nn.module import Module
+from septet.nn.parts import as_input, snake_case
 from septet.nn.placeholders import PLACEHOLDERS, Call, placeholder
 from septet.tensor.tensor import Tensor
 from septet.tensor.tree import Structure, flatten, unflatten

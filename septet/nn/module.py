@@ -7,7 +7,6 @@ and the tree is read off them whenever it is asked for. Its life has three steps
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -16,54 +15,19 @@ import numpy as np
 
 from septet.base.errors import ArgumentError, FileFormatError, NotSupportedError, SeptetError, ShapeError
 from septet.base.hooks import hook
-from septet.base.text import did_you_mean, indent, listing, plural
+from septet.base.text import indent
 from septet.graph.context import changes, context
 from septet.graph.context import layer as layer_path
 from septet.nn import constraints, initializers, regularizers
 from septet.nn.notes import Configuration, Mode, parameter_names
+from septet.nn.parts import Parameters, as_input, check_roles, differences, types_of
 from septet.nn.placeholders import PLACEHOLDERS, is_placed, place
 from septet.nn.sketch import is_sketching, sketched
 from septet.nn.summary import WATCHERS, Summary, summarize
-from septet.tensor.creation import owned, tensor
 from septet.tensor.tensor import Tensor
 from septet.tensor.trace import note, note_change
-from septet.tensor.tree import flatten, unflatten
-from septet.tensor.variable import ROLES, Variable, assign_all
+from septet.tensor.variable import Variable, assign_all
 from septet.tensor.wrap import RULES, explain_values, named_arguments
-
-
-class Parameters(Sequence[Variable]):
-    """The trainable variables of a module, looked up anew at each use: so it may be asked for before the first input.
-
-    Parameters
-    ----------
-    module : Module
-    roles : tuple of str, optional
-        Only variables of these roles.
-    """
-
-    def __init__(self, module: Module, roles: tuple[str, ...] = ()) -> None:
-        self._module = module
-        self._roles = roles
-
-    def _find(self) -> list[Variable]:
-        return [v for _, v in self.named()]
-
-    def named(self) -> list[tuple[str, Variable]]:
-        """Return the variables with their paths in the module."""
-        return [(p, v) for p, v in self._module.named_parameters() if not self._roles or v.role in self._roles]
-
-    def __iter__(self) -> Iterator[Variable]:
-        return iter(self._find())
-
-    def __len__(self) -> int:
-        return len(self._find())
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._find()[index]
-
-    def __repr__(self) -> str:
-        return f"Parameters({', '.join(v.name for v in self._find()) or 'none before the first input'})"
 
 
 class Module:
@@ -507,45 +471,6 @@ class Module:
         return summarize(self, input_shape, dtype)
 
 
-def check_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
-    """Return roles of variables that exist; "weight" if there are none."""
-    for role in roles:
-        if role not in ROLES:
-            raise ArgumentError(
-                f"role {role!r} does not exist.{did_you_mean(role, ROLES)} The roles are {listing(ROLES)}"
-            )
-    return roles or ("weight",)
-
-
-def as_input(value: Any) -> Any:
-    """Convert arrays, also in lists, tuples and dicts, to tensors; leave everything else as it is."""
-    if isinstance(value, (list, tuple, dict)):
-        leaves, structure = flatten(value)
-        if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves):
-            return unflatten(structure, [as_input(leaf) for leaf in leaves])
-        return value
-    if not isinstance(value, (np.ndarray, np.generic)):
-        return value
-    return owned(value) if not value.flags.writeable else tensor(value)
-
-
-def types_of(inputs: tuple[Any, ...]) -> Any:
-    """Return inputs with types in place of tensors."""
-    leaves, structure = flatten(inputs)
-    return unflatten(structure, [leaf.node.tensor_type if isinstance(leaf, Tensor) else leaf for leaf in leaves])
-
-
-def snake_case(name: str) -> str:
-    """Return the name of a class as a name of attributes.
-
-    Examples
-    --------
-    >>> [snake_case(name) for name in ("Dense", "MaxPool2D", "LeakyReLU", "LSTMCell")]
-    ['dense', 'max_pool2d', 'leaky_relu', 'lstm_cell']
-    """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
 def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Go through the modules and variables in an attribute, which may be a list, tuple or dict of them."""
     if isinstance(value, (Module, Variable)):
@@ -556,22 +481,3 @@ def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _members(f"{name}.{key}", item)
-
-
-def differences(
-    own: Mapping[str, Variable], state: Mapping[str, Any], arrays: Mapping[str, np.ndarray], strict: bool
-) -> list[str]:
-    """Return what keeps a state from fitting some variables, as phrases."""
-    problems = []
-    missing = [name for name in own if name not in state]
-    unexpected = [name for name in state if name not in own]
-    if strict and missing:
-        problems.append(f"missing {plural(len(missing), 'tensor')}: {', '.join(missing[:8])}")
-    if strict and unexpected:
-        hint = f".{did_you_mean(unexpected[0], missing)}".rstrip(".")
-        problems.append(f"unexpected {plural(len(unexpected), 'tensor')}: {', '.join(unexpected[:8])}{hint}")
-    for name, array in arrays.items():
-        type_ = own[name].variable_type
-        if array.shape != type_.shape:
-            problems.append(f"{name} has shape {array.shape}, the model needs {type_.shape}")
-    return problems

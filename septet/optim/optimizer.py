@@ -19,7 +19,8 @@ from septet.graph.context import context, recording
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE
 from septet.graph.op import ops
-from septet.nn.module import Module, Parameters
+from septet.nn.module import Module
+from septet.nn.parts import Parameters
 from septet.ops.shaping import ones_like, zeros_like
 from septet.optim.clipping import clip_by_global_norm, clip_by_norm, clip_by_value
 from septet.optim.groups import Group, assign_groups, check_groups

@@ -14,7 +14,9 @@ from septet.graph.op import ops
 from septet.metrics import Metric
 from septet.metrics import get as get_metric
 from septet.nn import losses
+from septet.nn.constraints import apply_constraints
 from septet.nn.module import Module
+from septet.nn.regularizers import regularization_loss
 from septet.run.compile import compile
 from septet.run.gradients import no_grad
 from septet.tensor.creation import owned, tensor
@@ -43,8 +45,9 @@ class Tester:
     Attributes
     ----------
     test_step : Compiled
-        A function of (inputs, targets), or (inputs, targets, weights), that returns the loss of the batch and updates
-        metrics. With weights, of examples or classes, the loss is a weighted mean, and "weight" is their sum.
+        A function of (inputs, targets), or (inputs, targets, weights), that returns the loss of the batch (with the
+        penalties that `Module.regularize` has set) and updates metrics. With weights, of examples or classes, the loss
+        is a weighted mean, and "weight" is their sum.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Tester:
             values = {"loss": self.loss(predictions, targets)}
         else:
             values = self._weighted_loss(predictions, targets, weights)
+        if any(module.penalties for module in self.model.modules()):
+            values["loss"] = values["loss"] + regularization_loss(self.model)
         for metric in metrics.values():
             metric.update(predictions, targets)
         return values
@@ -179,6 +184,7 @@ class Trainer(Tester):
                 if parameter.grad is not None:
                     watch(f"gradient {path}", parameter.grad)
         self.optimizer.step()
+        apply_constraints(self.model)
         return {**values, **watched}
 
 

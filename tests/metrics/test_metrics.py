@@ -34,12 +34,6 @@ def test_unknown_sizes_are_allowed_other_ranks_are_not():
         metrics.accuracy(x, st.symbol("y", (None, 1), st.int64))
 
 
-def test_names():
-    assert metrics.by_name("accuracy") is metrics.accuracy
-    with pytest.raises(st.errors.ArgumentError, match="acuracy"):
-        metrics.by_name("acuracy")
-
-
 def test_a_metric_is_computed_along_with_what_is_asked_for_next():
     """A step is one evaluation then; nothing of a trace is wanted outside of it."""
     x = st.tensor(P) * 2

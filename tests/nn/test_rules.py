@@ -79,6 +79,17 @@ def test_a_compiled_step_trains_under_rules():
     assert np.isclose(np.linalg.norm(model.kernel.value), 0.5, atol=1e-3)
 
 
+def test_fit_follows_the_rules():
+    model = nn.Sequential(nn.Dense(2, use_bias=False)).regularize(nn.regularizers.L2(0.5)).constrain("unit_norm")
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+    labels = (x[:, 0] > 0).astype(np.int64)
+    history = model.fit((x, labels), epochs=2, metrics=["accuracy"], verbose=False)
+    assert np.allclose(np.linalg.norm(model[0].kernel.value, axis=0), 1, atol=1e-5)
+    found = model.evaluate((x, labels))
+    plain = float(nn.losses.cross_entropy(model(x), labels))
+    assert np.isclose(found["loss"], plain + 0.5 * 2, rtol=1e-4) and history[-1]["loss"] > 0.9
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
