@@ -30,6 +30,7 @@ from septet.nn.activation import (
     Threshold,
     ThresholdedReLU,
 )
+from septet.nn.activity import ActivityRegularization
 from septet.nn.adaptive_pooling import AdaptiveAvgPool, AdaptiveMaxPool, SpatialPyramidPool
 from septet.nn.attention.multi_head import MultiHeadAttention
 from septet.nn.attention.positions import LearnedPositions, SinusoidalPositions, rotary, sinusoids
@@ -106,6 +107,7 @@ from septet.nn.upsampling import ChannelShuffle, Fold, PixelShuffle, PixelUnshuf
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",
     "Add",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 from septet.base.errors import ArgumentError
@@ -9,6 +11,9 @@ from septet.base.text import did_you_mean
 from septet.tensor.creation import tensor
 from septet.tensor.functions import f
 from septet.tensor.tensor import Tensor
+
+ACTIVITY = "_activity"
+"""The attribute in which a layer keeps the penalty on what it has returned, until it is asked for."""
 
 
 class Regularizer:
@@ -131,7 +136,8 @@ def get(regularizer: Any) -> Any:
 def regularization_loss(model: Any) -> Tensor:
     """Return the sum of a model's penalties: 0 where there are none.
 
-    `fit` adds it to the loss by itself. See `Module.regularize`, which sets the penalties.
+    `fit` adds it to the loss by itself. See `Module.regularize`, which sets the penalties; those on activities (see
+    `ActivityRegularization`) count once.
 
     Parameters
     ----------
@@ -146,13 +152,17 @@ def regularization_loss(model: Any) -> Tensor:
     >>> float(regularization_loss(model))
     3.0
     """
-    total = None
+    parts: list[Tensor] = []
     for module in model.modules():
-        for regularizer, roles in module.penalties:
-            for variable in module.variables(*roles):
-                part = regularizer(variable)
-                total = part if total is None else total + part
-    return tensor(0.0) if total is None else total
+        parts += [rule(variable) for rule, roles in module.penalties for variable in module.variables(*roles)]
+        if ACTIVITY in vars(module):
+            parts.append(vars(module).pop(ACTIVITY))
+    return functools.reduce(operator.add, parts) if parts else tensor(0.0)
+
+
+def has_penalties(model: Any) -> bool:
+    """Tell whether a model has penalties: on variables, or on what layers have just returned."""
+    return any(module.penalties or ACTIVITY in vars(module) for module in model.modules())
 
 
 def _rate(name: str, what: str, value: Any) -> float:

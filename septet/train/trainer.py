@@ -16,7 +16,7 @@ from septet.metrics import get as get_metric
 from septet.nn import losses
 from septet.nn.constraints import apply_constraints
 from septet.nn.module import Module
-from septet.nn.regularizers import regularization_loss
+from septet.nn.regularizers import has_penalties, regularization_loss
 from septet.run.compile import compile
 from septet.run.gradients import no_grad
 from septet.tensor.creation import owned, tensor
@@ -89,7 +89,7 @@ class Tester:
             values = {"loss": self.loss(predictions, targets)}
         else:
             values = self._weighted_loss(predictions, targets, weights)
-        if any(module.penalties for module in self.model.modules()):
+        if has_penalties(self.model):
             values["loss"] = values["loss"] + regularization_loss(self.model)
         for metric in metrics.values():
             metric.update(predictions, targets)

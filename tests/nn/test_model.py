@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import rich.console
 
 import septet as st
 from septet import nn
@@ -177,6 +178,13 @@ def test_summaries():
     file = io.StringIO()
     plain.summary().show(file)
     assert file.getvalue() == f"{plain.summary()}\n" and "│" not in file.getvalue()
+
+    assert [row.flops for row in model.summary(input_shape=[(1, 6, 6), (1,)]).rows] == [
+        row.flops for row in rows.values()
+    ]
+    drawn = io.StringIO()
+    rich.console.Console(file=drawn, width=100).print(plain.summary())
+    assert "BatchNorm" in drawn.getvalue() and "│" in drawn.getvalue()
 
     class Twice(nn.Module):
         def __init__(self):

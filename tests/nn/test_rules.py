@@ -79,6 +79,24 @@ def test_a_compiled_step_trains_under_rules():
     assert np.isclose(np.linalg.norm(model.kernel.value), 0.5, atol=1e-3)
 
 
+def test_penalties_on_activities_count_once_and_only_while_training():
+    layer = nn.ActivityRegularization(nn.regularizers.L1(0.5))
+    model = nn.Sequential(nn.Dense(3), layer)
+    y = model(W.T)
+    loss = nn.regularization_loss(model)
+    assert np.isclose(float(loss), 0.5 * abs(y.numpy()).sum() / 3, rtol=1e-5)
+    loss.backward()
+    assert model[0].kernel.grad is not None and float(nn.regularization_loss(model)) == 0.0
+    model.eval()(W.T)
+    assert float(nn.regularization_loss(model)) == 0.0
+    model.zero_grad()
+    history = model.fit((W.T, np.array([0, 1, 2])), epochs=1, verbose=False)
+    plain = nn.Sequential(model[0]).evaluate((W.T, np.array([0, 1, 2])))
+    assert history[-1]["loss"] > plain["loss"]
+    symbol = st.symbol("x", (None, 4))
+    assert layer.train()(symbol).type.shape == (None, 4)
+
+
 def test_fit_follows_the_rules():
     model = nn.Sequential(nn.Dense(2, use_bias=False)).regularize(nn.regularizers.L2(0.5)).constrain("unit_norm")
     x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
