@@ -54,14 +54,21 @@ def Input(
     return placeholder(symbol(type_), name or "input")
 
 
+SINGLE = flatten(((0,), {}))[1]
+"""The structure of the arguments of a call with one input."""
+
+
 class _Step:
     """The call of a layer when the model is applied: its name in the model, its arguments, its results."""
 
-    __slots__ = ("call", "name", "results")
+    __slots__ = ("call", "name", "nodes", "only", "results")
 
     def __init__(self, name: str, call: Call) -> None:
         self.name = name
         self.call = call
+        self.nodes = call.nodes()
+        is_single = call.structure == SINGLE and bool(self.nodes)
+        self.only = self.nodes[0] if is_single else None  # the argument, where it is a single tensor
         self.results: dict[int, Node] = {}
 
 
@@ -197,18 +204,19 @@ class Model(Module):
         for name, leaf in self._leaves:
             values[leaf] = getattr(self, name).node
         for step in self._steps:
-            args, more = step.call.arguments(self._arguments(step.call, values))
-            results = flatten(getattr(self, step.name)(*args, **more))[0]
+            layer, given = getattr(self, step.name), step.only and values.get(step.only)
+            if given is not None:  # the usual case, without taking nested arguments apart
+                found = layer(Tensor(given))
+            else:
+                moved = iter(_moved(step.nodes, values))
+                leaves = [Tensor(next(moved)) if isinstance(leaf, Tensor) else leaf for leaf in step.call.leaves]
+                args, more = step.call.arguments(leaves)
+                found = layer(*args, **more)
+            results = [found] if isinstance(found, Tensor) else flatten(found)[0]
             for index, node in step.results.items():
                 values[node] = results[index].node
-        outputs = substitute(self._results, values)
-        return unflatten(self._output_structure, map(Tensor, outputs))
-
-    @staticmethod
-    def _arguments(call: Call, values: dict[Node, Node]) -> list[Any]:
-        """Return the arguments of a call, with values in place of placeholders."""
-        moved = iter(substitute(call.nodes(), values))
-        return [Tensor(next(moved)) if isinstance(leaf, Tensor) else leaf for leaf in call.leaves]
+        outputs = map(Tensor, _moved(self._results, values))
+        return next(outputs) if isinstance(self.outputs, Tensor) else unflatten(self._output_structure, outputs)
 
     def _given(self, inputs: tuple[Any, ...], words: dict[str, Any]) -> list[Node]:
         """Return the nodes of the inputs in order, whether they came one by one, by name, or nested."""
@@ -245,6 +253,12 @@ class Model(Module):
         if "_steps" not in vars(self):
             return super().input_types()
         return tuple(node.tensor_type for node in self._entries)
+
+
+def _moved(nodes: Sequence[Node], values: dict[Node, Node]) -> list[Node]:
+    """Return nodes with values in place of placeholders; ops between them are recorded again."""
+    found = [values.get(node) for node in nodes]
+    return substitute(nodes, values) if None in found else found  # type: ignore[return-value]
 
 
 def _tensors(name: str, value: Any) -> tuple[list[Tensor], Structure]:
