@@ -61,6 +61,12 @@ class Activation(Module):
     -----
     x (...), result the same.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> Activation("relu")(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [0.0, 0.5, 8.0]
+
     Elsewhere
     ---------
     Keras ``Activation``, Lasagne ``NonlinearityLayer``.
@@ -98,6 +104,16 @@ def vars_of(layer: Module) -> dict[str, Any]:
 class ReLU(_Named):
     """max(x, 0).
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> ReLU()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [0.0, 0.5, 8.0]
+
     Elsewhere
     ---------
     Keras ``ReLU``, PyTorch ``ReLU``.
@@ -108,6 +124,16 @@ class ReLU(_Named):
 
 class ReLU6(_Named):
     """min(max(x, 0), 6).
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> ReLU6()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [0.0, 0.5, 6.0]
 
     Elsewhere
     ---------
@@ -123,6 +149,16 @@ class LeakyReLU(_Named):
     Parameters
     ----------
     slope : float
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> LeakyReLU()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [-0.019999999552965164, 0.5, 8.0]
 
     Elsewhere
     ---------
@@ -146,6 +182,16 @@ class ThresholdedReLU(Module):
     ------
     K. Konda, R. Memisevic, D. Krueger, Zero-bias autoencoders and the benefits of co-adapting features, 2015.
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> ThresholdedReLU()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [0.0, 0.0, 8.0]
+
     Elsewhere
     ---------
     Keras ``ThresholdedReLU``.
@@ -168,6 +214,16 @@ class Threshold(_Named):
     ----------
     limit, value : float
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Threshold(1.0, 20.0)(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [20.0, 20.0, 8.0]
+
     Elsewhere
     ---------
     PyTorch ``Threshold``.
@@ -187,6 +243,16 @@ class ELU(_Named):
     ----------
     alpha : float
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> ELU()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.865,  0.5  ,  8.   ], dtype=float32)
+
     Elsewhere
     ---------
     Keras ``ELU``, PyTorch ``ELU``.
@@ -205,6 +271,16 @@ class CELU(_Named):
     ----------
     alpha : float
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> CELU()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.865,  0.5  ,  8.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``CELU``.
@@ -218,6 +294,16 @@ class CELU(_Named):
 
 class SELU(_Named):
     """The self-normalizing exponential unit.
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> SELU()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-1.52 ,  0.525,  8.406], dtype=float32)
 
     Elsewhere
     ---------
@@ -235,6 +321,16 @@ class GELU(_Named):
     approximate : bool
         Whether by a hyperbolic tangent.
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> GELU()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.046,  0.346,  8.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``GELU``.
@@ -249,6 +345,16 @@ class GELU(_Named):
 class SiLU(_Named):
     """x * sigmoid(x).
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> SiLU()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.238,  0.311,  7.997], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``SiLU``.
@@ -259,6 +365,16 @@ class SiLU(_Named):
 
 class HardSiLU(_Named):
     """x * min(max(x + 3, 0), 6) / 6.
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> HardSiLU()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.333,  0.292,  8.   ], dtype=float32)
 
     Elsewhere
     ---------
@@ -271,6 +387,16 @@ class HardSiLU(_Named):
 class Mish(_Named):
     """x * tanh(softplus(x)).
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Mish()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.253,  0.375,  8.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``Mish``.
@@ -281,6 +407,16 @@ class Mish(_Named):
 
 class Sigmoid(_Named):
     """1 / (1 + exp(-x)).
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Sigmoid()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([0.119, 0.622, 1.   ], dtype=float32)
 
     Elsewhere
     ---------
@@ -293,6 +429,16 @@ class Sigmoid(_Named):
 class HardSigmoid(_Named):
     """min(max(x + 3, 0), 6) / 6.
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> HardSigmoid()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([0.167, 0.583, 1.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``Hardsigmoid``.
@@ -304,6 +450,16 @@ class HardSigmoid(_Named):
 class LogSigmoid(_Named):
     """log(1 / (1 + exp(-x))).
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> LogSigmoid()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-2.127, -0.474, -0.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``LogSigmoid``.
@@ -314,6 +470,16 @@ class LogSigmoid(_Named):
 
 class Tanh(_Named):
     """The hyperbolic tangent.
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Tanh()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.964,  0.462,  1.   ], dtype=float32)
 
     Elsewhere
     ---------
@@ -330,6 +496,16 @@ class HardTanh(_Named):
     ----------
     low, high : float
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> HardTanh()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [-1.0, 0.5, 1.0]
+
     Elsewhere
     ---------
     PyTorch ``Hardtanh``.
@@ -345,6 +521,16 @@ class HardTanh(_Named):
 class TanhShrink(_Named):
     """x - tanh(x).
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> TanhShrink()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-1.036,  0.038,  7.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``Tanhshrink``.
@@ -359,6 +545,16 @@ class HardShrink(_Named):
     Parameters
     ----------
     limit : float
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> HardShrink()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [-2.0, 0.0, 8.0]
 
     Elsewhere
     ---------
@@ -378,6 +574,16 @@ class SoftShrink(_Named):
     ----------
     limit : float
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> SoftShrink()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [-1.5, 0.0, 7.5]
+
     Elsewhere
     ---------
     PyTorch ``Softshrink``.
@@ -392,6 +598,16 @@ class SoftShrink(_Named):
 class Softplus(_Named):
     """log(1 + exp(x)).
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Softplus()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([0.127, 0.974, 8.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``Softplus``.
@@ -402,6 +618,16 @@ class Softplus(_Named):
 
 class Softsign(_Named):
     """x / (1 + |x|).
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Softsign()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-0.667,  0.333,  0.889], dtype=float32)
 
     Elsewhere
     ---------
@@ -417,6 +643,16 @@ class Softmax(_Named):
     Parameters
     ----------
     axis : int
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Softmax()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([0.   , 0.001, 0.999], dtype=float32)
 
     Elsewhere
     ---------
@@ -436,6 +672,16 @@ class Softmin(_Named):
     ----------
     axis : int
 
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Softmin()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([0.924, 0.076, 0.   ], dtype=float32)
+
     Elsewhere
     ---------
     PyTorch ``Softmin``.
@@ -453,6 +699,16 @@ class LogSoftmax(_Named):
     Parameters
     ----------
     axis : int
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> LogSoftmax()(st.tensor([-2.0, 0.5, 8.0])).numpy().round(3)
+    array([-1.0001e+01, -7.5010e+00, -1.0000e-03], dtype=float32)
 
     Elsewhere
     ---------
@@ -475,6 +731,16 @@ class Sparsemax(_Named):
     Source
     ------
     A. F. T. Martins, R. F. Astudillo, From softmax to sparsemax, 2016.
+
+    Shape
+    -----
+    x (...), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Sparsemax()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [0.0, 0.0, 1.0]
     """
 
     function = "sparsemax"

@@ -17,6 +17,13 @@ class ModuleList(Module):
     ----------
     modules : iterable of Module
 
+    Examples
+    --------
+    >>> from septet import nn
+    >>> towers = ModuleList([nn.Dense(2), nn.Dense(3)])
+    >>> len(towers), towers[1].units
+    (2, 3)
+
     Elsewhere
     ---------
     PyTorch ``ModuleList``.
@@ -52,6 +59,10 @@ class Sequential(ModuleList):
     Parameters
     ----------
     *modules : Module or function of a tensor
+
+    Shape
+    -----
+    x as the first module takes it, result as the last one returns it.
 
     Elsewhere
     ---------

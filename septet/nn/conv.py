@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.nn.padding import AXES, check_mode, pad_spatial
+from septet.nn.padding import check_mode, described, pad_spatial
 from septet.nn.windowed import Windowed
 from septet.ops.conv import conv
 from septet.ops.windows import resolve_padding
@@ -71,28 +71,44 @@ _PARAMETERS = """
     ShapeError
         If the rank differs, the channels do not fit, or the kernel is larger than the padded input.
 
+    Source
+    ------
+    Y. LeCun et al., Backpropagation applied to handwritten zip code recognition, 1989.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}(5, 3, "relu")(st.ones({image})).shape
+    (2, 5{sizes[6]})
+
     Elsewhere
     ---------
-    Keras ``Conv{n}D``, Lasagne ``Conv{n}DLayer``, PyTorch ``Conv{n}d``.
+    {elsewhere}
     """
 
 
 class Conv1D(_Conv):
     """Correlate sequences with learned filters."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1], n=1)}"
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 1, "Keras ``Conv1D``, Lasagne ``Conv1DLayer``, PyTorch ``Conv1d``."
+    )
     rank = 1
 
 
 class Conv2D(_Conv):
     """Correlate images with learned filters."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2], n=2)}"
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 2, "Keras ``Conv2D``, Lasagne ``Conv2DLayer``, PyTorch ``Conv2d``."
+    )
     rank = 2
 
 
 class Conv3D(_Conv):
     """Correlate volumes with learned filters."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3], n=3)}"
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 3, "Keras ``Conv3D``, Lasagne ``Conv3DLayer``, PyTorch ``Conv3d``."
+    )
     rank = 3

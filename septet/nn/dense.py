@@ -31,6 +31,12 @@ class Dense(Module):
     ShapeError
         If x is a scalar, or its last size differs from that of the first input.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> Dense(2, kernel_initializer="ones")(st.ones((1, 3))).tolist()
+    [[3.0, 3.0]]
+
     Elsewhere
     ---------
     Keras ``Dense``, Lasagne ``DenseLayer`` and ``NINLayer``, PyTorch ``Linear``.

@@ -96,6 +96,12 @@ class SpatialDropout(Dropout):
     ------
     J. Tompson et al., Efficient object localization using convolutional networks, 2015, section 3.2.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> SpatialDropout(0.2)(st.ones((2, 3, 8, 8))).shape
+    (2, 3, 8, 8)
+
     Elsewhere
     ---------
     Keras ``SpatialDropout1D``, ``SpatialDropout2D`` and ``SpatialDropout3D``, Lasagne ``spatial_dropout`` and
@@ -128,6 +134,12 @@ class AlphaDropout(Dropout):
     ------
     G. Klambauer et al., Self-normalizing neural networks, 2017, section 2.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> AlphaDropout(0.5).eval()(st.ones(3)).tolist()
+    [1.0, 1.0, 1.0]
+
     Elsewhere
     ---------
     Keras ``AlphaDropout``, PyTorch ``AlphaDropout``.
@@ -159,6 +171,12 @@ class GaussianDropout(Module):
     Source
     ------
     N. Srivastava et al., Dropout, 2014, section 10.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> GaussianDropout(0.5).eval()(st.ones(3)).tolist()
+    [1.0, 1.0, 1.0]
 
     Elsewhere
     ---------
@@ -195,6 +213,12 @@ class GaussianNoise(Module):
     Source
     ------
     C. M. Bishop, Training with noise is equivalent to Tikhonov regularization, 1995.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> GaussianNoise(0.5).eval()(st.ones(3)).tolist()
+    [1.0, 1.0, 1.0]
 
     Elsewhere
     ---------

@@ -22,6 +22,10 @@ class Lambda(Module):
     **words
         What it is called with besides the inputs.
 
+    Shape
+    -----
+    What the function takes and returns.
+
     Examples
     --------
     >>> import septet as st
@@ -48,6 +52,16 @@ class Lambda(Module):
 
 class Identity(Module):
     """Return what comes in: a place that another layer may take.
+
+    Shape
+    -----
+    Any; result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Identity()(st.ones(2)).tolist()
+    [1.0, 1.0]
 
     Elsewhere
     ---------

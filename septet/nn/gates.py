@@ -31,6 +31,12 @@ class GLU(Module):
     ------
     Y. N. Dauphin et al., Language modeling with gated convolutional networks, 2017, section 3.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> GLU()(st.tensor([[3.0, 0.0]])).tolist()
+    [[1.5]]
+
     Elsewhere
     ---------
     PyTorch ``GLU``.

@@ -108,6 +108,12 @@ class InstanceNorm(_ChannelNorm):
     ------
     D. Ulyanov, A. Vedaldi, V. Lempitsky, Instance normalization: The missing ingredient for fast stylization, 2016.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> InstanceNorm()(st.ones((2, 3, 8, 8))).shape
+    (2, 3, 8, 8)
+
     Elsewhere
     ---------
     Lasagne ``instance_norm``, PyTorch ``InstanceNorm1d``, ``InstanceNorm2d`` and ``InstanceNorm3d``.
@@ -192,6 +198,12 @@ class LocalResponseNorm(Module):
     ------
     A. Krizhevsky, I. Sutskever, G. E. Hinton, ImageNet classification with deep convolutional neural networks, 2012,
     section 3.3, with alpha divided by the size.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> LocalResponseNorm()(st.ones((2, 3, 8, 8))).shape
+    (2, 3, 8, 8)
 
     Elsewhere
     ---------

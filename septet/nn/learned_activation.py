@@ -87,6 +87,12 @@ class RReLU(Module):
     ------
     B. Xu et al., Empirical evaluation of rectified activations in convolutional network, 2015.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> RReLU(0.25, 0.5).eval()(st.tensor([-2.0, 0.5, 8.0])).tolist()
+    [-0.75, 0.5, 8.0]
+
     Elsewhere
     ---------
     Lasagne ``RandomizedRectifierLayer``, PyTorch ``RReLU``.

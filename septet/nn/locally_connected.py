@@ -10,7 +10,7 @@ import numpy as np
 from septet.base.errors import ShapeError
 from septet.base.text import shape_text
 from septet.nn import initializers
-from septet.nn.padding import AXES
+from septet.nn.padding import described
 from septet.nn.sizes import static_size
 from septet.nn.windowed import Windowed
 from septet.ops.windows import output_size, resolve_padding
@@ -97,41 +97,35 @@ _PARAMETERS = """
     Examples
     --------
     >>> import septet as st
-    >>> layer = LocallyConnected{rank}D(4, 3)
-    >>> layer(st.ones((2, 3, {ones}))).shape
-    (2, 4, {threes})
+    >>> {layer}(5, 3)(st.ones({image})).shape
+    (2, 5{sizes[6]})
 
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
-
-
-def _words(rank: int, names: str) -> dict[str, Any]:
-    ones, threes = ", ".join(["5"] * rank), ", ".join(["3"] * rank)
-    return {"axes": AXES[rank], "rank": rank, "ones": ones, "threes": threes, "names": names}
 
 
 class LocallyConnected1D(_LocallyConnected):
     """Correlate sequences with filters that differ from place to place."""
 
-    __doc__ = f"""{__doc__}{
-        _PARAMETERS.format(**_words(1, "Keras ``LocallyConnected1D``, Lasagne ``LocallyConnected1DLayer``."))
-    }"""
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 1, "Keras ``LocallyConnected1D``, Lasagne ``LocallyConnected1DLayer``."
+    )
     rank = 1
 
 
 class LocallyConnected2D(_LocallyConnected):
     """Correlate images with filters that differ from pixel to pixel."""
 
-    __doc__ = f"""{__doc__}{
-        _PARAMETERS.format(**_words(2, "Keras ``LocallyConnected2D``, Lasagne ``LocallyConnected2DLayer``."))
-    }"""
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 2, "Keras ``LocallyConnected2D``, Lasagne ``LocallyConnected2DLayer``."
+    )
     rank = 2
 
 
 class LocallyConnected3D(_LocallyConnected):
     """Correlate volumes with filters that differ from place to place."""
 
-    __doc__ = f"""{__doc__}{_PARAMETERS.format(**_words(3, "Lasagne ``LocallyConnected3DLayer``."))}"""
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 3, "Lasagne ``LocallyConnected3DLayer``.")
     rank = 3

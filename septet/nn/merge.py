@@ -60,23 +60,34 @@ _SHAPE = """
     -----
     Tensors (B, ...) of one shape, where axes of size 1 are repeated; result the same.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}()(st.tensor([1.0, 5.0]), st.tensor([3.0, 2.0])).tolist()
+    {result}
+
     Elsewhere
     ---------
     {names}
     """
 
 
+def _doc(doc: str | None, layer: str, result: list[float], names: str) -> str:
+    """Return the docstring of a layer: its first line, and what all of them share."""
+    return f"{doc}{_SHAPE.format(layer=layer, result=result, names=names)}"
+
+
 class Add(_Elementwise):
     """Add tensors."""
 
-    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Add``, Lasagne ``ElemwiseSumLayer``.')}"
+    __doc__ = _doc(__doc__, __qualname__, [4.0, 7.0], "Keras ``Add``, Lasagne ``ElemwiseSumLayer``.")
     function = staticmethod(lambda a, b: a + b)
 
 
 class Subtract(_Elementwise):
     """Subtract the second tensor from the first."""
 
-    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Subtract``.')}"
+    __doc__ = _doc(__doc__, __qualname__, [-2.0, 3.0], "Keras ``Subtract``.")
     count = 2
     function = staticmethod(lambda a, b: a - b)
 
@@ -84,28 +95,28 @@ class Subtract(_Elementwise):
 class Multiply(_Elementwise):
     """Multiply tensors."""
 
-    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Multiply``.')}"
+    __doc__ = _doc(__doc__, __qualname__, [3.0, 10.0], "Keras ``Multiply``.")
     function = staticmethod(lambda a, b: a * b)
 
 
 class Maximum(_Elementwise):
     """Take the largest of the elements at each place."""
 
-    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Maximum``.')}"
+    __doc__ = _doc(__doc__, __qualname__, [3.0, 5.0], "Keras ``Maximum``.")
     function = staticmethod(lambda a, b: f.maximum(a, b))
 
 
 class Minimum(_Elementwise):
     """Take the smallest of the elements at each place."""
 
-    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Minimum``.')}"
+    __doc__ = _doc(__doc__, __qualname__, [1.0, 2.0], "Keras ``Minimum``.")
     function = staticmethod(lambda a, b: f.minimum(a, b))
 
 
 class Average(_Elementwise):
     """Average tensors."""
 
-    __doc__ = f"{__doc__}{_SHAPE.format(names='Keras ``Average``.')}"
+    __doc__ = _doc(__doc__, __qualname__, [2.0, 3.5], "Keras ``Average``.")
     function = staticmethod(lambda a, b: a + b)
 
     def merge(self, inputs: Sequence[Tensor]) -> Tensor:

@@ -88,6 +88,10 @@ class Model(Module):
         Placeholders: made by `Input`, or returned by layers.
     outputs : Tensor, or list, tuple or dict of Tensor
 
+    Shape
+    -----
+    Inputs as the placeholders, results as the outputs.
+
     Raises
     ------
     GraphError
@@ -107,6 +111,10 @@ class Model(Module):
     ((2, 3), (2, 144))
     >>> [path for path, _ in model.named_parameters()][:3]
     ['conv2d.kernel', 'conv2d.bias', 'shared.kernel']
+
+    Elsewhere
+    ---------
+    Keras ``Model``.
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None) -> None:

@@ -43,6 +43,13 @@ class BatchNorm(Module):
     S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithms 1 and 2. As there, the running variance is the
     unbiased one, and the batch is normalized with the biased one.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> BatchNorm()(st.tensor([[1.0, 5.0], [3.0, 9.0]])).numpy().round(3)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
+
     Elsewhere
     ---------
     Keras ``BatchNormalization``, Lasagne ``BatchNormLayer``, PyTorch ``BatchNorm1d``, ``BatchNorm2d`` and
@@ -121,6 +128,17 @@ class LayerNorm(Module):
     Source
     ------
     J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", 2016, equation 4.
+
+    Shape
+    -----
+    x (..., C), result the same; scale, shift of the sizes of the last axes.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> LayerNorm()(st.tensor([[1.0, 5.0], [3.0, 9.0]])).numpy().round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
 
     Elsewhere
     ---------

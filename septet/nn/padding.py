@@ -17,6 +17,23 @@ MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circul
 """How images are continued beyond their edges, and what `st.pad` calls it."""
 
 
+def described(doc: str | None, template: str, layer: str, rank: int, elsewhere: str) -> str:
+    """Return the docstring of a layer of one of several ranks: its first line, and what they all share.
+
+    Parameters
+    ----------
+    doc : str
+    template : str
+        Here ``{axes}`` are those of the input, ``{image}`` is the shape of an example, and ``{sizes[6]}`` the end of
+        another one, with 6 along each spatial axis.
+    layer, rank, elsewhere
+        The name of the class, its spatial axes, and what it is called elsewhere.
+    """
+    sizes = {size: f", {size}" * rank for size in (4, 6, 8, 10, 16)}
+    shared = template.format(axes=AXES[rank], layer=layer, image=f"(2, 4{sizes[8]})", sizes=sizes, elsewhere=elsewhere)
+    return f"{doc}{shared}"
+
+
 def check_mode(layer: str, mode: Any) -> str:
     """Return a mode of padding that exists."""
     if mode not in MODES:
@@ -82,74 +99,80 @@ _PARAMETERS = """
     -----
     x {axes}, result the same with larger spatial sizes.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}(1)(st.ones({image})).shape
+    (2, 4{sizes[10]})
+
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
 
 
 class ZeroPad1D(_Pad):
     """Put zeros around sequences."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1], names='Keras ``ZeroPadding1D``, PyTorch ``ZeroPad1d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 1, "Keras ``ZeroPadding1D``, PyTorch ``ZeroPad1d``.")
     rank = 1
 
 
 class ZeroPad2D(_Pad):
     """Put zeros around images."""
 
-    __doc__ = f"""{__doc__}{
-        _PARAMETERS.format(axes=AXES[2], names="Keras ``ZeroPadding2D``, Lasagne ``PadLayer``, PyTorch ``ZeroPad2d``.")
-    }"""
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 2, "Keras ``ZeroPadding2D``, Lasagne ``PadLayer``, PyTorch ``ZeroPad2d``."
+    )
     rank = 2
 
 
 class ZeroPad3D(_Pad):
     """Put zeros around volumes."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3], names='Keras ``ZeroPadding3D``, PyTorch ``ZeroPad3d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 3, "Keras ``ZeroPadding3D``, PyTorch ``ZeroPad3d``.")
     rank = 3
 
 
 class ReflectPad1D(_Pad):
     """Continue sequences as in a mirror at their last element."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1], names='PyTorch ``ReflectionPad1d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 1, "PyTorch ``ReflectionPad1d``.")
     rank, mode = 1, "reflect"
 
 
 class ReflectPad2D(_Pad):
     """Continue images as in a mirror at their last pixels."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2], names='PyTorch ``ReflectionPad2d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 2, "PyTorch ``ReflectionPad2d``.")
     rank, mode = 2, "reflect"
 
 
 class ReflectPad3D(_Pad):
     """Continue volumes as in a mirror at their last elements."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3], names='PyTorch ``ReflectionPad3d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 3, "PyTorch ``ReflectionPad3d``.")
     rank, mode = 3, "reflect"
 
 
 class ReplicatePad1D(_Pad):
     """Repeat the last elements of sequences."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1], names='PyTorch ``ReplicationPad1d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 1, "PyTorch ``ReplicationPad1d``.")
     rank, mode = 1, "replicate"
 
 
 class ReplicatePad2D(_Pad):
     """Repeat the last pixels of images."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2], names='PyTorch ``ReplicationPad2d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 2, "PyTorch ``ReplicationPad2d``.")
     rank, mode = 2, "replicate"
 
 
 class ReplicatePad3D(_Pad):
     """Repeat the last elements of volumes."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3], names='PyTorch ``ReplicationPad3d``.')}"
+    __doc__ = described(__doc__, _PARAMETERS, __qualname__, 3, "PyTorch ``ReplicationPad3d``.")
     rank, mode = 3, "replicate"
 
 
@@ -191,28 +214,34 @@ _CROPPING = """
     ShapeError
         If nothing is left.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}(1)(st.ones({image})).shape
+    (2, 4{sizes[6]})
+
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
 
 
 class Crop1D(_Crop):
     """Cut elements off the ends of sequences."""
 
-    __doc__ = f"{__doc__}{_CROPPING.format(axes=AXES[1], names='Keras ``Cropping1D``.')}"
+    __doc__ = described(__doc__, _CROPPING, __qualname__, 1, "Keras ``Cropping1D``.")
     rank = 1
 
 
 class Crop2D(_Crop):
     """Cut pixels off the edges of images."""
 
-    __doc__ = f"{__doc__}{_CROPPING.format(axes=AXES[2], names='Keras ``Cropping2D``, Lasagne ``SliceLayer``.')}"
+    __doc__ = described(__doc__, _CROPPING, __qualname__, 2, "Keras ``Cropping2D``, Lasagne ``SliceLayer``.")
     rank = 2
 
 
 class Crop3D(_Crop):
     """Cut elements off the edges of volumes."""
 
-    __doc__ = f"{__doc__}{_CROPPING.format(axes=AXES[3], names='Keras ``Cropping3D``.')}"
+    __doc__ = described(__doc__, _CROPPING, __qualname__, 3, "Keras ``Cropping3D``.")
     rank = 3

@@ -7,7 +7,7 @@ from typing import Any
 from septet.base.errors import ArgumentError
 from septet.nn.activation import call
 from septet.nn.module import Module
-from septet.nn.padding import AXES
+from septet.nn.padding import AXES, described
 from septet.nn.sizes import check_rank
 from septet.nn.windowed import spatial
 from septet.tensor.functions import f
@@ -50,40 +50,50 @@ _PARAMETERS = """
         By default the window: no overlap.
     padding : str, int or one int or pair (low, high) for each spatial axis
     ceil_mode : bool
-        Whether a last window may hang over the edge.{more}
+        Whether a last window may hang over the edge.MORE
 
     Shape
     -----
     x {axes}, result the same with smaller spatial sizes.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}(FIRST2)(st.ones({image})).shape
+    (2, 4{sizes[4]})
+
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
 
-
-def _doc(rank: int, names: str, more: str = "") -> str:
-    return _PARAMETERS.format(axes=AXES[rank], names=names, more=more)
+_MAXIMUM = _PARAMETERS.replace("MORE", "").replace("FIRST", "")
 
 
 class MaxPool1D(_Pool):
     """Take the maximum of windows over sequences."""
 
-    __doc__ = __doc__ + _doc(1, "Keras ``MaxPooling1D``, Lasagne ``MaxPool1DLayer``, PyTorch ``MaxPool1d``.")
+    __doc__ = described(
+        __doc__, _MAXIMUM, __qualname__, 1, "Keras ``MaxPooling1D``, Lasagne ``MaxPool1DLayer``, PyTorch ``MaxPool1d``."
+    )
     rank, function = 1, "max_pool"
 
 
 class MaxPool2D(_Pool):
     """Take the maximum of windows over images."""
 
-    __doc__ = __doc__ + _doc(2, "Keras ``MaxPooling2D``, Lasagne ``MaxPool2DLayer``, PyTorch ``MaxPool2d``.")
+    __doc__ = described(
+        __doc__, _MAXIMUM, __qualname__, 2, "Keras ``MaxPooling2D``, Lasagne ``MaxPool2DLayer``, PyTorch ``MaxPool2d``."
+    )
     rank, function = 2, "max_pool"
 
 
 class MaxPool3D(_Pool):
     """Take the maximum of windows over volumes."""
 
-    __doc__ = __doc__ + _doc(3, "Keras ``MaxPooling3D``, Lasagne ``MaxPool3DLayer``, PyTorch ``MaxPool3d``.")
+    __doc__ = described(
+        __doc__, _MAXIMUM, __qualname__, 3, "Keras ``MaxPooling3D``, Lasagne ``MaxPool3DLayer``, PyTorch ``MaxPool3d``."
+    )
     rank, function = 3, "max_pool"
 
 
@@ -106,26 +116,45 @@ class _AvgPool(_Pool):
 _COUNT = """
     count_padding : bool
         Whether padding counts as elements that are 0 (PyTorch, Lasagne's "average_inc_pad"), or not at all (Keras)."""
+_AVERAGE = _PARAMETERS.replace("MORE", _COUNT).replace("FIRST", "")
 
 
 class AvgPool1D(_AvgPool):
     """Average windows over sequences."""
 
-    __doc__ = __doc__ + _doc(1, "Keras ``AveragePooling1D``, Lasagne ``Pool1DLayer``, PyTorch ``AvgPool1d``.", _COUNT)
+    __doc__ = described(
+        __doc__,
+        _AVERAGE,
+        __qualname__,
+        1,
+        "Keras ``AveragePooling1D``, Lasagne ``Pool1DLayer``, PyTorch ``AvgPool1d``.",
+    )
     rank = 1
 
 
 class AvgPool2D(_AvgPool):
     """Average windows over images."""
 
-    __doc__ = __doc__ + _doc(2, "Keras ``AveragePooling2D``, Lasagne ``Pool2DLayer``, PyTorch ``AvgPool2d``.", _COUNT)
+    __doc__ = described(
+        __doc__,
+        _AVERAGE,
+        __qualname__,
+        2,
+        "Keras ``AveragePooling2D``, Lasagne ``Pool2DLayer``, PyTorch ``AvgPool2d``.",
+    )
     rank = 2
 
 
 class AvgPool3D(_AvgPool):
     """Average windows over volumes."""
 
-    __doc__ = __doc__ + _doc(3, "Keras ``AveragePooling3D``, Lasagne ``Pool3DLayer``, PyTorch ``AvgPool3d``.", _COUNT)
+    __doc__ = described(
+        __doc__,
+        _AVERAGE,
+        __qualname__,
+        3,
+        "Keras ``AveragePooling3D``, Lasagne ``Pool3DLayer``, PyTorch ``AvgPool3d``.",
+    )
     rank = 3
 
 
@@ -154,26 +183,27 @@ class _LpPool(_Pool):
 _P = """
     p : float
         At least 1; the parameter before `window`."""
+_NORM = _PARAMETERS.replace("MORE", _P).replace("FIRST", "2, ")
 
 
 class LpPool1D(_LpPool):
     """Take the p-norm of windows over sequences: with p = 1 their sums of |x|, with large p nearly the maxima."""
 
-    __doc__ = __doc__ + _doc(1, "PyTorch ``LPPool1d``.", _P)
+    __doc__ = described(__doc__, _NORM, __qualname__, 1, "PyTorch ``LPPool1d``.")
     rank = 1
 
 
 class LpPool2D(_LpPool):
     """Take the p-norm of windows over images: with p = 1 their sums of |x|, with large p nearly the maxima."""
 
-    __doc__ = __doc__ + _doc(2, "PyTorch ``LPPool2d``.", _P)
+    __doc__ = described(__doc__, _NORM, __qualname__, 2, "PyTorch ``LPPool2d``.")
     rank = 2
 
 
 class LpPool3D(_LpPool):
     """Take the p-norm of windows over volumes: with p = 1 their sums of |x|, with large p nearly the maxima."""
 
-    __doc__ = __doc__ + _doc(3, "PyTorch ``LPPool3d``.", _P)
+    __doc__ = described(__doc__, _NORM, __qualname__, 3, "PyTorch ``LPPool3d``.")
     rank = 3
 
 
@@ -203,6 +233,12 @@ _GLOBAL = """
     -----
     x (B, C, spatial ...), result (B, C).
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}()(st.ones((2, 3, 8, 8))).shape
+    (2, 3)
+
     Elsewhere
     ---------
     {names}
@@ -213,8 +249,9 @@ class GlobalAveragePool(_GlobalPool):
     """Average over all spatial axes."""
 
     __doc__ = __doc__ + _GLOBAL.format(
+        layer=__qualname__,
         names="Keras ``GlobalAveragePooling1D``, ``GlobalAveragePooling2D`` and ``GlobalAveragePooling3D``, Lasagne "
-        "``GlobalPoolLayer``."
+        "``GlobalPoolLayer``.",
     )
     function = "global_average_pool"
 
@@ -223,6 +260,6 @@ class GlobalMaxPool(_GlobalPool):
     """Take the maximum over all spatial axes."""
 
     __doc__ = __doc__ + _GLOBAL.format(
-        names="Keras ``GlobalMaxPooling1D``, ``GlobalMaxPooling2D`` and ``GlobalMaxPooling3D``."
+        layer=__qualname__, names="Keras ``GlobalMaxPooling1D``, ``GlobalMaxPooling2D`` and ``GlobalMaxPooling3D``."
     )
     function = "global_max_pool"

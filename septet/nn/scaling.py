@@ -52,6 +52,12 @@ class Bias(_PerAxis):
     -----
     x (B, C, ...), result the same; bias (C,).
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> Bias(initializer="ones")(st.tensor([[1.0, 5.0]])).tolist()
+    [[2.0, 6.0]]
+
     Elsewhere
     ---------
     Lasagne ``BiasLayer``.
@@ -82,6 +88,12 @@ class Scale(_PerAxis):
     Shape
     -----
     x (B, C, ...), result the same; scale (C,).
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Scale()(st.tensor([[1.0, 5.0]])).tolist()
+    [[1.0, 5.0]]
 
     Elsewhere
     ---------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.nn.padding import AXES
+from septet.nn.padding import described
 from septet.nn.sizes import check_count
 from septet.nn.windowed import Windowed
 from septet.ops.conv import conv
@@ -56,23 +56,29 @@ _DEPTHWISE = """
     -----
     x {axes}, result the same with C * multiplier channels; kernel (C * multiplier, 1, *kernel_size).
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}(3, multiplier=2)(st.ones({image})).shape
+    (2, 8{sizes[6]})
+
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
 
 
 class DepthwiseConv1D(_Depthwise):
     """Correlate each channel of sequences with filters of its own."""
 
-    __doc__ = f"{__doc__}{_DEPTHWISE.format(axes=AXES[1], names='Keras ``DepthwiseConv1D``.')}"
+    __doc__ = described(__doc__, _DEPTHWISE, __qualname__, 1, "Keras ``DepthwiseConv1D``.")
     rank = 1
 
 
 class DepthwiseConv2D(_Depthwise):
     """Correlate each channel of images with filters of its own."""
 
-    __doc__ = f"{__doc__}{_DEPTHWISE.format(axes=AXES[2], names='Keras ``DepthwiseConv2D``.')}"
+    __doc__ = described(__doc__, _DEPTHWISE, __qualname__, 2, "Keras ``DepthwiseConv2D``.")
     rank = 2
 
 
@@ -130,21 +136,27 @@ _SEPARABLE = """
     ------
     F. Chollet, Xception: Deep learning with depthwise separable convolutions, 2017.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> {layer}(5, 3)(st.ones({image})).shape
+    (2, 5{sizes[6]})
+
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
 
 
 class SeparableConv1D(_Separable):
     """Correlate each channel of sequences with filters of its own, and mix the channels at each place."""
 
-    __doc__ = f"{__doc__}{_SEPARABLE.format(axes=AXES[1], names='Keras ``SeparableConv1D``.')}"
+    __doc__ = described(__doc__, _SEPARABLE, __qualname__, 1, "Keras ``SeparableConv1D``.")
     rank = 1
 
 
 class SeparableConv2D(_Separable):
     """Correlate each channel of images with filters of its own, and mix the channels of each pixel."""
 
-    __doc__ = f"{__doc__}{_SEPARABLE.format(axes=AXES[2], names='Keras ``SeparableConv2D``.')}"
+    __doc__ = described(__doc__, _SEPARABLE, __qualname__, 2, "Keras ``SeparableConv2D``.")
     rank = 2

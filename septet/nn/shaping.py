@@ -20,6 +20,12 @@ class Flatten(Module):
     -----
     x (B, ...), result (B, C).
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> Flatten()(st.tensor([[[1.0, 2.0], [3.0, 4.0]]])).tolist()
+    [[1.0, 2.0, 3.0, 4.0]]
+
     Elsewhere
     ---------
     Keras ``Flatten``, Lasagne ``FlattenLayer``, PyTorch ``Flatten``.
@@ -43,6 +49,12 @@ class Reshape(Module):
     Shape
     -----
     x (B, ...), result (B, *shape).
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Reshape((2, -1))(st.ones((5, 6))).shape
+    (5, 2, 3)
 
     Elsewhere
     ---------

@@ -97,6 +97,14 @@ class ThinPlateTransformer(Module):
     ------
     F. L. Bookstein, Principal warps: thin-plate splines and the decomposition of deformations, 1989.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> from septet import nn
+    >>> look = nn.Sequential(nn.Flatten(), nn.Dense(8, kernel_initializer="zeros"))
+    >>> ThinPlateTransformer(look, points=4, size=(2, 3))(st.ones((1, 1, 5, 5))).shape
+    (1, 1, 2, 3)
+
     Elsewhere
     ---------
     Lasagne ``TPSTransformerLayer``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.nn.padding import AXES
+from septet.nn.padding import described
 from septet.nn.windowed import Windowed, spatial
 from septet.ops.conv import conv_transpose
 from septet.tensor.tensor import Tensor
@@ -73,44 +73,45 @@ _PARAMETERS = """
     Examples
     --------
     >>> import septet as st
-    >>> ConvTranspose{rank}D(4, 3, stride=2, padding="same")(st.ones((2, 3, {ones}))).shape
-    (2, 4, {twos})
+    >>> {layer}(5, 3, stride=2, padding="same")(st.ones({image})).shape
+    (2, 5{sizes[16]})
 
     Elsewhere
     ---------
-    {names}
+    {elsewhere}
     """
-
-
-def _words(rank: int, names: str) -> dict[str, Any]:
-    ones, twos = ", ".join(["5"] * rank), ", ".join(["10"] * rank)
-    return {"axes": AXES[rank], "rank": rank, "ones": ones, "twos": twos, "names": names}
 
 
 class ConvTranspose1D(_ConvTranspose):
     """Spread every element of sequences over a learned window."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(**_words(1, 'Keras ``Conv1DTranspose``, PyTorch ``ConvTranspose1d``.'))}"
+    __doc__ = described(
+        __doc__, _PARAMETERS, __qualname__, 1, "Keras ``Conv1DTranspose``, PyTorch ``ConvTranspose1d``."
+    )
     rank = 1
 
 
 class ConvTranspose2D(_ConvTranspose):
     """Spread every pixel of images over a learned window."""
 
-    __doc__ = f"""{__doc__}{
-        _PARAMETERS.format(
-            **_words(2, "Keras ``Conv2DTranspose``, Lasagne ``TransposedConv2DLayer``, PyTorch ``ConvTranspose2d``.")
-        )
-    }"""
+    __doc__ = described(
+        __doc__,
+        _PARAMETERS,
+        __qualname__,
+        2,
+        "Keras ``Conv2DTranspose``, Lasagne ``TransposedConv2DLayer``, PyTorch ``ConvTranspose2d``.",
+    )
     rank = 2
 
 
 class ConvTranspose3D(_ConvTranspose):
     """Spread every element of volumes over a learned window."""
 
-    __doc__ = f"""{__doc__}{
-        _PARAMETERS.format(
-            **_words(3, "Keras ``Conv3DTranspose``, Lasagne ``TransposedConv3DLayer``, PyTorch ``ConvTranspose3d``.")
-        )
-    }"""
+    __doc__ = described(
+        __doc__,
+        _PARAMETERS,
+        __qualname__,
+        3,
+        "Keras ``Conv3DTranspose``, Lasagne ``TransposedConv3DLayer``, PyTorch ``ConvTranspose3d``.",
+    )
     rank = 3

@@ -129,6 +129,12 @@ class PixelShuffle(Module):
     W. Shi et al., Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
     network, 2016, equation 4.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> PixelShuffle(2)(st.ones((1, 8, 3, 3))).shape
+    (1, 2, 6, 6)
+
     Elsewhere
     ---------
     PyTorch ``PixelShuffle``.
@@ -154,6 +160,12 @@ class PixelUnshuffle(Module):
     Shape
     -----
     x (B, C, H * factor, W * factor), result (B, C * factor^2, H, W).
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> PixelUnshuffle(2)(st.ones((1, 2, 6, 6))).shape
+    (1, 8, 3, 3)
 
     Elsewhere
     ---------
@@ -185,6 +197,12 @@ class ChannelShuffle(Module):
     ------
     X. Zhang et al., ShuffleNet, 2018, figure 1.
 
+    Examples
+    --------
+    >>> import septet as st
+    >>> ChannelShuffle(2)(st.tensor([[1.0, 2.0, 3.0, 4.0]]).reshape(1, 4, 1)).reshape(-1).tolist()
+    [1.0, 3.0, 2.0, 4.0]
+
     Elsewhere
     ---------
     PyTorch ``ChannelShuffle``.
@@ -213,6 +231,12 @@ class Fold(Module):
     Shape
     -----
     x (B, C, K, L), result (B, C, *size).
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Fold((4, 4), 2)(st.ones((1, 3, 4, 9))).shape
+    (1, 3, 4, 4)
 
     Elsewhere
     ---------
@@ -244,6 +268,12 @@ class Unfold(Module):
     Shape
     -----
     x (B, C, spatial ...), result (B, C, K, L): K elements of each window, and L windows, both in row-major order.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> Unfold(2)(st.ones((1, 3, 4, 4))).shape
+    (1, 3, 4, 9)
 
     Elsewhere
     ---------
