@@ -54,6 +54,7 @@ def test_roles_say_which_variables_are_meant():
     loss.backward()
     assert np.allclose(model[2].kernel.grad, model[2].kernel.value)
     assert model[1].scale.grad is None
+    assert nn.LeakyReLU(0.5).regularize("l2")(st.tensor([-2.0])).tolist() == [-1.0]
 
 
 def test_a_compiled_step_trains_under_rules():
