@@ -11,6 +11,7 @@ from septet.base.text import did_you_mean
 from septet.graph.node import Node
 from septet.graph.op import get, imported_functions
 from septet.nn.module import Module
+from septet.nn.notes import parameter_names
 from septet.ops import load
 from septet.ops.composite.activations import ACTIVATIONS
 from septet.ops.index import NAMES as FAMILIES
@@ -97,8 +98,8 @@ class _Named(Module):
 
 
 def vars_of(layer: Module) -> dict[str, Any]:
-    """Return the public attributes of a layer that were set on it."""
-    return {name: value for name, value in vars(layer).items() if not name.startswith("_")}
+    """Return the options that a layer was made with."""
+    return {name: value for name, value in vars(layer).items() if name in parameter_names(type(layer))}
 
 
 class ReLU(_Named):

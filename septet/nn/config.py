@@ -18,12 +18,16 @@ _PLAIN = (type(None), bool, int, float, str)
 
 def layers() -> dict[str, type[Module]]:
     """Return what a configuration may name: the layers of this package; nothing else is ever made from a file."""
-    package = sys.modules["septet.nn"]
-    published = {name: getattr(package, name) for name in package.__all__}
+    published: dict[str, Any] = {}
+    for name in ("septet.nn.zoo", "septet.nn"):
+        package = sys.modules.get(name)  # not imported: both need this module
+        if package is not None:
+            published |= {own: getattr(package, own) for own in package.__all__}
     return {
-        name: cls for name, cls in published.items()
+        name: cls
+        for name, cls in published.items()
         if isinstance(cls, type) and issubclass(cls, Module) and cls is not Module
-    }  # fmt: skip
+    }
 
 
 def to_config(module: Module) -> dict[str, Any]:
