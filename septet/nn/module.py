@@ -60,6 +60,7 @@ class Module:
     _name = ""
     _label = ""  # `label`, where it was asked for since the name changed
     _is_built = False
+    _frozen: frozenset[Variable] | None = None  # the variables that `freeze` has fixed
     _seen: Any = None  # the types of the first inputs
     penalties: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     constraints: tuple[tuple[Any, tuple[str, ...]], ...] = ()
@@ -312,14 +313,56 @@ class Module:
         return self._seen
 
     def train(self, mode: bool = True) -> Module:
-        """Switch the module and all below to training; returns itself."""
+        """Switch the module and all below to training, but for frozen ones; returns itself."""
         for module in self.modules():
-            module.is_training = mode
+            module.is_training = mode and module._frozen is None
         return self
 
     def eval(self) -> Module:
         """Switch the module and all below to evaluation; returns itself."""
         return self.train(False)
+
+    def freeze(self) -> Self:
+        """Keep the module and all below as they are while other modules are trained; returns itself.
+
+        Its variables are trained no more, and `train` leaves it in evaluation mode: no dropout, and the statistics of
+        normalizations stay.
+
+        Raises
+        ------
+        ArgumentError
+            If it has not seen an input, so that it has no variables yet.
+
+        Examples
+        --------
+        >>> import septet as st
+        >>> from septet import nn
+        >>> body = nn.Dense(3).build_for(st.ones((1, 2))).freeze()
+        >>> model = nn.Sequential(body, nn.Dense(2)).build_for(st.ones((1, 2))).train()
+        >>> [path for path, _ in model.named_parameters()], body.is_training
+        (['1.kernel', '1.bias'], False)
+        """
+        if not self.is_built:
+            raise ArgumentError(
+                f"{self.label}: has not seen an input, so that there is nothing to freeze yet",
+                hint="call the module once, or module.build_for(example)",
+            )
+        for module in self.modules():
+            if module._frozen is None:
+                own = frozenset(v for _, v in module._named_members() if isinstance(v, Variable) and v.trainable)
+                object.__setattr__(module, "_frozen", own)
+                for variable in own:
+                    variable.trainable = False
+        self.eval()
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let the variables that `freeze` has fixed be trained again, and `train` switch the mode; returns itself."""
+        for module in self.modules():
+            for variable in module._frozen or ():
+                variable.trainable = True
+            object.__setattr__(module, "_frozen", None)
+        return self
 
     def reset_state(self) -> None:
         """Forget what layers have kept from batch to batch: variables of the role "state" become zeros."""

@@ -60,6 +60,28 @@ def test_modes_reach_everything():
     assert all(module.is_training for module in model.train().modules())
 
 
+def test_what_is_frozen_stays_while_the_rest_is_trained():
+    body = nn.Sequential(nn.Dense(4), nn.BatchNorm(), nn.Dropout(0.5))
+    with pytest.raises(st.errors.ArgumentError, match="nothing to freeze yet"):
+        body.freeze()
+    inputs = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    body.build_for(inputs)
+    body[1].shift.trainable = False  # fixed by hand: it stays so
+    model = nn.Sequential(body.freeze(), nn.Dense(2))
+    before = body.state_dict()
+    model.fit((inputs, np.arange(8) % 2), epochs=2, verbose=False)
+    assert {name: value.tobytes() for name, value in body.state_dict().items()} == {
+        name: value.tobytes() for name, value in before.items()
+    }
+    model.train()
+    assert not any(module.is_training for module in body.modules()) and model[1].is_training
+    assert [path for path, _ in model.named_parameters()] == ["1.kernel", "1.bias"]
+    body.unfreeze()
+    model.train()
+    assert body[2].is_training
+    assert [path for path, _ in body.named_parameters()] == ["0.kernel", "0.bias", "1.scale"]
+
+
 def test_errors_show_the_layer_path():
     model = nn.Sequential(nn.Dense(3), nn.Sequential(nn.Dense(2)))
     model(st.ones((1, 4)))
