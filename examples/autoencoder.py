@@ -54,13 +54,17 @@ def picture(path, images, plain, variational, codes, labels, grid):
     """Draw reconstructions, the plane of the codes, and what the decoder makes of a walk over that plane."""
     figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", width_ratios=(1.2, 1.15, 1))
     rows = [np.hstack(np.pad(row[:10, 0], ((0, 0), (1, 1), (1, 1)))) for row in (images, plain, variational)]
-    panels[0].imshow(np.vstack(rows), cmap="gray_r")
-    panels[0].set(title="images, autoencoder, variational", xticks=[], yticks=[])
+    panels[0].imshow(np.vstack(rows), cmap="gray_r", interpolation="nearest")
+    panels[0].set(title="images, and from two numbers: plain, variational", xticks=[], yticks=[])
     points = panels[1].scatter(*codes.T, c=labels, cmap="tab10", s=9, vmin=-0.5, vmax=9.5)
     panels[1].set_title("test images by their two numbers")
     figure.colorbar(points, ax=panels[1], ticks=range(10))
     side = int(len(grid) ** 0.5)
-    panels[2].imshow(np.vstack([np.hstack(grid[i * side : (i + 1) * side, 0]) for i in range(side)]), cmap="gray_r")
+    panels[2].imshow(
+        np.vstack([np.hstack(grid[i * side : (i + 1) * side, 0]) for i in range(side)]),
+        cmap="gray_r",
+        interpolation="nearest",
+    )
     panels[2].set(title="made from points of the plane", xticks=[], yticks=[])
     figure.savefig(path, dpi=80)
     plt.close(figure)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from pydoc_data.topics import topics
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import septet as st
@@ -53,6 +54,23 @@ def write(model, prompt, count, random, temperature=0.6):
     return codes
 
 
+def picture(path, letters, bits, columns=60):
+    """Draw a text, each character on a ground that is the darker the more bits it took."""
+    rows = len(letters) // columns
+    figure, panel = plt.subplots(figsize=(0.14 * columns, 0.25 * rows + 0.6))
+    shades = panel.imshow(bits.reshape(rows, columns), cmap="Oranges", vmin=0, vmax=8, aspect="auto")
+    lines = ["".join(letters[row * columns :][:columns]).replace("\n", "\u21b5") for row in range(rows)]
+    for place, letter in enumerate("".join(lines)):
+        panel.text(
+            place % columns, place // columns, letter, ha="center", va="center", family="monospace", fontsize=8,
+            parse_math=False,
+        )  # fmt: skip
+    panel.set(xticks=[], yticks=[])
+    figure.colorbar(shades, ax=panel, label="bits", pad=0.01)
+    figure.savefig(path, dpi=80, bbox_inches="tight")
+    plt.close(figure)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, help="by default 4, with --short 1")
@@ -73,7 +91,9 @@ def main(arguments=None):
     train, test = np.split(codes, [int(0.95 * len(codes))])
     frequencies = np.bincount(train, minlength=len(letters)) / len(train)
     plain = -np.log2(frequencies[test].clip(1 / len(train))).mean()
-    print(f"{len(text)} characters, {len(letters)} different ones; by their frequencies alone {plain:.2f} bits for each")
+    print(
+        f"{len(text)} characters, {len(letters)} different ones; by their frequencies alone {plain:.2f} bits for each"
+    )
 
     model = CharacterModel(len(letters), units)
     rate = st.optim.schedules.Cosine(2e-2 if options.short else 4e-3, epochs * (len(train) // (batch * steps)), 1e-4)
@@ -113,6 +133,9 @@ def main(arguments=None):
     random = np.random.default_rng(options.seed)
     sample = "".join(letters[code] for code in write(model.eval(), test[:20], 100 if options.short else 500, random))
     (options.out / "sample.txt").write_text(sample, "utf-8")
+    scores, _ = model(test[None, :300])
+    taken = nn.losses.cross_entropy(scores, test[None, 1:301], reduction="none").numpy()[0] / np.log(2)
+    picture(options.out / "char-rnn.png", [letters[code] for code in test[1:301]], taken)
     print(f"it writes:\n{sample}\nthe results are in {options.out}")
     return {"bits": found[1], "plain_bits": float(plain)}
 

@@ -1,8 +1,8 @@
 """Dates: an encoder and a decoder with attention read dates as people write them and write them as ISO 8601.
 
 The dates are those of the calendar from 1900 to 2099, each written in one of twelve ways, such as "Saturday, March 3rd,
-1984"; test dates are never among those to train on. While training, the decoder is given the right signs so far; when it
-translates, its own.
+1984"; test dates are never among those to train on. While training, the decoder is given the right signs so far; when
+it translates, its own.
 
     python examples/dates.py
     python examples/dates.py --short

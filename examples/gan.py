@@ -99,7 +99,9 @@ def main(arguments=None):
     shown = [*rows, ("new", None, drawn[:, 0]), ("real", yardstick, test_images[:12, 0])]
     figure, panels = plt.subplots(len(shown), 1, figsize=(7, 0.75 * len(shown)), layout="constrained")
     for panel, (epoch, distance, row) in zip(panels, shown):
-        panel.imshow(np.hstack(np.pad(row, ((0, 0), (1, 1), (1, 1)))), cmap="gray_r", vmin=0, vmax=1)
+        panel.imshow(
+            np.hstack(np.pad(row, ((0, 0), (1, 1), (1, 1)))), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest"
+        )
         label = f"epoch {epoch}" if isinstance(epoch, int) else epoch
         panel.set(xticks=[], yticks=[])
         panel.set_ylabel(

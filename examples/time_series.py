@@ -94,8 +94,8 @@ def main(arguments=None):
     panel.plot(weeks[PAST:], truth[place], color="#222222", label="what came")
     for name, style in (("network", "-"), ("a year before + a year's growth", "--")):
         panel.plot(weeks[PAST:], forecasts[name][place], style, label=f"{name}: {errors[name]:.2f} on average")
-    panel.set(xlabel="weeks", ylabel="CO2, parts per million" if options.data is None else "value")
-    panel.legend(fontsize=8)
+    panel.set(xlabel="weeks from now", ylabel="CO2, parts per million" if options.data is None else "value")
+    panel.legend(fontsize=8, loc="upper left")
     figure.savefig(options.out / "time-series.png", dpi=80)
     plt.close(figure)
     return errors
