@@ -39,7 +39,7 @@ class JsonLines(Extension):
 
     def on_record(self, loop: Loop, record: Record) -> None:
         if self._file is None:
-            self._open(loop)
+            self._open(loop, record)
         assert self._file is not None
         line = to_line(record).encode()
         self._file.write(line)
@@ -70,10 +70,13 @@ class JsonLines(Extension):
         self._file.truncate(self._length)
         self._file.seek(self._length)
 
-    def _open(self, loop: Loop) -> None:
-        """Begin a file, or go on in it where the training is run again."""
+    def _open(self, loop: Loop, record: Record) -> None:
+        """Go on in the file where the training is run again; or begin it, with what is known from a checkpoint."""
         self._file = open(self.path, "r+b" if self._length else "wb")  # noqa: SIM115 (kept open)
         self._file.seek(self._length)
+        if not self._length:
+            before = [each for each in loop.log.records if each is not record]
+            self._length = self._file.write("".join(map(to_line, before)).encode())
 
 
 class CSV(Extension):

@@ -36,8 +36,11 @@ def restore_data(batches: Any, state: Any) -> None:
 
 def skipping(batches: Any, count: int) -> Iterator[Any]:
     """Go through an epoch without its first batches, where the batches have not gone there by themselves."""
-    if count and data_state(batches) is None:
+    state = data_state(batches) if count else None
+    if count and state is None:
         return itertools.islice(iter(batches), count, None)
+    if count and isinstance(state, dict) and state.get("position", state.get("batch")) == 0:
+        return iter(())  # all batches of the epoch were given: the stream stands at the next one
     return iter(batches)
 
 

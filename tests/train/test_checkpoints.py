@@ -9,8 +9,18 @@ import pytest
 
 import septet as st
 from septet import nn, optim
-from septet.data import Batches
-from septet.train import Checkpoints, Extension, Loop, Trainer, fit, read_checkpoint, read_log
+from septet.data import Batches, Stream
+from septet.train import (
+    Checkpoints,
+    Extension,
+    History,
+    JsonLines,
+    Loop,
+    Trainer,
+    fit,
+    read_checkpoint,
+    read_log,
+)
 from tests.train.kill_many import curve, kill_many
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -140,6 +150,26 @@ def test_what_belongs_to_another_training_is_refused(tmp_path):
         fit(nn.Sequential(nn.Dense(5), nn.Dense(2)), (X, Y), 2, verbose=False, checkpoints=tmp_path, resume=True)
     with pytest.raises(st.errors.ArgumentError, match="resume=True goes on from checkpoints"):
         fit(nn.Dense(2), (X, Y), resume=True)
+
+
+def test_streams_of_unknown_length_go_on_in_the_middle_and_at_the_end_of_an_epoch(tmp_path):
+    def run(folder, *extensions, **words):
+        st.random.seed(0)
+        trainer = Trainer(nn.Sequential(nn.Dense(2)), "sgd")
+        stream = Stream((X, Y), shuffle=True, seed=1).filter(lambda value: True).batch(8)
+        extensions = [Checkpoints(folder, every_steps=1, **words), JsonLines(folder.with_suffix(".log")), *extensions]
+        loop = Loop(trainer.train, stream, optimizer=trainer.optimizer, model=trainer.model, extensions=extensions)
+        return loop.run(2), trainer.model.state_dict()
+
+    expected, weights = run(tmp_path / "whole")
+    for step in (2, 3, 4):
+        run(tmp_path / str(step), Press(step, 2))
+        if step == 4:
+            (tmp_path / "4.log").unlink()
+        history, found = run(tmp_path / str(step), resumes=True)
+        assert without_times(history) == without_times(expected)
+        assert all(np.array_equal(found[name], value) for name, value in weights.items())
+        assert without_times(History.read(tmp_path / f"{step}.log")) == without_times(expected)
 
 
 def test_batches_that_cannot_say_where_they_stand_are_gone_through_again(tmp_path):
