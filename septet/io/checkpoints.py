@@ -24,7 +24,7 @@ from septet.io.weights import pack, unpack
 
 FORMAT = "septet-checkpoint"
 VERSION = 1
-NAME = re.compile(r"step-(\d{10,})")
+NAME = re.compile(r"step-(\d{10,})(\.old)?")
 PARTIAL = ".partial-"
 """What names of folders begin with that are being written or removed."""
 
@@ -56,7 +56,7 @@ def write_checkpoint(
     folder : str or path
         Made where it is not there.
     step : int
-        Which the checkpoint is named after. One of the same step that is damaged is replaced.
+        Which the checkpoint is named after. One of the same step is replaced: it is there until the new one is.
     arrays : mapping of str to mapping of str to array
         Each is a file: ``model.safetensors``.
     state : mapping
@@ -92,10 +92,13 @@ def write_checkpoint(
                 file.flush()
                 os.fsync(file.fileno())
         _bring_to_disk(partial)
+        old = final.with_name(f"{final.name}.old")
         if final.exists():
-            remove_checkpoint(final)
+            remove_checkpoint(old)
+            os.rename(final, old)
         os.rename(partial, final)
         _bring_to_disk(parent)
+        remove_checkpoint(old)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         if error.filename is None and error.errno:  # a full disk names no file
@@ -130,12 +133,12 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def checkpoints_in(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the checkpoints in a folder, the latest first."""
+    """Return the checkpoints in a folder, the latest first; after it the one that it was about to replace."""
     parent = Path(folder)
     if not parent.is_dir():
         return []
     found = [path for path in parent.iterdir() if NAME.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=step_of, reverse=True)
+    return sorted(found, key=lambda path: (step_of(path), not path.suffix), reverse=True)
 
 
 def step_of(path: Path) -> int:
@@ -159,6 +162,9 @@ def remove_remains(folder: str | os.PathLike[str]) -> None:
     parent = Path(folder)
     for path in parent.glob(f"{PARTIAL}*") if parent.is_dir() else ():
         shutil.rmtree(path, ignore_errors=True)
+    for path in checkpoints_in(parent):
+        if path.suffix and path.with_suffix("").exists():
+            remove_checkpoint(path)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -81,6 +81,8 @@ class Checkpoints(Extension):
         self._time = time.monotonic()
 
     def on_resume(self, loop: Loop) -> None:
+        if loop.step:  # the loop is run again
+            return
         found = checkpoints_in(self.folder)
         if found and not self.resumes:
             raise ArgumentError(
@@ -112,7 +114,7 @@ class Checkpoints(Extension):
             self._write(loop)
 
     def on_stop(self, loop: Loop) -> None:
-        if self._written != loop.step or loop.reason:
+        if self._written != loop.step:
             self._write(loop)
 
     def state(self) -> dict[str, Any]:

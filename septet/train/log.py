@@ -19,7 +19,7 @@ from septet.train.png import png_bytes
 Record = dict[str, Any]
 Row = dict[str, float]
 
-PASSING = frozenset(("batch", "histogram", "image", "text"))
+PASSING = frozenset(("batch", "monitor", "histogram", "image", "text"))
 """Events that readers get and nobody keeps for ever: there may be millions of them, or large ones."""
 
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -34,7 +34,7 @@ class Log:
     Attributes
     ----------
     records : list of dict
-        All but passing events: those of single batches, histograms, images, text.
+        All but passing events: those of single batches, measurements, histograms, images, text.
     recent : deque of dict
         The last 1000 passing events.
     readers : list of callable

@@ -145,7 +145,7 @@ class Loop:
         """
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ArgumentError(f"epochs must be at least 1, got {epochs!r}")
-        self.epochs, self.error, self._told = epochs, None, 0
+        self.epochs, self.error, self.reason, self._told = epochs, None, "", 0
         part: Row | None = None
         self._interrupt = Interrupt()
         try:
@@ -257,7 +257,8 @@ class Loop:
             self.log.note(f"stopped by hand after {whole}; the model keeps what it learned")
         elif self.reason:
             self.log.note(f"stopped after {plural(self.epoch, 'epoch')}: {self.reason}")
-        self.log.write("end", reason=self.reason or ("interrupted" if self.was_interrupted else "finished"))
+        ended = "finished" if self.error is None else type(self.error).__name__
+        self.log.write("end", reason=self.reason or ("interrupted" if self.was_interrupted else ended))
 
     # Where it stands, for checkpoints.
 

@@ -76,6 +76,16 @@ def test_after_ctrl_c_a_training_goes_on_as_if_nothing_had_been(tmp_path, times)
     assert events.count("resume") == 2 and events.count("epoch") == 5 and events.count("end") == 1
 
 
+def test_a_loop_that_is_run_again_goes_on(tmp_path):
+    trainer = Trainer(nn.Sequential(nn.Dense(2)), "sgd")
+    extensions = [Checkpoints(tmp_path / "run"), JsonLines(tmp_path / "log.jsonl")]
+    loop = Loop(trainer.train, Batches((X, Y), batch_size=8), model=trainer.model, extensions=extensions)
+    loop.run(1)
+    history = loop.run(3)
+    assert [row["epoch"] for row in history] == [1, 2, 3] and history == History.read(tmp_path / "log.jsonl")
+    assert len(names(tmp_path / "run")) == 3
+
+
 def test_the_last_and_the_best_are_kept(tmp_path):
     values = iter([3.0, 1.0, 2.0, 2.0, 4.0])
     model = nn.Dense(2)
