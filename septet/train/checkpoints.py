@@ -23,6 +23,7 @@ from septet.io.checkpoints import (
 )
 from septet.train.extension import Best, Extension
 from septet.train.log import Row
+from septet.train.nested import build, types_of, zeros_of
 from septet.train.state import random_state, restore_random_state
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def arrays_of_training(loop: Loop) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _state_of_training(loop: Loop) -> dict[str, Any]:
-    example = None if loop.example is None else [list(np.shape(loop.example)), np.asarray(loop.example).dtype.name]
+    example = None if loop.example is None else types_of(loop.example)
     optimizer = None if loop.optimizer is None else type(loop.optimizer).__name__
     return {"example": example, "optimizer": optimizer, **loop.state()}
 
@@ -197,8 +198,7 @@ def _take_up(loop: Loop, checkpoint: Checkpoint) -> None:
     try:
         if loop.model is not None:
             if not loop.model.is_built and state["example"] is not None:
-                shape, dtype = state["example"]
-                loop.model.build_for(np.zeros(shape, dtype))
+                build(loop.model, zeros_of(state["example"]))
             loop.model.load_state_dict(arrays["model"])
         if loop.optimizer is not None:
             name = type(loop.optimizer).__name__

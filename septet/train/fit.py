@@ -24,6 +24,7 @@ from septet.train.log import History
 from septet.train.loop import Loop
 from septet.train.measuring import Validation
 from septet.train.monitor import Monitor
+from septet.train.nested import apply, count_of, flat_data, joined, slices
 from septet.train.progress import Progress
 from septet.train.stopping import ObservePlateaus
 from septet.train.trainer import Tester, Trainer
@@ -64,7 +65,8 @@ def fit(
     ----------
     model : Module
     data : (inputs, targets), data set, or stream or iterable of batches
-        Batches may hold weights of the examples as a third array.
+        Inputs of several arrays are a tuple or list, which the model is given one by one, or a dict, by name. Batches
+        may hold weights of the examples as a third array.
     epochs : int
     validation : like `data`, optional
         Held-out data, evaluated after each epoch.
@@ -176,35 +178,35 @@ def evaluate(
     return Tester(model, loss, metrics).test(as_batches(data, batch_size, False, 0))
 
 
-def predict(model: Module, inputs: Any, *, batch_size: int = 256) -> np.ndarray:
+def predict(model: Module, inputs: Any, *, batch_size: int = 256) -> Any:
     """Return the outputs of a model, in evaluation mode, for an array of inputs.
 
     Parameters
     ----------
     model : Module
-    inputs : array, (N, ...)
+    inputs : array, (N, ...), or tuple, list or dict of them
     batch_size : int
 
     Returns
     -------
     ndarray, (N, ...)
+        Or several, nested as the outputs of the model are.
     """
-    array = np.asarray(inputs)
-    if array.ndim == 0 or not len(array):
-        raise ArgumentError(f"predict needs at least one example, got shape {array.shape}")
 
     @compile
-    def apply(batch: Tensor) -> Tensor:
+    def step(batch: Any) -> Any:
         with no_grad():
-            return model(batch)
+            return apply(model, batch)
 
     with model.evaluating():
-        parts = [apply(array[i : i + batch_size]).numpy() for i in range(0, len(array), batch_size)]
-    return np.concatenate(parts)
+        return joined([step(piece) for piece in slices(inputs, batch_size)])
 
 
 def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
     """Return batches of a data set, a tuple or a dict of arrays; what gives batches itself is left as it is."""
+    dataset, regroup = flat_data(data)
+    if dataset is not None:
+        return Batches(dataset, batch_size=batch_size, shuffle=shuffle, seed=seed, transform=regroup)
     if not isinstance(data, Stream) and hasattr(data, "__len__") and hasattr(data, "__getitem__"):
         return Batches(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
     if not isinstance(data, Iterable) or isinstance(data, (np.ndarray, Tensor, str)):
@@ -219,32 +221,35 @@ def as_batches(data: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
     return data
 
 
-def _arrays(what: str, data: Any) -> tuple[Any, ...]:
-    """Return the arrays of data that is held in memory."""
-    found = data.arrays if isinstance(data, ArrayDataset) else data.values() if isinstance(data, dict) else data
-    if not isinstance(found, Iterable) or not isinstance(data, (ArrayDataset, tuple, dict)):
-        raise ArgumentError(f"fit: {what} needs data given as arrays, got {type(data).__name__}")
-    return tuple(np.asarray(array) for array in found)
+def _in_memory(what: str, data: Any) -> tuple[Any, ...]:
+    """Return inputs and targets that are held in memory, each an array or nested arrays."""
+    if isinstance(data, ArrayDataset):
+        data = data.arrays
+    if isinstance(data, (tuple, dict)):
+        return tuple(data.values() if isinstance(data, dict) else data)
+    raise ArgumentError(f"fit: {what} needs data given as arrays, got {type(data).__name__}")
 
 
 def _with_weights(data: Any, weights: Any) -> tuple[Any, ...]:
-    arrays = _arrays("sample_weight", data)
-    array = np.asarray(weights)
-    if len(arrays) != 2 or array.shape != (len(arrays[0]),):
+    found, array = _in_memory("sample_weight", data), np.asarray(weights)
+    if len(found) != 2 or array.shape != (count_of(found[1]),):
         raise ArgumentError(
-            f"fit: sample_weight has shape {array.shape}; inputs and targets of {len(arrays[0])} examples need "
-            f"({len(arrays[0])},)"
+            f"fit: sample_weight has shape {array.shape}; inputs and targets of {count_of(found[1])} examples need "
+            f"({count_of(found[1])},)"
         )
-    return (*arrays, array)
+    return (*found, array)
 
 
-def _split(data: Any, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Return the first arrays and the last share of them."""
-    arrays = _arrays("validation_split", data)
+def _split(data: Any, share: float) -> tuple[Any, Any]:
+    """Return the first examples and the last share of them."""
+    found = _in_memory("validation_split", data)
     if not isinstance(share, (int, float)) or not 0 < share < 1:
         raise ArgumentError(f"fit: validation_split must be between 0 and 1, got {share!r}")
-    count = len(arrays[0])
+    count = count_of(found[-1])
     start = count - round(count * share)
     if not 0 < start < count:
         raise ArgumentError(f"fit: validation_split={share} of {count} examples leaves nothing on one side")
-    return tuple(array[:start] for array in arrays), tuple(array[start:] for array in arrays)
+    dataset, regroup = flat_data(found)
+    arrays = [np.asarray(array) for array in (found if dataset is None else dataset.arrays)]
+    first, last = tuple(array[:start] for array in arrays), tuple(array[start:] for array in arrays)
+    return (first, last) if regroup is None else (regroup(first), regroup(last))

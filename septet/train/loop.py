@@ -19,6 +19,7 @@ from septet.train.extension import Extension, overrides
 from septet.train.interrupt import Interrupt
 from septet.train.log import History, Log, Record, Row
 from septet.train.monitor import described
+from septet.train.nested import count_of
 from septet.train.state import data_state, restore_data, skipping
 from septet.train.values import PREFIX, Means, arrays_of, results
 
@@ -70,7 +71,7 @@ class Loop:
         When the epoch began, on the clock of `time.perf_counter`; time in which the training was stopped is left out.
     watched : dict of str to float, or None
         What a step has measured of tensors that are watched, where somebody asks for it; see `Monitor`.
-    example : array or None
+    example : array, or nested arrays, or None
         The inputs of a batch.
     error : BaseException or None
         What ended the training, if it was an error.
@@ -95,7 +96,7 @@ class Loop:
         self.means = Means()
         self.waited = self.elapsed = self.began = 0.0
         self.watched: Row | None = None
-        self.example: np.ndarray | None = None
+        self.example: Any = None
         self.error: BaseException | None = None
         self.reason = ""
         self._interrupt = Interrupt()
@@ -199,7 +200,7 @@ class Loop:
             log.step = self.step
             if not math.isfinite(values["loss"]):
                 raise self._not_finite(values["loss"])
-            self.means.add(values, len(arrays[0]))
+            self.means.add(values, count_of(arrays[0]))
             if every and not self.step % every:
                 log.write("batch", **values)
             for call in after_batch:

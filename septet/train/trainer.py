@@ -19,10 +19,11 @@ from septet.nn.module import Module
 from septet.nn.regularizers import has_penalties, regularization_loss
 from septet.run.compile import compile
 from septet.run.gradients import no_grad
-from septet.tensor.creation import owned, tensor
+from septet.tensor.creation import tensor
 from septet.tensor.tensor import Tensor
 from septet.train.log import Row
 from septet.train.monitor import collecting, selected, watch
+from septet.train.nested import apply, count_of, given_away
 from septet.train.values import Means, arrays_of, results
 from septet.transform.amp import amp
 
@@ -70,8 +71,8 @@ class Tester:
         with self.model.evaluating():
             for batch in batches:
                 arrays = arrays_of(batch)
-                values = self.test_step(*[owned(array) for array in arrays])
-                means.add({name: float(value) for name, value in values.items()}, len(arrays[0]))
+                values = self.test_step(*[given_away(array) for array in arrays])
+                means.add({name: float(value) for name, value in values.items()}, count_of(arrays[0]))
         if not means.count:
             raise ArgumentError("the data to test on gives no batches")
         return means.values() | results(self.test_metrics)
@@ -84,7 +85,7 @@ class Tester:
         self, inputs: Tensor, targets: Tensor, weights: Tensor | None, metrics: Mapping[str, Metric]
     ) -> dict[str, Tensor]:
         """Record the loss of a batch, and show the predictions to metrics."""
-        predictions = self.model(inputs)
+        predictions = apply(self.model, inputs)
         if weights is None and self.class_weight is None:
             values = {"loss": self.loss(predictions, targets)}
         else:
@@ -174,7 +175,7 @@ class Trainer(Tester):
 
     def train(self, *arrays: Any) -> dict[str, Tensor]:
         """Train on the arrays of a batch, which are given away; return the loss."""
-        return self.train_step(*[owned(array) for array in arrays])
+        return self.train_step(*[given_away(array) for array in arrays])
 
     def _train_step(self, inputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
         with collecting(self.watches is not None) as watched:

@@ -1,7 +1,9 @@
 """Trainings that go on: after kills, Ctrl-C, damage, a full disk."""
 
 import errno
+import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -22,6 +24,9 @@ from septet.train import (
     read_log,
 )
 from tests.train.kill_many import curve, kill_many
+from tests.train.make_golden_run import FOLDER
+from tests.train.make_golden_run import X as golden_inputs
+from tests.train.make_golden_run import fit as go_on
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.int64)
@@ -200,3 +205,13 @@ def test_batches_that_cannot_say_where_they_stand_are_gone_through_again(tmp_pat
     expected = run(tmp_path / "a")
     run(tmp_path / "b", Press(2, 2))
     assert without_times(run(tmp_path / "b", resumes=True)) == without_times(expected)
+
+
+def test_runs_and_models_of_earlier_releases_are_read(tmp_path):
+    """What version 1 wrote loads ever after, and goes on as it did."""
+    expected = json.loads((FOLDER / "expected.json").read_text())
+    model = nn.Module.load(FOLDER / "model.safetensors")
+    assert np.allclose(model.predict(golden_inputs[:4]), expected["predictions"], atol=1e-5)
+    shutil.copytree(FOLDER / "run", tmp_path / "run")
+    _, history = go_on(tmp_path / "run", 3, resumes=True)
+    assert np.allclose([row["loss"] for row in history], expected["losses"], atol=1e-4)

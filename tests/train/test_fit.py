@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,48 @@ def test_weights_of_examples_and_classes_make_weighted_means() -> None:
     ):
         with pytest.raises(ArgumentError, match=text):
             fit(nn.Dense(3), (x, y), verbose=False, **words)
+
+
+def test_inputs_and_outputs_of_several_arrays(tmp_path: Path) -> None:
+    """In a tuple or a list, and by name; predictions are nested as the outputs are; checkpoints build the model."""
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(2, 30, 3)).astype(np.float32)
+    targets = (left.sum(1) > right.sum(1)).astype(np.int64)
+
+    def make() -> nn.Module:
+        st.random.seed(0)
+        a, b = nn.Input(3, name="a"), nn.Input(3, name="b")
+        return nn.Model([a, b], nn.Dense(2)(a) + nn.Dense(2)(b))
+
+    words: dict[str, Any] = {"batch_size": 7, "learning_rate": 0.1, "verbose": False}
+    histories = [fit(make(), (inputs, targets), 3, **words) for inputs in ([left, right], {"b": right, "a": left})]
+    histories.append(fit(Pair(make()), ((left, right), targets), 3, checkpoints=tmp_path, **words))
+    assert [[row["loss"] for row in history] for history in histories[1:]] == [
+        [row["loss"] for row in histories[0]]
+    ] * 2
+    model = Pair(make())
+    longer = fit(model, ((left, right), targets), 9, checkpoints=tmp_path, resume=True, **words)
+    assert longer[2]["loss"] == histories[0][2]["loss"] and longer[-1]["accuracy"] > 0.9
+    found = predict(model, (left, right), batch_size=11)
+    assert np.array_equal(found, model.eval()(left, right).numpy())
+    assert evaluate(model, ([left, right], targets))["accuracy"] == np.mean(found.argmax(1) == targets)
+    weighted = {**words, "validation_split": 0.2, "sample_weight": np.ones(30)}
+    rows = [fit(make(), (inputs, targets), 1, **weighted)[0] for inputs in ([left, right], {"a": left, "b": right})]
+    assert rows[0]["val_loss"] == rows[1]["val_loss"] and rows[0]["loss"] == rows[1]["loss"]
+    two = predict(nn.Model(a := nn.Input(3), {"x": a * 2, "y": a}), left, batch_size=11)
+    assert np.array_equal(two["x"], left * 2) and np.array_equal(two["y"], left)
+    with pytest.raises(ArgumentError, match="at least one example"):
+        predict(model, (left[:0], right[:0]))
+
+
+class Pair(nn.Module):
+    """Calls another model; takes its inputs one by one."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        self.inner = inner
+
+    def forward(self, first: st.Tensor, second: st.Tensor) -> st.Tensor:
+        return self.inner(first, second)
 
 
 def test_a_share_of_the_arrays_is_held_out() -> None:
