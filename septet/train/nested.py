@@ -43,24 +43,31 @@ def given_away(value: Any) -> Any:
 
 def count_of(value: Any) -> int:
     """Return the number of examples in arrays."""
-    return len(tree.flatten(value)[0][0]) if isinstance(value, NESTS) else len(value)
+    return len(tree.flatten(value)[0][0]) if isinstance(value, NESTS) and is_nested(value) else len(value)
 
 
 def is_nested(value: Any) -> bool:
     """Tell whether something holds arrays, and is not itself meant as one: a list of numbers is."""
     if isinstance(value, dict):
         return True
-    return isinstance(value, (tuple, list)) and bool(value) and all(hasattr(item, "__array__") for item in value)
+    return isinstance(value, (tuple, list)) and bool(value) and all(getattr(item, "ndim", 0) for item in value)
 
 
 def flat_data(data: Any) -> tuple[ArrayDataset | None, Callable[[Any], Any] | None]:
     """Return nested arrays as a data set of flat samples, and what brings batches of it into their places again.
 
-    Both are None where nothing is nested.
+    Both are None where nothing is nested. A list of arrays is one array, row by row, where it has as many of them as
+    there are examples.
     """
     if not isinstance(data, tuple) or not any(is_nested(part) for part in data):
         return None, None
-    leaves, structure = tree.flatten(tuple(part if is_nested(part) else _Whole(part) for part in data))
+    count = count_of(data[-1])
+    rows = [isinstance(part, (tuple, list)) and len(part) == count != count_of(part) for part in data]
+    marks = [is_nested(part) and not is_row for part, is_row in zip(data, rows, strict=True)]
+    if not any(marks):
+        return None, None
+    parts = [part if mark else _Whole(part) for part, mark in zip(data, marks, strict=True)]
+    leaves, structure = tree.flatten(tuple(parts))
     dataset = ArrayDataset(*[leaf.value if isinstance(leaf, _Whole) else leaf for leaf in leaves])
     return dataset, lambda batch: tree.unflatten(structure, list(batch))
 

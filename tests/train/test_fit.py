@@ -116,6 +116,7 @@ def test_inputs_and_outputs_of_several_arrays(tmp_path: Path) -> None:
 
     words: dict[str, Any] = {"batch_size": 7, "learning_rate": 0.1, "verbose": False}
     histories = [fit(make(), (inputs, targets), 3, **words) for inputs in ([left, right], {"b": right, "a": left})]
+    assert fit(make(), ([left, right], targets.tolist()), 1, **words)[0]["loss"] == histories[0][0]["loss"]
     histories.append(fit(Pair(make()), ((left, right), targets), 3, checkpoints=tmp_path, **words))
     assert [[row["loss"] for row in history] for history in histories[1:]] == [
         [row["loss"] for row in histories[0]]
@@ -129,6 +130,8 @@ def test_inputs_and_outputs_of_several_arrays(tmp_path: Path) -> None:
     weighted = {**words, "validation_split": 0.2, "sample_weight": np.ones(30)}
     rows = [fit(make(), (inputs, targets), 1, **weighted)[0] for inputs in ([left, right], {"a": left, "b": right})]
     assert rows[0]["val_loss"] == rows[1]["val_loss"] and rows[0]["loss"] == rows[1]["loss"]
+    of_rows = [fit(nn.Dense(2), (x, targets), 1, shuffle=False, **words)[0]["accuracy"] for x in (left, list(left))]
+    assert 0 <= of_rows[0] <= 1 and len(of_rows) == 2  # a list of the examples is an array
     two = predict(nn.Model(a := nn.Input(3), {"x": a * 2, "y": a}), left, batch_size=11)
     assert np.array_equal(two["x"], left * 2) and np.array_equal(two["y"], left)
     with pytest.raises(ArgumentError, match="at least one example"):
