@@ -28,7 +28,7 @@ def least(run: Callable[[], object], steps: int) -> float:
 
 def main() -> None:
     """Print the times of a step: in a plain loop, and in the main loop."""
-    st.config.num_threads = 1
+    st.config.threads = 1
     st.random.seed(0)
     trainer = Trainer(nn.Sequential(nn.Flatten(), nn.Dense(32, "relu"), nn.Dense(10)))
     batches = Batches(load_digits(split="train"), batch_size=32, shuffle=True)
