@@ -24,7 +24,7 @@ def test_all_generators_come_back_with_what_they_have_in_store():
     assert draws(own) != expected
     restore_random_state(model, state)
     assert draws(own) == expected
-    with pytest.raises(st.errors.FileFormatError, match="other generators of random numbers: model.0.generator"):
+    with pytest.raises(st.errors.FileFormatError, match=r"other generators of random numbers: model\.0\.generator"):
         restore_random_state(nn.Sequential(nn.Dense(1)), state)
 
 
