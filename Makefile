@@ -4,6 +4,7 @@
 # make format  let ruff rewrite the files
 # make bench   every script in benchmarks/
 # make docs    every generated page of docs/ (tools/generate_*.py)
+# make site    the documentation as a site, in site/
 # make clean   remove what the above made
 #
 # PYTHON=python3.12 chooses the interpreter (3.11 or later), VENV=folder the virtual environment, JOBS=n the test workers.
@@ -18,10 +19,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Each test worker is a process of its own: one BLAS thread each, or they fight for the cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help venv install setup setup-dev demo test format bench docs clean \
+.PHONY: help venv install setup setup-dev demo test format bench docs site clean \
 	check static check-format check-lint check-types check-floors check-text
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,9p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,10p'
 
 # --- environments: each step leaves a stamp, so that the next call has nothing to do
 $(VENV)/.made:
@@ -83,5 +84,9 @@ docs: install
 	@set -e; for script in tools/generate_*.py; do \
 		test -e $$script || { echo "no generated pages"; continue; }; echo "== $$script"; $(BIN)/python $$script; done
 
+site: setup
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 clean:
-	rm -rf $(VENV) build dist demo-output *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site demo-output *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
