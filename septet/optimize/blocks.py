@@ -20,8 +20,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from septet.base import dtypes
+from septet.base.sizes import Size
 from septet.graph.assemble import apart, has_effect, with_inputs
 from septet.graph.graph import Graph
 from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
@@ -369,7 +371,9 @@ def _is_source(node: Node) -> bool:
     depth = a.shape[contracting[0][0]]
     if None in node.shape or depth is None:
         return False
-    return rows >= LEAST and columns >= LEAST and 0 < depth <= DEEPEST and 0 not in node.shape  # type: ignore[type-var]
+    limits: list[tuple[Any, int, int | None]] = [(rows, LEAST, None), (columns, LEAST, None), (depth, 1, DEEPEST)]
+    limits.sort(key=lambda own: type(own[0]) is Size)  # those that are the same for all batches say no first
+    return all(size >= low and (most is None or size <= most) for size, low, most in limits) and 0 not in node.shape
 
 
 def _is_worth_it(chain: Chain) -> bool:

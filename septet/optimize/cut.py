@@ -7,7 +7,9 @@ algorithm of Dinic (1970).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from septet.base.sizes import decided
@@ -41,8 +43,19 @@ def values_to_keep(
     return [values[number] for number in decided(_numbers_to_keep, tuple(rows), tuple([place[own] for own in wanted]))]
 
 
-def _numbers_to_keep(rows: Sequence[tuple[int, int, Sequence[int]]], wanted: Sequence[int]) -> tuple[int, ...]:
+Rows = tuple[tuple[int, int, tuple[int, ...]], ...]
+
+
+def _numbers_to_keep(rows: Rows, wanted: tuple[int, ...]) -> tuple[int, ...]:
     """Do so for values that are numbers: for each its costs, and what it is computed from."""
+    part = math.gcd(*[cost for again, keep, _ in rows for cost in (again, keep) if cost < NEVER]) or 1
+    units = [tuple([cost if cost >= NEVER else cost // part for cost in row[:2]]) for row in rows]
+    return _cheapest(tuple([(*unit, row[2]) for unit, row in zip(units, rows, strict=True)]), wanted)
+
+
+@lru_cache(maxsize=256)
+def _cheapest(rows: Rows, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Do so for costs without a common factor: those of another batch are often the same then."""
     source, sink = 2 * len(rows), 2 * len(rows) + 1
     network = _Network(2 * len(rows) + 2)
     for number, (again, keep, inputs) in enumerate(rows):  # 2 n: the value as computed, 2 n + 1: as it is at hand

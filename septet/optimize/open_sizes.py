@@ -126,7 +126,7 @@ class _Opening:
         self.orders: dict[int, list[Node]] = {}
         self._resolutions: dict[Any, Resolution] = {}
         self._numbers: dict[Any, tuple[Any, Any]] = {}  # value -> numerator and denominator
-        self._seen: set[Any] = set()
+        self._seen: dict[Any, Any] = {}  # shapes -> whether numbers that follow from them are known
         self._constants: dict[Node, Node] = {}
         self._bodies: dict[Any, Graph] = {}
 
@@ -177,18 +177,27 @@ class _Opening:
     # Numbers
 
     def _see(self, types: NodeType) -> None:
-        """Note what numbers may follow from the sizes of a type."""
+        """Note the sizes of a type: numbers may follow from them."""
         for type_ in types if isinstance(types, tuple) else (types,):
-            if scope_of(type_.shape) is None or type_ in self._seen:
-                continue
-            self._seen.add(type_)
-            for size in (*type_.shape, type_.size):
-                if type(size) is Size and size not in self._seen:
-                    self._seen.add(size)
-                    for pair in ((size, 1), (1, size), (-1, size), (size - 1, 1), (1, size - 1), (size, size - 1)):
-                        top, bottom = plain(pair)
-                        if bottom and (bottom != 1 or top >= TELLING):
-                            self._numbers.setdefault(top / bottom, pair)
+            if scope_of(type_.shape) is not None:
+                self._seen.setdefault(type_.shape)
+
+    def _know_numbers(self) -> None:
+        """Note what numbers may follow from the sizes seen so far: of what is counted, along some axes or all."""
+        new = [shape for shape, is_known in self._seen.items() if not is_known]
+        for shape in new:
+            self._seen[shape] = True
+            counts: list[Any] = [1]
+            for size in shape[-6:]:
+                counts += [count * size for count in counts]
+            for count in dict.fromkeys(counts):
+                if type(count) is not Size:
+                    continue
+                pairs = (count, 1), (1, count), (-1, count), (count - 1, 1), (1, count - 1), (count, count - 1)
+                for pair in pairs:
+                    top, bottom = plain(pair)
+                    if bottom and (bottom != 1 or top >= TELLING):
+                        self._numbers.setdefault(top / bottom, pair)
 
     def _constant(self, node: Node) -> Node:
         """Return a constant, or, where it has the value of a number that follows from sizes, that number."""
@@ -203,6 +212,7 @@ class _Opening:
         if found is None:
             found, value = node, node.value.item()
             if value not in COMMON:
+                self._know_numbers()
                 near = min(self._numbers, key=lambda own: abs(own - value), default=0.0)
                 pair = self._numbers.get(near)
                 if pair is not None and number_of(node.dtype, *plain(pair)) == node.value:
@@ -341,7 +351,7 @@ class _Comparison:
     def _is_node(self, own: Node, node: Node, place: dict[Node, Node]) -> bool:
         if own.op is not node.op or own.flags != node.flags or len(own.inputs) != len(node.inputs):
             return False
-        if not self._is_type(own.type, node.type):
+        if own.type is not node.type and not self._is_type(own.type, node.type):
             return False
         for a, b in zip(own.inputs, node.inputs, strict=True):
             if place.get(b) is not a and not self._is_place(a, b, place):

@@ -10,7 +10,7 @@ import numpy as np
 
 from septet.base.dtypes import DType
 from septet.base.shapes import cut
-from septet.base.sizes import of_sizes, scope_of
+from septet.base.sizes import of_sizes, plain, scope_of
 
 ARENA, INPUT, READ, WRITTEN, OUTPUT, CONSTANT = "arena", "input", "read", "written", "output", "constant"
 ALIGNMENT = 64  # a cache line, and the widest vector
@@ -135,6 +135,9 @@ class Strided(NamedTuple):
         return self._replace(shape=shape, strides=view.strides)
 
 
+Spans = tuple[tuple[int, int, int], ...]
+"""Sizes of pieces of memory, with their first and last steps."""
+
 _ANY = np.empty(1, np.int8)  # never looked at: NumPy works out strides on it
 
 
@@ -186,14 +189,24 @@ def arrange(memories: Sequence[Memory]) -> int:
     int
         The size of the arena in bytes.
     """
-    total, *offsets = _arranged(tuple([(memory.size, memory.first, memory.last) for memory in memories]))
+    spans = tuple([(memory.size, memory.first, memory.last) for memory in memories])
+    known = _arranged(plain(spans))
+    if scope_of(spans) is not None:
+        known = _arranged_again(spans, (plain(spans), known))
+    total, *offsets = known
     for memory, offset in zip(memories, offsets, strict=True):
         memory.offset = offset
     return total
 
 
 @of_sizes
-def _arranged(spans: tuple[tuple[int, int, int], ...]) -> tuple[int, ...]:
+def _arranged_again(spans: Spans, before: tuple[Spans, tuple[int, ...]]) -> tuple[int, ...]:
+    """Return an arrangement for other sizes: that of before, where no piece has become larger."""
+    fits = all([size <= own for (size, _, _), (own, _, _) in zip(spans, before[0], strict=True)])
+    return before[1] if fits else _arranged(spans)
+
+
+def _arranged(spans: Spans) -> tuple[int, ...]:
     """Return the size of an arena and the offsets of its pieces, given their sizes, first and last steps."""
     total = 0
     found = [0] * len(spans)

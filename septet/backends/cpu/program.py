@@ -308,7 +308,8 @@ class CpuProgram:
     def __init__(
         self, graph: Graph, reference: Backend, beside: Program | None = None, is_resized: bool = False
     ) -> None:
-        self._is_raw = is_resized and not has_open_sizes(graph)  # then it is optimized when it is planned
+        # Where sizes are known, it is optimized when it is planned, unless there is a plan to be adapted.
+        self._is_raw = is_resized and all(node.tensor_type.is_known for node in graph.inputs)
         self.graph = optimize(graph) if is_resized and not self._is_raw else graph
         self.reference = reference
         self._is_resized = is_resized
@@ -496,8 +497,6 @@ class CpuProgram:
 
     def _with_shapes(self, shapes: tuple[tuple[int, ...], ...]) -> Graph | None:
         """Return the graph for some shapes, before anything else happens to it; None where sizes depend on values."""
-        if self._is_raw:
-            return self.graph
         graph = with_shapes(self.graph, shapes)
         return None if has_open_sizes(graph) else graph
 
@@ -525,13 +524,18 @@ class CpuProgram:
         if graph is not None:
             plan = Plan(graph, planner, self._family.arena)
         else:
-            source = self._with_shapes(shapes)
-            if source is None:
-                return self.reference.compile(self.graph)
             with span(PLAN, self.graph.name or "graph"):
-                if self._is_resized:
+                source = self.graph if self._is_raw else self._with_shapes(shapes)
+                if self._is_resized and source is not None:
                     model, how = self._family.find(source)
-                    plan = Plan(source, None, self._family.arena, model) if model else self._open_plan(source, shapes)
+                    if model:
+                        plan = Plan(source, None, self._family.arena, model)
+                if plan is None and self._is_raw:
+                    source = self._with_shapes(shapes)
+                if source is None:
+                    return self.reference.compile(optimize(self.graph) if self._is_raw else self.graph)
+                if plan is None and self._is_resized:
+                    plan = self._open_plan(source, shapes)
                 if plan is None:
                     plan = Plan(self._improved(source), None, self._family.arena)
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
