@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -456,13 +457,18 @@ class Formulas:
         self.guards: dict[tuple[str, Size], bool] = {}
         self.decisions: dict[int, Made] = {}
 
-    def holds(self, numbers: Numbers) -> bool:
-        """Tell whether all decisions are the same for other values of the symbols."""
-        for (kind, size), outcome in self.guards.items():
+    def holds(self, numbers: Numbers, until: tuple[int, int] | None = None) -> bool:
+        """Tell whether all decisions are the same for other values of the symbols, or those up to a mark."""
+        guards, decisions = until or self.mark()
+        for (kind, size), outcome in islice(self.guards.items(), guards):
             value = numbers(size)
             if (value == 0 if kind is EQUAL else value < 0) is not outcome:
                 return False
-        return all([made.of(numbers) == made.first for made in self.decisions.values()])
+        return all([made.of(numbers) == made.first for made in islice(self.decisions.values(), decisions)])
+
+    def mark(self) -> tuple[int, int]:
+        """Return how many decisions of each kind there are by now."""
+        return len(self.guards), len(self.decisions)
 
 
 class Numbers:
@@ -470,6 +476,7 @@ class Numbers:
 
     def __init__(self, formulas: Formulas, symbols: Sequence[int]) -> None:
         self._formulas = formulas
+        self.symbols = symbols
         self._atoms: list[int | None] = [*symbols, *[None] * (len(formulas.atoms) - len(symbols))]
         self._made: dict[int, Any] = {}
         self._found: dict[Terms, int] = {}
@@ -498,6 +505,26 @@ class Numbers:
         if number not in self._made:
             function, args = self._formulas.calls[number]
             self._made[number] = function(*plain(args, self))
+        return self._made[number]
+
+
+class Carried(Numbers):
+    """The numbers of a scope as sizes of another scope: its symbols have other values there."""
+
+    def __init__(self, formulas: Formulas, scope: Scope, values: Sequence[int]) -> None:
+        super().__init__(formulas, [scope.symbol(value) for value in values])  # type: ignore[misc]
+        self._scope = scope
+
+    def _atom(self, number: int) -> Any:
+        call, get, _ = self._formulas.atoms[number]
+        found = self._atoms[number] = self.made(call).number(get)
+        return found
+
+    def made(self, number: int) -> Any:
+        """Return what a call makes."""
+        if number not in self._made:
+            function, args = self._formulas.calls[number]
+            self._made[number] = self._scope.make(function, *plain(args, self))
         return self._made[number]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from septet.base.dtypes import DType
 from septet.base.errors import SeptetError
-from septet.base.sizes import LEAST, Formulas, Numbers, Scope, Size, plain, scope_of
+from septet.base.sizes import LEAST, Carried, Formulas, Numbers, Scope, Size, plain, scope_of
 from septet.graph.assemble import assemble
 from septet.graph.graph import Graph
 from septet.graph.node import COMMON, CONSTANT, SYMBOL, VARIABLE, Leaf, Node, make_node
@@ -308,6 +308,62 @@ def _filled(total: Any, value: tuple[int, ...], guess: tuple[Any, ...]) -> tuple
 def _is_same(a: Any, b: Size) -> bool:
     """Tell whether two sizes are the same whatever the symbols are."""
     return type(a) is Size and a.terms is b.terms
+
+
+# Carrying over
+
+
+def carried(graph: Graph, numbers: Carried) -> Graph:
+    """Return a graph whose sizes are those of another scope."""
+    return _Carrying(numbers).graph(graph)
+
+
+class _Carrying:
+    """The making of a graph whose sizes are those of another scope."""
+
+    def __init__(self, numbers: Carried) -> None:
+        self.numbers = numbers
+        self._graphs: dict[int, Graph] = {}
+        self._types: dict[NodeType, NodeType] = {}
+
+    def graph(self, graph: Graph) -> Graph:
+        """Return a graph with its nodes in the same order."""
+        if id(graph) in self._graphs:
+            return self._graphs[id(graph)]
+        moved: dict[Node, Node] = {node: self._leaf(node) for node in graph.inputs}
+        for node in graph.nodes:
+            if node in moved:
+                continue
+            if not isinstance(node.op, Op):
+                moved[node] = self._leaf(node) if node.op is NUMBER else node
+                continue
+            inputs = tuple([moved[source] for source in node.inputs])
+            params, type_ = self._value(node.params), self._type(node.type)
+            moved[node] = assemble(node.op, inputs, params, type_, node.flags, node.source, node.layers)
+        outputs, effects = ([moved[node] for node in nodes] for nodes in (graph.outputs, graph.effects))
+        updates = [(variable, moved[node]) for variable, node in graph.updates]
+        made = Graph([moved[node] for node in graph.inputs], outputs, updates, effects, graph.name)
+        self._graphs[id(graph)] = made
+        return made
+
+    def _leaf(self, node: Node) -> Node:
+        type_ = self._type(node.type)
+        params, key = self._value(node.params), hash((node.op.name, type_))
+        return make_node(node.op, (), params, type_, key, node.flags, None, node.source, node.layers)
+
+    def _value(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is tuple:
+            return tuple([self._value(part) for part in value])
+        return self.graph(value) if kind is Graph else plain(value, self.numbers)
+
+    def _type(self, own: NodeType) -> NodeType:
+        found = self._types.get(own)
+        if found is None:
+            parts = own if isinstance(own, tuple) else (own,)
+            types = tuple([tensor_type(part.dtype, plain(part.shape, self.numbers)) for part in parts])
+            found = self._types[own] = types if isinstance(own, tuple) else types[0]
+        return found
 
 
 # Recognizing

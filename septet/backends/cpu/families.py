@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from septet.backends.cpu.arenas import Arena
@@ -23,24 +24,65 @@ ADAPTED = "adapted"
 Shapes = tuple[tuple[int, ...], ...]
 
 
-class Model(NamedTuple):
-    """A plan that can be adapted.
+class Source(NamedTuple):
+    """A graph with open sizes, and what the optimizer has made of it.
 
     Attributes
     ----------
     opened : Opened
-        The graph that it was made for, with open sizes.
     formulas : Formulas
-        How everything in it follows from these, and what was decided by them.
-    plan : Plan
+        How everything follows from the sizes, and what was decided by them.
+    until : (int, int)
+        How many of the decisions are the optimizer's.
+    graph : Graph
+        As it is planned.
     settings : tuple
         See `surroundings`.
     """
 
     opened: Opened
     formulas: Formulas
-    plan: Plan
+    until: tuple[int, int]
+    graph: Graph
     settings: tuple[Any, ...]
+
+
+class Model(NamedTuple):
+    """A plan that can be adapted.
+
+    Attributes
+    ----------
+    source : Source
+    formulas : Formulas
+        Those of the source, or, where it was planned for other sizes, of that alone.
+    plan : Plan
+    """
+
+    source: Source
+    formulas: Formulas
+    plan: Plan
+
+
+class Found(NamedTuple):
+    """What there is for a graph: a plan that can be adapted, with its sizes; or what it would be made of, with these.
+
+    Attributes
+    ----------
+    plan : Plan or None
+    source : Source or None
+    numbers : Numbers or None
+        Of the plan, or of the source.
+    values : sequence of int
+        Of the symbols.
+    how : str
+        The same, for people.
+    """
+
+    plan: Plan | None
+    source: Source | None
+    numbers: Numbers | None
+    values: Sequence[int]
+    how: str
 
 
 def surroundings() -> tuple[Any, ...]:
@@ -84,21 +126,33 @@ class Family:
         if model.plan.is_native:
             self._models = [model, *self._models[: MOST - 1]]
 
-    def find(self, graph: Graph) -> tuple[tuple[Plan, Numbers] | None, str]:
-        """Return a plan that can be adapted to a graph, and the sizes that it has then; or None, and why there is none."""
+    def find(self, graph: Graph) -> Found:
+        """Return what there is for a graph."""
         why = ""
+        known: dict[int, Numbers | None] = {}  # of sources that were compared
+        again: Source | None = None
         for model in self._models:
-            if model.settings != surroundings():
+            source = model.source
+            if source.settings != surroundings():
                 why = why or "other settings"
                 continue
-            numbers = numbers_for(model.opened, model.formulas, graph)
+            if id(source) not in known:
+                numbers = numbers_for(source.opened, source.formulas, graph)
+                is_same = numbers is not None and source.formulas.holds(numbers, source.until)
+                why = "decisions that depend on sizes" if numbers is not None else why or "another graph"
+                known[id(source)] = numbers if is_same else None
+            numbers = known[id(source)]
             if numbers is None:
-                why = why or "another graph"
                 continue
-            if not model.formulas.holds(numbers):
-                why = "decisions that depend on sizes"
-                continue
-            self._models.remove(model)
-            self._models.insert(0, model)
-            return (model.plan, numbers), ADAPTED
-        return None, f"planned anew: {why}" if why else ""
+            again = again or source
+            if model.formulas is not source.formulas:
+                numbers = Numbers(model.formulas, numbers.symbols)
+            if model.formulas.holds(numbers):
+                self._models.remove(model)
+                self._models.insert(0, model)
+                return Found(model.plan, source, numbers, numbers.symbols, ADAPTED)
+        if again is None:
+            return Found(None, None, None, (), f"planned anew: {why}" if why else "")
+        own = known[id(again)]
+        assert own is not None
+        return Found(None, again, own, own.symbols, f"planned anew, not optimized: {why}")

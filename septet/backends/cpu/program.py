@@ -15,7 +15,7 @@ from septet.backends.base_work import Change, Description, Made, Tell, Work
 from septet.backends.cpu import calling, interrupts, jit, native, regions
 from septet.backends.cpu.arenas import Arena
 from septet.backends.cpu.calling import address_of
-from septet.backends.cpu.families import Family, Model, surroundings
+from septet.backends.cpu.families import Family, Model, Source, surroundings
 from septet.backends.cpu.linking import begin, link
 from septet.backends.cpu.memory import ARENA, CONSTANT, Memory, Strided
 from septet.backends.cpu.native import EVERY
@@ -26,11 +26,11 @@ from septet.backends.cpu.steps import Host
 from septet.base import forks
 from septet.base.config import config
 from septet.base.errors import SeptetError
-from septet.base.sizes import Numbers, plain
+from septet.base.sizes import Carried, Numbers, Scope, plain
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
-from septet.optimize.open_sizes import open_sizes
+from septet.optimize.open_sizes import carried, open_sizes
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 from septet.tensor.variable import Variable, go_through, storing
@@ -527,9 +527,7 @@ class CpuProgram:
             with span(PLAN, self.graph.name or "graph"):
                 source = self.graph if self._is_raw else self._with_shapes(shapes)
                 if self._is_resized and source is not None:
-                    model, how = self._family.find(source)
-                    if model:
-                        plan = Plan(source, None, self._family.arena, model)
+                    plan, how = self._from_others(source)
                 if plan is None and self._is_raw:
                     source = self._with_shapes(shapes)
                 if source is None:
@@ -550,15 +548,33 @@ class CpuProgram:
         if opened is None:
             return None
         try:
-            plan = Plan(self._improved(opened.graph), None, family.arena)
+            graph = self._improved(opened.graph)
+            until = opened.scope.formulas.mark()
+            plan = Plan(graph, None, family.arena)
         except SeptetError:  # of sizes that are what they are by chance: without open ones it is another
             if config.verify:
                 raise
             return None
         finally:
             formulas = opened.scope.close()
-        family.add(Model(opened, formulas, plan, surroundings()))
+        family.add(Model(Source(opened, formulas, until, graph, surroundings()), formulas, plan))
         return plan
+
+    def _from_others(self, source: Graph) -> tuple[Plan | None, str]:
+        """Return the plan of a graph that is another one's but for its sizes, and how it was made; None if there is none."""
+        found = self._family.find(source)
+        if found.plan is not None and found.numbers is not None:
+            return Plan(source, None, self._family.arena, (found.plan, found.numbers)), found.how
+        if found.source is None:
+            return None, found.how
+        scope = Scope()
+        try:
+            graph = carried(found.source.graph, Carried(found.source.formulas, scope, found.values))
+            plan = Plan(graph, None, self._family.arena)
+        finally:
+            formulas = scope.close()
+        self._family.add(Model(found.source, formulas, plan))
+        return plan, found.how
 
     def _in_full(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
         """Return the plan for inputs of some shapes, made for just these: then everything about it is known."""
