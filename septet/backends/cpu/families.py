@@ -148,8 +148,7 @@ class Family:
             if model.formulas is not source.formulas:
                 numbers = Numbers(model.formulas, numbers.symbols)
             if model.formulas.holds(numbers):
-                self._models.remove(model)
-                self._models.insert(0, model)
+                self._models = [model, *[own for own in self._models if own is not model]]  # other threads look, too
                 return Found(model.plan, source, numbers, numbers.symbols, ADAPTED)
         if again is None:
             return Found(None, None, None, (), f"planned anew: {why}" if why else "")

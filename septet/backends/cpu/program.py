@@ -58,6 +58,7 @@ class Plan:
         self.graph = graph
         self.status = np.zeros(interrupts.WORDS, np.int64)
         self.is_adapted = model is not None
+        self.nodes = len(graph) if model is None else model[0].nodes
         if model is None:
             self.planner = planner or Planner(graph, LIBRARY)
             self.linked = link(self.planner, self.status)
@@ -538,7 +539,7 @@ class CpuProgram:
                     plan = Plan(self._improved(source), None, self._family.arena)
         new, loaded = (after - own for after, own in zip(jit.made.counts(), before))
         seconds = 1e-9 * (perf_counter_ns() - start)
-        plan.made = Made(shapes, len(plan.graph), seconds, new + loaded, new, how)
+        plan.made = Made(shapes, plan.nodes, seconds, new + loaded, new, how)
         return plan
 
     def _open_plan(self, source: Graph, shapes: tuple[tuple[int, ...], ...]) -> Plan | None:

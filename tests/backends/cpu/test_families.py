@@ -259,3 +259,37 @@ def test_why_there_is_another_plan(monkeypatch):
     monkeypatch.setattr("septet.backends.cpu.families.thread_count", lambda: 1)
     function(rows(5))
     assert how(function)[-1] == "planned anew: other settings"
+
+
+MOVES = [
+    lambda h: st.tanh(h), lambda h: h @ WEIGHT, lambda h: st.softmax(h, axis=0), lambda h: h - h.mean(axis=0),
+    lambda h: st.concatenate((h[1:], h[:1])), lambda h: h[::-1], lambda h: h * (1.0 / h.shape[0]),
+    lambda h: h.reshape((-1, 2, 3)).transpose((0, 2, 1)).reshape((h.shape[0], F)), lambda h: h.T.reshape((F, -1)).T,
+    lambda h: h + st.arange(h.shape[0], dtype="float32").reshape((-1, 1)), lambda h: (h @ h.T) @ h / h.shape[0],
+    lambda h: st.pad(h, ((1, 0), (0, 0)))[:-1], lambda h: h + st.random.uniform(h.shape),
+    lambda h: st.scan(lambda c, row: (c * 0.5 + row, c), st.zeros((F,)), h)[1], lambda h: st.minimum(h, h.mean()),
+    lambda h: h - h.max(axis=1, keepdims=True),
+    lambda h: st.one_hot(st.argmax(h, axis=1), F) * h, lambda h: (h[:, None, :] * h[:, :, None]).sum(axis=2),
+    lambda h: h * st.ones((h.shape[0], 1)), lambda h: st.broadcast_to(h.mean(axis=0), h.shape) + h,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_programs(seed):
+    """First sizes and others that are anything from 1 up."""
+    random = np.random.default_rng(seed)
+    moves = [MOVES[number] for number in random.integers(0, len(MOVES), random.integers(2, 6))]
+
+    def through(h):
+        for move in moves:
+            h = move(h)
+        return h
+
+    def call(x):
+        return through(x), st.grad(lambda v: (through(v) ** 2).mean())(x)
+
+    many = st.compile(call)
+    first = int(random.choice([1, 2, F, 40, 70]))
+    for size in (first, *random.choice([1, 2, 5, F, 8, 16, 39, 41, 64, 100, 129], 3).tolist(), first + 1):
+        arrays = [rows(size)]
+        same(run(many, arrays), run(st.compile(call), arrays))
