@@ -12,7 +12,7 @@ from septet.graph.op import ops
 from septet.graph.pending import want
 from septet.metrics.accuracy import Accuracy, BinaryAccuracy, Perplexity, TopKAccuracy
 from septet.metrics.counts import AUC, F1, ConfusionMatrix, MeanIoU, Precision, Recall
-from septet.metrics.metric import Mean, Metric, agree
+from septet.metrics.metric import Mean, Metric, Of, agree
 from septet.metrics.regression import (
     R2,
     CosineSimilarity,
@@ -130,6 +130,6 @@ def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
 __all__ = [
     "AUC", "F1", "METRICS", "R2", "Accuracy", "BinaryAccuracy", "ConfusionMatrix", "CosineSimilarity", "Mean",
     "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanSquaredError", "MeanSquaredLogarithmicError",
-    "Metric", "Perplexity", "Precision", "Recall", "RootMeanSquaredError", "TopKAccuracy", "accuracy", "get",
+    "Metric", "Of", "Perplexity", "Precision", "Recall", "RootMeanSquaredError", "TopKAccuracy", "accuracy", "get",
     "mean_absolute_error",
 ]  # fmt: skip

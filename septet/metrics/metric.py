@@ -114,6 +114,50 @@ class Metric:
         return f"{type(self).__name__}(name={self.name!r})"
 
 
+class Of(Metric):
+    """A metric of one of a model's outputs.
+
+    Parameters
+    ----------
+    key : str or int
+        Which output, and which of the targets.
+    metric : Metric
+    name : str, optional
+        By default the key and the metric's name, such as "age_mae".
+
+    Examples
+    --------
+    >>> from septet import metrics
+    >>> error = metrics.Of("age", metrics.MeanAbsoluteError(name="mae"))
+    >>> error.update({"age": [30.0, 50.0], "sick": [0.0, 1.0]}, {"age": [31.0, 54.0]})
+    >>> error.name, float(error.result())
+    ('age_mae', 2.5)
+    """
+
+    def __init__(self, key: str | int, metric: Metric, name: str = "") -> None:
+        if not isinstance(metric, Metric):
+            raise ArgumentError(f"Of: takes a Metric, got {metric!r}", hint="metrics.get(name) returns one")
+        super().__init__(name or f"{key}_{metric.name}")
+        self.key = key
+        self.metric = metric
+
+    def update(self, predictions: Any, targets: Any, weights: Any = None) -> None:
+        for what, values in (("predictions", predictions), ("targets", targets)):
+            if isinstance(values, dict) and self.key not in values:
+                raise ArgumentError(
+                    f"{self.name}: the {what} have no {self.key!r}; they are {', '.join(map(str, values))}"
+                )
+        self._own().update(predictions[self.key], targets[self.key], weights)
+
+    def result(self) -> Tensor:
+        return self._own().result()
+
+    def _own(self) -> Metric:
+        """Return the metric, with the state that is kept here: copies of this share the metric, not the state."""
+        self.metric.states = self.states
+        return self.metric
+
+
 class Mean(Metric):
     """The mean of values, one for each example: what most metrics are.
 

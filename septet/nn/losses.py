@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 from septet.base.errors import ArgumentError
-from septet.base.text import did_you_mean
+from septet.base.text import did_you_mean, listing
 from septet.nn.ctc import ctc as ctc
 from septet.nn.sequence_losses import sequence_cross_entropy
 from septet.ops.composite import class_losses as _classes
@@ -110,8 +112,64 @@ LOSSES: dict[str, Callable[..., Any]] = {
 """The losses of (outputs, labels) by name, as `Model.fit` takes them."""
 
 
+def combined(losses: Any, weights: Any = None) -> Callable[..., Tensor]:
+    """Return the loss of a model with several outputs: the weighted sum of one loss for each.
+
+    Parameters
+    ----------
+    losses : dict, list or tuple of (str or callable)
+        Nested as the outputs are; outputs without a loss do not count.
+    weights : dict, list or tuple of float, optional
+        A factor for each loss; 1 if not given.
+
+    Returns
+    -------
+    callable
+        Of (outputs, targets), dicts or sequences; each pair is compared by its loss.
+
+    Raises
+    ------
+    ArgumentError
+        If a weight, an output or a target is missing.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> loss = combined({"x": "mse", "y": "mae"}, {"y": 10.0})
+    >>> float(loss({"x": st.ones(2), "y": st.ones(2)}, {"x": st.zeros(2), "y": st.zeros(2)}))
+    11.0
+    """
+    parts = {key: get(part) for key, part in _items(losses)}
+    factors = dict.fromkeys(parts, 1.0) | dict(_items(weights or {}))
+    unknown = [key for key in factors if key not in parts]
+    if not parts or unknown:
+        raise ArgumentError(
+            f"combined: there are losses of {listing(parts) or 'nothing'}, weights of {listing(factors)}"
+        )
+
+    def loss(outputs: Any, targets: Any, **words: Any) -> Tensor:
+        for what, values in (("outputs", outputs), ("targets", targets)):
+            known = dict(_items(values)) if isinstance(values, (dict, list, tuple)) else {}
+            missing = [key for key in parts if key not in known]
+            if missing:
+                raise ArgumentError(
+                    f"the loss compares {listing(parts)}; the {what} have no {missing[0]!r}, they are "
+                    f"{listing(known) or type(values).__name__}"
+                )
+        terms = [part(outputs[key], targets[key], **words) * factors[key] for key, part in parts.items()]
+        return functools.reduce(operator.add, terms)
+
+    loss.__name__ = "combined"
+    return loss
+
+
+def _items(values: Any) -> list[tuple[Any, Any]]:
+    """Return the keys or positions of a dict or sequence, and what stands there."""
+    return list(values.items() if isinstance(values, dict) else enumerate(values))
+
+
 def get(loss: str | Callable[..., Any]) -> Callable[..., Any]:
-    """Return the loss of a name, or the function that was given.
+    """Return the loss of a name, or the function that was given; for a dict or list of them, see `combined`.
 
     Raises
     ------
@@ -120,6 +178,8 @@ def get(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     """
     if callable(loss):
         return loss
+    if isinstance(loss, (dict, list, tuple)):
+        return combined(loss)
     if loss not in LOSSES:
         raise ArgumentError(
             f"loss {loss!r} does not exist.{did_you_mean(str(loss), LOSSES)} The losses are {', '.join(LOSSES)}, "

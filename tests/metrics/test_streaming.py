@@ -1,5 +1,6 @@
 """Metrics that are updated batch by batch, against scikit-learn and NumPy on everything at once."""
 
+import copy
 import doctest
 import importlib
 import itertools
@@ -153,6 +154,20 @@ def test_functions_and_objects_are_metrics_too():
     assert float(metrics.get("accuracy").result()) == 0.0
 
 
+def test_metrics_of_one_of_several_outputs():
+    metric = metrics.Of("scores", metrics.Accuracy())
+    twin = copy.copy(metric)
+    twin.states = {}
+    assert metric.name == "scores_accuracy"
+    metric.update({"scores": SCORES, "x": VALUES}, {"scores": LABELS})
+    twin.update({"scores": SCORES[:5]}, {"scores": SCORES[:5].argmax(1)})
+    assert np.isclose(float(metric.result()), sk.accuracy_score(LABELS, BEST)) and float(twin.result()) == 1.0
+    metric.reset()
+    metric.update({"scores": SCORES[:1]}, {"scores": BEST[:1]})
+    assert float(metric.result()) == 1.0
+    assert float(metrics.Of(1, metrics.Accuracy())([VALUES, SCORES], [TARGETS, BEST])) == 1.0
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -165,6 +180,8 @@ def test_functions_and_objects_are_metrics_too():
         (lambda: metrics.F1()(SCORES, LABELS[:9]), st.errors.ShapeError, r"so labels \(60,\)"),
         (lambda: metrics.ConfusionMatrix()(SCORES, LABELS + 1).numpy(), st.errors.IndexOutOfRangeError, "class 4"),
         (lambda: metrics.Accuracy()(SCORES, LABELS, WEIGHTS[:5]), st.errors.ShapeError, "the weights have shape"),
+        (lambda: metrics.Of("x", "mse"), st.errors.ArgumentError, "takes a Metric"),
+        (lambda: metrics.Of("x", metrics.F1())({"y": 1}, {"y": 1}), st.errors.ArgumentError, "have no 'x'"),
         (lambda: metrics.ConfusionMatrix().result(), st.errors.ArgumentError, "nothing has been seen"),
     ],
 )

@@ -104,6 +104,44 @@ def test_copies_have_variables_of_their_own():
     assert twin.parameters("weight")[0].trainable and twin.dense is not model.dense
 
 
+def test_models_with_several_outputs_have_a_loss_of_each():
+    x = nn.Input(3)
+    hidden = nn.Dense(4, "tanh")(x)
+    model = nn.Model(x, {"class": nn.Dense(2)(hidden), "size": nn.Dense(1)(hidden)})
+    targets = {"class": np.array([0, 1, 1]), "size": data(3, 1)}
+    loss = nn.losses.get({"class": "cross_entropy", "size": "mse"})
+    values = data(3, 3)
+    found = model(values)
+    parts = [
+        nn.losses.cross_entropy(found["class"], targets["class"]),
+        nn.losses.mean_squared_error(found["size"], targets["size"]),
+    ]
+    assert np.isclose(float(loss(found, targets)), sum(map(float, parts)))
+    heavy = nn.losses.combined(["mse", "mae"], [2.0, 0.5])
+    assert np.isclose(
+        float(heavy([values, values], [values * 0, values * 0])), 2 * (values**2).mean() + abs(values).mean() / 2
+    )
+
+    @st.compile
+    def step(x, targets):
+        loss_value = loss(model(x), targets)
+        loss_value.backward()
+        optimizer.step()
+        return loss_value
+
+    optimizer = st.optim.SGD(model.parameters(), learning_rate=0.1)
+    first = float(step(values, targets))
+    assert float(step(values, targets)) < first
+    for call, text in (
+        (lambda: nn.losses.combined({"a": "mse"}, {"b": 1.0}), "weights of a and b"),
+        (lambda: loss(found, {"class": targets["class"]}), "the targets have no 'size'"),
+        (lambda: loss(found["class"], targets), "the outputs have no 'class', they are Tensor"),
+        (lambda: nn.losses.get({"a": "msee"}), "Did you mean 'mse'"),
+    ):
+        with pytest.raises(st.errors.ArgumentError, match=text):
+            call()
+
+
 def test_subclasses_may_define_forward_or_join_layers():
     class Forward(nn.Model):
         def __init__(self):
