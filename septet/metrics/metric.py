@@ -12,7 +12,7 @@ import numpy as np
 from septet.base import dtypes
 from septet.base.errors import ArgumentError, NotSupportedError, ShapeError
 from septet.base.shapes import Shape
-from septet.base.text import shape_text
+from septet.base.text import listing, shape_text
 from septet.graph.context import recording
 from septet.graph.node import Node
 from septet.ops.checks import ensure
@@ -144,9 +144,7 @@ class Of(Metric):
     def update(self, predictions: Any, targets: Any, weights: Any = None) -> None:
         for what, values in (("predictions", predictions), ("targets", targets)):
             if isinstance(values, dict) and self.key not in values:
-                raise ArgumentError(
-                    f"{self.name}: the {what} have no {self.key!r}; they are {', '.join(map(str, values))}"
-                )
+                raise ArgumentError(f"{self.name}: the {what} have no {self.key!r}; they are {listing(values)}")
         self._own().update(predictions[self.key], targets[self.key], weights)
 
     def result(self) -> Tensor:

@@ -125,7 +125,8 @@ def combined(losses: Any, weights: Any = None) -> Callable[..., Tensor]:
     Returns
     -------
     callable
-        Of (outputs, targets), dicts or sequences; each pair is compared by its loss.
+        Of (outputs, targets), dicts or sequences; each pair is compared by its loss. With ``reduction="none"`` the
+        result has a number for each example, the mean over its elements.
 
     Raises
     ------
@@ -156,11 +157,16 @@ def combined(losses: Any, weights: Any = None) -> Callable[..., Tensor]:
                     f"the loss compares {listing(parts)}; the {what} have no {missing[0]!r}, they are "
                     f"{listing(known) or type(values).__name__}"
                 )
-        terms = [part(outputs[key], targets[key], **words) * factors[key] for key, part in parts.items()]
+        terms = [_of_examples(part(outputs[key], targets[key], **words)) * factors[key] for key, part in parts.items()]
         return functools.reduce(operator.add, terms)
 
     loss.__name__ = "combined"
     return loss
+
+
+def _of_examples(values: Tensor) -> Tensor:
+    """Return one number for each example, or for all: losses of elements must not meet those of examples."""
+    return values.mean(axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values
 
 
 def _items(values: Any) -> list[tuple[Any, Any]]:

@@ -118,9 +118,10 @@ def test_models_with_several_outputs_have_a_loss_of_each():
     ]
     assert np.isclose(float(loss(found, targets)), sum(map(float, parts)))
     heavy = nn.losses.combined(["mse", "mae"], [2.0, 0.5])
-    assert np.isclose(
-        float(heavy([values, values], [values * 0, values * 0])), 2 * (values**2).mean() + abs(values).mean() / 2
-    )
+    pairs = [values, values], [values * 0, values * 0]
+    assert np.isclose(float(heavy(*pairs)), 2 * (values**2).mean() + abs(values).mean() / 2)
+    rows = loss(found, targets, reduction="none")
+    assert rows.shape == (3,) and np.isclose(float(rows.mean()), float(loss(found, targets)))
 
     @st.compile
     def step(x, targets):
