@@ -275,6 +275,12 @@ class Config:
         variable="SEPTET_NUM_THREADS",
     )
     cache_dir = Folder("auto", "Where compiled code is kept; 'auto' is the folder for caches of the operating system.")
+    data_dir = Folder(
+        "auto",
+        "Where known data sets are looked for first, and downloaded to: in a folder of their name, or in the folder "
+        "itself; 'auto' is `data` in the folder for caches of the operating system.",
+        variable="SEPTET_DATA",
+    )
     cache_size = Integer(
         256,
         "Megabytes that compiled code may take there; what was used least recently goes first. 0 keeps none.",

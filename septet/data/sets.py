@@ -1,18 +1,25 @@
-"""The data sets that Septet knows by name: digits, MNIST, Fashion-MNIST."""
+"""The data sets that Septet knows by name. Here: digits, MNIST, Fashion-MNIST, and the table of all."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError
 from septet.base.text import type_text
 from septet.data.arrays import split_indices
+from septet.data.cifar_sets import load_cifar10, load_cifar100
+from septet.data.corpora import load_imdb, load_movie_reviews, load_sentence_polarity, load_tiny_shakespeare
+from septet.data.fetching import download_files, folders
 from septet.data.idx import read_idx
+from septet.data.known import KNOWN
+from septet.data.tables import load_california_housing, load_table
 
 __all__ = ["class_names", "load", "load_digits", "load_fashion_mnist", "load_mnist", "names"]
 
@@ -24,7 +31,6 @@ _DIGITS_LARGEST = 16  # a pixel counts the dark points of a 4 x 4 block
 _DIGITS_TRAIN_SHARE = 0.8
 _DIGITS_SPLIT_SEED = 0
 
-_SYSTEM_FOLDER = Path("/usr/share/datasets")  # where Debian's dataset-* packages put their files
 _MNIST_SIZE = (28, 28)
 _MNIST_CLASSES = 10
 _MNIST_PARTS = {"train": "train", "test": "t10k"}
@@ -97,8 +103,8 @@ def load_mnist(split: str = "all", folder: str | os.PathLike[str] | None = None)
     split : {"all", "train", "test"}
         The 60,000 images to train on, the 10,000 to test with, or all, those to train on first.
     folder : str or os.PathLike, optional
-        The folder with the files, with or without ``.gz``. When not given: ``$SEPTET_DATA/mnist``, then
-        ``/usr/share/datasets/mnist``.
+        The folder with the files, with or without ``.gz``. When not given: those of the setting ``data_dir``
+        (``$SEPTET_DATA/mnist``, ``$SEPTET_DATA``), then ``/usr/share/datasets/mnist``.
 
     Returns
     -------
@@ -135,8 +141,9 @@ def load_fashion_mnist(split: str = "all", folder: str | os.PathLike[str] | None
     split : {"all", "train", "test"}
         The 60,000 images to train on, the 10,000 to test with, or all, those to train on first.
     folder : str or os.PathLike, optional
-        The folder with the files, with or without ``.gz``. When not given: ``$SEPTET_DATA/fashion-mnist``, then
-        ``/usr/share/datasets/fashion-mnist``, where Debian's package ``dataset-fashion-mnist`` puts them.
+        The folder with the files, with or without ``.gz``. When not given: those of the setting
+        ``data_dir`` (``$SEPTET_DATA/fashion-mnist``, ``$SEPTET_DATA``), then ``/usr/share/datasets/fashion-mnist``,
+        where Debian's package ``dataset-fashion-mnist`` puts them.
 
     Returns
     -------
@@ -170,12 +177,16 @@ def load_fashion_mnist(split: str = "all", folder: str | os.PathLike[str] | None
 class _Entry:
     """What the table of data sets says about one of them."""
 
-    loader: Callable[..., Arrays]
+    loader: Callable[..., Any]
     class_names: tuple[str, ...]
-    how_to_get: str  # ends the message of MissingDataError
+    how_to_get: str = ""  # ends the message of MissingDataError
 
 
 _SETS = {
+    "breast-cancer": _Entry(partial(load_table, "breast-cancer"), KNOWN["breast-cancer"].class_names),
+    "california-housing": _Entry(load_california_housing, ()),
+    "cifar10": _Entry(load_cifar10, KNOWN["cifar10"].class_names),
+    "cifar100": _Entry(load_cifar100, KNOWN["cifar100"].class_names),
     "digits": _Entry(load_digits, _DIGIT_CLASSES, "The digits come with Septet: install it again."),
     "fashion-mnist": _Entry(
         load_fashion_mnist,
@@ -183,11 +194,17 @@ _SETS = {
         "On Debian and Ubuntu: apt install dataset-fashion-mnist. Elsewhere: copy the four files from the project "
         "zalandoresearch/fashion-mnist (folder data/fashion) into one folder.",
     ),
+    "imdb": _Entry(load_imdb, KNOWN["imdb"].class_names),
+    "iris": _Entry(partial(load_table, "iris"), KNOWN["iris"].class_names),
     "mnist": _Entry(
         load_mnist,
         _DIGIT_CLASSES,
         'Copy the four files of "The MNIST database of handwritten digits" (LeCun, Cortes, Burges) into one folder.',
     ),
+    "movie-reviews": _Entry(load_movie_reviews, KNOWN["movie-reviews"].class_names),
+    "sentence-polarity": _Entry(load_sentence_polarity, KNOWN["sentence-polarity"].class_names),
+    "tiny-shakespeare": _Entry(load_tiny_shakespeare, ()),
+    "wine": _Entry(partial(load_table, "wine"), KNOWN["wine"].class_names),
 }
 
 
@@ -196,13 +213,15 @@ def names() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> names()
-    ('digits', 'fashion-mnist', 'mnist')
+    >>> names()[:5]
+    ('breast-cancer', 'california-housing', 'cifar10', 'cifar100', 'digits')
     """
     return tuple(_SETS)
 
 
-def load(name: str, split: str = "all", folder: str | os.PathLike[str] | None = None) -> Arrays:
+def load(
+    name: str, split: str = "all", folder: str | os.PathLike[str] | None = None, *, download: bool = False
+) -> Any:  # fmt: skip
     """Load a data set by name.
 
     Parameters
@@ -210,30 +229,52 @@ def load(name: str, split: str = "all", folder: str | os.PathLike[str] | None = 
     name : str
         One of `names`.
     split : {"all", "train", "test"}
-        Which part.
+        Which part. Where the authors made none, a fixed one.
     folder : str or os.PathLike, optional
-        Where its files are, for the sets that do not come with Septet.
+        Where its files are, for the sets that do not come with Septet. When not given, they are looked for in the
+        setting ``data_dir`` (``$SEPTET_DATA``: in a folder of the set's name, then in the folder itself), and in
+        ``/usr/share/datasets``.
+    download : bool
+        Whether to fetch files that are missing, from the address that is known, into the first of these folders. Their
+        check sums are compared.
 
     Returns
     -------
-    (images, labels)
-        What the set's own function returns: `load_digits`, `load_mnist`, `load_fashion_mnist`.
+    (inputs, targets), or str
+        Images float32 (N, C, H, W) from 0 to 1 with int64 labels; tables float32 (N, columns) with labels or values;
+        lists of texts with labels; one text for ``tiny-shakespeare``.
 
     Raises
     ------
     ArgumentError
         When there is no such set or part, or a folder is given for a set that comes with Septet.
+    MissingDataError
+        When files are missing, or cannot be fetched. The message says which file to put where.
+    DataError
+        When a file is damaged, or is not what it should be.
+
+    Examples
+    --------
+    >>> images, labels = load("digits", "train")
+    >>> images.shape
+    (1438, 1, 8, 8)
     """
     entry = _entry("load", name)
+    _check_split("load", split)
     if name == "digits":
         if folder is not None:
             raise ArgumentError(f"load: the digits come with Septet and take no folder, received {os.fspath(folder)!r}")
         return entry.loader(split)
-    return entry.loader(split, folder)
+    try:
+        return entry.loader(split, folder)
+    except MissingDataError:
+        if not download:
+            raise
+    return entry.loader(split, download_files(name, KNOWN[name].files, folder))
 
 
 def class_names(name: str) -> tuple[str, ...]:
-    """Return what the labels of a data set stand for; label i is the i-th name.
+    """Return what the labels of a data set stand for; label i is the i-th name. Where there are no labels: nothing.
 
     Raises
     ------
@@ -277,7 +318,7 @@ def _find_files(
     """Return the path for each (part, kind) in the first folder that holds them all."""
     needed = {(part, kind): _file_names(part, kind) for part in parts for kind in ("images", "labels")}
     searched = []
-    for place in _folders(name, folder):
+    for place in folders(name, folder):
         found = {
             key: next((place / file for file in files if (place / file).is_file()), None)
             for key, files in needed.items()
@@ -288,7 +329,10 @@ def _find_files(
         state = f"lacks {', '.join(missing)}" if place.is_dir() else "there is no such folder"
         searched.append(f"  {place}: {state}")
     wanted = "\n".join(f"  {files[0]} (or without .gz)" for files in needed.values())
-    place_hint = f"Then give that folder, or name its parent in SEPTET_DATA (and call it {name})."
+    place_hint = (
+        f"Then give that folder, or name its parent in SEPTET_DATA (and call it {name}). Or let "
+        f"st.data.load({name!r}, download=True) fetch them."
+    )
     raise MissingDataError(
         f"{function}: no folder holds the files of {name}. Needed:\n{wanted}\nSearched:\n"
         + "\n".join(searched)
@@ -301,13 +345,6 @@ def _file_names(part: str, kind: str) -> list[str]:
     rank = 3 if kind == "images" else 1
     stem = f"{_MNIST_PARTS[part]}-{kind}"
     return [f"{stem}{sign}idx{rank}-ubyte{end}" for sign in "-." for end in (".gz", "")]
-
-
-def _folders(name: str, folder: str | os.PathLike[str] | None) -> list[Path]:
-    if folder is not None:
-        return [Path(folder).expanduser()]
-    own = os.environ.get("SEPTET_DATA")
-    return ([Path(own).expanduser() / name] if own else []) + [_SYSTEM_FOLDER / name]
 
 
 def _read_part(function: str, images_path: Path, labels_path: Path) -> Arrays:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy
 
 from septet.base.errors import ArgumentError, DataError
 from septet.data.sources.records import Paths, expand
 
-__all__ = ["read_cifar"]
+__all__ = ["parse_cifar", "read_cifar"]
 
 _SHAPE = (3, 32, 32)  # red, green, blue; rows from the top
 _CLASSES = {1: (10,), 2: (20, 100)}  # CIFAR-10: class; CIFAR-100: class of classes, class
@@ -46,28 +44,31 @@ def read_cifar(paths: Paths, labels: int = 1) -> tuple[numpy.ndarray, numpy.ndar
     """
     if labels not in _CLASSES:
         raise ArgumentError(f"read_cifar: labels must be 1 (CIFAR-10) or 2 (CIFAR-100), received {labels!r}")
+    parts = []
+    for path in expand("read_cifar", paths):
+        with open(path, "rb") as file:
+            parts.append(parse_cifar(path, file.read(), labels))
+    return numpy.concatenate([part[0] for part in parts]), numpy.concatenate([part[1] for part in parts])
+
+
+def parse_cifar(name: str, content: bytes, labels: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Return images and labels of the content of a file; `name` is what errors call it."""
     size = labels + int(numpy.prod(_SHAPE))
-    parts = [_read(path, size, labels) for path in expand("read_cifar", paths)]
-    records = parts[0] if len(parts) == 1 else numpy.concatenate(parts)
-    images = numpy.ascontiguousarray(records[:, labels:]).reshape(-1, *_SHAPE)
-    found = records[:, :labels].astype(numpy.int64)
-    return images, found[:, 0] if labels == 1 else found
-
-
-def _read(path: str, size: int, labels: int) -> numpy.ndarray:
-    count, rest = divmod(os.path.getsize(path), size)
+    count, rest = divmod(len(content), size)
     if rest or not count:
         raise DataError(
-            f"read_cifar: {path!r}, byte {count * size}: expected an image of {size} bytes, found {rest} before "
+            f"read_cifar: {name!r}, byte {count * size}: expected an image of {size} bytes, found {rest} before "
             "the end of the file"
         )
-    records = numpy.fromfile(path, numpy.uint8).reshape(count, size)
+    records = numpy.frombuffer(content, numpy.uint8).reshape(count, size)
     for place, classes in enumerate(_CLASSES[labels]):
         wrong = records[:, place] >= classes
         if wrong.any():
             number = int(wrong.argmax())
             raise DataError(
-                f"read_cifar: {path!r}, byte {number * size + place}: expected a label from 0 to {classes - 1}, found "
+                f"read_cifar: {name!r}, byte {number * size + place}: expected a label from 0 to {classes - 1}, found "
                 f"{records[number, place]} (image {number})"
             )
-    return records
+    images = records[:, labels:].reshape(-1, *_SHAPE)
+    found = records[:, :labels].astype(numpy.int64)
+    return images, found[:, 0] if labels == 1 else found
