@@ -43,6 +43,9 @@ class Memory:
         """Keep the length."""
         self.length = length
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"entries": {}, "length": self.length}  # workers get their values otherwise
+
 
 class Cache(Stage):
     """The values of the first epoch, in every epoch: in its order and with its random numbers, made once.
@@ -96,13 +99,14 @@ class CacheCursor(Cursor):
         if self.below is None or self.below_at > self.position:
             self.close()
             self.below, self.below_at = inner.open(0), 0
-        left_out = self.position - self.below_at
-        self.below.skip(left_out)
-        self.below_at = self.position
+        if inner.length is not None:
+            self.below.skip(self.position - self.below_at)
+            self.below_at = self.position
+        while self.below_at < self.position and next(self.below, None) is not None:  # the end must not be skipped
+            self.below_at += 1
         item = next(self.below, None)
         if item is None:
-            if not left_out:  # the end may lie before what was left out
-                self.store.finish(self.position)
+            self.store.finish(self.below_at)
             raise StopIteration
         self.below_at += 1
         entry = (inner.finish(item), inner.origin(item), item.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from septet.data.caching import Cache, Memory
 from septet.data.collate import pad
 from septet.data.combining import Concatenate, Interleave, Zip
 from septet.data.examples import Examples, Iterated
+from septet.data.filecache import Files
 from septet.data.grouping import Batch, ByLength, Unbatch, Window
 from septet.data.mapping import Filter, Map
 from septet.data.prefetching import Prefetch
@@ -415,12 +417,24 @@ class Stream:
         """Make one epoch of several, each with its own order and random numbers; without a number, one without end."""
         return self._over(Repeat(self._stage, times))
 
-    def cache(self) -> Stream:
-        """Keep the values of the first epoch in memory, and give them in every epoch.
+    def cache(self, folder: str | os.PathLike[str] | None = None) -> Stream:
+        """Keep the values of the first epoch, and give them in every epoch.
 
         Their order and random numbers are those of the first epoch: shuffle and augment above the cache.
+
+        Parameters
+        ----------
+        folder : path, optional
+            Where values are kept, for other runs too; in memory when not given. A folder belongs to one stream, and to
+            one process at a time. A change of a function below is not noticed: delete the folder then.
+
+        Raises
+        ------
+        ArgumentError
+            When the folder holds the values of another stream.
         """
-        return self._over(Cache(self._stage, Memory()))
+        store = Memory() if folder is None else Files(folder, self._stage.describe())
+        return self._over(Cache(self._stage, store))
 
     # --- several streams
 
