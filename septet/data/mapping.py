@@ -7,12 +7,12 @@ from typing import Any
 
 from septet.base.errors import ArgumentError
 from septet.data.schemes import check_seed
-from septet.data.stage import Cursor, Item, Stage, Value, generator_of
+from septet.data.stage import Cursor, Item, Stage, Unmoving, Value, generator_of
 
 __all__ = ["Filter", "Map"]
 
 
-class Map(Stage):
+class Map(Unmoving):
     """Values changed by a function. It runs where `work` is called: in the workers of a parallel stage above.
 
     Parameters
@@ -36,16 +36,6 @@ class Map(Stage):
         self.seed = seed
         self.random_maps_below = _count_random_maps(inner)
 
-    @property
-    def length(self) -> int | None:
-        """As many as below."""
-        return self.inner.length
-
-    @property
-    def depth(self) -> int:
-        """That of the stage below: a map moves nothing."""
-        return self.inner.depth
-
     def start(self, epoch: int, state: Any) -> Cursor:
         """Begin below: the items are the same."""
         return self.inner.open(epoch, state)
@@ -60,10 +50,6 @@ class Map(Stage):
     def origin(self, item: Item) -> Any:
         """Return that of the item below."""
         return self.inner.origin(item)
-
-    def describe(self) -> dict[str, Any]:
-        """Describe the stage below."""
-        return self.inner.describe()
 
 
 class Filter(Stage):

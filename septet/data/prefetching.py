@@ -9,8 +9,7 @@ from collections import deque
 from typing import Any
 
 from septet.base.errors import WorkerError
-from septet.data.selecting import Selecting
-from septet.data.stage import Cursor, Item, Stage, Value, positive
+from septet.data.stage import Cursor, Item, Stage, Unmoving, Value, positive
 
 __all__ = ["Prefetch"]
 
@@ -18,7 +17,7 @@ _PATIENCE = 120.0  # seconds until a value that does not come is an error
 _FAREWELL = 1.0  # seconds that closing waits for the thread; it is left alone after them
 
 
-class Prefetch(Selecting):
+class Prefetch(Unmoving):
     """Values of the stage below, made by a thread that is some values ahead.
 
     Unlike `Parallel`, the thread also does what stages below must do in order: filter, read, cut batches up.
@@ -37,28 +36,6 @@ class Prefetch(Selecting):
     def __init__(self, inner: Stage, count: int = 2, timeout: float = _PATIENCE) -> None:
         super().__init__(inner)
         self.count, self.timeout = positive("prefetch", "count", count), timeout
-
-    @property
-    def length(self) -> int | None:
-        """As many as below."""
-        return self.inner.length
-
-    @property
-    def depth(self) -> int:
-        """That of the stage below: nothing moves."""
-        return self.inner.depth
-
-    def describe(self) -> dict[str, Any]:
-        """Describe the stage below."""
-        return self.inner.describe()
-
-    def work(self, item: Item) -> Any:
-        """Return the value, which is made."""
-        return item.payload.value
-
-    def origin(self, item: Item) -> Any:
-        """Return the origin, which is known."""
-        return item.payload.origin
 
     def start(self, epoch: int, state: Any) -> PrefetchCursor:
         """Begin below."""

@@ -27,7 +27,7 @@ import numpy
 from septet.base.errors import ArgumentError, WorkerError
 from septet.data.stage import Stage
 from septet.data.tasks import Task
-from septet.data.worker import HAS_SHARED_MEMORY, serve
+from septet.data.worker import serve
 
 __all__ = ["ProcessPool"]
 
@@ -77,6 +77,7 @@ class _Worker:
         self.memory: dict[int, mmap.mmap] = {}
         self.freed: deque[int] = deque()  # numbers of memory that no array needs any more
         self.dump: int | None = None  # the file into which the worker writes where it is
+        self.is_ready = False  # whether it has started: only then does the time of its tasks count
         self.is_gone = False
 
 
@@ -121,7 +122,7 @@ class _Shared:
                 task.error = WorkerError("the workers of this stream have ended")
                 task.done.release()
                 return
-            if not worker.tasks:
+            if worker.is_ready and not worker.tasks:
                 task.started = time.monotonic()
             worker.tasks[number] = task
             self.outbox.append((worker, number, task))
@@ -225,7 +226,11 @@ class _Shared:
         """Take one message."""
         kind, number, *rest = pickle.loads(worker.pipe.recv_bytes())
         if kind == "hello":
-            worker.dump = _receive_file(worker.pipe)
+            worker.dump = _receive_file(worker.pipe) if rest[0] else None
+            with self.lock:
+                worker.is_ready = True
+                for task in itertools.islice(worker.tasks.values(), 1):
+                    task.started = time.monotonic()
         elif kind == "error":
             packed, text = rest
             error = pickle.loads(packed) if packed is not None else WorkerError(text.strip().splitlines()[-1])
@@ -324,7 +329,7 @@ def _death(worker: _Worker) -> str:
 def _advice(worker: _Worker) -> str:
     if worker.process.exitcode == -getattr(signal, "SIGKILL", 9):
         return "the system ends processes so when memory runs out: fewer workers or smaller batches need less"
-    if worker.dump is None and HAS_SHARED_MEMORY:  # it has not even said hello
+    if not worker.is_ready:
         main = os.path.basename(getattr(sys.modules.get("__main__"), "__file__", None) or "the script")
         return f'it ended while it started: processes need {main} to be guarded by `if __name__ == "__main__":`'
     return "what it wrote to standard error may say why"

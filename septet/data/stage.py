@@ -20,7 +20,7 @@ import numpy
 
 from septet.base.errors import ArgumentError
 
-__all__ = ["Cursor", "Item", "Replay", "Stage", "Value", "generator_of", "positive"]
+__all__ = ["Cursor", "Item", "Replay", "Stage", "Unmoving", "Value", "generator_of", "positive"]
 
 _NAMED_IN_A_BATCH = 8  # samples that an error names before it only counts
 
@@ -176,6 +176,24 @@ class Stage:
         if not hasattr(error, "septet_sample"):
             error.septet_sample = where = self.where(self.origin(item))  # type: ignore[attr-defined]
             error.add_note(f"  at sample: {where}")
+
+
+class Unmoving(Stage):
+    """A stage whose items are those of the stage below, each at its position: states are those of the stage below."""
+
+    @property
+    def length(self) -> int | None:
+        """As many as below."""
+        return self.inner.length
+
+    @property
+    def depth(self) -> int:
+        """That of the stage below."""
+        return self.inner.depth
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the stage below."""
+        return self.inner.describe()
 
 
 class Replay:

@@ -85,8 +85,8 @@ def serve(pipe: Any, stage: bytes) -> None:
     if file is not None:
         faulthandler.register(signal.SIGUSR1, file, all_threads=True)
     work: Stage = pickle.loads(stage)
+    pipe.send_bytes(pickle.dumps(("hello", -1, file is not None)))
     if file is not None:
-        pipe.send_bytes(pickle.dumps(("hello", -1)))
         _send_file(pipe, file)
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(pipe, tasks), daemon=True).start()

@@ -16,13 +16,14 @@ from typing import Any, Protocol
 from septet.base.errors import ArgumentError, WorkerError
 from septet.base.threads import usable_cores
 from septet.data.processes import ProcessPool
-from septet.data.stage import Cursor, Item, Stage, Value, positive
+from septet.data.stage import Cursor, Item, Stage, Unmoving, Value, positive
 from septet.data.tasks import Task
 
 __all__ = ["Parallel", "ThreadPool"]
 
 PATIENCE = 120.0
 """Seconds after which a sample that is not ready is an error."""
+_START = 60.0  # seconds that a worker has to begin with a task, when that is more than the time for the task
 AHEAD = 2  # items that are given to each worker ahead of the consumer: one to work on, one to go on with
 
 
@@ -95,7 +96,7 @@ def _end_threads(tasks: queue.SimpleQueue[Task | None], workers: int) -> None:
         tasks.put(None)
 
 
-class Parallel(Stage):
+class Parallel(Unmoving):
     """Items of the stage below, worked on by several workers, ahead of the consumer and given out in order.
 
     What runs in the workers is all work on an item that the stages below have put off: loading, maps, batches of them.
@@ -128,20 +129,6 @@ class Parallel(Stage):
             raise ArgumentError(f"parallel: timeout must be a number of seconds above 0, received {timeout!r}")
         self.timeout = float(timeout)
         self.pool: Pool | None = None
-
-    @property
-    def length(self) -> int | None:
-        """As many as below."""
-        return self.inner.length
-
-    @property
-    def depth(self) -> int:
-        """That of the stage below: nothing moves."""
-        return self.inner.depth
-
-    def describe(self) -> dict[str, Any]:
-        """Describe the stage below: a state holds for any number of workers."""
-        return self.inner.describe()
 
     def start(self, epoch: int, state: Any) -> ParallelCursor:
         """Begin below, with workers that are there already or are started now."""
@@ -211,11 +198,13 @@ class ParallelCursor(Cursor):
         began = time.monotonic()
         timeout = self.stage.timeout
         while True:
-            left = max(began, task.started) + timeout - time.monotonic()
-            if task.done.acquire(timeout=max(min(left, timeout), 0)):
-                return
-            if time.monotonic() >= max(began, task.started) + timeout:
+            # a process takes its time to start, the more so on a busy machine
+            limit = max(began, task.started) + (timeout if task.started else max(timeout, _START))
+            left = limit - time.monotonic()
+            if left <= 0:
                 break
+            if task.done.acquire(timeout=min(left, timeout)):  # and look again: it may have begun by now
+                return
         error = self.pool.frozen(task)
         where = self.stage.inner.where(self.stage.inner.origin(task.item))
         raise WorkerError(

@@ -36,7 +36,7 @@ def children():
     return [line for line in pids.splitlines() if "spawn_main" in line]
 
 
-def ended(condition, seconds=3.0):
+def ended(condition, seconds=10.0):
     """Wait for what happens soon."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -134,18 +134,18 @@ def test_an_error_in_a_thread_names_the_sample(kind):
         (functions.fail_badly, WorkerError, ["Unpicklable: 1", "numbers.txt, line 1", "in fail_badly"]),
         (functions.die_at_five, WorkerError, ["was ended by signal 9 (SIGKILL)", "numbers.txt, line 6", "memory"]),
         (functions.exit_at_five, WorkerError, ["has ended with exit code 3", "numbers.txt, line 6"]),
-        (functions.hang_at_five, WorkerError, ["not ready after 1 s", "numbers.txt, line 6", "in hang_at_five"]),
-        (functions.stop_at_five, WorkerError, ["not ready after 1 s", "numbers.txt, line 6", "stopped by a signal"]),
+        (functions.hang_at_five, WorkerError, ["not ready after 1.5 s", "numbers.txt, line 6", "in hang_at_five"]),
+        (functions.stop_at_five, WorkerError, ["not ready after 1.5 s", "numbers.txt, line 6", "stopped by a signal"]),
     ],
 )
 def test_what_goes_wrong_in_a_process(function, error, texts):
-    stream = numbers(function).parallel(1, processes=True, timeout=1 if "not ready" in texts[0] else 30)
+    stream = numbers(function).parallel(1, processes=True, timeout=1.5 if "not ready" in texts[0] else 30)
     began = time.monotonic()
     with pytest.raises(error) as caught:
         list(stream)
     told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     assert all(text in told for text in texts), told
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
     stream.close()
     assert ended(lambda: not children() or len(children()) <= 2)
 
@@ -233,7 +233,7 @@ def test_ctrl_c_ends_promptly(tmp_path, stage):
         _, errors = process.communicate(timeout=10)
     finally:
         process.kill()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8
     assert "KeyboardInterrupt" in errors and "leaked" not in errors and "Exception ignored" not in errors
     assert ended(lambda: not any(Path("/proc", pid).exists() for pid in mine.split()))
 

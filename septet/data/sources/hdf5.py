@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +11,13 @@ import numpy
 from septet.base.errors import ArgumentError, DataError, IndexOutOfRangeError
 from septet.base.text import did_you_mean
 from septet.data.sources.extras import needs
+from septet.data.sources.opened import Opened
 from septet.data.sources.records import expand
 
 __all__ = ["HDF5Dataset"]
 
 
-class HDF5Dataset:
+class HDF5Dataset(Opened):
     """Data sets of an HDF5 file that have equally many rows. What is asked for is read, and nothing else.
 
     Parameters
@@ -51,8 +51,7 @@ class HDF5Dataset:
 
     def __init__(self, path: str | os.PathLike[str], names: Sequence[str] | None = None) -> None:
         (self.path,) = expand("HDF5Dataset", path)
-        self._lock = threading.Lock()
-        self._file: Any = None
+        super().__init__()
         file = self._open()
         with needs("h5py", "reading HDF5 files"):
             import h5py
@@ -119,18 +118,5 @@ class HDF5Dataset:
         """Name a sample in errors."""
         return f"{self.path!r}, row {index}"
 
-    def close(self) -> None:
-        """Close the file; it is opened again when a sample is asked for."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
     def __repr__(self) -> str:
         return f"HDF5Dataset({len(self)} samples of {', '.join(self.names)} in {self.path!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())

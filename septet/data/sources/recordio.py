@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy
 
 from septet.base.errors import ArgumentError, DataError, IndexOutOfRangeError
 from septet.base.files import open_atomic
+from septet.data.sources.opened import Opened
 from septet.data.sources.records import expand, read_exactly
 
 __all__ = ["ImageRecord", "RecordIO", "pack_image_record", "unpack_image_record", "write_recordio"]
@@ -39,7 +39,7 @@ class ImageRecord(NamedTuple):
     content: bytes
 
 
-class RecordIO:
+class RecordIO(Opened):
     """The records of a RecordIO file, by their numbers.
 
     Where they begin is found out once, by going from head to head.
@@ -72,8 +72,7 @@ class RecordIO:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         (self.path,) = expand("RecordIO", path)
-        self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
+        super().__init__()
         with open(self.path, "rb") as file:
             self._offsets = numpy.fromiter(self._scan(file), numpy.int64)
 
@@ -142,21 +141,8 @@ class RecordIO:
         """Name a record in errors."""
         return f"{self.path!r}, record {index}"
 
-    def close(self) -> None:
-        """Close the file; it is opened again when a record is asked for."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
     def __repr__(self) -> str:
         return f"RecordIO({len(self)} records of {self.path!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
 
 
 def write_recordio(path: str | os.PathLike[str], records: Iterable[bytes]) -> int:
