@@ -168,7 +168,7 @@ class Interleave(OneOfSeveral):
         check_seed("interleave", seed)
         if isinstance(block, bool) or not isinstance(block, int) or block < 1:
             raise ArgumentError(f"interleave: block must be an integer of at least 1, received {block!r}")
-        self.block, self.seed = block, seed
+        self.block, self.seed = block, int(seed)
         self.weights = None
         if weights is not None:
             self.weights = numpy.asarray(weights, dtype=numpy.float64)

@@ -158,12 +158,18 @@ class IteratedCursor(Cursor):
     """An iterator and a count."""
 
     def __init__(self, stage: Iterated, epoch: int) -> None:
+        self.stage, self.epoch = stage, epoch
         self.iterator = iter(stage.function() if callable(stage.function) else stage.function)
-        self.epoch = epoch
         self.position = 0
 
     def __next__(self) -> Item:
-        value = next(self.iterator)
+        try:
+            value = next(self.iterator)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.stage.blame(error, Item(Value(None, self.position), ()))
+            raise
         self.position += 1
         return Item(Value(value, self.position - 1), (self.epoch, self.position - 1))
 

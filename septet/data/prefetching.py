@@ -10,10 +10,10 @@ from typing import Any
 
 from septet.base.errors import WorkerError
 from septet.data.stage import Cursor, Item, Stage, Unmoving, Value, positive
+from septet.data.tasks import PATIENCE
 
 __all__ = ["Prefetch"]
 
-_PATIENCE = 120.0  # seconds until a value that does not come is an error
 _FAREWELL = 1.0  # seconds that closing waits for the thread; it is left alone after them
 
 
@@ -33,7 +33,7 @@ class Prefetch(Unmoving):
 
     name = "prefetch"
 
-    def __init__(self, inner: Stage, count: int = 2, timeout: float = _PATIENCE) -> None:
+    def __init__(self, inner: Stage, count: int = 2, timeout: float = PATIENCE) -> None:
         super().__init__(inner)
         self.count, self.timeout = positive("prefetch", "count", count), timeout
 

@@ -91,8 +91,9 @@ class _Shared:
         self.lock = threading.RLock()  # the garbage collector may close a pool in the midst of anything
         self.numbers = itertools.count()
         self.outbox: deque[tuple[_Worker, int, Task]] = deque()
-        self.bell, self.clapper = os.pipe()
-        os.set_blocking(self.clapper, False)
+        self.pid = os.getpid()
+        self.bell, self.clapper = context.Pipe(duplex=False)
+        self.is_ringing = False  # whether there is a message in that pipe: one is enough, and it never fills
         self.is_closed = False
         self.workers: list[_Worker] = []
         try:
@@ -129,8 +130,10 @@ class _Shared:
         self._ring()
 
     def _ring(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):  # the pipe is full: the thread will look anyway
-            os.write(self.clapper, b"!")
+        with self.lock:
+            if not self.is_ringing:
+                self.is_ringing = True
+                self.clapper.send_bytes(b"!")
 
     def frozen(self, task: Task) -> WorkerError:
         """Say what the worker of a task is doing."""
@@ -149,7 +152,7 @@ class _Shared:
     def close(self) -> None:
         """End the processes, gently first."""
         with self.lock:
-            if self.is_closed:
+            if self.is_closed or os.getpid() != self.pid:  # a copy made by a fork leaves the workers alone
                 return
             self.is_closed = True
             for worker in self.workers:
@@ -173,8 +176,8 @@ class _Shared:
             if worker.dump is not None:
                 os.close(worker.dump)
                 worker.dump = None
-        os.close(self.bell)
-        os.close(self.clapper)
+        self.bell.close()
+        self.clapper.close()
 
     # --- the thread
 
@@ -190,7 +193,9 @@ class _Shared:
             if self.is_closed:
                 return
             if self.bell in ready:
-                os.read(self.bell, 4096)
+                with self.lock:
+                    self.bell.recv_bytes()
+                    self.is_ringing = False
             # what is in the pipe comes before the news that its process has ended
             for source in sorted(ready, key=lambda each: isinstance(each, int)):
                 worker = by_source.get(source)

@@ -34,7 +34,7 @@ class Shuffle(Selecting):
     def __init__(self, inner: Stage, size: int, seed: int = 0) -> None:
         super().__init__(inner)
         check_seed("shuffle", seed)
-        self.size, self.seed = positive("shuffle", "size", size), seed
+        self.size, self.seed = positive("shuffle", "size", size), int(seed)
 
     @property
     def length(self) -> int | None:

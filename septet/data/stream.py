@@ -22,7 +22,8 @@ from septet.data.schemes import Scheme, Sequential, Shuffled
 from septet.data.selecting import Repeat, Shard, Skip, Take
 from septet.data.shuffling import Shuffle
 from septet.data.stage import Cursor, Item, Stage, positive
-from septet.data.workers import PATIENCE, Parallel
+from septet.data.tasks import PATIENCE
+from septet.data.workers import Parallel
 
 __all__ = ["Batches", "Stream"]
 
@@ -164,6 +165,11 @@ class Stream:
                 self._pass = None
             reading.close()
         self._epoch, self._position, self._is_left_early, self._resume = epoch + 1, 0, False, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy goes on where this one stands, in a pass of its own
+        state = self._resume if self._pass is None else self._pass.state()
+        return {**self.__dict__, "_pass": None, "_resume": state, "_is_left_early": False}
 
     def close(self) -> None:
         """End workers, and close the files of data sets. A stream that is gone through again opens them again."""

@@ -7,7 +7,10 @@ from typing import Any
 
 from septet.data.stage import Item
 
-__all__ = ["Task"]
+__all__ = ["PATIENCE", "Task"]
+
+PATIENCE = 120.0
+"""Seconds after which a sample that is not ready is an error, where nobody says anything else."""
 
 
 class Task:

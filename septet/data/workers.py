@@ -17,12 +17,10 @@ from septet.base.errors import ArgumentError, WorkerError
 from septet.base.threads import usable_cores
 from septet.data.processes import ProcessPool
 from septet.data.stage import Cursor, Item, Stage, Unmoving, Value, positive
-from septet.data.tasks import Task
+from septet.data.tasks import PATIENCE, Task
 
 __all__ = ["Parallel", "ThreadPool"]
 
-PATIENCE = 120.0
-"""Seconds after which a sample that is not ready is an error."""
 _START = 60.0  # seconds that a worker has to begin with a task, when that is more than the time for the task
 AHEAD = 2  # items that are given to each worker ahead of the consumer: one to work on, one to go on with
 

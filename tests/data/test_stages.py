@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import pickle
 
 import numpy
 import pytest
@@ -262,6 +263,24 @@ def test_a_cache_makes_each_value_once():
     epochs = [list(stream) for _ in range(3)]
     assert epochs[0] == epochs[1] == epochs[2] == dataset.loaded
     assert len(Stream(counting).cache().take(2)) if Stream(counting).length else True
+
+
+def test_a_copy_goes_on_in_a_pass_of_its_own():
+    stream = Stream(range(9), shuffle=True).shuffled(3)
+    values = iter(stream)
+    first = [next(values) for _ in range(4)]
+    copied = pickle.loads(pickle.dumps(stream))
+    assert list(copied) == list(values) and len(first) == 4
+
+
+def test_an_iterator_that_fails_is_named():
+    def failing():
+        yield 1
+        raise KeyError("lost")
+
+    with pytest.raises(KeyError) as caught:
+        list(Stream(failing).batch(1))
+    assert "failing, value number 1" in caught.value.__notes__[0]
 
 
 def test_sources():

@@ -204,6 +204,21 @@ def test_a_stream_that_is_forgotten_leaves_no_process():
     assert ended(lambda: children() == before)
 
 
+@POSIX
+def test_a_fork_leaves_the_workers_alone(processes):
+    _, parallel = processes
+    workers = [worker.process.pid for worker in parallel.stage.pool.shared.workers]
+    child = os.fork()
+    if not child:
+        parallel.close()
+        parallel.stage.pool = None
+        gc.collect()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert sum(len(batch[0]) for batch in parallel) == 23
+    assert [worker.process.pid for worker in parallel.stage.pool.shared.workers] == workers
+
+
 SCRIPT = """
 import sys, time
 sys.path.insert(0, {folder!r})
