@@ -190,16 +190,31 @@ class Runner:
             raise SystemExit(f"{self.name} did not start")
 
     def epoch(self):
-        """Return images per second of one epoch."""
+        """Return images per second of one epoch, and milliseconds of processor time for each, workers included."""
+        before = processor_seconds(self.process.pid)
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
         count, seconds = json.loads(self.process.stdout.readline())
-        return count / seconds
+        return round(count / seconds, 1), round((processor_seconds(self.process.pid) - before) / count * 1e3, 4)
 
     def close(self):
         """End the process."""
         self.process.stdin.close()
         self.process.wait(30)
+
+
+def processor_seconds(pid):
+    """Return the processor time that a process and its children have taken (Linux)."""
+    total = 0.0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has ended
+                continue
+            if int(folder.name) == pid or int(fields[1]) == pid:
+                total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 def make_images(folder, photos, count, pixels):
@@ -264,7 +279,7 @@ def main():
 
 
 def measure(options, arrays_file, folder):
-    """Return images per second, round by round, for each task and variant."""
+    """Return (images per second, processor milliseconds), round by round, for each task and variant."""
     pythons = {"septet": sys.executable, "torch": options.torch, "tensorflow": options.tensorflow}
     rates = {}
     for task in ("fashion", "jpeg"):
@@ -280,7 +295,7 @@ def measure(options, arrays_file, folder):
         rows = {runner.name: [] for runner in runners}
         for _ in range(options.rounds):
             for runner in runners:
-                rows[runner.name].append(round(runner.epoch(), 1))
+                rows[runner.name].append(runner.epoch())
         for runner in runners:
             runner.close()
         rates[task] = rows
@@ -292,17 +307,16 @@ def as_table(results):
     lines = [
         "# Loading data",
         "",
-        "*Written by `benchmarks/loading.py`.* Images per second: the median of the rounds, in which all took turns;",
-        "beside it how much faster Septet's fastest variant is, the median over rounds.",
+        "*Written by `benchmarks/loading.py`.* Images per second, and processor time for each image (with workers):",
+        "medians of the rounds, in which all took turns. Beside a busy process, the second says more.",
         "",
         f"{results['machine']}. JPEG: {results['jpeg']}.",
     ]
     for task, rows in results["rates"].items():
-        best = max((name for name in rows if name.startswith("septet")), key=lambda name: statistics.median(rows[name]))
-        lines += ["", f"## {task}", "", "| | images/s | Septet is faster by |", "|---|---|---|"]
-        for name, rates in sorted(rows.items(), key=lambda row: -statistics.median(row[1])):
-            ratio = statistics.median(mine / other for mine, other in zip(rows[best], rates))
-            lines.append(f"| {name} | {statistics.median(rates):,.0f} | {ratio:.2f} |")
+        lines += ["", f"## {task}", "", "| | images/s | processor ms per image |", "|---|---|---|"]
+        medians = {name: [statistics.median(column) for column in zip(*row)] for name, row in rows.items()}
+        for name, (rate, cost) in sorted(medians.items(), key=lambda row: -row[1][0]):
+            lines.append(f"| {name} | {rate:,.0f} | {cost:.3g} |")
     return "\n".join(lines) + "\n"
 
 
