@@ -2,7 +2,9 @@
 
 Two tasks: `fashion`, Fashion-MNIST in memory (uint8), shuffled, in batches of 128, normalized to float32; and `jpeg`,
 a folder of JPEG photographs, shuffled, decoded, resized to 224 x 224, normalized, in batches of 32, with two workers.
-Each framework runs in a process of its own, which waits while others run; one round is one epoch of each.
+Pillow, which Septet and the PyTorch variants use, averages over pixels when it makes an image smaller; tf.image does
+that with `antialias`. Each framework runs in a process of its own, which waits while others run; one round is one epoch
+of each.
 
 Usage: python benchmarks/loading.py --torch PYTHON --tensorflow PYTHON --photos FOLDER --output FILE
     --torch, --tensorflow   interpreters that have them; without, they are left out
@@ -31,7 +33,7 @@ COLOR_MEAN, COLOR_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of Image
 VARIANTS = {
     "septet": ("fashion", "fashion threads", "jpeg threads", "jpeg processes"),
     "torch": ("fashion", "fashion batches", "jpeg processes", "jpeg processes, draft"),
-    "tensorflow": ("fashion", "jpeg threads"),
+    "tensorflow": ("fashion", "jpeg threads", "jpeg threads, antialias"),
 }
 SIDE = (375, 500)  # height and width of the photographs: about the mean of ImageNet's
 
@@ -147,7 +149,7 @@ def tensorflow(variant, arrays, folder):
 
         def read(path, label):
             image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
-            image = tf.image.resize(image, (SIZE, SIZE)) / 255.0
+            image = tf.image.resize(image, (SIZE, SIZE), antialias="antialias" in variant) / 255.0
             return tf.transpose((image - mean) / std, (2, 0, 1)), label
 
         stream = tf.data.Dataset.from_tensor_slices((paths, labels)).shuffle(len(paths))
