@@ -78,6 +78,7 @@ class _Worker:
         self.freed: deque[int] = deque()  # numbers of memory that no array needs any more
         self.dump: int | None = None  # the file into which the worker writes where it is
         self.is_ready = False  # whether it has started: only then does the time of its tasks count
+        self.reason = ""  # why it could not take the stages
         self.is_gone = False
 
 
@@ -236,6 +237,8 @@ class _Shared:
                 worker.is_ready = True
                 for task in itertools.islice(worker.tasks.values(), 1):
                     task.started = time.monotonic()
+        elif kind == "unpacked":
+            worker.reason = rest[0]
         elif kind == "error":
             packed, text = rest
             error = pickle.loads(packed) if packed is not None else WorkerError(text.strip().splitlines()[-1])
@@ -328,12 +331,15 @@ def _death(worker: _Worker) -> str:
             reason = f"was ended by signal {-code}"
     else:
         reason = f"has ended with exit code {code}"
-    return f"worker {worker.number} (process {worker.process.pid}) {reason}"
+    why = f", because it could not take the stream:\n{worker.reason}" if worker.reason else ""
+    return f"worker {worker.number} (process {worker.process.pid}) {reason}{why}"
 
 
 def _advice(worker: _Worker) -> str:
     if worker.process.exitcode == -getattr(signal, "SIGKILL", 9):
         return "the system ends processes so when memory runs out: fewer workers or smaller batches need less"
+    if worker.reason:
+        return "a process imports the modules that define the functions and the data set: they must be found there, too"
     if not worker.is_ready:
         main = os.path.basename(getattr(sys.modules.get("__main__"), "__file__", None) or "the script")
         return f'it ended while it started: processes need {main} to be guarded by `if __name__ == "__main__":`'

@@ -84,7 +84,11 @@ def serve(pipe: Any, stage: bytes) -> None:
     file = os.memfd_create("septet-data-stack") if HAS_SHARED_MEMORY else None
     if file is not None:
         faulthandler.register(signal.SIGUSR1, file, all_threads=True)
-    work: Stage = pickle.loads(stage)
+    try:
+        work: Stage = pickle.loads(stage)
+    except Exception:
+        pipe.send_bytes(pickle.dumps(("unpacked", -1, traceback.format_exc())))
+        return
     pipe.send_bytes(pickle.dumps(("hello", -1, file is not None)))
     if file is not None:
         _send_file(pipe, file)

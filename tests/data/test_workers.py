@@ -270,6 +270,14 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
 
 
 @POSIX
+def test_a_stream_that_does_not_arrive_is_explained():
+    stream = numbers(functions.Lost()).parallel(1, processes=True)
+    with pytest.raises(WorkerError, match=r"could not take the stream:[\s\S]*ImportError: only in one process"):
+        list(stream)
+    stream.close()
+
+
+@POSIX
 def test_a_script_without_a_guard_is_explained(tmp_path):
     script = tmp_path / "unguarded.py"
     script.write_text(

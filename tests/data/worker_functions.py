@@ -57,6 +57,22 @@ def process_number(value):
     return os.getpid(), value
 
 
+class Lost:
+    """A function that no other process can take."""
+
+    def __call__(self, value):
+        return value
+
+    def __reduce__(self):
+        return _only_here, (os.getpid(),)
+
+
+def _only_here(pid):
+    if os.getpid() != pid:
+        raise ImportError("only in one process")
+    return Lost()
+
+
 class Numbers:
     """A data set that says where its samples come from."""
 
