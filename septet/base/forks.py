@@ -73,6 +73,11 @@ class _Work:
         self._door = threading.Lock()  # shut while a fork waits
         self._is_lost = False
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing can be made in this process: it was forked in the midst of another thread's work."""
+        return self._is_lost
+
     def __enter__(self) -> None:
         own = get_ident()
         depth = self._depths.get(own, 0)

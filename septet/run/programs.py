@@ -95,7 +95,7 @@ def get_ready() -> None:
     A thread that imports lets go of Python's lock for each file, and one that runs Python beside keeps it for
     milliseconds each time: the other one would import four times as long, and slow this one down meanwhile.
     """
-    if config.backend == "cpu":
+    if config.backend == "cpu" and not work.is_lost:
         with work:
             _begin_native()
             optimizer()

@@ -220,7 +220,8 @@ def test_a_fork_leaves_the_workers_alone(processes):
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # processes that shells have begun in the background ignore it
 sys.path.insert(0, {folder!r})
 import worker_functions as functions
 from septet.data import Stream
