@@ -95,7 +95,9 @@ def test_shared_memory_does_not_grow(processes):
     for _ in range(6):
         assert sum(len(batch[0]) for batch in parallel) == 23
         counts.append(sum(len(worker.memory) for worker in parallel.stage.pool.shared.workers))
-    most = parallel.stage.ahead + 2 * parallel.stage.workers  # made ahead; and held, or given back and not yet used again
+    most = (
+        parallel.stage.ahead + 2 * parallel.stage.workers
+    )  # made ahead; and held, or given back and not yet used again
     assert max(counts[1:]) <= max(counts[0], most), counts
 
 
