@@ -6,6 +6,7 @@ from typing import Any
 
 from septet.base.errors import ArgumentError, ShapeError
 from septet.base.text import shape_text
+from septet.graph.op import ops
 from septet.nn.attention.masks import causal_from, combine
 from septet.nn.attention.positions import positions_of, rotary
 from septet.nn.dense import Dense
@@ -13,7 +14,7 @@ from septet.nn.module import Module
 from septet.nn.sizes import check_count, check_rank, check_share, static_size
 from septet.nn.updates import check_updates
 from septet.ops.composite.attention import attention
-from septet.ops.creation import zeros
+from septet.ops.creation import arange, zeros
 from septet.ops.shaping import transpose
 from septet.ops.slicing import dynamic_update_slice_of
 from septet.tensor import random
@@ -230,8 +231,14 @@ class MultiHeadAttention(Module):
         return turned.reshape(*turned.shape[:2], self.heads * self._value_size)
 
     def _written(self, old: Tensor, new: Tensor, position: Any) -> Tensor:
-        """Return a cache with new steps written into it."""
-        return Tensor(dynamic_update_slice_of(old.node, new.node, (0, 0, unwrap(position), 0)))
+        """Return a cache with new steps written into it.
+
+        One step is chosen by its place, which is fused with what follows, while a slice is copied by itself.
+        """
+        if new.type.shape[2] != 1:
+            return Tensor(dynamic_update_slice_of(old.node, new.node, (0, 0, unwrap(position), 0)))
+        is_here = (Tensor(arange(unwrap(old.shape[2]))) == position).reshape(1, 1, -1, 1)
+        return Tensor(ops.where(is_here.node, new.node, old.node))
 
     def extra(self) -> str:
         names = ("key_size", "value_size", "units", "dropout", "is_packed", "rotary_base")

@@ -33,6 +33,12 @@ class FeedForward(Module):
     Shape
     -----
     x (..., C), result the same.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> FeedForward(16, "gelu")(st.ones((1, 5, 8))).shape
+    (1, 5, 8)
     """
 
     def __init__(

@@ -155,6 +155,15 @@ class LSTMCell(_Gated):
     Elsewhere
     ---------
     Keras ``LSTMCell``, PyTorch ``LSTMCell``.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> cell, state = LSTMCell(4, peepholes=True), None
+    >>> for x in st.ones((5, 2, 3)):  # five steps by hand
+    ...     output, state = cell(x, state)
+    >>> output.shape, len(state)
+    ((2, 4), 2)
     """
 
     gates = 4
@@ -220,6 +229,13 @@ class GRUCell(_Gated):
     Elsewhere
     ---------
     Keras ``GRUCell``, PyTorch ``GRUCell``.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> output, hidden = GRUCell(4, reset_after=False)(st.ones((2, 3)))
+    >>> hidden.shape
+    (2, 4)
     """
 
     gates = 3

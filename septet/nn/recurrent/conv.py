@@ -51,6 +51,13 @@ class ConvLSTMCell(Cell):
     ------
     X. Shi et al., "Convolutional LSTM Network: A Machine Learning Approach for Precipitation Nowcasting", 2015,
     equation 3, without the terms W ∘ C (as in Keras).
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> output, (hidden, cell) = ConvLSTMCell(4, 3, padding="same")(st.ones((2, 1, 6, 6)))
+    >>> cell.shape
+    (2, 4, 6, 6)
     """
 
     state_names = ("hidden", "cell")
@@ -155,6 +162,11 @@ class _ConvLSTM(Recurrent):
         return ", ".join([*own, *([super().extra()] if super().extra() else [])])
 
 
+def _examples(rank: int) -> dict[str, Any]:
+    """Return what the docstrings of the three layers differ in."""
+    return {"axes": AXES[rank][4:-1], "rank": rank, "sizes": ", ".join("6" * rank), "result": ", ".join("4" * rank)}
+
+
 _PARAMETERS = """
 
     Parameters
@@ -181,25 +193,32 @@ _PARAMETERS = """
     Elsewhere
     ---------
     Keras ``ConvLSTM{rank}D``.
+
+    Examples
+    --------
+    >>> import septet as st
+    >>> from septet import nn
+    >>> nn.ConvLSTM{rank}D(4, 3)(st.ones((2, 5, 1, {sizes}))).shape
+    (2, 4, {result})
     """
 
 
 class ConvLSTM1D(_ConvLSTM):
     """Run a convolutional long short-term memory along sequences of rows."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[1][4:-1], rank=1)}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(**_examples(1))}"
     dimensions = 1
 
 
 class ConvLSTM2D(_ConvLSTM):
     """Run a convolutional long short-term memory along sequences of images."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[2][4:-1], rank=2)}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(**_examples(2))}"
     dimensions = 2
 
 
 class ConvLSTM3D(_ConvLSTM):
     """Run a convolutional long short-term memory along sequences of volumes."""
 
-    __doc__ = f"{__doc__}{_PARAMETERS.format(axes=AXES[3][4:-1], rank=3)}"
+    __doc__ = f"{__doc__}{_PARAMETERS.format(**_examples(3))}"
     dimensions = 3

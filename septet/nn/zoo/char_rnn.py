@@ -11,7 +11,7 @@ from septet.nn.embedding import Embedding
 from septet.nn.module import Module
 from septet.nn.recurrent.layers import GRU, LSTM, RNN
 from septet.nn.sizes import check_count, check_rank, check_share
-from septet.nn.zoo.sampling import sample
+from septet.nn.zoo.sampling import Writers, check_drawing, sample
 from septet.ops.assembling import concatenate
 from septet.tensor.control import scan
 from septet.tensor.creation import tensor
@@ -64,6 +64,7 @@ class CharRNN(Module):
         self.kind = kind
         self.size = units if size is None else check_count("CharRNN", "size", size)
         self.dropout = check_share("CharRNN", "dropout", dropout)
+        self._writers = Writers()
         self.characters = Embedding(vocabulary, self.size)
         self.recurrent = KINDS[kind](units, layers, dropout=dropout, return_sequences=True, return_state=True)
         self.head = Dense(vocabulary)
@@ -77,7 +78,7 @@ class CharRNN(Module):
     def generate(
         self, prompt: Any, count: int, *, temperature: float = 1.0, top_k: int | None = None, generator: Any = None
     ) -> Tensor:
-        """Write on from a prompt (B, T), in one loop of the graph: (B, T + count).
+        """Write on from a prompt (B, T), in one compiled loop: (B, T + count).
 
         Parameters
         ----------
@@ -89,22 +90,28 @@ class CharRNN(Module):
         """
         prompt = prompt if isinstance(prompt, Tensor) else tensor(prompt)
         check_count("generate", "count", count, least=0)
+        check_drawing(temperature, top_k, self.vocabulary)
         check_rank(prompt, 2, self, "a prompt (B, T)")
         if not all(prompt.type.shape):
             raise ShapeError(f"{self.label}: a prompt has a character at least, got {shape_text(prompt.type.shape)}")
         if not count:
             return prompt
-        batch = prompt.type.shape[0]
+        if not self.is_built:
+            self.build_for(prompt)
         with self.evaluating():
-            logits, state = self(prompt, with_state=True)
-            first = sample(logits[:, -1], temperature, top_k, generator)
+            return self._writers.find(self._write, count, temperature, top_k, generator)(prompt)
 
-            def step(carry: Any, _: Any) -> Any:
-                character, before = carry
-                scores, after = self(character.reshape(batch, 1), before, with_state=True)
-                return (sample(scores[:, 0], temperature, top_k, generator), after), character
+    def _write(self, prompt: Tensor, count: int, temperature: float, top_k: int | None, generator: Any) -> Tensor:
+        batch = prompt.type.shape[0]
+        logits, state = self(prompt, with_state=True)
+        first = sample(logits[:, -1], temperature, top_k, generator)
 
-            _, characters = scan(step, (first, state), length=count)  # (count, B)
+        def step(carry: Any, _: Any) -> Any:
+            character, before = carry
+            scores, after = self(character.reshape(batch, 1), before, with_state=True)
+            return (sample(scores[:, 0], temperature, top_k, generator), after), character
+
+        _, characters = scan(step, (first, state), length=count)  # (count, B)
         return Tensor(concatenate([prompt.astype(first.dtype).node, characters.T.node], axis=1))
 
     def extra(self) -> str:

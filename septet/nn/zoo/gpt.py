@@ -14,7 +14,7 @@ from septet.nn.dropout import Dropout
 from septet.nn.embedding import Embedding
 from septet.nn.module import Module
 from septet.nn.sizes import check_count, check_rank, check_share
-from septet.nn.zoo.sampling import sample
+from septet.nn.zoo.sampling import Writers, check_drawing, sample
 from septet.ops.assembling import concatenate
 from septet.ops.creation import arange
 from septet.tensor.control import scan
@@ -73,6 +73,7 @@ class GPT(Module):
         self.heads = check_count("GPT", "heads", heads)
         self.width = check_count("GPT", "width", width)
         self.dropout = check_share("GPT", "dropout", dropout)
+        self._writers = Writers()
         normal = initializers.normal(std=0.02)
         self.tokens = Embedding(vocabulary, width, initializer=normal)
         self.positions = LearnedPositions(length, initializer=normal)
@@ -111,7 +112,7 @@ class GPT(Module):
     ) -> Tensor:
         """Write on from a prompt: one token after the other, drawn from what the model predicts.
 
-        All steps are one loop of the graph, which keeps keys and values of what it has seen.
+        All steps are one loop, which keeps keys and values of what it has seen; it is compiled for a number of tokens.
 
         Parameters
         ----------
@@ -137,6 +138,7 @@ class GPT(Module):
         """
         prompt = prompt if isinstance(prompt, Tensor) else tensor(prompt)
         check_count("generate", "count", count, least=0)
+        check_drawing(temperature, top_k, self.vocabulary)
         check_rank(prompt, 2, self, "a prompt (B, T)")
         batch, begun = prompt.type.shape
         if not batch or not begun or begun + count > self.length:
@@ -149,16 +151,20 @@ class GPT(Module):
         if not self.is_built:
             self.build_for(prompt)
         with self.evaluating():
-            logits, caches = self(prompt, caches=self.empty_caches(batch, begun + count), position=0)
-            first = sample(logits[:, -1], temperature, top_k, generator)
+            return self._writers.find(self._write, count, temperature, top_k, generator)(prompt)
 
-            def step(carry: Any, position: Tensor) -> Any:
-                token, kept = carry
-                scores, kept = self(token.reshape(batch, 1), caches=kept, position=position)
-                return (sample(scores[:, 0], temperature, top_k, generator), kept), token
+    def _write(self, prompt: Tensor, count: int, temperature: float, top_k: int | None, generator: Any) -> Tensor:
+        batch, begun = prompt.type.shape
+        logits, caches = self(prompt, caches=self.empty_caches(batch, begun + count), position=0)
+        first = sample(logits[:, -1], temperature, top_k, generator)
 
-            places = Tensor(arange(begun, begun + count - 1))
-            (last, _), tokens = scan(step, (first, caches), places)  # (count - 1, B)
+        def step(carry: Any, position: Tensor) -> Any:
+            token, kept = carry
+            scores, kept = self(token.reshape(batch, 1), caches=kept, position=position)
+            return (sample(scores[:, 0], temperature, top_k, generator), kept), token
+
+        places = Tensor(arange(begun, begun + count - 1))
+        (last, _), tokens = scan(step, (first, caches), places)  # (count - 1, B)
         new = concatenate([tokens.node, last.reshape(1, batch).node], axis=0)
         return Tensor(concatenate([prompt.astype(first.dtype).node, Tensor(new).T.node], axis=1))
 

@@ -13,7 +13,8 @@ from septet.nn.recurrent.decoder import AttentionDecoder
 from septet.nn.recurrent.layers import GRU
 from septet.nn.recurrent.wrappers import Bidirectional
 from septet.nn.sizes import check_count, check_rank
-from septet.ops.creation import full
+from septet.nn.zoo.sampling import Writers
+from septet.ops.creation import full, zeros
 from septet.tensor.control import scan
 from septet.tensor.creation import tensor
 from septet.tensor.tensor import Tensor
@@ -61,6 +62,7 @@ class Seq2Seq(Module):
         self.units = check_count("Seq2Seq", "units", units)
         self.size = units if size is None else check_count("Seq2Seq", "size", size)
         self.padding = padding
+        self._writers = Writers()
         self.source_table = Embedding(source_vocabulary, self.size, padding=padding)
         self.target_table = Embedding(target_vocabulary, self.size, padding=padding)
         self.encoder = Bidirectional(GRU(units, return_sequences=True, return_state=True))
@@ -82,7 +84,7 @@ class Seq2Seq(Module):
         return memory, mask, self.bridge(backward)
 
     def generate(self, source: Any, begin: int, count: int) -> Tensor:
-        """Write the best token at each step, in one loop of the graph.
+        """Write the best token at each step, in one compiled loop.
 
         Parameters
         ----------
@@ -99,23 +101,26 @@ class Seq2Seq(Module):
             (B, count)
         """
         source = source if isinstance(source, Tensor) else tensor(source)
+        check_count("generate", "count", count)
+        if not self.is_built:
+            self.build_for(source, source[:, :1] * 0)
         with self.evaluating():
-            first = Tensor(full(unwrap((source.shape[0],)), begin, dtype="int64"))
-            if not self.is_built:
-                self.build_for(source, first.reshape(-1, 1))
-            memory, mask, state = self.encode(source)
-            x = self.target_table(first.reshape(-1, 1))
-            _, start = self.decoder(x, memory, (state, None), memory_mask=mask)
-            found = start[1] * 0.0
+            return self._writers.find(self._write, begin, count)(source)
 
-            def step(carry: Any, _: Any) -> Any:
-                token, before = carry
-                words = self.target_table(token.reshape(-1, 1))
-                output, after = self.decoder(words, memory, before, memory_mask=mask)
-                best = self.head(output)[:, 0].argmax(-1)
-                return (best, after), best
+    def _write(self, source: Tensor, begin: int, count: int) -> Tensor:
+        memory, mask, state = self.encode(source)
+        batch = source.shape[0]
+        first = Tensor(full(unwrap((batch,)), begin, dtype="int64"))
+        nothing = Tensor(zeros(unwrap((batch, 2 * self.units)), dtype=memory.dtype))
 
-            _, tokens = scan(step, (first, (state, found)), length=check_count("generate", "count", count))
+        def step(carry: Any, _: Any) -> Any:
+            token, before = carry
+            words = self.target_table(token.reshape(-1, 1))
+            output, after = self.decoder(words, memory, before, memory_mask=mask)
+            best = self.head(output)[:, 0].argmax(-1)
+            return (best, after), best
+
+        _, tokens = scan(step, (first, (state, nothing)), length=count)
         return tokens.T
 
     def extra(self) -> str:
