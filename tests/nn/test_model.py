@@ -9,7 +9,7 @@ import pytest
 import rich.console
 
 import septet as st
-from septet import nn
+from septet import metrics, nn
 
 RNG = np.random.default_rng(0)
 
@@ -141,6 +141,21 @@ def test_models_with_several_outputs_have_a_loss_of_each():
     ):
         with pytest.raises(st.errors.ArgumentError, match=text):
             call()
+
+
+def test_fit_takes_several_inputs_and_outputs():
+    model = two_branches().regularize("l2")
+    inputs = {"image": data(12, 1, 6, 6), "age": data(12, 1)}
+    targets = {"scores": RNG.integers(0, 3, 12), "features": data(12, 32)}
+    wanted = [metrics.Of("scores", metrics.Accuracy()), metrics.Of("features", metrics.get("mae"))]
+    losses = {"scores": "cross_entropy", "features": "mse"}
+    history = model.fit((inputs, targets), epochs=2, loss=losses, metrics=wanted, verbose=False)
+    assert history[1]["loss"] < history[0]["loss"]
+    found = model.predict(inputs)
+    assert found["scores"].shape == (12, 3)
+    shown = model.evaluate((inputs, targets), loss=losses, metrics=wanted)
+    assert np.isclose(shown["scores_accuracy"], (found["scores"].argmax(1) == targets["scores"]).mean())
+    assert np.isclose(shown["features_mae"], abs(found["features"] - targets["features"]).mean(), rtol=1e-5)
 
 
 def test_subclasses_may_define_forward_or_join_layers():
