@@ -62,7 +62,7 @@ LAZY_PLACES = {"", "dialects", "cli", "__main__"}
 # at a program what describes it, and the first product, convolution and pooling what plans and writes them
 LAZY_MODULES = {
     "septet.run.programs", "septet.run.tiers", "septet.backends.reference.program", "septet.backends.cpu.native",
-    "septet.backends.cpu.ops.library", "septet.backends.cpu.program", "septet.backends.cpu.starting",
+    "septet.backends.cpu.ops.library", "septet.backends.cpu.program",
     "septet.optimize.pipeline",
 }  # fmt: skip
 

@@ -12,7 +12,6 @@ from septet.base.watch import OPTIMIZE, span
 from septet.graph.graph import Graph
 from septet.graph.op import Op
 from septet.graph.rewrite import Outcome
-from septet.graph.verify import verify
 from septet.optimize.canonicalize import canonicalize
 from septet.optimize.constants import fold_constants
 from septet.optimize.cse import merge
@@ -153,6 +152,8 @@ def optimize(graph: Graph, passes: Sequence[Pass | str] | None = None, trace: li
     chosen = PASSES if passes is None else [passes_named([p])[0] if isinstance(p, str) else p for p in passes]
     checks = config.verify
     if checks:
+        from septet.graph.verify import verify
+
         verify(graph)
     if trace is not None:
         trace.append(Step("", graph, {}, 0.0))

@@ -164,8 +164,10 @@ class Variable(Tensor):
 
     def _ask_lender(self) -> np.ndarray:
         """Return the value as it is when whoever writes over it has ended, or as it was before he began."""
-        lender = self._lender
-        if lender is not None:
+        while self._value is None and self._leaf is None:  # again where another thread has lent it meanwhile
+            lender = self._lender
+            if lender is None:  # ended by now
+                continue
             with lender.lock:  # other threads wait here
                 array = self._lent
                 if self._lender is lender and array is not None and self._value is None and self._leaf is None:
@@ -174,7 +176,6 @@ class Variable(Tensor):
                         array.setflags(write=False)
                         return array
                     self.take_back(lender)
-        assert self._value is not None or self._leaf is not None  # ended by now
         return self.current()
 
     def take_back(self, lender: Lender) -> None:

@@ -83,13 +83,15 @@ def _function() -> Any:
 _lock = threading.Lock()
 
 
-def compile_texts(texts: Sequence[tuple[str, int]], *, verify: bool = False) -> list[bytes]:
-    """Compile IR texts to object files for the host, in as many threads as there are cores.
+def compile_texts(texts: Sequence[tuple[str, int]], threads: int = 0, *, verify: bool = False) -> list[bytes]:
+    """Compile IR texts to object files for the host.
 
     Parameters
     ----------
     texts : sequence of (str, int)
         Modules in LLVM's text form, and how much the code generator optimizes each, 0 to 3.
+    threads : int
+        How many compile at once; by default as many as there are cores.
     verify : bool
         Check the modules first.
 
@@ -103,11 +105,11 @@ def compile_texts(texts: Sequence[tuple[str, int]], *, verify: bool = False) -> 
         When LLVM does not accept a text.
     """
     if verify or (len(texts) <= FEW and not _function.cache_info().currsize):
-        return _by_python(texts, verify)
-    return _natively(texts)
+        return _by_python(texts, threads, verify)
+    return _natively(texts, threads)
 
 
-def _natively(texts: Sequence[tuple[str, int]]) -> list[bytes]:
+def _natively(texts: Sequence[tuple[str, int]], threads: int) -> list[bytes]:
     library = llvm.library()
     with _lock:
         function = _function()
@@ -136,7 +138,7 @@ def _natively(texts: Sequence[tuple[str, int]]) -> list[bytes]:
         finally:
             library.give_back([(level, machine) for level, machine in enumerate(machines) if machine])
 
-    _together(work, len(texts))
+    _together(work, len(texts), threads)
     codes = [b""] * len(texts)
     for row, place in enumerate(order):
         code, error = table[ROW * row + 2], table[ROW * row + 3]
@@ -145,7 +147,7 @@ def _natively(texts: Sequence[tuple[str, int]]) -> list[bytes]:
     return codes
 
 
-def _by_python(texts: Sequence[tuple[str, int]], verify: bool) -> list[bytes]:
+def _by_python(texts: Sequence[tuple[str, int]], threads: int, verify: bool) -> list[bytes]:
     codes = [b""] * len(texts)
     errors: list[BaseException] = []
     places = iter(sorted(range(len(texts)), key=lambda place: -len(texts[place][0])))
@@ -162,14 +164,14 @@ def _by_python(texts: Sequence[tuple[str, int]], verify: bool) -> list[bytes]:
             except BaseException as error:
                 errors.append(error)
 
-    _together(work, len(texts))
+    _together(work, len(texts), threads)
     if errors:
         raise errors[0]
     return codes
 
 
-def _together(work: Any, count: int) -> None:
-    """Do some work in this thread and in others, as many as there are cores, for so many texts."""
+def _together(work: Any, count: int, threads: int) -> None:
+    """Do some work for so many texts, in this thread and in others."""
     errors: list[BaseException] = []
 
     def guarded() -> None:
@@ -178,7 +180,7 @@ def _together(work: Any, count: int) -> None:
         except BaseException as error:
             errors.append(error)
 
-    helpers = [threading.Thread(target=guarded, daemon=True) for _ in range(min(thread_count(), count) - 1)]
+    helpers = [threading.Thread(target=guarded, daemon=True) for _ in range(min(threads or thread_count(), count) - 1)]
     for helper in helpers:
         helper.start()
     work()

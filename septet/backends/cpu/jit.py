@@ -153,13 +153,15 @@ def _work_off() -> None:
                         _give_up({name: module}, error)
 
 
-def addresses(modules: Sequence[Module]) -> list[int]:
+def addresses(modules: Sequence[Module], threads: int = 0) -> list[int]:
     """Return the addresses of functions, compiling those that this process does not have.
 
     Parameters
     ----------
     modules : sequence of Module
         Equal ones are compiled once. May be called from several threads.
+    threads : int
+        How many threads compile; by default as many as there are cores.
 
     Returns
     -------
@@ -172,10 +174,10 @@ def addresses(modules: Sequence[Module]) -> list[int]:
         When LLVM refuses a text. Then the others may have been compiled or not.
     """
     with forks.work:
-        return _addresses(modules)
+        return _addresses(modules, threads)
 
 
-def _addresses(modules: Sequence[Module]) -> list[int]:
+def _addresses(modules: Sequence[Module], threads: int) -> list[int]:
     keys = [key(module) for module in modules]
     needed = _with_needed(modules)
     while True:
@@ -183,7 +185,7 @@ def _addresses(modules: Sequence[Module]) -> list[int]:
         try:
             functions = _claim(needed, ours)
             if ours:
-                _make(ours)
+                _make(ours, threads)
         except BaseException as error:
             _give_up(ours, error)
             raise
@@ -264,7 +266,7 @@ def _text(module: Module) -> str:
     return text
 
 
-def _make(modules: dict[str, Module]) -> None:
+def _make(modules: dict[str, Module], threads: int = 0) -> None:
     """Compile and load functions that this thread has claimed, and wake those who wait for them."""
     imports: dict[str, int] = {}
     for module in modules.values():
@@ -279,14 +281,14 @@ def _make(modules: dict[str, Module]) -> None:
                 imports[symbol(own)] = function.address
     cache = objects.current()
     codes = {name: cache.read(name) for name in cache.those_there(modules.keys())}
-    new = _compiled(modules, codes)
+    new = _compiled(modules, codes, threads)
     try:
         found = _loaded({name: new.get(name) or codes[name] for name in modules}, imports)
     except CompilerError:
         if len(new) == len(modules):
             raise
         cache.damaged += len(modules) - len(new)  # whole files, as far as can be seen, but of no use
-        new |= _compiled(modules, new)
+        new |= _compiled(modules, new, threads)
         found = _loaded(new, imports)
     made.add(len(new), len(modules) - len(new))
     with _lock:
@@ -298,11 +300,11 @@ def _make(modules: dict[str, Module]) -> None:
     cache.write(new)  # nobody waits for the disk
 
 
-def _compiled(modules: Mapping[str, Module], known: Mapping[str, bytes | None]) -> dict[str, bytes]:
+def _compiled(modules: Mapping[str, Module], known: Mapping[str, bytes | None], threads: int) -> dict[str, bytes]:
     """Return the object code of the functions that is not known."""
     missing = [name for name in modules if known.get(name) is None]
     with span(CODE, f"{len(missing)} kernels, {len(modules) - len(missing)} from disk"):
-        return dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing])))
+        return dict(zip(missing, _compile([(symbol(name), modules[name]) for name in missing], threads)))
 
 
 def _loaded(codes: Mapping[str, bytes | None], imports: Mapping[str, int]) -> dict[str, int]:
@@ -316,10 +318,10 @@ def symbol(name: str) -> str:
     return f"septet_{name}"
 
 
-def _compile(jobs: Sequence[tuple[str, Module]]) -> list[bytes]:
+def _compile(jobs: Sequence[tuple[str, Module]], threads: int) -> list[bytes]:
     """Compile modules to object code, each entry renamed to its symbol."""
     texts = [(_text(module).replace(f"@{module.entry}(", f"@{target}("), module.level) for target, module in jobs]
-    return compile_texts(texts, verify=config.verify)
+    return compile_texts(texts, threads, verify=config.verify)
 
 
 def _check(module: Module) -> None:

@@ -1,7 +1,7 @@
 """The first native program of a process: what all of them need is made by another thread, while Python still imports.
 
 Python imports and plans with one core, and LLVM does not need Python's lock: it is loaded, and compiles the functions
-that run programs, beside that.
+that run programs, beside that. What that thread needs is imported before: two threads that import wait for each other.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+from septet.backends.cpu import calling, jit, native
 from septet.base import forks
-from septet.base.garbage import paused
 from septet.base.threads import thread_count
 
 
@@ -23,8 +23,6 @@ def begin() -> None:
 
 def _make() -> None:
     with suppress(Exception), forks.work:
-        with paused:
-            from septet.backends.cpu import calling, jit, native
         modules = [native.module("parallel"), native.module("start")]
-        jit.addresses([*modules, calling.module()] if calling.is_supported() else modules)
+        jit.addresses([*modules, calling.module()] if calling.is_supported() else modules, threads=1)
         calling.make()

@@ -225,13 +225,17 @@ def test_threads_that_make_the_same_and_different_calls() -> None:
         total.assign(total + x)
         return total * 1.0
 
-    wrong = []
+    wrong: list[Any] = []
 
     def work(number: int) -> None:
-        for n in range(200):
-            x = np.full(1 + (number + n) % 3, 10.0 * number + n, np.float32)
-            if (double(x).numpy() != x * 2 + 1).any() or len(set(add(np.ones(3, np.float32)).numpy().tolist())) != 1:
-                wrong.append((number, n))
+        try:
+            for n in range(200):
+                x = np.full(1 + (number + n) % 3, 10.0 * number + n, np.float32)
+                sums = add(np.ones(3, np.float32)).numpy().tolist()
+                if (double(x).numpy() != x * 2 + 1).any() or len(set(sums)) != 1:
+                    wrong.append((number, n))
+        except BaseException as error:
+            wrong.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     before = sys.getswitchinterval()
@@ -243,7 +247,7 @@ def test_threads_that_make_the_same_and_different_calls() -> None:
             thread.join()
     finally:
         sys.setswitchinterval(before)
-    assert not wrong
+    assert not wrong and total.value.tolist() == [800.0] * 3
 
 
 def test_python_ends_while_a_thread_is_in_native_code() -> None:
