@@ -35,8 +35,7 @@ def cpu() -> Backend:
 @lru_cache(maxsize=1)
 def _begin_native() -> None:
     """Have another thread make what runs native programs, while this one imports what makes them."""
-    with paused:
-        from septet.backends.cpu import starting
+    from septet.backends.cpu import starting
 
     starting.begin()
 
