@@ -64,13 +64,13 @@ def test_a_wrong_text_is_an_error_with_the_words_of_llvm() -> None:
 
 def test_what_was_begun_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     texts: list[str] = []
-    compile_text = llvm.compile_text
+    compile_texts = jit.compile_texts
 
-    def noting(text: str, level: int, **options: Any) -> bytes:
-        texts.append(text)
-        return compile_text(text, level, **options)
+    def noting(own: Any, *args: Any, **options: Any) -> list[bytes]:
+        texts.extend(text for text, _ in own)
+        return compile_texts(own, *args, **options)
 
-    monkeypatch.setattr(llvm, "compile_text", noting)
+    monkeypatch.setattr(jit, "compile_texts", noting)
     monkeypatch.setattr(jit, "thread_count", lambda: 2)
     modules = [adding(number) for number in range(5000, 5020)]
     for start in range(0, 20, 4):
@@ -192,17 +192,16 @@ def test_who_waits_for_a_thread_that_is_interrupted_compiles_by_itself(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     begun, go = threading.Event(), threading.Event()
-    real = llvm.compile_text
+    real = jit.compile_texts
 
-    def interrupted(*args: Any, **words: Any) -> bytes:
+    def interrupted(*args: Any, **words: Any) -> list[bytes]:
         if threading.current_thread() is not threading.main_thread() and not go.is_set():
             begun.set()
             go.wait()
             raise KeyboardInterrupt
         return real(*args, **words)
 
-    monkeypatch.setattr(llvm, "compile_text", interrupted)
-    monkeypatch.setattr(jit, "thread_count", lambda: 1)
+    monkeypatch.setattr(jit, "compile_texts", interrupted)
     outcome: list[BaseException] = []
 
     def ask() -> None:
