@@ -34,9 +34,11 @@ def read(path: str | os.PathLike[str]) -> Settings:
     if not isinstance(values, Mapping):
         raise SettingError(f"{name}: expected sections with keys, found {type(values).__name__}")
     settings = complete(values, locate)
-    folder = settings["data"]["folder"]
-    if folder is not None:  # beside the file, wherever the command runs
-        settings["data"]["folder"] = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(name)), folder))
+    for key in ("folder", "table"):  # beside the file, wherever the command runs
+        path = settings["data"][key]
+        if path is not None:
+            place = os.path.join(os.path.dirname(os.path.abspath(name)), path)
+            settings["data"][key] = os.path.normpath(place)
     return settings
 
 

@@ -69,6 +69,8 @@ SECTIONS: dict[str, dict[str, Key]] = {
     "data": {
         "name": Key(str, "a data set that Septet knows", choices=recipes.SETS),
         "folder": Key(str, "a folder of images, a sub-folder for each class; or the files of a named data set"),
+        "table": Key(str, "a CSV file with a class in one column"),
+        "target": Key(str, "the column with the class; by default the last one"),
         "size": Key(int, "the side of images in pixels", least=8, most=1024),
         "augment": Key(bool, "train on images of a folder that are moved and mirrored by chance", True),
         "held_out": Key(float, "the share that is kept for testing", 0.2, least=0.01, most=0.9),

@@ -1,4 +1,4 @@
-"""Where an experiment's examples come from: named data sets, folders of images."""
+"""Where an experiment's examples come from: named data sets, folders of images, tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 import septet as st
 from septet.base.errors import SettingError
-from septet.cli import images
+from septet.cli import images, tables
+from septet.data.arrays import split_indices
 
 
 class Source(NamedTuple):
@@ -77,7 +78,7 @@ def open_source(settings: dict[str, Any], seed: int, bar: images.Bar | None = No
     Raises
     ------
     SettingError
-        If the section names neither a data set nor a folder.
+        If the section names neither a data set nor a folder nor a table.
     MissingDataError, DataError
         If the data are not there, or damaged.
     """
@@ -86,8 +87,12 @@ def open_source(settings: dict[str, Any], seed: int, bar: images.Bar | None = No
     elif settings["folder"] is not None:
         found = image_folder(Path(settings["folder"]), settings["size"], settings["held_out"], seed, bar)
         found = found if settings["augment"] else found._replace(vary=None)
+    elif settings["table"] is not None:
+        found = table(Path(settings["table"]), settings["target"], settings["held_out"], seed)
     else:
-        raise SettingError("the section data needs a key: name (a data set) or folder (images, a sub-folder per class)")
+        raise SettingError(
+            "the section data needs a key: name (a data set), folder (images, a sub-folder per class) or table (CSV)"
+        )
     limit = settings["limit"]
     if limit is None or limit >= len(found.train[0]):
         return found
@@ -116,3 +121,18 @@ def image_folder(folder: Path, size: int | None, share: float, seed: int, bar: i
         "held_out": {"folder": str(folder.resolve()), "share": share, "seed": seed},
     }  # fmt: skip
     return Source((pixels[:count], files.labels), (pixels[count:], held_files.labels), classes, about, images.as_floats)
+
+
+def table(path: Path, target: str | None, share: float, seed: int) -> Source:
+    """Return the rows of a CSV file, of which one column is a class."""
+    arrays, name = tables.read_table(path, target)
+    classes = tables.find_classes(path, name, arrays[name])
+    labels = tables.labels_of(path, name, arrays[name], classes)
+    first, second = split_indices(len(labels), 1 - share, seed=seed, stratify=labels)
+    columns = tables.describe(arrays, name, first)
+    inputs = tables.encode(path, arrays, columns)
+    about = {
+        "kind": "table", "dataset": path.stem, "classes": classes, "columns": columns, "target": name,
+        "held_out": {"table": str(path.resolve()), "share": share, "seed": seed},
+    }  # fmt: skip
+    return Source((inputs[first], labels[first]), (inputs[second], labels[second]), classes, about)

@@ -37,6 +37,7 @@ BATCH_SIZES = {"fashion-mnist": 128}
 @click.option("--learning-rate", type=float, default=None, help="The size of the optimizer's steps.")
 @click.option("--optimizer", default=None, help="Such as adam (the default), adamw or sgd.")
 @click.option("--model", default=None, help=f"The network: {', '.join(recipes.NETWORKS)}.")
+@click.option("--target", default=None, help="The column of a table with the class  [default: the last one]")
 @click.option("--size", type=int, default=None, help="The side of images in pixels.")
 @click.option("--seed", type=int, default=None, help="Of the first weights and the order of the data  [default: 0]")
 @click.option(
@@ -52,8 +53,8 @@ def train(what: str, resume: bool, **options: Any) -> None:
     """Train a network on WHAT: a folder of images, say.
 
     It is tested on examples that it has not seen, saved, and what it learned is drawn. WHAT is a folder of images with
-    a sub-folder for each class, an experiment file (.toml or .yaml) or the folder of a run, or the name of a data set:
-    digits, fashion-mnist.
+    a sub-folder for each class, a table (.csv) with the class in a column, an experiment file (.toml or .yaml), the
+    folder of a run, or the name of a data set: digits, fashion-mnist.
     """
     settings = read_settings(what, options)
     run(settings, Path(settings["training"]["out"]), resume)
@@ -69,15 +70,17 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
         settings = experiment.read(path)
         name = path.stem
     else:
-        known = {"data": {"folder": str(path.resolve())}} if path.is_dir() else {"data": {"name": what}}
-        if not path.is_dir() and what not in recipes.SETS:
+        is_table = path.suffix.lower() == ".csv" and path.is_file()
+        kind = "folder" if path.is_dir() else "table" if is_table else "name"
+        known = {"data": {kind: what if kind == "name" else str(path.resolve())}}
+        if kind == "name" and what not in recipes.SETS:
             raise ArgumentError(
-                f"there is no folder, experiment file or data set {what!r}.{did_you_mean(what, recipes.SETS)} "
+                f"there is no folder, table, experiment file or data set {what!r}.{did_you_mean(what, recipes.SETS)} "
                 f"The data sets are {', '.join(recipes.SETS)}",
                 hint="a folder of images has a sub-folder for each class: photos/cat/1.jpg, photos/dog/1.jpg",
             )
         settings = schema.complete(known, lambda keys: "septet train")
-        name = path.resolve().name if path.is_dir() else what
+        name = what if kind == "name" else path.resolve().stem if is_table else path.resolve().name
     for section, keys in schema.SECTIONS.items():
         for key in keys:
             option = section if key == "name" and section in ("model", "optimizer", "schedule") else key
@@ -103,8 +106,9 @@ def build(settings: dict[str, Any], source: Source, place: str = "model.layers")
     """Return the network of an experiment's section "model"."""
     if settings["layers"] is not None:
         return read_layers(settings["layers"], place)
-    side = source.train[0].shape[-1]
-    name = settings["name"] or ("small-convnet" if side < 32 else "convnet")
+    shape = source.train[0].shape
+    usual = "dense" if len(shape) == 2 else "small-convnet" if shape[-1] < 32 else "convnet"
+    name = settings["name"] or usual
     return recipes.NETWORKS[name](len(source.classes))
 
 
@@ -116,9 +120,9 @@ def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     st.random.seed(training["seed"])
     model = build(settings["model"], source).build_for(source.example())
     name = source.about["dataset"]
-    shape = " x ".join(map(str, source.train[0].shape[1:]))
+    shape, noun = " x ".join(map(str, source.train[0].shape[1:])), "row" if source.about["kind"] == "table" else "image"
     click.echo(
-        f"{name}: {plural(len(source.train[0]), 'image')} of {shape} to train on, {len(source.held_out[0])} held out, "
+        f"{name}: {plural(len(source.train[0]), noun)} of {shape} to train on, {len(source.held_out[0])} held out, "
         f"{plural(len(source.classes), 'class')}"
     )
     count = sum(variable.value.size for variable in model.parameters())
@@ -138,7 +142,7 @@ def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
         draw(out, history, model, source)
     except NotSupportedError as error:  # the training is done, and its results are there
         click.echo(f"no pictures: {error.message}")
-    click.echo(f"next: septet evaluate {out}, septet predict {out} IMAGE")
+    click.echo(f"next: septet evaluate {out}, septet predict {out} {'TABLE' if noun == 'row' else 'IMAGE'}")
 
 
 def extensions(settings: experiment.Settings, out: Path, resume: bool) -> list[Extension]:
@@ -236,12 +240,13 @@ def draw(out: Path, log: list[dict[str, float]], model: nn.Module, source: Sourc
     counts = st.metrics.ConfusionMatrix()
     counts.update(probabilities, labels)
     pictures: dict[str, Any] = {
-        "predictions": lambda: st.view.plot_predictions(
+        "confusion": lambda: st.view.plot_confusion(counts, source.classes, title=f"{title}: held-out examples")
+    }
+    if inputs.ndim == 4:
+        pictures["predictions"] = lambda: st.view.plot_predictions(
             inputs[chosen], labels[chosen], None, probabilities[chosen], source.classes,
             title=f"{title}: held-out images",
-        ),
-        "confusion": lambda: st.view.plot_confusion(counts, source.classes, title=f"{title}: held-out images"),
-    }  # fmt: skip
+        )  # fmt: skip
     if log:
         pictures["curves"] = lambda: st.view.plot_curves(log, title=f"{title}: learning curve")
     if any(getattr(module, "rank", 0) == 2 for module in model.modules()):

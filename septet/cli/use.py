@@ -15,7 +15,7 @@ import septet as st
 from septet import nn
 from septet.base.errors import ArgumentError, MissingDataError, NotSupportedError
 from septet.base.text import table
-from septet.cli import images, sources
+from septet.cli import images, sources, tables
 from septet.cli.train import MODEL, bar
 
 
@@ -53,6 +53,15 @@ class Trained:
             return pixels, f"made {self.form.width} x {self.form.height}"
         loaded = st.view.load_image(path, self.about["input_shape"], crop=self.about.get("dataset") == "digits")
         return loaded.pixels, loaded.note
+
+    def read_rows(self, path: Path) -> np.ndarray:
+        """Return the rows of a table as inputs (N, features)."""
+        return tables.encode(path, tables.read_table(path, None)[0], self.about["columns"])
+
+    @property
+    def is_of_tables(self) -> bool:
+        """Whether the model was trained on a table."""
+        return self.about.get("kind") == "table"
 
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Return the probability of each class, (N, classes)."""
@@ -97,7 +106,7 @@ def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
     """Tell how good a model is on examples that it has not seen, class by class.
 
     MODEL is what `septet train` saved, a file or its folder; by default the newest one here. FOLDER has images with a
-    sub-folder for each class; by default the examples that were held out in the training.
+    sub-folder for each class, or is a table; by default the examples that were held out in the training are taken.
     """
     trained, rest = pick(paths)
     if len(rest) > 1:
@@ -119,6 +128,14 @@ def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
 
 def held_out(trained: Trained, folder: Path | None) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
     """Return examples to test a model on, and the transform of their batches."""
+    if trained.is_of_tables:
+        about = trained.about
+        if folder is None:
+            kept = about["held_out"]
+            return sources.table(Path(kept["table"]), about["target"], kept["share"], kept["seed"]).held_out, None
+        arrays, name = tables.read_table(folder, about["target"])
+        labels = tables.labels_of(folder, name, arrays[name], trained.classes)
+        return (tables.encode(folder, arrays, about["columns"]), labels), None
     if folder is not None:
         if trained.form is None:
             raise NotSupportedError(
@@ -169,28 +186,40 @@ def _percent(share: float | None) -> str:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), required=True, metavar="[MODEL] IMAGE...")
+@click.argument(
+    "paths", nargs=-1, type=click.Path(path_type=Path), required=True, metavar="[MODEL] IMAGE|FOLDER|TABLE..."
+)
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to write them.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write to a file instead.")
 def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> None:
-    """Say what images show: files (PNG, JPEG, .npy ...) or folders of them.
+    """Say what images show, or to which classes rows belong.
+
+    Images are files (PNG, JPEG, .npy ...) or folders of them; rows are those of tables (CSV).
 
     MODEL is what `septet train` saved, a file or its folder; by default the newest one here.
     """
     trained, rest = pick(paths)
-    files = [file for path in rest for file in (images.find_images(path) if path.is_dir() else [path])]
-    if not files:
+    if not rest:
         raise ArgumentError(
-            f"there is no image in {', '.join(map(str, rest))}" if rest else "name an image, or a folder"
+            "name an image, a folder of images, or a table" if not paths else "name what to predict for"
         )
-    read = [trained.read(file) for file in files]
-    probabilities = trained.probabilities(np.stack([pixels for pixels, _ in read]))
+    if trained.is_of_tables:
+        parts = [trained.read_rows(path) for path in rest]
+        files = [f"{path}:{row}" for path, part in zip(rest, parts) for row in range(1, len(part) + 1)]
+        probabilities, notes = trained.probabilities(np.concatenate(parts)), [""] * len(files)
+    else:
+        found = [file for path in rest for file in (images.find_images(path) if path.is_dir() else [path])]
+        if not found:
+            raise ArgumentError(f"there is no image in {', '.join(map(str, rest))}")
+        read = [trained.read(file) for file in found]
+        files, notes = [str(file) for file in found], [note for _, note in read]
+        probabilities = trained.probabilities(np.stack([pixels for pixels, _ in read]))
     names = trained.classes or [str(index) for index in range(probabilities.shape[1])]
     best = [
         [(names[index], float(row[index])) for index in np.argsort(-row, kind="stable")[:top]] for row in probabilities
     ]
-    text = {"text": _as_text, "json": _as_json, "csv": _as_csv}[form](files, best, [note for _, note in read])
+    text = {"text": _as_text, "json": _as_json, "csv": _as_csv}[form](files, best, notes)
     if out is None:
         click.echo(text)
     else:
@@ -201,27 +230,27 @@ def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> N
 Best = list[list[tuple[str, float]]]
 
 
-def _as_text(files: list[Path], best: Best, notes: list[str]) -> str:
+def _as_text(files: list[str], best: Best, notes: list[str]) -> str:
     if len(files) == 1:
         width = max(12, *(len(name) for name, _ in best[0]))
         return "\n".join([notes[0], *[f"{name:>{width}}  {100 * share:6.2f} %" for name, share in best[0]]])
-    rows = [(str(file), *[f"{name} {100 * share:.1f} %" for name, share in row]) for file, row in zip(files, best)]
-    return table(rows, ("image", "most probable", *["then"] * (len(best[0]) - 1)), "l" * (1 + len(best[0])))
+    rows = [(file, *[f"{name} {100 * share:.1f} %" for name, share in row]) for file, row in zip(files, best)]
+    return table(rows, ("example", "most probable", *["then"] * (len(best[0]) - 1)), "l" * (1 + len(best[0])))
 
 
-def _as_json(files: list[Path], best: Best, notes: list[str]) -> str:
+def _as_json(files: list[str], best: Best, notes: list[str]) -> str:
     rows = [
-        {"image": str(file), "classes": [{"class": name, "probability": share} for name, share in row]}
+        {"example": file, "classes": [{"class": name, "probability": share} for name, share in row]}
         for file, row in zip(files, best)
     ]
     return json.dumps(rows, indent=2, ensure_ascii=False)
 
 
-def _as_csv(files: list[Path], best: Best, notes: list[str]) -> str:
+def _as_csv(files: list[str], best: Best, notes: list[str]) -> str:
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(
-        ["image", *[f"{what}_{place}" for place in range(1, len(best[0]) + 1) for what in ("class", "probability")]]
+        ["example", *[f"{what}_{place}" for place in range(1, len(best[0]) + 1) for what in ("class", "probability")]]
     )
     for file, row in zip(files, best):
         writer.writerow([file, *[value for name, share in row for value in (name, f"{share:.6f}")]])

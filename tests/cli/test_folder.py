@@ -102,7 +102,7 @@ def test_predict_files_and_folders(place: Path, monkeypatch: pytest.MonkeyPatch)
     assert np.mean(hits) > 0.9
     run("predict", "run", "bars", "--format", "csv", "--out", "all.csv")
     table = (place / "all.csv").read_text().splitlines()
-    assert table[0] == "image,class_1,probability_1,class_2,probability_2" and len(table) == 81
+    assert table[0] == "example,class_1,probability_1,class_2,probability_2" and len(table) == 81
     assert "bars/lying/01.jpg" in run("predict", "bars")
 
 
@@ -118,7 +118,7 @@ def test_the_settings_train_again(place: Path, tmp_path: Path, monkeypatch: pyte
 
 def test_what_is_no_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "no folder, experiment file or data set 'didgits'. Did you mean 'digits'?" in fail(
+    assert "no folder, table, experiment file or data set 'didgits'. Did you mean 'digits'?" in fail(
         ArgumentError, "train", "didgits"
     )
     (tmp_path / "empty").mkdir()
