@@ -22,6 +22,7 @@ from septet.backends.cpu.memory import Memory
 from septet.backends.cpu.ops.library import LIBRARY
 from septet.backends.cpu.planner import Planner
 from septet.backends.cpu.steps import Function, Host, Nested, Step
+from septet.base.sizes import plain
 from septet.base.text import listing, type_text
 from septet.base.watch import KERNEL, PYTHON
 from septet.base.watch import LIBRARY as BY_LIBRARY
@@ -42,7 +43,7 @@ def works_of(planner: Planner) -> list[Work]:
 def _work(step: Step) -> Work:
     if isinstance(step.code, Kernel):
         form = ", ".join([*_forms(step), *_threads(step.args)])
-        return Work(KERNEL, step.name, step.nodes, step.call.domain, form)
+        return Work(KERNEL, step.name, step.nodes, plain(step.call.domain), form)
     shape = _shape(step.nodes)
     if isinstance(step.code, Host):
         return Work(PYTHON, step.name, step.nodes, shape, "NumPy, by the reference of its card", reason(step.code.node))
@@ -63,7 +64,7 @@ def _work(step: Step) -> Work:
 
 def _shape(nodes: Sequence[Node]) -> tuple[Any, ...]:
     known = [node.shape for node in nodes[:1] if not isinstance(node.type, tuple)]
-    return known[0] if known else ()
+    return plain(known[0]) if known else ()
 
 
 def _forms(step: Step) -> Iterator[str]:
@@ -128,10 +129,10 @@ def pieces_of(planner: Planner, in_place: Sequence[int]) -> list[Piece]:
             if own.first >= 0 and own.size:
                 kind = SCRATCH if own.node is None else VALUE
                 name = planner.steps[own.first].name
-                found.append(Piece(kind, own.size, own.first, own.last, own.node, name))
+                found.append(Piece(kind, plain(own.size), own.first, own.last, own.node, name))
             continue
         is_kept = own.kind == memory.WRITTEN and in_place[own.number] >= 0
-        size = 0 if is_kept else own.size
+        size = 0 if is_kept else plain(own.size)
         found.append(Piece(KINDS[own.kind], size, 0, end, own.node, _name(planner, own)))
     return found
 

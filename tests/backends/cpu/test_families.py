@@ -242,6 +242,9 @@ def test_what_is_shown_of_an_adapted_plan_is_about_its_sizes():
     works = function.target(rows(37)).program.describe([(37, F)]).works
     sizes = {size for work in works for size in work.domain}
     assert 37 in sizes and 39 not in sizes
+    described = function.target(rows(39)).program.describe([(39, F)])
+    numbers = [size for work in described.works for size in work.domain] + [piece.size for piece in described.pieces]
+    assert 39 in numbers and {type(number) for number in numbers} == {int}
     with st.check(nan=True):
         same(run(function, [rows(37)]), run(st.compile(PROGRAMS["products"][0]), [rows(37)]))
     assert how(function)[-1] == "adapted"
