@@ -158,16 +158,16 @@ def test_a_thread_that_hangs_is_named():
 
     def wait_at_five(value):
         if value == 5:
-            release.wait(20)
+            release.wait(60)
         return value
 
     stream = numbers(wait_at_five)
     try:
-        for slow in (stream.parallel(2, timeout=0.2), stream.prefetch(timeout=0.2)):
-            with pytest.raises(WorkerError, match=r"not ready after 0.2 s[\s\S]*in wait_at_five"):
+        for slow in (stream.parallel(2, timeout=1.0), stream.prefetch(timeout=1.0)):
+            with pytest.raises(WorkerError, match=r"not ready after 1 s[\s\S]*in wait_at_five"):
                 list(slow)
         with pytest.raises(WorkerError, match=r"numbers.txt, line 6"):
-            list(stream.parallel(2, timeout=0.2))
+            list(stream.parallel(2, timeout=1.0))
     finally:
         release.set()
 
@@ -249,10 +249,10 @@ def test_ctrl_c_ends_promptly(tmp_path, stage):
         mine = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True).stdout
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20  # and not the 1000 s of the sample
     assert "KeyboardInterrupt" in errors and "leaked" not in errors and "Exception ignored" not in errors
     assert ended(lambda: not any(Path("/proc", pid).exists() for pid in mine.split()))
 
