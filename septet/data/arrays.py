@@ -114,7 +114,8 @@ class ArrayDataset:
             return self.take(numpy.arange(len(self))[index])
         if isinstance(index, int | numpy.integer) and not isinstance(index, bool):
             position = operator.index(index)
-            self._check_range(numpy.array([position]))
+            if not -len(self) <= position < len(self):
+                self._check_range(numpy.array([position]))  # raises
             return self._pack(tuple(numpy.array(array[position]) for array in self._arrays))
         return self.take(index)
 
