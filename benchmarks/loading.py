@@ -271,6 +271,7 @@ def main():
         size = sum(path.stat().st_size for path in folder.rglob("*.jpg")) / options.images
         results = {
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+            "load": round(os.getloadavg()[0], 1),
             "jpeg": f"{options.images} files of {SIDE[1]} x {SIDE[0]}, {size / 1024:.0f} KiB each: {what}",
             "rates": measure(options, arrays_file, str(folder)),
         }
@@ -312,7 +313,7 @@ def as_table(results):
         "*Written by `benchmarks/loading.py`.* Images per second, and processor time for each image (with workers):",
         "medians of the rounds, in which all took turns. Beside a busy process, the second says more.",
         "",
-        f"{results['machine']}. JPEG: {results['jpeg']}.",
+        f"{results['machine']}; load {results['load']} when it began. JPEG: {results['jpeg']}.",
     ]
     for task, rows in results["rates"].items():
         lines += ["", f"## {task}", "", "| | images/s | processor ms per image |", "|---|---|---|"]
