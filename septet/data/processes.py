@@ -221,6 +221,7 @@ class _Shared:
             try:
                 message = pickle.dumps((number, freed, task.item), pickle.HIGHEST_PROTOCOL)
             except Exception as error:
+                worker.freed.extend(freed)
                 self._finish(worker, number, None, error)
                 continue
             try:
