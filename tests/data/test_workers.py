@@ -210,6 +210,7 @@ def test_a_stream_that_is_forgotten_leaves_no_process():
 @POSIX
 def test_a_fork_leaves_the_workers_alone(processes):
     _, parallel = processes
+    assert len(list(parallel)) == 6
     workers = [worker.process.pid for worker in parallel.stage.pool.shared.workers]
     child = os.fork()
     if not child:
