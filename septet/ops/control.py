@@ -317,7 +317,7 @@ def _scan_reference(
         length, constants = int(constants[-1]), constants[:-1]
         if length < 0:
             raise ArgumentError(f"the length is {length}")
-    lengths = {len(x) for x in xs} | ({length} if length is not None else set())
+    lengths = {len(x) for x in xs} | ({int(length)} if length is not None else set())
     if len(lengths) > 1:
         raise ShapeError(f"the sequences have {', '.join(str(len(x)) for x in xs)} steps; they must be equally long")
     steps = range(lengths.pop())
