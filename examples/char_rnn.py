@@ -73,7 +73,7 @@ def picture(path, letters, bits, columns=60):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, help="by default 4, with --short 1")
+    parser.add_argument("--epochs", type=int, help="by default 3, with --short 1")
     parser.add_argument("--short", action="store_true", help="a small LSTM and the first 200,000 characters")
     parser.add_argument("--data", type=Path, help="a text file; by default the reference of the Python language")
     parser.add_argument("--out", type=Path, default=Path("char-rnn-output"), help="the folder of the results")
@@ -81,11 +81,13 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     st.random.seed(options.seed)
-    epochs = options.epochs or (1 if options.short else 4)
-    units, batch, steps = (128, 8, 32) if options.short else (256, 32, 64)
+    epochs = options.epochs or (1 if options.short else 3)
+    units, batch, steps = (128, 8, 32) if options.short else (192, 32, 64)
 
     text = options.data.read_text("utf-8") if options.data else "\n".join(topics[name] for name in sorted(topics))
     text = text[:200_000] if options.short else text
+    if len(text) < 20_000:
+        parser.error(f"the text has {len(text)} characters; it takes 20,000 to learn and to test anything")
     letters = sorted(set(text))
     codes = np.searchsorted(letters, list(text))  # (len(text),)
     train, test = np.split(codes, [int(0.95 * len(codes))])
@@ -137,7 +139,7 @@ def main(arguments=None):
     taken = nn.losses.cross_entropy(scores, test[None, 1:301], reduction="none").numpy()[0] / np.log(2)
     picture(options.out / "char-rnn.png", [letters[code] for code in test[1:301]], taken)
     print(f"it writes:\n{sample}\nthe results are in {options.out}")
-    return {"bits": found[1], "plain_bits": float(plain)}
+    return {"bits": float(found[1]), "plain_bits": float(plain)}
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def windows(codes, length):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, help="by default 4, with --short 1")
+    parser.add_argument("--epochs", type=int, help="by default 2, with --short 1")
     parser.add_argument("--short", action="store_true", help="a small model and the first 200,000 characters")
     parser.add_argument("--data", type=Path, help="a text file; by default the reference of the Python language")
     parser.add_argument("--out", type=Path, default=Path("gpt-output"), help="the folder of the results")
@@ -39,7 +39,11 @@ def main(arguments=None):
 
     text = options.data.read_text("utf-8") if options.data else "\n".join(topics[name] for name in sorted(topics))
     text = text[:200_000] if options.short else text
+    if len(text) < 20_000:
+        parser.error(f"the text has {len(text)} characters; it takes 20,000 to learn and to test anything")
     letters = sorted(set(text))
+    if not options.prompt or not set(options.prompt) <= set(letters):
+        parser.error(f"the prompt {options.prompt!r} must be made of characters of the text")
     codes = np.searchsorted(letters, list(text))
     begin = int(0.95 * len(codes))
     frequencies = np.bincount(codes[:begin], minlength=len(letters)) / begin
@@ -51,9 +55,9 @@ def main(arguments=None):
     if options.short:
         model, batch_size, rate = zoo.GPT(len(letters), 64, layers=2, heads=2, width=64, dropout=0.0), 4, 5e-3
     else:
-        model, batch_size, rate = zoo.GPT(len(letters), 128, layers=4, heads=4, width=128, dropout=0.0), 16, 3e-3
+        model, batch_size, rate = zoo.GPT(len(letters), 128, layers=3, heads=4, width=128, dropout=0.0), 16, 3e-3
     inputs, targets = windows(codes[:begin], model.length)
-    epochs = options.epochs or (1 if options.short else 4)
+    epochs = options.epochs or (1 if options.short else 2)
     steps = epochs * -(-len(inputs) // batch_size)
     warm = steps // 10
     schedule = st.optim.schedules.Warmup(warm, st.optim.schedules.Cosine(rate, steps - warm))
@@ -71,7 +75,7 @@ def main(arguments=None):
 
     model, metadata = st.io.load_model(options.out / "model.safetensors")
     letters = metadata["letters"]
-    prompt = np.array([[letters.index(letter) for letter in options.prompt if letter in letters]])
+    prompt = np.array([[letters.index(letter) for letter in options.prompt]])
     written = model.generate(prompt, model.length - prompt.shape[1], temperature=0.7)
     sample = "".join(letters[code] for code in written.numpy()[0])
     (options.out / "sample.txt").write_text(sample, "utf-8")

@@ -44,7 +44,7 @@ def choose(images, labels, classes, count=None, seed=0):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, help="of the first training; by default 3, with --short 1")
+    parser.add_argument("--epochs", type=int, help="of the first training; by default 2, with --short 1")
     parser.add_argument("--short", action="store_true", help="fewer images for the first training, and one comparison")
     parser.add_argument("--data", help="the folder with the files of Fashion-MNIST")
     parser.add_argument("--out", type=Path, default=Path("transfer-output"), help="the folder of the results")
@@ -60,7 +60,7 @@ def main(arguments=None):
     body = features()
     print(f"training on {len(known[0])} images of {len(KNOWN)} classes")
     teacher = nn.Sequential(body, head(len(KNOWN)))
-    epochs = options.epochs or (1 if options.short else 3)
+    epochs = options.epochs or (1 if options.short else 2)
     teacher.fit(known, epochs=epochs, batch_size=32, learning_rate=2e-3, seed=options.seed)
     body.freeze()  # its variables, and the statistics of its normalizations
 
