@@ -55,7 +55,7 @@ def picture(path, images, plain, variational, codes, labels, grid):
     figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", width_ratios=(1.2, 1.15, 1))
     rows = [np.hstack(np.pad(row[:10, 0], ((0, 0), (1, 1), (1, 1)))) for row in (images, plain, variational)]
     panels[0].imshow(np.vstack(rows), cmap="gray_r", interpolation="nearest")
-    panels[0].set(title="images, and from two numbers: plain, variational", xticks=[], yticks=[])
+    panels[0].set(title="images, plain, variational", xticks=[], yticks=[])
     points = panels[1].scatter(*codes.T, c=labels, cmap="tab10", s=9, vmin=-0.5, vmax=9.5)
     panels[1].set_title("test images by their two numbers")
     figure.colorbar(points, ax=panels[1], ticks=range(10))

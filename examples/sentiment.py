@@ -62,7 +62,7 @@ def encode(sentences, vocabulary):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, help="by default 8, with --short 3")
+    parser.add_argument("--epochs", type=int, help="by default 4, with --short 3")
     parser.add_argument("--short", action="store_true", help="a smaller network")
     parser.add_argument("--data", type=Path, required=True, help="a zip file or a table, see above")
     parser.add_argument("--out", type=Path, default=Path("sentiment-output"), help="the folder of the results")
@@ -79,7 +79,7 @@ def main(arguments=None):
     print(f"{len(train)} sentences to train on, {len(test)} to test with, {len(vocabulary)} words")
 
     model = network(len(vocabulary) + 2, 32 if options.short else 100)
-    epochs = options.epochs or (3 if options.short else 8)
+    epochs = options.epochs or (3 if options.short else 4)
     model.fit(
         (codes[train], labels[train]), epochs=epochs, validation=(codes[test], labels[test]), batch_size=50,
         learning_rate=3e-3 if options.short else 1e-3, seed=options.seed,

@@ -50,7 +50,7 @@ def windows(series, scale):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, help="by default 60, with --short 12")
+    parser.add_argument("--epochs", type=int, help="by default 30, with --short 12")
     parser.add_argument("--short", action="store_true", help="a small setting, for a first look")
     parser.add_argument("--data", type=Path, help="a CSV file; by default the one of statsmodels")
     parser.add_argument("--out", type=Path, default=Path("time-series-output"), help="the folder of the results")
@@ -66,11 +66,11 @@ def main(arguments=None):
     test_inputs, test_targets, last = windows(series[begin - PAST :], scale)  # forecasts begin after the training data
 
     model = network()
-    epochs = options.epochs or (12 if options.short else 60)
-    steps = epochs * -(-len(inputs) // 32)
+    epochs = options.epochs or (12 if options.short else 30)
+    schedule = st.optim.schedules.OneCycle(5e-3, epochs * -(-len(inputs) // 32))
     model.fit(
         (inputs, targets), epochs=epochs, validation=(test_inputs, test_targets), loss="mse", metrics=[],
-        optimizer=st.optim.Adam(model.parameters(), st.optim.schedules.OneCycle(1e-2, steps)), seed=options.seed,
+        optimizer=st.optim.Adam(model.parameters(), schedule, clip_global_norm=1.0), seed=options.seed,
     )  # fmt: skip
     st.io.save_model(model, options.out / "model.safetensors", inputs, {"scale": scale})
     model, metadata = st.io.load_model(options.out / "model.safetensors")

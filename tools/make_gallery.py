@@ -1,10 +1,10 @@
-"""Run the examples in the full setting, and make docs/gallery.md with their pictures and what they have reached.
+"""Run the examples, and make docs/gallery.md with their pictures and what they have reached.
 
-Usage: python tools/make_gallery.py [--data NAME=FILE ...] [NAME ...]
+Usage: python tools/make_gallery.py [--words NAME=WORDS ...] [NAME ...]
 
-Without names all examples run; a file for an example's ``--data`` follows its name. What they reach is kept in
-``docs/gallery/results.json``, from which the page is written: `--page` only writes the page. The pictures are reduced
-to 64 colours, and none may be larger than 60 KB.
+Without names all examples run; words are handed to an example, such as ``gpt='--data shakespeare.txt'``. What they
+reach is kept in ``docs/gallery/results.json``, from which the page is written: `--page` only writes the page. A picture
+may have 60 KB.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import ast
 import importlib.util
 import json
 import resource
+import shlex
 import sys
 import tempfile
 import time
@@ -59,23 +60,23 @@ def processor_seconds() -> float:
 
 
 def shrink(source: Path, target: Path) -> None:
-    """Write a picture with 64 colours."""
+    """Copy a picture; one that is too large gets a palette of 256 colours."""
     from PIL import Image
 
-    with Image.open(source) as picture:
-        small = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
-    small.save(target, optimize=True)
+    target.write_bytes(source.read_bytes())
+    if target.stat().st_size > LARGEST:
+        with Image.open(source) as picture:
+            picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
     if target.stat().st_size > LARGEST:
         raise SystemExit(f"{target}: {target.stat().st_size} bytes, at most {LARGEST} are wanted")
 
 
-def run(name: str, data: str | None) -> dict[str, Any]:
+def run(name: str, words: list[str]) -> dict[str, Any]:
     """Run an example; keep its picture, and return what it reached and how long it took."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    words = [] if data is None else ["--data", data]
     with tempfile.TemporaryDirectory() as folder:
         started, used = time.perf_counter(), processor_seconds()
         results = module.main(["--out", folder, *words])
@@ -85,8 +86,8 @@ def run(name: str, data: str | None) -> dict[str, Any]:
         shrink(Path(folder) / picture, GALLERY / picture)
         sample = Path(folder) / "sample.txt"
         text = {"sample": sample.read_text("utf-8")} if sample.exists() else {}
-    told = [] if data is None else [f"--data {Path(data).name}"]
-    return {"command": " ".join(["python", f"examples/{name}.py", *told]), "reached": results, **times, **text}
+    told = [Path(word).name if Path(word).exists() else word for word in words]
+    return {"command": shlex.join(["python", f"examples/{name}.py", *told]), "reached": results, **times, **text}
 
 
 def page(results: dict[str, Any]) -> str:
@@ -107,9 +108,9 @@ def page(results: dict[str, Any]) -> str:
 
 HEAD = """# Gallery
 
-Ten programs on real data, [each a page long](../examples/README.md): what they reach in the full setting, from one run
-each, and the pictures that they make. Times are processor time of both cores of a machine with two. With `--short` each
-takes a few seconds. `python tools/make_gallery.py` runs them and writes this page.
+Ten programs on real data, [each a page long](../examples/README.md): what they reach, from one run each by the command
+that stands beside it, and the pictures that they make. Times are processor time, of both cores of a machine with two
+together. With `--short` each takes a few seconds. `python tools/make_gallery.py` runs them and writes this page.
 """
 
 
@@ -117,15 +118,15 @@ def main() -> None:
     """Run the examples that are named, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="*", help="examples; by default all")
-    parser.add_argument("--data", action="append", default=[], metavar="NAME=FILE", help="the --data of an example")
+    parser.add_argument("--words", action="append", default=[], metavar="NAME=WORDS", help="for an example")
     parser.add_argument("--page", action="store_true", help="only write the page")
     options = parser.parse_args()
-    data = dict(pair.split("=", 1) for pair in options.data)
+    words = dict(pair.split("=", 1) for pair in options.words)
     file = GALLERY / "results.json"
     results = json.loads(file.read_text("utf-8")) if file.exists() else {}
     for name in [] if options.page else options.names or REACHED:
         print(f"== {name}", file=sys.stderr)
-        results[name] = run(name, data.get(name))
+        results[name] = run(name, shlex.split(words.get(name, "")))
         file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
     if results.keys() == REACHED.keys():
         PAGE.write_text(page(results), "utf-8")
