@@ -103,7 +103,7 @@ def page(results: dict[str, Any]) -> str:
         parts.append(f"![{title}: the picture that the script makes](gallery/{name.replace('_', '-')}.png)\n")
         if "sample" in entry:
             parts.append("```text\n" + entry["sample"].strip("\n") + "\n```\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, FOOT])
 
 
 HEAD = """# Gallery
@@ -111,6 +111,23 @@ HEAD = """# Gallery
 Ten programs on real data, [each a page long](../examples/README.md): what they reach, from one run each by the command
 that stands beside it, and the pictures that they make. Times are processor time, of both cores of a machine with two
 together. With `--short` each takes a few seconds. `python tools/make_gallery.py` runs them and writes this page.
+"""
+
+FOOT = """## What Septet draws
+
+Made by [the guide to seeing](guide/seeing.md) and by `septet train`.
+
+| picture | made by |
+|---|---|
+| graph of a model or a training step, as a page that folds | `st.view.graph(model, x).save("graph.html")` |
+| learning curves | `st.view.plot_curves(history, "curves.png")` |
+| images with predictions | `st.view.plot_predictions(images, labels, None, probabilities, names, "predictions.png")` |
+| confusion matrix | `st.view.plot_confusion(counts, names, "confusion.png")` |
+| filters | `st.view.plot_filters(model, "filters.png")` |
+| activations of each layer | `st.view.plot_activations(model, images, "activations.png")` |
+| attention | `st.view.plot_attention(weights, "attention.png", queries=words)` |
+| histograms of weights | `st.view.plot_histograms(model, "weights.png")` |
+| embedding, by principal components | `st.view.plot_embedding(vectors, labels, names, "embedding.png")` |
 """
 
 
