@@ -107,7 +107,7 @@ class Checkpoints(Extension):
             self._write(loop)
 
     def on_epoch(self, loop: Loop, row: Row) -> None:
-        if self.best is not None and self.best.improves(row):
+        if self.best is not None and self.best.improves(loop, row):
             self.best_step = loop.step
         is_due = self.every_epochs and not loop.epoch % self.every_epochs
         is_due = is_due or (self.every_steps and not loop.step % self.every_steps) or loop.step == self.best_step

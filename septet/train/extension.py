@@ -105,14 +105,16 @@ class Best:
         self.sign = 1 if (monitor.endswith("accuracy") if is_higher_better is None else is_higher_better) else -1
         self.value = -math.inf  # times the sign: higher is better
 
-    def improves(self, row: Row) -> bool:
-        """Take in a row; tell whether it is the best.
+    def improves(self, loop: Loop, row: Row) -> bool | None:
+        """Take in a row; tell whether it is the best, or None where the value is not measured after each epoch.
 
         Raises
         ------
         ArgumentError
             If the row has no such value.
         """
+        if self.monitor not in row and loop.comes_later(self.monitor):
+            return None
         if self.monitor not in row:
             raise ArgumentError(
                 f"{self.owner}: there is no {self.monitor!r} in the rows, only {', '.join(row)}."

@@ -120,7 +120,7 @@ class SaveWeights(Extension):
         self._best = Best("SaveWeights", monitor, is_higher_better) if monitor else None
 
     def on_epoch(self, loop: Loop, row: Row) -> None:
-        if loop.model is not None and (self._best is None or self._best.improves(row)):
+        if loop.model is not None and (self._best is None or self._best.improves(loop, row)):
             save_weights(loop.model, self.path)
 
     def state(self) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def fit(
     *,
     validation: Any = None,
     validation_split: float = 0.0,
+    validation_every: int = 1,
     optimizer: Any = "adam",
     loss: Any = "cross_entropy",
     metrics: Sequence[Any] = ("accuracy",),
@@ -69,9 +70,11 @@ def fit(
         may hold weights of the examples as a third array.
     epochs : int
     validation : like `data`, optional
-        Held-out data, evaluated after each epoch.
+        Held-out data to evaluate on.
     validation_split : float
         The share of the arrays, at their end, that is held out instead.
+    validation_every : int
+        After every so many epochs, and the last one.
     optimizer : str or Optimizer
     loss : str or callable
     metrics : sequence of str, Metric or callable
@@ -136,7 +139,7 @@ def fit(
     extensions += [ObservePlateaus()] if trainer.optimizer.schedules else []
     if validation is not None:
         held_out = as_batches(validation, max(batch_size, 256), False, seed)
-        extensions.insert(0, Validation(lambda: trainer.test(held_out)))
+        extensions.insert(0, Validation(lambda: trainer.test(held_out), every=validation_every))
     if checkpoints is not None:
         own = isinstance(checkpoints, Checkpoints)
         saving = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints, resumes=resume)

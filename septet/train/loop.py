@@ -18,6 +18,7 @@ from septet.optim.optimizer import Optimizer
 from septet.train.extension import Extension, overrides
 from septet.train.interrupt import Interrupt
 from septet.train.log import History, Log, Record, Row
+from septet.train.measuring import Validation
 from septet.train.monitor import described
 from septet.train.nested import count_of
 from septet.train.state import data_state, restore_data, skipping
@@ -124,6 +125,11 @@ class Loop:
     def stop(self, reason: str) -> None:
         """End the training after the batch under way, or now where an epoch has just ended; it is over then."""
         self.reason = self.reason or reason
+
+    def comes_later(self, name: str) -> bool:
+        """Tell whether a value is measured after some epochs only."""
+        tests = [each for each in self.extensions if isinstance(each, Validation)]
+        return any(each.every > 1 and name.startswith(f"{each.name}_") for each in tests)
 
     def values(self) -> Row:
         """Return the values of the epoch so far."""

@@ -22,7 +22,7 @@ class EarlyStopping(Extension):
     ----------
     monitor : str
     patience : int
-        How many epochs without improvement are allowed.
+        How many epochs without improvement are allowed; of those after which the value is measured.
     is_higher_better : bool, optional
         By default, whether the name ends with "accuracy".
     min_change : float
@@ -48,14 +48,18 @@ class EarlyStopping(Extension):
             self.best.value, self.waited, self.best_epoch, self.weights = -np.inf, 0, 0, {}
 
     def on_epoch(self, loop: Loop, row: Row) -> None:
-        if self.best.improves(row):
+        improves = self.best.improves(loop, row)
+        if improves is None:
+            return
+        if improves:
             self.waited, self.best_epoch = 0, loop.epoch
             if self.restores_best and loop.model is not None:
                 self.weights = {name: value.copy() for name, value in loop.model.state_dict().items()}
         else:
             self.waited += 1
         if self.waited > self.patience:
-            loop.stop(f"{self.best.monitor} has not improved for {self.waited} epochs")
+            times = "measurements" if loop.comes_later(self.best.monitor) else "epochs"
+            loop.stop(f"{self.best.monitor} has not improved for {self.waited} {times}")
 
     def on_end(self, loop: Loop) -> None:
         if self.weights and loop.model is not None and loop.error is None and self.best_epoch < loop.epoch:
@@ -79,6 +83,8 @@ class ObservePlateaus(Extension):
     def on_epoch(self, loop: Loop, row: Row) -> None:
         for schedule in loop.optimizer.schedules if loop.optimizer is not None else ():
             for plateau in _plateaus(schedule):
+                if plateau.monitor not in row and loop.comes_later(plateau.monitor):
+                    continue
                 if plateau.monitor not in row:
                     raise ArgumentError(f"Plateau: there is no {plateau.monitor!r} in the rows, only {', '.join(row)}")
                 plateau.observe(row[plateau.monitor])

@@ -14,6 +14,7 @@ from septet.data.stream import Batches
 from septet.io import load_weights
 from septet.train import (
     CSV,
+    Checkpoints,
     EarlyStopping,
     Extension,
     History,
@@ -165,6 +166,20 @@ def test_early_stopping_waits_for_its_patience_and_brings_back_the_best():
     assert history.reason == "val_loss has not improved for 3 epochs" and np.array_equal(model.bias.value, kept[2])
     with pytest.raises(st.errors.ArgumentError, match="there is no 'val_loss' in the rows, only epoch, loss, seconds"):
         run(lambda x, y: {"loss": 1.0}, extensions=[EarlyStopping()])
+
+
+def test_values_that_are_measured_after_some_epochs_are_waited_for(tmp_path):
+    """By early stopping, checkpoints of the best, and plateaus."""
+    rate = st.optim.schedules.Plateau(0.1, 0.5, patience=0)
+    history = fit(
+        nn.Dense(2), DATA, 20, validation=DATA, validation_every=2, verbose=False, learning_rate=rate,
+        callbacks=[EarlyStopping(patience=2, min_change=1e9), SaveWeights(tmp_path / "w.safetensors", "val_loss")],
+        checkpoints=Checkpoints(tmp_path / "run", best="val_loss"),
+    )  # fmt: skip
+    assert [row["epoch"] for row in history if "val_loss" in row] == [2, 4, 6, 8] and len(history) == 8
+    assert history.reason == "val_loss has not improved for 3 measurements" and rate(0) <= 0.1
+    with pytest.raises(st.errors.ArgumentError, match="every must be an integer of at least 1, got 0"):
+        fit(nn.Dense(2), DATA, validation=DATA, validation_every=0)
 
 
 def test_logs_and_weights_are_on_disk_after_each_epoch(tmp_path):
