@@ -93,7 +93,7 @@ class Checkpoints(Extension):
         self._try_folder()
         remove_remains(self.folder)
         if found:
-            checkpoint = self._latest_good(found)
+            checkpoint = self._latest_good(checkpoints_in(self.folder))
             self._written = step_of(checkpoint.path)
             _take_up(loop, checkpoint)
             loop.log.write("resume", path=os.fspath(checkpoint.path))
@@ -107,12 +107,15 @@ class Checkpoints(Extension):
             self._write(loop)
 
     def on_epoch(self, loop: Loop, row: Row) -> None:
+        best_before = self.best_step
         if self.best is not None and self.best.improves(loop, row):
             self.best_step = loop.step
         is_due = self.every_epochs and not loop.epoch % self.every_epochs
         is_due = is_due or (self.every_steps and not loop.step % self.every_steps) or loop.step == self.best_step
         if is_due or (self.every_seconds is not None and time.monotonic() - self._time >= self.every_seconds):
             self._write(loop)
+        if self.best_step == loop.step != self._written:  # it is not there: the one before stays the best that is
+            self.best_step = best_before
 
     def on_stop(self, loop: Loop) -> None:
         if self._written != loop.step:

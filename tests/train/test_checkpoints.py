@@ -19,6 +19,7 @@ from septet.train import (
     JsonLines,
     Loop,
     Trainer,
+    checkpoints,
     fit,
     read_checkpoint,
     read_log,
@@ -105,6 +106,25 @@ def test_the_last_and_the_best_are_kept(tmp_path):
     assert names(tmp_path) == [f"step-{step:010d}" for step in (2, 4, 5)]
     state = read_checkpoint(tmp_path / "step-0000000002").state
     assert state["records"][-1]["val_loss"] == 1.0
+
+
+def test_the_best_before_stays_where_a_better_one_cannot_be_written(tmp_path, monkeypatch):
+    values, write = iter([3.0, 1.0, 2.0, 2.0]), checkpoints.write_checkpoint
+
+    class Measure(Extension):
+        def measure(self, loop, row):
+            row["val_loss"] = next(values)
+
+    def full(folder, step, arrays, state):
+        if step == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(folder, step, arrays, state)
+
+    monkeypatch.setattr(checkpoints, "write_checkpoint", full)
+    saving = Checkpoints(tmp_path, keep=1, best="val_loss")
+    with pytest.warns(RuntimeWarning, match="no checkpoint of step 2: No space left on device"):
+        Loop(lambda x, y: {"loss": 1.0}, Batches((X, Y), batch_size=20), extensions=[saving, Measure()]).run(4)
+    assert names(tmp_path) == [f"step-{step:010d}" for step in (1, 4)]
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_said_so(tmp_path):
