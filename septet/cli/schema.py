@@ -63,8 +63,6 @@ class Key(NamedTuple):
 
 _KINDS = {int: "an integer", float: "a number", str: "text", bool: "true or false", list: "a list of texts"}
 
-LOSSES = ("cross_entropy", "mean_squared_error")
-
 SECTIONS: dict[str, dict[str, Key]] = {
     "data": {
         "name": Key(str, "a data set that Septet knows", choices=recipes.SETS),
@@ -95,7 +93,6 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "epochs": Key(int, "passes over the data", least=1),
         "batch_size": Key(int, "examples in a step", 32, least=1),
         "seed": Key(int, "of the first weights and the order of the data", 0, least=0, most=2**63),
-        "loss": Key(str, "what is made small", "cross_entropy", choices=LOSSES),
         "style": Key(str, "how the training is written", "fit", choices=recipes.STYLES),
         "patience": Key(int, "stop when the held-out loss has not fallen for so many epochs", least=1),
         "out": Key(str, "the folder for what is made"),

@@ -14,7 +14,7 @@ import numpy as np
 import septet as st
 from septet import nn
 from septet.base.errors import ArgumentError, NotSupportedError, SettingError
-from septet.base.text import count_text, did_you_mean, plural
+from septet.base.text import count_text, did_you_mean, plural, shape_text
 from septet.cli import experiment, recipes, schema
 from septet.cli.layers import read_layers
 from septet.cli.sources import Source, as_inputs, open_source
@@ -112,6 +112,18 @@ def build(settings: dict[str, Any], source: Source, place: str = "model.layers")
     return recipes.NETWORKS[name](len(source.classes))
 
 
+def check_outputs(model: nn.Module, source: Source) -> None:
+    """Raise where a network has not one output for each class."""
+    with model.evaluating(), st.no_grad():
+        shape = model(st.tensor(source.example())).shape
+    if shape != (1, len(source.classes)):
+        raise SettingError(
+            f"model.layers: the network returns shape {shape_text(shape)} for an example; expected one number for each "
+            f"of the {len(source.classes)} classes, (1, {len(source.classes)})",
+            hint=f"end with 'Flatten' or 'GlobalMaxPool', and 'Dense({len(source.classes)})'",
+        )
+
+
 def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     """Train, test, save and draw."""
     training = settings["training"]
@@ -119,6 +131,7 @@ def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     out.mkdir(parents=True, exist_ok=True)
     st.random.seed(training["seed"])
     model = build(settings["model"], source).build_for(source.example())
+    check_outputs(model, source)
     name = source.about["dataset"]
     shape, noun = " x ".join(map(str, source.train[0].shape[1:])), "row" if source.about["kind"] == "table" else "image"
     click.echo(
@@ -193,8 +206,7 @@ def fit(
         words = {} if optimizer["weight_decay"] is None else {"weight_decay": optimizer["weight_decay"]}
         made = st.optim.by_name(optimizer["name"])(model, rate(settings, len(batches)), **words)
         return model.fit(
-            batches, epochs=training["epochs"], validation=source.tests(), optimizer=made, loss=training["loss"],
-            callbacks=callbacks,
+            batches, epochs=training["epochs"], validation=source.tests(), optimizer=made, callbacks=callbacks,
         )  # fmt: skip
     is_plain = optimizer["name"] == "adam" and optimizer["weight_decay"] is None
     if source.transform is not None or not is_plain or settings["schedule"]["name"] != "constant":

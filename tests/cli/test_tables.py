@@ -75,3 +75,12 @@ def test_what_is_no_class(tmp_path: Path) -> None:
         tables.read_table(tmp_path / "points.csv", "kinds")
     with pytest.raises(DataError, match="column 'kind' has 'cold', but the classes are high, low"):
         tables.labels_of("points.csv", "kind", np.array(["low", "cold"]), ["high", "low"])
+
+
+def test_a_network_has_an_output_for_each_class(tmp_path: Path) -> None:
+    write(tmp_path / "points.csv", 20, 1)
+    (tmp_path / "a.toml").write_text('[data]\ntable = "points.csv"\n[model]\nlayers = ["Dense(8)", "Dense(2)"]\n')
+    with pytest.raises(
+        SettingError, match=r"returns shape \(1, 2\) for an example; expected one number for each of the 3"
+    ):
+        CliRunner().invoke(septet, ["train", str(tmp_path / "a.toml"), "--out", str(tmp_path)], catch_exceptions=False)
