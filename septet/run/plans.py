@@ -113,6 +113,8 @@ class Plans:
 
     MOST = 8
     """Plans kept for one key; the one used least recently goes first."""
+    COMPARED = 64
+    """Plans that a new call is compared with, to say what is new about it: the newest ones."""
 
     def __init__(self) -> None:
         self._plans: dict[tuple[Any, ...], list[Plan]] = {}
@@ -149,7 +151,7 @@ class Plans:
         if not plans:
             return "first call"
         alike = [plan for plan in plans if plan.call.structure == call.structure]
-        found = min((_differences(plan, call, names) for plan in alike or plans), key=len)
+        found = min((_differences(plan, call, names) for plan in (alike or plans)[: self.COMPARED]), key=len)
         return "; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else "")
 
 
