@@ -1,16 +1,16 @@
 """Sentiment: is a sentence from a film review for or against the film? A convolution over words, trained by `fit`.
 
-Two sets of the same 10,662 sentences from reviews can be read: the sentence polarity data set (B. Pang, L. Lee, 2005),
-a zip file with ``rt-polarity.pos`` and ``rt-polarity.neg``; or ``movieReviewSnippets_GroundTruth.txt`` from the source
-distribution of vaderSentiment (C. J. Hutto, E. Gilbert, 2014), in which twenty people have rated each sentence.
+The sentences are those of the sentence polarity data set (B. Pang, L. Lee, 2005), which `st.data.load` finds, or the
+same ones as twenty people have rated them, ``movieReviewSnippets_GroundTruth.txt`` from the source distribution of
+vaderSentiment (C. J. Hutto, E. Gilbert, 2014).
 
-    python examples/sentiment.py --data sentence_polarity.zip
+    python examples/sentiment.py
+    python examples/sentiment.py --data folder/with/sentence_polarity.zip
     python examples/sentiment.py --data movieReviewSnippets_GroundTruth.txt --short
 """
 
 import argparse
 import re
-import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -35,15 +35,10 @@ def network(words, size):
 
 def read_sentences(path):
     """Return sentences, and 1 for those in favour of the film, 0 for those against it."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            files = {
-                name[-3:]: archive.read(name).decode("latin-1") for name in archive.namelist() if name[-4:-3] == "."
-            }
-        pairs = [(line, label) for label, end in enumerate(("neg", "pos")) for line in files[end].splitlines()]
-    else:
-        rows = [line.split("\t") for line in Path(path).read_text("utf-8").splitlines()]
-        pairs = [(text, int(float(rating) > 0)) for _, rating, text in rows if float(rating)]
+    if path is None or path.is_dir():
+        return st.data.load("sentence-polarity", folder=path)
+    rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()]
+    pairs = [(text, int(float(rating) > 0)) for _, rating, text in rows if float(rating)]
     return [text for text, _ in pairs], np.array([label for _, label in pairs])
 
 
@@ -64,7 +59,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, help="by default 4, with --short 3")
     parser.add_argument("--short", action="store_true", help="a smaller network")
-    parser.add_argument("--data", type=Path, required=True, help="a zip file or a table, see above")
+    parser.add_argument("--data", type=Path, help="a folder or a table, see above")
     parser.add_argument("--out", type=Path, default=Path("sentiment-output"), help="the folder of the results")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)

@@ -87,15 +87,15 @@ def main(arguments=None):
     for name, error in errors.items():
         print(f"root mean squared error of {name}: {error:.3f}")
 
-    figure, panel = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
+    figure, panel = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
     place = len(truth) // 2
     weeks = np.arange(-PAST, YEAR)
     panel.plot(weeks[:PAST], test_inputs[place, :, 0] * scale + last[place], color="#6b6b6b", label="past")
     panel.plot(weeks[PAST:], truth[place], color="#222222", label="what came")
     for name, style in (("network", "-"), ("a year before + a year's growth", "--")):
         panel.plot(weeks[PAST:], forecasts[name][place], style, label=f"{name}: {errors[name]:.2f} on average")
-    panel.set(xlabel="weeks from now", ylabel="CO2, parts per million" if options.data is None else "value")
-    panel.legend(fontsize=8, loc="upper left")
+    panel.set(xlabel="weeks from now", ylabel="CO2, parts per million" if options.data is None else options.data.stem)
+    figure.legend(fontsize=8, loc="outside lower center", ncols=4)
     figure.savefig(options.out / "time-series.png", dpi=80)
     plt.close(figure)
     return errors
