@@ -234,8 +234,8 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     noun : str
         The singular.
     many : str, optional
-        The plural, where it is not the singular with `s`, or with `es` after s, x, z, ch and sh, or `ies` for a final
-        consonant and y.
+        The plural, where it is not the singular with `s`, or with `es` after s, x, z, ch and sh (but "epochs"), or
+        `ies` for a final consonant and y.
 
     Examples
     --------
@@ -245,7 +245,7 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     if count in (1, -1):
         return f"{count} {noun}"
     if many is None:
-        if noun.endswith(("s", "x", "z", "ch", "sh")):
+        if noun.endswith(("s", "x", "z", "ch", "sh")) and not noun.endswith("poch"):
             many = noun + "es"
         elif noun.endswith("y") and noun[-2:-1] not in ("", "a", "e", "i", "o", "u"):
             many = noun[:-1] + "ies"

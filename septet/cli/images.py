@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import numpy as np
 
 from septet.base.errors import DataError
+from septet.base.text import listing, plural
 from septet.data import ImageFolder, read_image, split_indices
 from septet.data.images import Chain, RandomCrop, RandomFlip, Scale
 from septet.data.sources.extras import needs
@@ -42,6 +44,13 @@ class Form(NamedTuple):
         mode = "RGB" if self.channels == 3 else "L"
         return np.ascontiguousarray(read_image(path, size=(self.height, self.width), mode=mode))
 
+    def attempt(self, path: str) -> Any:
+        """Return the same, or the error where the image cannot be read."""
+        try:
+            return self.read(path)
+        except DataError as error:
+            return error
+
 
 class Files(NamedTuple):
     """Image files with their classes.
@@ -59,11 +68,43 @@ class Files(NamedTuple):
         """Return some of them."""
         return Files([self.paths[index] for index in indices], self.labels[indices])
 
-    def read(self, form: Form, bar: Bar | None = None) -> np.ndarray:
-        """Return all images as uint8 (N, C, H, W), read by some threads."""
+    def read(self, form: Form, bar: Bar | None = None, skips_damaged: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Read all images, by some threads.
+
+        Parameters
+        ----------
+        form : Form
+        bar : callable, optional
+            Shows how far reading is.
+        skips_damaged : bool
+            Leave out what cannot be read, and say so.
+
+        Returns
+        -------
+        pixels : ndarray of uint8, (N, C, H, W)
+        places : ndarray of int64, (N,)
+            Which of the files these are.
+
+        Raises
+        ------
+        DataError
+            If images cannot be read; it names all of them, so that nobody has to find them one by one.
+        """
         with ThreadPoolExecutor() as pool:
-            found = pool.map(form.read, self.paths)
-            return np.stack(list(bar(found, len(self.paths)) if bar else found))
+            tried = pool.map(form.attempt, self.paths)
+            found = list(bar(tried, len(self.paths)) if bar else tried)
+        errors = {path: item for path, item in zip(self.paths, found) if isinstance(item, DataError)}
+        if errors:
+            several = f"{plural(len(errors), 'image')} cannot be read: {listing(_some([*map(repr, errors)]))}"
+            first = next(iter(errors.values()))
+            if not skips_damaged or len(errors) == len(found):
+                raise DataError(
+                    several if len(errors) > 1 else first.message,
+                    hint="take what is damaged out of the folder, or train without it: septet train --skip-damaged",
+                )
+            click.echo(f"left out: {several}", err=True)
+        places = [place for place, item in enumerate(found) if not isinstance(item, DataError)]
+        return np.stack([found[place] for place in places]), np.array(places, np.int64)
 
 
 def list_folder(folder: str | Path, classes: Sequence[str] | None = None) -> tuple[Files, list[str]]:
@@ -119,10 +160,16 @@ def choose_form(paths: Sequence[str], size: int | None = None) -> Form:
             with Image.open(path) as picture:
                 sizes.append(max(picture.size))
                 is_colour = is_colour or picture.mode not in ("1", "L", "LA", "I", "I;16", "F")
-        except OSError as error:
-            raise DataError(f"{path!r} is not an image that can be read: {error}") from error
+        except OSError:
+            continue  # `Files.read` names all images that cannot be read
+    if not sizes:
+        raise DataError(f"{listing(_some([*map(repr, paths)]))}: not an image among them that can be read")
     side = size or max(MULTIPLE, MULTIPLE * round(min(LARGEST, float(np.median(sizes))) / MULTIPLE))
     return Form(side, side, 3 if is_colour else 1)
+
+
+def _some(names: list[str], most: int = 10) -> list[str]:
+    return names if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
 
 
 def as_floats(batch: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:

@@ -23,7 +23,7 @@ from septet.cli.use import Trained, is_model, newest
 PICTURES = ("graph", "curves", "filters", "weights")
 
 
-@click.command()
+@click.command(short_help="Show the layers of a model.")
 @click.argument("what", required=False)
 @click.option("--input", "shape", default=None, help="The shape of one input, such as 3,64,64, for a definition.")
 def summary(what: str | None, shape: str | None) -> None:
@@ -99,7 +99,7 @@ def view(picture: str, model: Path | None, out: Path | None) -> None:
     click.echo(f"drew {out}")
 
 
-@click.command()
+@click.command(short_help="Start TensorBoard on the runs here.")
 @click.argument("folder", required=False, default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--port", type=click.IntRange(0, 65535), default=6006, show_default=True)
 def board(folder: Path, port: int) -> None:

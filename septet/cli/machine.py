@@ -58,7 +58,7 @@ def trouble() -> list[str]:
     return found
 
 
-@click.command()
+@click.command(short_help="Check the installation.")
 def doctor() -> None:
     """Check the installation, and show versions, extras, threads, caches and settings."""
     wrong = trouble()
@@ -84,7 +84,7 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-@click.command()
+@click.command(short_help="Measure this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(as_json: bool) -> None:
     """Measure this machine: products of matrices, memory, convolution, a training step. Takes some seconds."""

@@ -71,6 +71,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
         "target": Key(str, "the column with the class; by default the last one"),
         "size": Key(int, "the side of images in pixels", least=8, most=1024),
         "augment": Key(bool, "train on images of a folder that are moved and mirrored by chance", True),
+        "skip_damaged": Key(bool, "leave out images of a folder that cannot be read", False),
         "held_out": Key(float, "the share that is kept for testing", 0.2, least=0.01, most=0.9),
         "limit": Key(int, "train on this many examples only", least=1),
     },

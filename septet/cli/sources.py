@@ -85,7 +85,9 @@ def open_source(settings: dict[str, Any], seed: int, bar: images.Bar | None = No
     if settings["name"] is not None:
         found = named(settings["name"], settings["folder"])
     elif settings["folder"] is not None:
-        found = image_folder(Path(settings["folder"]), settings["size"], settings["held_out"], seed, bar)
+        found = image_folder(
+            Path(settings["folder"]), settings["size"], settings["held_out"], seed, bar, settings["skip_damaged"]
+        )
         found = found if settings["augment"] else found._replace(vary=None)
     elif settings["table"] is not None:
         found = table(Path(settings["table"]), settings["target"], settings["held_out"], seed)
@@ -110,17 +112,23 @@ def named(name: str, folder: str | None) -> Source:
     return Source(train, held_out, classes, {"kind": "images", "dataset": name, "classes": classes})
 
 
-def image_folder(folder: Path, size: int | None, share: float, seed: int, bar: images.Bar | None) -> Source:
+def image_folder(
+    folder: Path, size: int | None, share: float, seed: int, bar: images.Bar | None, skips_damaged: bool = False
+) -> Source:  # fmt: skip
     """Return the images of a folder, divided as its sub-folders say, or by chance."""
     files, held_files, classes = images.divide(folder, share, seed)
     form = images.choose_form(files.paths, size)
     whole = images.Files([*files.paths, *held_files.paths], np.concatenate([files.labels, held_files.labels]))
-    pixels, count = whole.read(form, bar), len(files.paths)
+    pixels, places = whole.read(form, bar, skips_damaged)
+    labels, count = whole.labels[places], int((places < len(files.paths)).sum())
     about = {
         "kind": "images", "dataset": folder.resolve().name, "classes": classes, "form": form._asdict(),
-        "held_out": {"folder": str(folder.resolve()), "share": share, "seed": seed},
+        "held_out": {"folder": str(folder.resolve()), "share": share, "seed": seed, "skip_damaged": skips_damaged},
     }  # fmt: skip
-    return Source((pixels[:count], files.labels), (pixels[count:], held_files.labels), classes, about, images.as_floats)
+    return Source(
+        (pixels[:count], labels[:count]), (pixels[count:], labels[count:]), classes, about, images.as_floats,
+        images.variations(form),
+    )  # fmt: skip
 
 
 def table(path: Path, target: str | None, share: float, seed: int) -> Source:

@@ -30,7 +30,7 @@ EPOCHS = {"digits": 15, "fashion-mnist": 3}
 BATCH_SIZES = {"fashion-mnist": 128}
 
 
-@click.command()
+@click.command(short_help="Train a network on a folder of images, a table or a data set.")
 @click.argument("what")
 @click.option("--epochs", type=int, default=None, help="Passes over the data.")
 @click.option("--batch-size", type=int, default=None, help="Examples in a step.")
@@ -42,6 +42,9 @@ BATCH_SIZES = {"fashion-mnist": 128}
 @click.option("--seed", type=int, default=None, help="Of the first weights and the order of the data  [default: 0]")
 @click.option(
     "--patience", type=int, default=None, help="Stop when the held-out loss has not fallen for so many epochs."
+)
+@click.option(
+    "--skip-damaged", is_flag=True, default=None, help="Leave out images that cannot be read, instead of an error."
 )
 @click.option("--limit", type=int, default=None, help="Train on this many examples only.")
 @click.option("--style", default=None, help=f"How to write the training: {', '.join(recipes.STYLES)}  [default: fit]")
@@ -73,6 +76,11 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
         is_table = path.suffix.lower() == ".csv" and path.is_file()
         kind = "folder" if path.is_dir() else "table" if is_table else "name"
         known = {"data": {kind: what if kind == "name" else str(path.resolve())}}
+        if path.is_file() and kind == "name":
+            raise ArgumentError(
+                f"{what!r} is a file, but neither a table (.csv) nor an experiment ({', '.join(experiment.SUFFIXES)})",
+                hint="images are given by their folder, which has a sub-folder for each class",
+            )
         if kind == "name" and what not in recipes.SETS:
             raise ArgumentError(
                 f"there is no folder, table, experiment file or data set {what!r}.{did_you_mean(what, recipes.SETS)} "
@@ -86,7 +94,7 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
             option = section if key == "name" and section in ("model", "optimizer", "schedule") else key
             value = options.get(option) if (section, key) != ("data", "name") else None
             if value is not None:
-                schema.check_value(section, key, value, lambda keys: f"--{keys[1].replace('_', '-')}")
+                schema.check_value(section, key, value, _as_option(option))
                 settings[section][key] = value
                 if option == "model":
                     settings["model"]["layers"] = None
@@ -100,6 +108,10 @@ def read_settings(what: str, options: dict[str, Any]) -> experiment.Settings:
     training["out"] = training["out"] or f"septet-{name}"
     settings["schedule"]["name"] = settings["schedule"]["name"] or ("constant" if dataset else "cosine")
     return settings
+
+
+def _as_option(word: str) -> schema.Locate:
+    return lambda keys: f"--{word.replace('_', '-')}"
 
 
 def build(settings: dict[str, Any], source: Source, place: str = "model.layers") -> nn.Module:
@@ -127,8 +139,14 @@ def check_outputs(model: nn.Module, source: Source) -> None:
 def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     """Train, test, save and draw."""
     training = settings["training"]
-    source = open_source(settings["data"], training["seed"], bar)
-    out.mkdir(parents=True, exist_ok=True)
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)  # before the reading, which may take long
+    try:
+        source = open_source(settings["data"], training["seed"], bar)
+    except BaseException:
+        if is_new:
+            out.rmdir()
+        raise
     st.random.seed(training["seed"])
     model = build(settings["model"], source).build_for(source.example())
     check_outputs(model, source)

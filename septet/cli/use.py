@@ -13,7 +13,7 @@ import numpy as np
 
 import septet as st
 from septet import nn
-from septet.base.errors import ArgumentError, MissingDataError, NotSupportedError
+from septet.base.errors import ArgumentError, DataError, MissingDataError, NotSupportedError
 from septet.base.text import table
 from septet.cli import images, sources, tables
 from septet.cli.train import MODEL, bar
@@ -99,7 +99,7 @@ def pick(paths: tuple[Path, ...]) -> tuple[Trained, tuple[Path, ...]]:
     return Trained(path), paths
 
 
-@click.command()
+@click.command(short_help="Tell how good a model is, class by class.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[MODEL] [FOLDER]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
@@ -143,13 +143,15 @@ def held_out(trained: Trained, folder: Path | None) -> tuple[tuple[np.ndarray, n
                 "a folder tests models that were trained on a folder"
             )
         files, _ = images.list_folder(folder, trained.classes)
-        return (files.read(trained.form, bar), files.labels), images.as_floats
+        pixels, _ = files.read(trained.form, bar)
+        return (pixels, files.labels), images.as_floats
     if trained.form is None:
         source = sources.named(trained.about["dataset"], None)
         return source.held_out, source.transform
     kept = trained.about["held_out"]
     _, files, _ = images.divide(Path(kept["folder"]), kept["share"], kept["seed"])
-    return (files.read(trained.form, bar), files.labels), images.as_floats
+    pixels, places = files.read(trained.form, bar, kept.get("skip_damaged", False))
+    return (pixels, files.labels[places]), images.as_floats
 
 
 def judge(probabilities: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
@@ -185,7 +187,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-@click.command()
+@click.command(short_help="Say what images show, or to which classes rows belong.")
 @click.argument(
     "paths", nargs=-1, type=click.Path(path_type=Path), required=True, metavar="[MODEL] IMAGE|FOLDER|TABLE..."
 )
@@ -204,6 +206,7 @@ def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> N
         raise ArgumentError(
             "name an image, a folder of images, or a table" if not paths else "name what to predict for"
         )
+    damaged: list[DataError] = []
     if trained.is_of_tables:
         parts = [trained.read_rows(path) for path in rest]
         files = [f"{path}:{row}" for path, part in zip(rest, parts) for row in range(1, len(part) + 1)]
@@ -212,9 +215,16 @@ def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> N
         found = [file for path in rest for file in (images.find_images(path) if path.is_dir() else [path])]
         if not found:
             raise ArgumentError(f"there is no image in {', '.join(map(str, rest))}")
-        read = [trained.read(file) for file in found]
-        files, notes = [str(file) for file in found], [note for _, note in read]
-        probabilities = trained.probabilities(np.stack([pixels for pixels, _ in read]))
+        read: dict[str, tuple[np.ndarray, str]] = {}
+        for file in found:
+            try:
+                read[str(file)] = trained.read(file)
+            except DataError as error:
+                damaged.append(error)
+        if not read:
+            raise damaged[0]
+        files, notes = list(read), [note for _, note in read.values()]
+        probabilities = trained.probabilities(np.stack([pixels for pixels, _ in read.values()]))
     names = trained.classes or [str(index) for index in range(probabilities.shape[1])]
     best = [
         [(names[index], float(row[index])) for index in np.argsort(-row, kind="stable")[:top]] for row in probabilities
@@ -225,6 +235,10 @@ def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> N
     else:
         out.write_text(text + "\n", encoding="utf-8")
         click.echo(f"wrote {out}")
+    for each in damaged:  # the others are told; that some are missing, too
+        click.echo(f"septet: {each}", err=True)
+    if damaged:
+        raise SystemExit(1)
 
 
 Best = list[list[tuple[str, float]]]

@@ -97,6 +97,7 @@ def test_seconds_text_keeps_three_digits(seconds: float) -> None:
 
 def test_plural_forms() -> None:
     assert text.plural(2, "class") == "2 classes"
+    assert text.plural(2, "epoch") == "2 epochs"
     assert text.plural(2, "day") == "2 days"
     assert text.plural(-1, "step") == "-1 step"
     assert text.plural(3, "axis", "axes") == "3 axes"

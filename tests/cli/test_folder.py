@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError, SettingError
-from septet.cli import images, train
+from septet.cli import images, schema, train
 from septet.cli.main import septet
+from septet.cli.sources import open_source
 from septet.train import History
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
@@ -129,7 +130,45 @@ def test_what_is_no_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "there is no model in the folders here" in fail(MissingDataError, "evaluate")
     draw(tmp_path / "bars", 4)
     (tmp_path / "bars" / "lying" / "00.png").write_bytes(b"no image")
-    assert "00.png' is not an image" in fail(DataError, "train", "bars")
+    (tmp_path / "notes.txt").write_text("no experiment")
+    assert "'notes.txt' is a file, but neither a table" in fail(ArgumentError, "train", "notes.txt")
+    assert "--model: model.name must be one of" in fail(SettingError, "train", "bars", "--model", "resnet")
+
+
+def test_damaged_images_are_named_and_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are told at once; nothing is left behind; evaluate leaves out the same; predict tells the rest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "draw", lambda *arguments: None)
+    draw(tmp_path / "bars", 10)
+    for name in ("lying/00.png", "standing/01.jpg"):
+        content = (tmp_path / "bars" / name).read_bytes()
+        (tmp_path / "bars" / name).write_bytes(content[: len(content) // 2])
+    common = ["train", "bars", "--size", 16, "--epochs", 1, "--out", "run"]
+    message = fail(DataError, *common)
+    assert "2 images cannot be read" in message and "00.png'" in message and "01.jpg'" in message
+    assert not (tmp_path / "run").exists()
+    run(*common, "--skip-damaged")
+    saved = train.read_settings("run", {})
+    assert saved["data"]["skip_damaged"] is True
+    source = open_source(saved["data"], 0)
+    assert len(source.train[0]) + len(source.held_out[0]) == 18
+    assert json.loads(run("evaluate", "run", "--json"))["examples"] == len(source.held_out[0])
+    result = CliRunner().invoke(septet, ["predict", "run", "bars/lying", "--format", "json"])
+    assert result.exit_code == 1 and len(json.loads(result.stdout)) == 9
+    assert "00.png" in result.stderr
+
+
+def test_images_are_varied_in_each_epoch_unless_the_settings_say_no(tmp_path: Path) -> None:
+    draw(tmp_path / "bars", 5)
+    settings = schema.complete({"data": {"folder": str(tmp_path / "bars"), "size": 16}}, lambda keys: "test")["data"]
+    varied = open_source(settings, 0).batches(8, 0)
+    first, second = [*varied], [*varied]  # of an epoch each
+    plain = open_source({**settings, "augment": False}, 0)
+    originals = {image.tobytes() for batch in plain.batches(8, 0) for image in batch[0]}
+    seen = [image.tobytes() for batch in (*first, *second) for image in batch[0]]
+    assert len(seen) == 16 and len(originals) == 8
+    assert len({*seen} - originals) > 8  # some of the first epoch may stay where they are
+    assert first[0][0].dtype == np.float32 and 0 <= first[0][0].min() and first[0][0].max() <= 1
 
 
 def test_folders_that_say_what_is_held_out(tmp_path: Path) -> None:
