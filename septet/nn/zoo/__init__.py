@@ -3,6 +3,7 @@
 from septet.nn.zoo.char_rnn import CharRNN
 from septet.nn.zoo.dcgan import DCGANDiscriminator, DCGANGenerator
 from septet.nn.zoo.densenet import DenseNet
+from septet.nn.zoo.googlenet import GoogLeNet
 from septet.nn.zoo.gpt import GPT
 from septet.nn.zoo.inception_v3 import InceptionV3
 from septet.nn.zoo.lenet import LeNet5
@@ -20,6 +21,7 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANGenerator",
     "DenseNet",
+    "GoogLeNet",
     "GPT",
     "InceptionV3",
     "LeNet5",

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from septet.nn.activation import Activation
 from septet.nn.containers import Sequential
 from septet.nn.conv import Conv2D
+from septet.nn.module import Module
 from septet.nn.normalization import BatchNorm
+from septet.ops.assembling import concatenate
+from septet.tensor.tensor import Tensor
+
+
+class Parallel(Module):
+    """Apply branches to the same images, and join their channels.
+
+    Parameters
+    ----------
+    branches : sequence of Module
+
+    Shape
+    -----
+    x (B, C, H, W), result (B, sum of the channels, H', W').
+    """
+
+    def __init__(self, branches: Iterable[Module]) -> None:
+        self.branches = list(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Tensor(concatenate([branch(x).node for branch in self.branches], axis=1))
 
 
 def conv_norm(

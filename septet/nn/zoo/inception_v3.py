@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from septet.base.errors import ArgumentError
@@ -12,28 +11,8 @@ from septet.nn.dropout import Dropout
 from septet.nn.module import Module
 from septet.nn.pooling import AvgPool2D, GlobalAveragePool, MaxPool2D
 from septet.nn.sizes import check_count, check_share
-from septet.nn.zoo.blocks import conv_norm, scaled
-from septet.ops.assembling import concatenate
+from septet.nn.zoo.blocks import Parallel, conv_norm, scaled
 from septet.tensor.tensor import Tensor
-
-
-class Parallel(Module):
-    """Apply branches to the same images, and join their channels.
-
-    Parameters
-    ----------
-    branches : sequence of Module
-
-    Shape
-    -----
-    x (B, C, H, W), result (B, sum of the channels, H', W').
-    """
-
-    def __init__(self, branches: Iterable[Module]) -> None:
-        self.branches = list(branches)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return Tensor(concatenate([branch(x).node for branch in self.branches], axis=1))
 
 
 class InceptionV3(Module):

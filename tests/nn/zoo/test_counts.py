@@ -11,8 +11,9 @@ from septet.nn import zoo
 
 IMAGE, TOKENS = (1, 3, 224, 224), np.zeros((1, 8), np.int64)
 
-# Figures: torchvision 0.21 (VGG, ResNet, MobileNet v2, DenseNet, Inception v3, ViT), Keras (MobileNet v1, without the
-# statistics), GPT-2's checkpoints, and the examples of PyTorch (VAE, DCGAN).
+# Figures: torchvision 0.21 (VGG, ResNet, MobileNet v2, DenseNet, GoogLeNet with normalization, Inception v3, ViT),
+# Caffe (GoogLeNet), Keras (MobileNet v1, without the statistics), GPT-2's checkpoints, and the examples of PyTorch:
+# VAE, DCGAN.
 COUNTS = [
     (lambda: zoo.LeNet5(), (1, 1, 28, 28), 61_706),
     (lambda: zoo.VGG(11), IMAGE, 132_863_336),
@@ -29,6 +30,10 @@ COUNTS = [
     (lambda: zoo.DenseNet(121), IMAGE, 7_978_856),
     (lambda: zoo.DenseNet(169), IMAGE, 14_149_480),
     (lambda: zoo.DenseNet(201), IMAGE, 20_013_928),
+    (lambda: zoo.GoogLeNet(), IMAGE, 6_998_552),
+    (lambda: zoo.GoogLeNet(has_auxiliary=True), IMAGE, 13_378_280),
+    (lambda: zoo.GoogLeNet(has_norm=True), IMAGE, 6_624_904),
+    (lambda: zoo.GoogLeNet(has_norm=True, has_auxiliary=True), IMAGE, 13_004_888),
     (lambda: zoo.InceptionV3(has_auxiliary=False), (1, 3, 299, 299), 23_834_568),
     (lambda: zoo.InceptionV3(), (1, 3, 299, 299), 27_161_264),
     (lambda: zoo.ViT(), IMAGE, 86_567_656),

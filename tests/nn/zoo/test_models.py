@@ -32,6 +32,8 @@ TINY = {
     "MobileNetV1": (zoo.MobileNetV1(5, width=0.1), [images(2, 3, 33)], (2, 5)),
     "MobileNetV2": (zoo.MobileNetV2(5, width=0.1), [images(2, 3, 33)], (2, 5)),
     "DenseNet": (zoo.DenseNet(121, 5, growth=2), [images(2, 3, 33)], (2, 5)),
+    "GoogLeNet": (zoo.GoogLeNet(5, width=0.05, dropout=0.0), [images(2, 3, 33)], (2, 5)),
+    "GoogLeNet with normalization": (zoo.GoogLeNet(5, width=0.05, has_norm=True), [images(2, 3, 64)], (2, 5)),
     "InceptionV3": (zoo.InceptionV3(5, width=0.05, has_auxiliary=False), [images(2, 3, 75)], (2, 5)),
     "UNet": (zoo.UNet(3, width=2, depth=2), [images(1, 1, 44)], (1, 3, 4, 4)),
     "UNet with padding": (zoo.UNet(3, width=2, depth=2, is_padded=True), [images(1, 2, 12)], (1, 3, 12, 12)),
