@@ -37,6 +37,7 @@ from septet.base.dtypes import bool_ as bool
 from septet.base.forks import work as _work
 from septet.base.garbage import paused as _paused
 from septet.base.hooks import register_hook as _register_hook
+from septet.base.text import did_you_mean as _did_you_mean
 from septet.graph.graph import Graph
 from septet.run import gradients as _gradients
 from septet.run.eager import evaluate_tensors as evaluate
@@ -133,9 +134,19 @@ def __getattr__(name: str) -> _Any:
     else:
         found = _namespace.find(name)
         if found is None:
-            raise AttributeError(f"module 'septet' has no attribute {name!r}")
+            raise AttributeError(f"module 'septet' has no attribute {name!r}{_hint(name)}")
     globals()[name] = found
     return found
+
+
+def _hint(name: str) -> str:
+    """Return what may have been meant, for an error; nothing for the names that Python itself asks for."""
+    if name.startswith("_"):
+        return ""
+    if name in ("device", "cuda", "gpu"):
+        return ": Septet computes on the processor; `septet doctor` shows its threads"
+    likely = _did_you_mean(name, __dir__())
+    return likely and f".{likely}"
 
 
 def __dir__() -> list[str]:

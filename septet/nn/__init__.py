@@ -1,5 +1,8 @@
 """F7: layers, losses, initializers."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from septet.base.text import did_you_mean as _did_you_mean
 from septet.nn import constraints, ctc, initializers, losses, regularizers
 from septet.nn.activation import (
     CELU,
@@ -272,3 +275,26 @@ __all__ = [
     "ZeroPad2D",
     "ZeroPad3D",
 ]
+
+_ELSEWHERE = {
+    "Linear": "Dense",
+    "FullyConnected": "Dense",
+    "BatchNormalization": "BatchNorm",
+    "BatchNorm1d": "BatchNorm",
+    "BatchNorm2d": "BatchNorm",
+    "LayerNormalization": "LayerNorm",
+    "CrossEntropyLoss": "losses.cross_entropy",
+    "MSELoss": "losses.mean_squared_error",
+    "functional": "septet",
+}
+"""What some other libraries call a thing, and its name here, where that is not like it."""
+
+if not _TYPE_CHECKING:  # a type checker is to find misspelled names by itself
+
+    def __getattr__(name: str) -> object:
+        hint = ""
+        if name in _ELSEWHERE:
+            hint = f" Here it is {_ELSEWHERE[name]!r}; docs/coming_from.md has the other names"
+        elif not name.startswith("_"):
+            hint = _did_you_mean(name, __all__)
+        raise AttributeError(f"module 'septet.nn' has no attribute {name!r}{hint and f'.{hint}'}")

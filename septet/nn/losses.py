@@ -111,6 +111,14 @@ LOSSES: dict[str, Callable[..., Any]] = {
 }
 """The losses of (outputs, labels) by name, as `Model.fit` takes them."""
 
+OF_CLASSES = frozenset(
+    {
+        "cross_entropy", "sequence_cross_entropy", "negative_log_likelihood", "multiclass_hinge_loss", "kl_divergence",
+        "categorical_hinge_loss", "multi_margin_loss", "focal_loss",
+    }
+)  # fmt: skip
+"""Those whose outputs have an element for each class, so that accuracy tells something."""
+
 
 def combined(losses: Any, weights: Any = None) -> Callable[..., Tensor]:
     """Return the loss of a model with several outputs: the weighted sum of one loss for each.

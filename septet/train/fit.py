@@ -40,7 +40,7 @@ def fit(
     validation_every: int = 1,
     optimizer: Any = "adam",
     loss: Any = "cross_entropy",
-    metrics: Sequence[Any] = ("accuracy",),
+    metrics: Sequence[Any] | None = None,
     batch_size: int = 32,
     learning_rate: Any = None,
     sample_weight: Any = None,
@@ -77,8 +77,9 @@ def fit(
         After every so many epochs, and the last one.
     optimizer : str or Optimizer
     loss : str or callable
-    metrics : sequence of str, Metric or callable
-        See `septet.metrics.get`; they are exact over all examples of the epoch.
+    metrics : sequence of str, Metric or callable, optional
+        See `septet.metrics.get`; they are exact over all examples of the epoch. By default accuracy, where the loss is
+        of classes (or a function of yours), and nothing for other losses, such as mean_squared_error.
     batch_size : int
     learning_rate : float, Schedule or callable, optional
         For an optimizer given by name.
@@ -160,7 +161,7 @@ def evaluate(
     data: Any,
     *,
     loss: Any = "cross_entropy",
-    metrics: Sequence[Any] = ("accuracy",),
+    metrics: Sequence[Any] | None = None,
     batch_size: int = 256,
 ) -> dict[str, float]:
     """Return loss and metrics of a model on data, in evaluation mode.

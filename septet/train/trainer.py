@@ -52,13 +52,14 @@ class Tester:
     """
 
     def __init__(
-        self, model: Module, loss: Any = "cross_entropy", metrics: Sequence[Any] = ("accuracy",), *,
+        self, model: Module, loss: Any = "cross_entropy", metrics: Sequence[Any] | None = None, *,
         class_weight: Any = None, precision: str = "float32",
     ) -> None:  # fmt: skip
         if precision not in PRECISIONS:
             raise ArgumentError(f"precision {precision!r} does not exist; there are {', '.join(PRECISIONS)}")
         self.model = model
         self.loss = losses.get(loss)
+        metrics = default_metrics(self.loss) if metrics is None else metrics
         self.test_metrics = as_metrics(metrics)
         self.class_weight = class_weight
         self.test_step = compile(self._test_step if precision == "float32" else amp(self._test_step))
@@ -159,7 +160,7 @@ class Trainer(Tester):
 
     def __init__(
         self, model: Module, optimizer: Any = "adam", loss: Any = "cross_entropy",
-        metrics: Sequence[Any] = ("accuracy",), learning_rate: Any = None, *, class_weight: Any = None,
+        metrics: Sequence[Any] | None = None, learning_rate: Any = None, *, class_weight: Any = None,
         precision: str = "float32",
     ) -> None:  # fmt: skip
         super().__init__(model, loss, metrics, class_weight=class_weight, precision=precision)
@@ -169,7 +170,7 @@ class Trainer(Tester):
         elif learning_rate is not None:
             raise ArgumentError("learning_rate is for an optimizer given by name; this one has its own")
         self.optimizer: optim.Optimizer = optimizer
-        self.metrics = as_metrics(metrics)
+        self.metrics = as_metrics(default_metrics(self.loss) if metrics is None else metrics)
         self.watches: tuple[str, ...] | None = None  # whose gradients, where anything is watched
         self.train_step = compile(self._train_step if precision == "float32" else amp(self._train_step))
 
@@ -187,6 +188,15 @@ class Trainer(Tester):
         self.optimizer.step()
         apply_constraints(self.model)
         return {**values, **watched}
+
+
+def default_metrics(loss: Any) -> tuple[str, ...]:
+    """Return what is measured where nobody says what: accuracy, unless the loss is one that knows no classes.
+
+    The share of hits of a regression would be 1, as a row of one number is always largest at 0.
+    """
+    knows_none = any(loss is each for name, each in losses.LOSSES.items() if name not in losses.OF_CLASSES)
+    return () if knows_none else ("accuracy",)
 
 
 def as_metrics(metrics: Any) -> dict[str, Metric]:

@@ -1,5 +1,8 @@
 """Module: the tree, building, modes, names, state."""
 
+import operator
+import re
+
 import numpy as np
 import pytest
 
@@ -153,3 +156,19 @@ def test_a_state_that_does_not_fit_changes_nothing():
 def test_text_shows_the_tree():
     model = nn.Sequential(nn.Conv2D(8, 3, padding="same"), nn.Sequential(nn.ReLU()))
     assert repr(model) == "Sequential(\n  0: Conv2D(8, 3x3, padding='same')\n  1: Sequential(\n    0: ReLU()\n  )\n)"
+
+
+def test_a_name_that_does_not_exist_gets_help() -> None:
+    """Names of other libraries and misspelt ones are told with the name here."""
+    for module, name, message in (
+        (nn, "Linear", "no attribute 'Linear'. Here it is 'Dense'; docs/coming_from.md has the other names"),
+        (nn, "Conv2d", "no attribute 'Conv2d'. Did you mean 'Conv2D'?"),
+        (nn, "Unlike", "module 'septet.nn' has no attribute 'Unlike'"),
+        (st, "variabel", "no attribute 'variabel'. Did you mean 'Variable'?"),
+        (st, "device", "no attribute 'device': Septet computes on the processor"),
+        (st, "_hidden", "module 'septet' has no attribute '_hidden'"),
+    ):
+        with pytest.raises(AttributeError, match=re.escape(message)):
+            getattr(module, name)
+    for path in nn._ELSEWHERE.values():
+        assert path == "septet" or operator.attrgetter(path)(nn)

@@ -65,6 +65,18 @@ def test_misspelled_names(words: dict[str, Any]) -> None:
         fit(network(), load_digits(split="train"), 1, verbose=False, **words)
 
 
+def test_accuracy_is_for_losses_of_classes() -> None:
+    """A regression has none, unless somebody asks for it; a loss of one's own may be of classes."""
+    inputs, targets = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
+    model = nn.Sequential(nn.Dense(1))
+    for loss in ("mean_squared_error", nn.losses.mean_absolute_error, "binary_cross_entropy"):
+        rows = model.fit((inputs, targets), loss=loss, validation=(inputs, targets), verbose=False)
+        assert {*rows[-1]} == {"epoch", "loss", "val_loss", "seconds"}
+        assert {*model.evaluate((inputs, targets), loss=loss)} == {"loss"}
+    assert "accuracy" in model.evaluate((inputs, targets), loss="mse", metrics=["accuracy"])
+    assert "accuracy" in model.evaluate((inputs, targets), loss=lambda outputs, labels: (outputs - labels).mean())
+
+
 def test_bad_epochs() -> None:
     """At least one."""
     with pytest.raises(ArgumentError, match="at least 1"):
