@@ -138,7 +138,8 @@ class _Fork:
 
 def _in_order() -> list[tuple[int, Any]]:
     """Return all locks and when they are taken."""
-    found = [(order, reference()) for reference, order in list(_locks.items())]
+    # a copy is made in one go; making a list of items may begin to collect garbage, which takes locks out of the table
+    found = [(order, reference()) for reference, order in _locks.copy().items()]
     return sorted([pair for pair in found if pair[1] is not None], key=itemgetter(0))
 
 

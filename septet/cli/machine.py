@@ -60,7 +60,10 @@ def trouble() -> list[str]:
 
 @click.command(short_help="Check the installation.")
 def doctor() -> None:
-    """Check the installation, and show versions, extras, threads, caches and settings."""
+    """Check the installation, and show versions, extras, threads, caches and settings.
+
+    The first line says whether everything works; where it does not, the exit status is 1.
+    """
     wrong = trouble()
     click.echo("everything works" if not wrong else f"{plural(len(wrong), 'trouble')}: {'; '.join(wrong)}")
     click.echo()

@@ -158,6 +158,8 @@ def _alive(piece: Piece, found: Description) -> Alive:
     nodes = [node] if node is not None else []
     if piece.kind == SCRATCH:
         nodes = list(found.works[piece.first].nodes)
+    elif piece.kind == CONSTANT and node is not None and not node.ndim:
+        nodes = []  # equal numbers are one node, whichever line of whichever program wrote them first
     is_on_the_way = piece.kind == VALUE and node is not None
     name = node.op.name if is_on_the_way and node is not None else piece.name
     type_ = node.type if node is not None else None

@@ -123,6 +123,7 @@ def test_values(dtype):
 
 def test_values_that_several_ask_for_come_before_all_of_them():
     """Batch normalization and its gradient: what is computed again needs others of that kind, and totals."""
+    st.random.seed(0)  # with other weights, rounding may move a value to the other side of 0, and its gradient with it
     model = nn.Sequential(
         nn.Dense(256), nn.BatchNorm(), nn.ReLU(), nn.Dense(256), nn.BatchNorm(), nn.ReLU(), nn.Dense(1)
     )

@@ -146,6 +146,7 @@ class TestTheRest:
         # What is alive at the peak: NumPy, op by op, has two products of 300 x 200 there; fused, they are one.
         op, line = ("dot_general", LINE + 2) if st.config.backend == "cpu" else ("add", LINE + 1)
         assert re.search(rf"{op} +test_explain\.py:{line}\n", text[text.index("the largest at the peak") :]), text
+        assert not re.search(r"constant +float32\[\] +\S", text), text  # other programs have the same numbers
         assert max(map(len, text.splitlines())) <= 80
         found.to_html(tmp_path / "page.html")
         assert "svd" in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -203,10 +203,11 @@ def test_the_command_doctor_tells_all_of_them(without: Callable) -> None:
     code = "import sys; sys.argv = ['septet', 'doctor']; from septet.cli.main import main; main()"
     paths = without("llvmlite", "garbage") + without("scipy_openblas32", "missing")
     done = run(code, paths)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1 and not done.stderr, done.stderr  # its exit status says that something is wrong
     assert "the library LLVM cannot be loaded\n  tried " in done.stdout
     assert "the library OpenBLAS cannot be loaded\n  tried " in done.stdout
     whole = run(code)
+    assert whole.returncode == 0, whole.stdout
     for name in ("LLVM: llvmlite ", "OpenBLAS: OpenBLAS "):
         assert name in whole.stdout
 
