@@ -9,7 +9,7 @@ import numpy as np
 from septet.nn import activation as activations
 from septet.nn import initializers
 from septet.nn.recurrent.cell import Cell
-from septet.nn.sizes import check_count, static_size
+from septet.nn.sizes import check_count, check_share, static_size
 from septet.ops.composite import recurrent
 from septet.ops.creation import zeros
 from septet.tensor.tensor import Tensor
@@ -24,6 +24,11 @@ def function_of(activation: Any) -> Any:
     return lambda x: unwrap(activation(Tensor(x)))
 
 
+def _seen(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what of a state its product sees."""
+    return hidden if mask is None else hidden * mask
+
+
 class _Gated(Cell):
     """What the three cells share: a kernel, a recurrent kernel and a bias for some gates side by side."""
 
@@ -36,13 +41,14 @@ class _Gated(Cell):
     bias: Variable
 
     def __init__(
-        self, units: int, activation: Any, use_bias: bool, kernel_initializer: Any, recurrent_initializer: Any,
-        bias_initializer: Any,
+        self, units: int, activation: Any, use_bias: bool, recurrent_dropout: float, kernel_initializer: Any,
+        recurrent_initializer: Any, bias_initializer: Any,
     ) -> None:  # fmt: skip
         name = type(self).__name__
         self.units = check_count(name, "units", units)
         self.activation = activations.check(name, activation)
         self.use_bias = bool(use_bias)
+        self.recurrent_dropout = check_share(name, "recurrent_dropout", recurrent_dropout)
         self.kernel_initializer = kernel_initializer
         self.recurrent_initializer = recurrent_initializer
         self.bias_initializer = bias_initializer
@@ -86,6 +92,8 @@ class RNNCell(_Gated):
         The size of the state, H.
     activation : str or callable, optional
     use_bias : bool
+    recurrent_dropout : float
+        The share of the state that its product does not see while training: the same for all steps of a sequence.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable
 
     Shape
@@ -109,16 +117,19 @@ class RNNCell(_Gated):
     """
 
     def __init__(
-        self, units: int, activation: Any = "tanh", *, use_bias: bool = True,
+        self, units: int, activation: Any = "tanh", *, use_bias: bool = True, recurrent_dropout: float = 0.0,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer)
-
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        hidden = recurrent.rnn_cell(
-            x.node, unwrap(state), None, self.recurrent_kernel.node, activation=function_of(self.activation)
+        super().__init__(
+            units, activation, use_bias, recurrent_dropout, kernel_initializer, recurrent_initializer, bias_initializer
         )
+
+    def step(self, x: Tensor, state: Any, mask: Tensor | None = None) -> tuple[Tensor, Any]:
+        hidden = recurrent.rnn_cell(
+            x.node, unwrap(_seen(state, mask)), None, self.recurrent_kernel.node,
+            activation=function_of(self.activation),
+        )  # fmt: skip
         return Tensor(hidden), Tensor(hidden)
 
 
@@ -139,6 +150,8 @@ class LSTMCell(_Gated):
     peepholes : bool
     forget_bias : float
         What is added to the first values of the bias of f, so that a new memory does not forget.
+    recurrent_dropout : float
+        The share of the state that its product does not see while training: the same for all steps of a sequence.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable
 
     Shape
@@ -172,10 +185,13 @@ class LSTMCell(_Gated):
 
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", *, use_bias: bool = True,
-        peepholes: bool = False, forget_bias: float = 1.0, kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
+        peepholes: bool = False, forget_bias: float = 1.0, recurrent_dropout: float = 0.0,
+        kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer)
+        super().__init__(
+            units, activation, use_bias, recurrent_dropout, kernel_initializer, recurrent_initializer, bias_initializer
+        )
         self.recurrent_activation = activations.check("LSTMCell", recurrent_activation)
         self.peepholes = bool(peepholes)
         self.forget_bias = float(forget_bias)
@@ -189,9 +205,9 @@ class LSTMCell(_Gated):
         if self.peepholes:
             self.variable("peephole", (3 * self.units,), initializers.uniform())
 
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, x: Tensor, state: Any, mask: Tensor | None = None) -> tuple[Tensor, Any]:
         hidden, cell = recurrent.lstm_cell(
-            x.node, *unwrap(tuple(state)), None, self.recurrent_kernel.node,
+            x.node, *unwrap((_seen(state[0], mask), state[1])), None, self.recurrent_kernel.node,
             peepholes=self.peephole.node if self.peepholes else None, activation=function_of(self.activation),
             recurrent_activation=function_of(self.recurrent_activation),
         )  # fmt: skip
@@ -214,6 +230,8 @@ class GRUCell(_Gated):
     reset_after : bool
         Whether r multiplies the product with the recurrent kernel, which then has a bias of its own (as in cuDNN,
         PyTorch and Keras), or the state before that product (as in the paper).
+    recurrent_dropout : float
+        The share of the state that its product does not see while training: the same for all steps of a sequence.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable
 
     Shape
@@ -243,10 +261,12 @@ class GRUCell(_Gated):
 
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", *, use_bias: bool = True,
-        reset_after: bool = True, kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        reset_after: bool = True, recurrent_dropout: float = 0.0, kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
-        super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer)
+        super().__init__(
+            units, activation, use_bias, recurrent_dropout, kernel_initializer, recurrent_initializer, bias_initializer
+        )
         self.recurrent_activation = activations.check("GRUCell", recurrent_activation)
         self.reset_after = bool(reset_after)
 
@@ -255,10 +275,11 @@ class GRUCell(_Gated):
         if self.use_bias and self.reset_after:
             self.variable("recurrent_bias", (3 * self.units,), self.bias_initializer, role="bias")
 
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, x: Tensor, state: Any, mask: Tensor | None = None) -> tuple[Tensor, Any]:
         hidden = recurrent.gru_cell(
             x.node, unwrap(state), None, self.recurrent_kernel.node, None,
-            self.recurrent_bias.node if self.use_bias and self.reset_after else None, reset_after=self.reset_after,
-            activation=function_of(self.activation), recurrent_activation=function_of(self.recurrent_activation),
+            self.recurrent_bias.node if self.use_bias and self.reset_after else None,
+            None if mask is None else mask.node, reset_after=self.reset_after, activation=function_of(self.activation),
+            recurrent_activation=function_of(self.recurrent_activation),
         )  # fmt: skip
         return Tensor(hidden), Tensor(hidden)

@@ -10,7 +10,7 @@ from septet.nn import activation as activations
 from septet.nn.padding import AXES
 from septet.nn.recurrent.cell import Cell
 from septet.nn.recurrent.layers import Recurrent
-from septet.nn.sizes import check_count, static_size
+from septet.nn.sizes import check_count, check_share, static_size
 from septet.nn.windowed import spatial
 from septet.ops.conv import conv
 from septet.ops.creation import zeros
@@ -40,6 +40,8 @@ class ConvLSTMCell(Cell):
     use_bias : bool
     forget_bias : float
         What is added to the first values of the bias of f.
+    recurrent_dropout : float
+        The share of the state that its convolution does not see while training: the same for all steps of a sequence.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable
 
     Shape
@@ -69,8 +71,9 @@ class ConvLSTMCell(Cell):
     def __init__(
         self, filters: int, kernel_size: Any, dimensions: int = 2, activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid", *, stride: Any = 1, padding: Any = "valid", dilation: Any = 1,
-        use_bias: bool = True, forget_bias: float = 1.0, kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
+        use_bias: bool = True, forget_bias: float = 1.0, recurrent_dropout: float = 0.0,
+        kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
         name = "ConvLSTMCell"
         self.filters = check_count(name, "filters", filters)
@@ -84,6 +87,7 @@ class ConvLSTMCell(Cell):
         self.dilation = spatial(name, "dilation", dilation, rank)
         self.use_bias = bool(use_bias)
         self.forget_bias = float(forget_bias)
+        self.recurrent_dropout = check_share(name, "recurrent_dropout", recurrent_dropout)
         self.kernel_initializer = kernel_initializer
         self.recurrent_initializer = recurrent_initializer
         self.bias_initializer = bias_initializer
@@ -114,8 +118,9 @@ class ConvLSTMCell(Cell):
         state = Tensor(zeros(unwrap((shape[0], self.filters, *shape[2:])), dtype=dtype))
         return state, state
 
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def step(self, x: Tensor, state: Any, mask: Tensor | None = None) -> tuple[Tensor, Any]:
         hidden, cell = state
+        hidden = hidden if mask is None else hidden * mask
         total = x + Tensor(conv(hidden.node, self.recurrent_kernel.node, padding="same"))  # (B, 4 F, spatial ...)
         size = self.filters
         i, f, g, o = [total[:, index * size : (index + 1) * size] for index in range(4)]
@@ -136,22 +141,23 @@ class _ConvLSTM(Recurrent):
     def __init__(
         self, filters: int, kernel_size: Any, layers: int = 1, *, activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid", stride: Any = 1, padding: Any = "valid", dilation: Any = 1,
-        use_bias: bool = True, forget_bias: float = 1.0, dropout: float = 0.0, return_sequences: bool = False,
-        return_state: bool = False, go_backwards: bool = False, stateful: bool = False, truncate: int | None = None,
-        masked: str = "zeros", time_major: bool = False, kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
+        use_bias: bool = True, forget_bias: float = 1.0, dropout: float = 0.0, recurrent_dropout: float = 0.0,
+        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
+        learned_state: bool = False, truncate: int | None = None, masked: str = "zeros", time_major: bool = False,
+        kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
         of_cell = {
             "activation": activation, "recurrent_activation": recurrent_activation, "stride": stride,
             "padding": padding, "dilation": dilation, "use_bias": use_bias, "forget_bias": forget_bias,
-            "kernel_initializer": kernel_initializer, "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
+            "recurrent_dropout": recurrent_dropout, "kernel_initializer": kernel_initializer,
+            "recurrent_initializer": recurrent_initializer, "bias_initializer": bias_initializer,
         }  # fmt: skip
         count = check_count(type(self).__name__, "layers", layers)
         super().__init__(
             [ConvLSTMCell(filters, kernel_size, self.dimensions, **of_cell) for _ in range(count)], dropout=dropout,
             return_sequences=return_sequences, return_state=return_state, go_backwards=go_backwards, stateful=stateful,
-            truncate=truncate, masked=masked, time_major=time_major,
+            learned_state=learned_state, truncate=truncate, masked=masked, time_major=time_major,
         )  # fmt: skip
         self.layers = count
         for key in ("filters", "kernel_size", *of_cell):
@@ -176,10 +182,10 @@ _PARAMETERS = """
     kernel_size : int or one for each spatial axis
     layers : int
         How many cells stand on each other.
-    activation, recurrent_activation, stride, padding, dilation, use_bias, forget_bias, kernel_initializer,
-    recurrent_initializer, bias_initializer
+    activation, recurrent_activation, stride, padding, dilation, use_bias, forget_bias, recurrent_dropout,
+    kernel_initializer, recurrent_initializer, bias_initializer
         See `ConvLSTMCell`.
-    dropout, return_sequences, return_state, go_backwards, stateful, truncate, masked, time_major
+    dropout, return_sequences, return_state, go_backwards, stateful, learned_state, truncate, masked, time_major
         See `Recurrent`.
 
     Shape

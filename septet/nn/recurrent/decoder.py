@@ -95,10 +95,11 @@ class AttentionDecoder(Module):
         with self.cell.entered(_join(x[:, 0], found)):
             if own is None:
                 z = self.cell.project(_join(x[:, 0], found))
-                own = self.cell.initial_state(tuple(z.shape), z.dtype)
+                own = self.cell.first_state(tuple(z.shape), z.dtype)
             else:
                 self.cell.check_state(own)
                 own = tuple(own) if isinstance(own, list) else own
+            dropped = self.cell.recurrent_mask(own)
         with self.attention.entered(_output_of(own), memory):
             keys = self.attention.prepare(memory)
 
@@ -107,7 +108,7 @@ class AttentionDecoder(Module):
             if not is_after:
                 context = self._look(_output_of(before), keys, memory, memory_mask)
             with self.cell.entered():
-                hidden, after = self.cell.step(self.cell.project(_join(now, context)), before)
+                hidden, after = self.cell.go(self.cell.project(_join(now, context)), before, dropped)
             if is_after:
                 context = self.output(_join(hidden, self._look(hidden, keys, memory, memory_mask)))
             return (after, context), context if is_after else _join(hidden, context)

@@ -45,8 +45,8 @@ class Recurrent(Module):
 
     def __init__(
         self, cell: Cell | Sequence[Cell], *, dropout: float = 0.0, return_sequences: bool = False,
-        return_state: bool = False, go_backwards: bool = False, stateful: bool = False, truncate: int | None = None,
-        masked: str = "zeros", time_major: bool = False,
+        return_state: bool = False, go_backwards: bool = False, stateful: bool = False, learned_state: bool = False,
+        truncate: int | None = None, masked: str = "zeros", time_major: bool = False,
     ) -> None:  # fmt: skip
         name = type(self).__name__
         cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
@@ -57,6 +57,8 @@ class Recurrent(Module):
             )
         if masked not in MASKED:
             raise ArgumentError(f"{name}: masked must be one of {', '.join(MASKED)}, got {masked!r}")
+        if stateful and learned_state:
+            raise ArgumentError(f"{name}: stateful and learned_state are two beginnings of a batch, choose one")
         self.cells = cells
         self.dropout = check_share(name, "dropout", dropout)
         self.dropouts = [Dropout(self.dropout) for _ in cells[1:]] if self.dropout else []
@@ -64,6 +66,9 @@ class Recurrent(Module):
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
         self.stateful = bool(stateful)
+        self.learned_state = bool(learned_state)
+        for one in cells if learned_state else ():
+            one.learned_state = True
         self.truncate = None if truncate is None else check_count(name, "truncate", truncate)
         self.masked = masked
         self.time_major = bool(time_major)
@@ -146,7 +151,7 @@ class Recurrent(Module):
         return variable
 
     def extra(self) -> str:
-        flags = ("return_sequences", "return_state", "go_backwards", "stateful", "time_major")
+        flags = ("return_sequences", "return_state", "go_backwards", "stateful", "learned_state", "time_major")
         parts = [f"{name}=True" for name in flags if getattr(self, name)]
         parts += [f"{name}={getattr(self, name)!r}" for name in ("dropout", "truncate") if getattr(self, name)]
         return ", ".join(parts)
@@ -164,6 +169,8 @@ _SHARED = """
     stateful : bool
         Whether a batch begins with the state in which the one before ended: batches then have one size, and example i
         continues example i. See `reset_state`.
+    learned_state : bool
+        Whether the state before the first step is learned, the same for all sequences (zeros at first), or zeros.
     truncate : int, optional
         Cut gradients after each so many steps: truncated backpropagation through time.
     masked : {"zeros", "hold"}
@@ -201,6 +208,8 @@ class _Named(Recurrent):
 
     def extra(self) -> str:
         layers = [f"layers={self.layers}"] if self.layers > 1 else []
+        if self.cells[0].recurrent_dropout:
+            layers.append(f"recurrent_dropout={self.cells[0].recurrent_dropout!r}")
         return ", ".join([str(self.units), *layers, *([super().extra()] if super().extra() else [])])
 
 
@@ -215,6 +224,9 @@ class RNN(_Named):
         How many cells stand on each other.
     activation : str or callable, optional
     use_bias : bool
+    recurrent_dropout : float
+        The share of the state that its product does not see while training: the same for all steps of a sequence.
+        Inputs are dropped in the same way by ``nn.Dropout(rate, shared_axes=[1])`` before the layer.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable{shared}
 
     Source
@@ -237,19 +249,21 @@ class RNN(_Named):
 
     def __init__(
         self, units: int, layers: int = 1, *, activation: Any = "tanh", use_bias: bool = True, dropout: float = 0.0,
-        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
+        recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False,
+        go_backwards: bool = False, stateful: bool = False, learned_state: bool = False,
         truncate: int | None = None, masked: str = "zeros", time_major: bool = False,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
         of_cell = {
-            "activation": activation, "use_bias": use_bias, "kernel_initializer": kernel_initializer,
+            "activation": activation, "use_bias": use_bias, "recurrent_dropout": recurrent_dropout,
+            "kernel_initializer": kernel_initializer,
             "recurrent_initializer": recurrent_initializer, "bias_initializer": bias_initializer,
         }  # fmt: skip
         super().__init__(
             RNNCell, units, layers, of_cell, dropout=dropout, return_sequences=return_sequences,
-            return_state=return_state, go_backwards=go_backwards, stateful=stateful, truncate=truncate, masked=masked,
-            time_major=time_major,
+            return_state=return_state, go_backwards=go_backwards, stateful=stateful, learned_state=learned_state,
+            truncate=truncate, masked=masked, time_major=time_major,
         )  # fmt: skip
 
 
@@ -268,6 +282,9 @@ class LSTM(_Named):
         Whether the gates see the cell.
     forget_bias : float
         What is added to the first values of the bias of the forget gate.
+    recurrent_dropout : float
+        The share of the state that its product does not see while training: the same for all steps of a sequence.
+        Inputs are dropped in the same way by ``nn.Dropout(rate, shared_axes=[1])`` before the layer.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable{shared}
 
     Source
@@ -292,20 +309,22 @@ class LSTM(_Named):
     def __init__(
         self, units: int, layers: int = 1, *, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
         use_bias: bool = True, peepholes: bool = False, forget_bias: float = 1.0, dropout: float = 0.0,
-        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
+        recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False,
+        go_backwards: bool = False, stateful: bool = False, learned_state: bool = False,
         truncate: int | None = None, masked: str = "zeros", time_major: bool = False,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
         of_cell = {
             "activation": activation, "recurrent_activation": recurrent_activation, "use_bias": use_bias,
-            "peepholes": peepholes, "forget_bias": forget_bias, "kernel_initializer": kernel_initializer,
+            "peepholes": peepholes, "forget_bias": forget_bias,
+            "recurrent_dropout": recurrent_dropout, "kernel_initializer": kernel_initializer,
             "recurrent_initializer": recurrent_initializer, "bias_initializer": bias_initializer,
         }  # fmt: skip
         super().__init__(
             LSTMCell, units, layers, of_cell, dropout=dropout, return_sequences=return_sequences,
-            return_state=return_state, go_backwards=go_backwards, stateful=stateful, truncate=truncate, masked=masked,
-            time_major=time_major,
+            return_state=return_state, go_backwards=go_backwards, stateful=stateful, learned_state=learned_state,
+            truncate=truncate, masked=masked, time_major=time_major,
         )  # fmt: skip
 
 
@@ -322,6 +341,9 @@ class GRU(_Named):
     use_bias : bool
     reset_after : bool
         Whether the reset gate multiplies the product with the recurrent kernel, or the state before that product.
+    recurrent_dropout : float
+        The share of the state that its product does not see while training: the same for all steps of a sequence.
+        Inputs are dropped in the same way by ``nn.Dropout(rate, shared_axes=[1])`` before the layer.
     kernel_initializer, recurrent_initializer, bias_initializer : str or callable{shared}
 
     Source
@@ -345,18 +367,20 @@ class GRU(_Named):
 
     def __init__(
         self, units: int, layers: int = 1, *, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True, reset_after: bool = True, dropout: float = 0.0, return_sequences: bool = False,
-        return_state: bool = False, go_backwards: bool = False, stateful: bool = False, truncate: int | None = None,
+        use_bias: bool = True, reset_after: bool = True, dropout: float = 0.0,
+        recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False,
+        go_backwards: bool = False, stateful: bool = False, learned_state: bool = False, truncate: int | None = None,
         masked: str = "zeros", time_major: bool = False, kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
     ) -> None:  # fmt: skip
         of_cell = {
             "activation": activation, "recurrent_activation": recurrent_activation, "use_bias": use_bias,
-            "reset_after": reset_after, "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer, "bias_initializer": bias_initializer,
+            "reset_after": reset_after, "recurrent_dropout": recurrent_dropout,
+            "kernel_initializer": kernel_initializer, "recurrent_initializer": recurrent_initializer,
+            "bias_initializer": bias_initializer,
         }  # fmt: skip
         super().__init__(
             GRUCell, units, layers, of_cell, dropout=dropout, return_sequences=return_sequences,
-            return_state=return_state, go_backwards=go_backwards, stateful=stateful, truncate=truncate, masked=masked,
-            time_major=time_major,
+            return_state=return_state, go_backwards=go_backwards, stateful=stateful, learned_state=learned_state,
+            truncate=truncate, masked=masked, time_major=time_major,
         )  # fmt: skip

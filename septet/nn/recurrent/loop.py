@@ -97,8 +97,9 @@ def run(
     """
     with cell.entered(x):
         z = cell.project(x)
+        first = cell.first_state(tuple(z.shape[1:]), z.dtype) if state is None or cell.learned_state else None
         if state is None:
-            state = cell.initial_state(tuple(z.shape[1:]), z.dtype)
+            state = first
         else:
             cell.check_state(state)
             state = _tensors(state)
@@ -106,6 +107,7 @@ def run(
         held = None  # the output before, where the state does not show it
         if mask is not None and not cell.output_is_state and (holds or not keeps_all):
             held = Tensor(zeros(unwrap(tuple(cell.step(z[0], state)[0].shape)), dtype=z.dtype))
+        dropped = cell.recurrent_mask(state)
         cut = None
         if truncate is not None:
             number = steps(z.shape[0])
@@ -120,7 +122,7 @@ def run(
                 leaves, structure = tree.flatten(before)
                 loose = [choose(is_cut, leaf.detach(), leaf) for leaf in leaves]
                 before = tree.unflatten(structure, loose)
-            output, after = cell.step(now, before)
+            output, after = cell.go(now, before, dropped)
             if is_there is not None:
                 news, structure = tree.flatten(after)
                 olds, _ = tree.flatten(before)

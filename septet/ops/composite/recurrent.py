@@ -209,8 +209,8 @@ def lstm_cell(
 
 @function()
 def gru_cell(
-    x: Any, hidden: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, recurrent_bias: Any = None, *,
-    reset_after: bool = True, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
+    x: Any, hidden: Any, kernel: Any, recurrent_kernel: Any, bias: Any = None, recurrent_bias: Any = None,
+    mask: Any = None, *, reset_after: bool = True, activation: Any = "tanh", recurrent_activation: Any = "sigmoid",
 ) -> Node:  # fmt: skip
     """Return the next state of a gated recurrent unit.
 
@@ -228,6 +228,8 @@ def gru_cell(
     recurrent_kernel : tensor
     bias, recurrent_bias : tensor, optional
         The recurrent one is part of what is reset, with `reset_after`.
+    mask : tensor, optional
+        What the state is multiplied by before its products with the recurrent kernel: recurrent dropout.
     reset_after : bool
         Whether r multiplies the product with the recurrent kernel (as in PyTorch, cuDNN, and Keras by default), or the
         state before it is multiplied (as in the paper).
@@ -254,14 +256,15 @@ def gru_cell(
     open_gate = activation_of("gru_cell", recurrent_activation)
     step = _Step("gru_cell", 3, x, hidden, kernel, recurrent_kernel, bias, recurrent_bias)
     own = step.hidden
+    seen = own if mask is None else own * step.add("mask", mask)
     candidate = step.gate(step.inputs, 2)
     if reset_after:
-        product = step.recurrent(own, 0, 3)  # (..., 3 H)
+        product = step.recurrent(seen, 0, 3)  # (..., 3 H)
         gates = open_gate(step.gate(step.inputs, 0, 2) + step.gate(product, 0, 2))
         z, r = step.gate(gates, 0), step.gate(gates, 1)
         candidate = candidate + r * step.gate(product, 2)
     else:
-        gates = open_gate(step.gate(step.inputs, 0, 2) + step.recurrent(own, 0, 2))
+        gates = open_gate(step.gate(step.inputs, 0, 2) + step.recurrent(seen, 0, 2))
         z, r = step.gate(gates, 0), step.gate(gates, 1)
-        candidate = candidate + step.recurrent(r * own, 2, 3)
+        candidate = candidate + step.recurrent(r * seen, 2, 3)
     return z * own + (1 - z) * activate(candidate)

@@ -166,6 +166,8 @@ def test_configurations_go_round():
         (lambda: nn.Bidirectional(nn.Dense(3)), "takes recurrent layers"),
         (lambda: nn.Bidirectional(nn.RNN(3).build_for(X)), "has variables already"),
         (lambda: nn.Bidirectional(nn.RNN(3), nn.RNN(3)), "other directions"),
+        (lambda: nn.GRU(3, recurrent_dropout=1.0), "recurrent_dropout must be at least 0 and below 1"),
+        (lambda: nn.GRU(3, stateful=True, learned_state=True), "two beginnings of a batch"),
         (lambda: nn.LSTM(3, truncate=0), "truncate must be an integer of at least 1"),
         (lambda: nn.LSTM(3)(X, lengths=[6, 1, 1]), "lengths must be from 0 to the number of steps, 5; they are from 1"),
         (lambda: nn.LSTM(3)(X, np.zeros((B, 3), np.float32)), r"the state \(hidden, cell\) is a tuple of 2 tensors"),
@@ -192,3 +194,73 @@ def test_errors_name_the_path():
     model(X)
     with pytest.raises(st.errors.ShapeError, match=r"Sequential/0:LSTM/cells.0:LSTMCell"):
         model(X[..., :1])
+
+
+def steps_of(layer, mask, first):
+    """Run an RNN or a GRU with NumPy in float64: what the products see of the state is multiplied by a mask."""
+    cell, hidden = layer.cells[0], first.astype(np.float64)
+    kernel, recurrent, bias = (v.value.astype(np.float64) for v in (cell.kernel, cell.recurrent_kernel, cell.bias))
+    for x in X.swapaxes(0, 1):
+        own, seen = x @ kernel + bias, (hidden * mask) @ recurrent
+        if isinstance(layer, nn.RNN):
+            hidden = np.tanh(own + seen)
+            continue
+        seen = seen + cell.recurrent_bias.value
+        z, r = np.split(1 / (1 + np.exp(-(own + seen)[:, : 2 * H])), 2, axis=1)
+        hidden = z * hidden + (1 - z) * np.tanh(own[:, 2 * H :] + r * seen[:, 2 * H :])
+    return hidden
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU])
+def test_recurrent_dropout_is_the_same_at_all_steps(layer):
+    model = layer(H, recurrent_dropout=0.5)
+    model.build_for(X)
+    st.random.seed(3)
+    mask = nn.Dropout(0.5)(st.ones((B, H))).numpy()
+    assert set(mask.flat) == {0.0, 2.0}
+    first = np.random.default_rng(1).normal(size=(B, H)).astype(np.float32)
+    st.random.seed(3)
+    np.testing.assert_allclose(model(X, first), steps_of(model, mask, first), atol=1e-5)
+    np.testing.assert_allclose(model.eval()(X, first), steps_of(model, 1.0, first), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.LSTM(H, recurrent_dropout=0.5, peepholes=True), nn.GRU(H, reset_after=False, recurrent_dropout=0.5),
+     nn.ConvLSTM1D(H, 3, padding="same", recurrent_dropout=0.5)],
+)  # fmt: skip
+def test_recurrent_dropout_of_other_cells(layer):
+    x = X if layer.cells[0].rank == 1 else X[..., None].repeat(3, -1)
+    model = nn.Sequential(layer)
+    call = st.compile(lambda x: model(x))
+    assert not np.array_equal(call(x), call(x))
+    first, cell = x[:, 0], layer.cells[0]
+    np.testing.assert_allclose(model(x[:, :1]), cell(st.tensor(first))[0], atol=1e-6)  # a state of zeros: no difference
+    model.eval()
+    np.testing.assert_allclose(call(x), model(x), atol=1e-6)
+
+
+def test_the_first_state_is_learned():
+    model = nn.Sequential(nn.LSTM(H, 2, learned_state=True, return_sequences=True), nn.GRU(3, learned_state=True))
+    model.build_for(X)
+    firsts = [path for path, v in model.named_parameters() if v.role == "parameter"]
+    assert firsts == [f"0.cells.{i}.first_{part}" for i in (0, 1) for part in ("hidden", "cell")] + [
+        "1.cells.0.first_hidden"
+    ]
+    gru = model[1]
+    y = model[0](X)
+    gru.cells[0].first_hidden.assign([1.0, -2.0, 0.5])
+    given = np.tile(np.float32([1.0, -2.0, 0.5]), (B, 1))
+    np.testing.assert_allclose(gru(y), gru(y, given), atol=1e-6)
+    np.testing.assert_allclose(gru(y, lengths=[0, 0, 0]), given, atol=1e-6)
+    model(X).sum().backward()
+    assert all(v.grad.numpy().any() for v in model.parameters("parameter"))
+    x = st.symbol("x", (None, None, C))
+    np.testing.assert_allclose(st.function([x], model(x))(X[:2, :3]), model(X[:2, :3]), atol=1e-6)
+    twin = nn.from_config(nn.to_config(model))
+    twin.build_for(X)
+    twin.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(twin(X), model(X))
+    counted = nn.Recurrent(Counter(), learned_state=True, return_state=True)
+    assert counted(X)[1][1].tolist() == [T] * B and [v.shape for v in counted.parameters()] == [(C,)]
+    assert len(counted.variables()) == 1
