@@ -82,7 +82,12 @@ def doctor() -> None:
     click.echo(objects.current().status())
     click.echo("\n".join(libraries.status()))
     click.echo(explain())
-    click.echo(config.table())
+    click.echo()
+    settings = [
+        (row.name, str(getattr(config, row.name)), config.origin(row.name), row.variable) for row in config.rows()
+    ]
+    click.echo(table(settings, ("setting", "value", "from", "environment variable"), "llll"))
+    click.echo("what they mean: docs/settings.md, or print(septet.config.table())")
     if wrong:
         raise SystemExit(1)
 

@@ -104,7 +104,7 @@ class ArrayDataset:
 
     def __repr__(self) -> str:
         columns = ", ".join(
-            f"{self._label(position)} {type_text(array[0, ...])}" for position, array in enumerate(self._arrays)
+            f"{self._label(position)} {_kind_text(array[0, ...])}" for position, array in enumerate(self._arrays)
         )
         return f"ArrayDataset({len(self)} samples: {columns})"
 
@@ -325,6 +325,12 @@ def _as_array(values: object, label: str) -> numpy.ndarray:
         raise ShapeError(f"ArrayDataset: {label} is a single value; expected an array whose axis 0 counts the samples")
     # take() on any other layout would copy the whole array for each batch
     return numpy.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def _kind_text(sample: numpy.ndarray) -> str:
+    """Write dtype and shape; of texts without their longest length, which NumPy has in the name of the dtype."""
+    text = type_text(sample)
+    return {"U": "str", "S": "bytes"}.get(sample.dtype.kind, text[: text.index("[")]) + text[text.index("[") :]
 
 
 def _has_special_values(dtype: numpy.dtype) -> bool:

@@ -161,6 +161,9 @@ class Loop:
                 self._tell("on_start")
                 if not self.log.records:
                     self.log.write("start", epochs=epochs, batches=self.steps)
+                if self.epoch >= epochs and not self.reason:  # a training that was taken up again
+                    done = plural(self.epoch, "epoch is", "epochs are")
+                    self.log.note(f"nothing to train: {done} done, and {epochs} were asked for")
                 while self.epoch < epochs and not (self.reason or self.was_interrupted):
                     part = self._run_epoch()
                 self._tell("on_stop")

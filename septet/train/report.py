@@ -45,7 +45,8 @@ def report_page(title: str, log: Log, epochs: int, steps: int | None) -> str:
     """
     rows = [record for record in log.records if record["event"] == "epoch"]
     batches = [record for record in log.recent if record["event"] == "batch"]
-    end = log.records[-1] if log.records and log.records[-1]["event"] == "end" else None
+    events = [record for record in log.records if record["event"] != "note"]  # notes may follow the end
+    end = events[-1] if events and events[-1]["event"] == "end" else None
     names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in NOT_DRAWN]
     figures = [
         _figure(name, [("train", "epochs", _points(rows, name, "epoch")), ("held", "held out", _held_out(rows, name))])

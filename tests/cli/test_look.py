@@ -80,6 +80,7 @@ def test_doctor_gives_a_verdict_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.splitlines()[0] == "everything works"
     for word in ("numpy", "record_limit", "extras", "view:", "thread"):
         assert word in text
+    assert max(map(len, text.splitlines()[-18:])) <= 100  # the table of settings fits into a terminal
     monkeypatch.setattr(machine, "version_of", lambda package: None if package == "rich" else "1")
     monkeypatch.setattr(machine.np, "allclose", lambda *arguments, **words: False)
     result = CliRunner().invoke(septet, ["doctor"])

@@ -21,6 +21,7 @@ def test_facts(named):
     assert named.shapes == {"inputs": (2,), "labels": ()}
     assert named.dtypes == {"inputs": numpy.float64, "labels": numpy.int64}
     assert repr(named) == "ArrayDataset(10 samples: 'inputs' float64[2], 'labels' int64[])"
+    assert repr(ArrayDataset(numpy.array(["a", "bcd"]))).endswith("str[])")  # not str96
     plain = ArrayDataset(numpy.zeros((3, 1, 8, 8), numpy.float32))
     assert plain.names is None
     assert plain.shapes == ((1, 8, 8),)

@@ -9,7 +9,7 @@ import pytest
 
 import septet as st
 from septet import nn
-from septet.train import Curves, Extension, Monitor, Report, TensorBoard, fit, read_log, watch
+from septet.train import Curves, EarlyStopping, Extension, Monitor, Report, TensorBoard, fit, read_log, watch
 from septet.train.events import crc32c
 from septet.train.png import png_bytes
 
@@ -97,6 +97,21 @@ def test_the_page_shows_curves_and_renews_itself_while_the_training_runs(tmp_pat
     heights = [float(point.split(",")[1]) for point in lines[0]]
     assert np.array_equal(np.argsort(heights), np.argsort([-row["loss"] for row in history]))
     assert f"{history[-1]['val_loss']:.4g}" in last
+
+
+def test_the_page_says_that_it_is_finished_when_notes_follow_the_end(tmp_path):
+    """The best weights come back after the last epoch; a training that has all of its epochs says so."""
+    path = tmp_path / "report.html"
+    words = {"batch_size": 10, "verbose": False, "validation": DATA, "checkpoints": tmp_path / "run"}
+    stop = EarlyStopping("epoch", 9, restores_best=True)  # the first is the best
+    fit(nn.Dense(2), DATA, 3, callbacks=[stop, Report(path)], **words)
+    assert "the model has the weights of its best epoch, 1" in path.read_text()
+    assert "finished: 3 of 3 epochs" in path.read_text() and "refresh" not in path.read_text()
+    stop = EarlyStopping("epoch", 9, restores_best=True)  # the first is the best
+    history = fit(nn.Dense(2), DATA, 2, callbacks=[stop, Report(path)], resume=True, **words)
+    assert len(history) == 3
+    assert "nothing to train: 3 epochs are done, and 2 were asked for" in path.read_text()
+    assert "refresh" not in path.read_text()
 
 
 def test_curves_are_drawn_and_the_history_plots_itself(tmp_path):
