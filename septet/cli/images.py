@@ -100,7 +100,7 @@ class Files(NamedTuple):
             if not skips_damaged or len(errors) == len(found):
                 raise DataError(
                     several if len(errors) > 1 else first.message,
-                    hint="take what is damaged out of the folder, or train without it: septet train --skip-damaged",
+                    hint="take what is damaged out of the folder; or leave it out with --skip-damaged",
                 )
             click.echo(f"left out: {several}", err=True)
         places = [place for place, item in enumerate(found) if not isinstance(item, DataError)]

@@ -42,9 +42,8 @@ def read_layer(text: str, place: str) -> nn.Module:
         raise SettingError(f'{place}: {text!r} is no layer; write it like Dense(10) or Conv2D(16, 3, padding="same")')
     known = layers()
     if name not in known:
-        raise SettingError(
-            f"{place}: there is no layer {name!r}.{did_you_mean(name, known)} The layers are {', '.join(sorted(known))}"
-        )
+        hint = did_you_mean(name, known) or f" The layers are {', '.join(sorted(known))}"
+        raise SettingError(f"{place}: there is no layer {name!r}.{hint}")
     try:
         values = [_value(item, place) for item in call.args]
         words = {str(word.arg): _value(word.value, place) for word in call.keywords if word.arg}

@@ -101,8 +101,9 @@ def pick(paths: tuple[Path, ...]) -> tuple[Trained, tuple[Path, ...]]:
 
 @click.command(short_help="Tell how good a model is, class by class.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[MODEL] [FOLDER]")
+@click.option("--skip-damaged", is_flag=True, help="Leave out images that cannot be read, instead of an error.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
+def evaluate(paths: tuple[Path, ...], skip_damaged: bool, as_json: bool) -> None:
     """Tell how good a model is on examples that it has not seen, class by class.
 
     MODEL is what `septet train` saved, a file or its folder; by default the newest one here. FOLDER has images with a
@@ -111,7 +112,7 @@ def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
     trained, rest = pick(paths)
     if len(rest) > 1:
         raise ArgumentError(f"expected one folder of images, received {len(rest)}")
-    data, transform = held_out(trained, rest[0] if rest else None)
+    data, transform = held_out(trained, rest[0] if rest else None, skip_damaged)
     probabilities = trained.probabilities(sources.as_inputs(data, transform))
     report = judge(probabilities, data[1], trained.classes)
     if as_json:
@@ -126,7 +127,9 @@ def evaluate(paths: tuple[Path, ...], as_json: bool) -> None:
     click.echo(f"accuracy {100 * report['accuracy']:.2f} % of {report['examples']} examples, loss {report['loss']:.4f}")
 
 
-def held_out(trained: Trained, folder: Path | None) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
+def held_out(
+    trained: Trained, folder: Path | None, skips_damaged: bool = False
+) -> tuple[tuple[np.ndarray, np.ndarray], Any]:
     """Return examples to test a model on, and the transform of their batches."""
     if trained.is_of_tables:
         about = trained.about
@@ -143,14 +146,14 @@ def held_out(trained: Trained, folder: Path | None) -> tuple[tuple[np.ndarray, n
                 "a folder tests models that were trained on a folder"
             )
         files, _ = images.list_folder(folder, trained.classes)
-        pixels, _ = files.read(trained.form, bar)
-        return (pixels, files.labels), images.as_floats
+        pixels, places = files.read(trained.form, bar, skips_damaged)
+        return (pixels, files.labels[places]), images.as_floats
     if trained.form is None:
         source = sources.named(trained.about["dataset"], None)
         return source.held_out, source.transform
     kept = trained.about["held_out"]
     _, files, _ = images.divide(Path(kept["folder"]), kept["share"], kept["seed"])
-    pixels, places = files.read(trained.form, bar, kept.get("skip_damaged", False))
+    pixels, places = files.read(trained.form, bar, skips_damaged or kept.get("skip_damaged", False))
     return (pixels, files.labels[places]), images.as_floats
 
 

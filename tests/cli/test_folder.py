@@ -153,6 +153,8 @@ def test_damaged_images_are_named_and_can_be_left_out(tmp_path: Path, monkeypatc
     source = open_source(saved["data"], 0)
     assert len(source.train[0]) + len(source.held_out[0]) == 18
     assert json.loads(run("evaluate", "run", "--json"))["examples"] == len(source.held_out[0])
+    assert "2 images cannot be read" in fail(DataError, "evaluate", "run", "bars")
+    assert json.loads(run("evaluate", "run", "bars", "--skip-damaged", "--json"))["examples"] == 18
     result = CliRunner().invoke(septet, ["predict", "run", "bars/lying", "--format", "json"])
     assert result.exit_code == 1 and len(json.loads(result.stdout)) == 9
     assert "00.png" in result.stderr
