@@ -2,7 +2,7 @@
 
 The benchmark's `compare.py` appends a JSON object per framework and workload to the file that its `--out` names. Of
 each framework and workload the last one counts. They go into benchmarks/results/peers.json, and as tables
-into peers.md.
+into peers.md. A workload that was measured anew loses its older rows, which may come from another machine.
 
 Usage: python benchmarks/peers.py [FILE ...]     (without files: the tables of what is kept)
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PEERS = ("torch", "jax", "tf", "onnxruntime", "ours-compile", "ours")
+PEERS = ("torch", "torch-compile", "jax", "tf", "tf-xla", "onnxruntime", "ours-compile", "ours")
 FRAMEWORKS = PEERS[:-2]
 ORDER = (
     *("mlp", "lenet", "resnet18", "lstm", "gpt", "gpt-infer", "elementwise", "logreg"),
@@ -31,9 +31,10 @@ Rows = dict[tuple[str, str], Row]
 def read(files: Sequence[str]) -> Rows:
     """Return the last row of each workload and framework, of those that have been kept and those in some files."""
     kept = RESULTS / "peers.json"
-    rows: list[Row] = json.loads(kept.read_text()) if kept.exists() else []
-    for name in files:
-        rows += [json.loads(line) for line in Path(name).read_text().splitlines()]
+    old: list[Row] = json.loads(kept.read_text()) if kept.exists() else []
+    new: list[Row] = [json.loads(line) for name in files for line in Path(name).read_text().splitlines()]
+    is_new = {row["workload"] for row in new}
+    rows = [row for row in old if row["workload"] not in is_new] + new
     return {(row["workload"], row["peer"]): row for row in rows if "ratio" in row}
 
 
