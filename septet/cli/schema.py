@@ -67,8 +67,8 @@ SECTIONS: dict[str, dict[str, Key]] = {
     "data": {
         "name": Key(str, "a data set that Septet knows", choices=recipes.SETS),
         "folder": Key(str, "a folder of images, a sub-folder for each class; or the files of a named data set"),
-        "table": Key(str, "a CSV file with a class in one column"),
-        "target": Key(str, "the column with the class; by default the last one"),
+        "table": Key(str, "a CSV file with a class or a number in one column"),
+        "target": Key(str, "the column with the class or number; by default the last one"),
         "size": Key(int, "the side of images in pixels", least=8, most=1024),
         "augment": Key(bool, "train on images of a folder that are moved and mirrored by chance", True),
         "skip_damaged": Key(bool, "leave out images of a folder that cannot be read", False),

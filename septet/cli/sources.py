@@ -22,6 +22,7 @@ class Source(NamedTuple):
     train, held_out : (inputs, labels)
         Arrays; images may be uint8, which `transform` makes floats of.
     classes : list of str
+        Empty where numbers are learned: labels are (N, 1) then, in units of their spread.
     about : dict
         What a saved model keeps, so that other inputs can be made into the same form.
     transform : callable or None
@@ -132,15 +133,22 @@ def image_folder(
 
 
 def table(path: Path, target: str | None, share: float, seed: int) -> Source:
-    """Return the rows of a CSV file, of which one column is a class."""
+    """Return the rows of a CSV file, of which one column is a class, or a number."""
     arrays, name = tables.read_table(path, target)
     classes = tables.find_classes(path, name, arrays[name])
-    labels = tables.labels_of(path, name, arrays[name], classes)
-    first, second = split_indices(len(labels), 1 - share, seed=seed, stratify=labels)
+    known: dict[str, Any] = {}
+    if classes:
+        labels = tables.labels_of(path, name, arrays[name], classes)
+        first, second = split_indices(len(labels), 1 - share, seed=seed, stratify=labels)
+    else:
+        numbers = tables.numbers_of(path, name, arrays[name])
+        first, second = split_indices(len(numbers), 1 - share, seed=seed)
+        known["scale"] = scale = tables.scale_of(numbers[first])
+        labels = ((numbers - scale["mean"]) / scale["std"]).astype(np.float32)
     columns = tables.describe(arrays, name, first)
     inputs = tables.encode(path, arrays, columns)
     about = {
-        "kind": "table", "dataset": path.stem, "classes": classes, "columns": columns, "target": name,
+        "kind": "table", "dataset": path.stem, "classes": classes, "columns": columns, "target": name, **known,
         "held_out": {"table": str(path.resolve()), "share": share, "seed": seed},
     }  # fmt: skip
     return Source((inputs[first], labels[first]), (inputs[second], labels[second]), classes, about)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from septet.base.errors import DataError, SettingError
-from septet.base.text import did_you_mean
+from septet.base.text import did_you_mean, plural
 from septet.data import read_csv
 
 MOST_CLASSES = 100
@@ -39,22 +39,58 @@ def read_table(path: str | Path, target: str | None) -> tuple[dict[str, np.ndarr
 
 
 def find_classes(path: str | Path, name: str, values: np.ndarray) -> list[str]:
-    """Return the classes that a column holds, in order.
+    """Return the classes that a column holds, in order; none where it holds numbers that are no classes.
 
     Raises
     ------
     SettingError
-        If it holds numbers that are no classes.
+        If there is nothing to tell apart, or too much.
     """
     found = np.unique(values)
-    if values.dtype.kind == "f" or not 2 <= len(found) <= MOST_CLASSES:
-        what = "numbers" if values.dtype.kind == "f" else f"{len(found)} different values"
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(found) > MOST_CLASSES):
+        return []
+    if not 2 <= len(found) <= MOST_CLASSES:
         raise SettingError(
-            f"{path}: column {name!r} has {what}; from tables, septet train learns 2 to {MOST_CLASSES} classes: texts, "
-            "integers, or true and false",
-            hint="docs/training.md shows how numbers are learned, with loss='mean_squared_error'",
+            f"{path}: column {name!r} has {plural(len(found), 'different value')}; from tables, septet train learns "
+            f"numbers, or 2 to {MOST_CLASSES} classes: texts, integers, or true and false"
         )
     return [str(value) for value in found]
+
+
+def numbers_of(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
+    """Return the numbers of a column that is to be predicted, (N, 1) float64.
+
+    Raises
+    ------
+    DataError
+        If it holds texts, or a number is missing.
+    """
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"{path}: column {name!r} must hold numbers, as it did in training")
+    numbers = values.astype(np.float64)
+    missing = np.flatnonzero(~np.isfinite(numbers))
+    if missing.size:
+        raise DataError(
+            f"{path}: column {name!r} has no number in {plural(missing.size, 'row')}, first in row {missing[0] + 1}",
+            hint="rows whose target is not known teach nothing: leave them out",
+        )
+    return numbers[:, None]
+
+
+def scale_of(numbers: np.ndarray) -> dict[str, float]:
+    """Return the mean and the spread of numbers that are learned: a network is trained on (number - mean) / std."""
+    return {"mean": float(numbers.mean()), "std": float(numbers.std()) or 1.0}
+
+
+def judge_numbers(predicted: np.ndarray, numbers: np.ndarray) -> dict[str, float]:
+    """Return how far predictions are from numbers, in their own unit, and R2."""
+    wrong = predicted - numbers
+    spread = float(((numbers - numbers.mean()) ** 2).sum())
+    return {
+        "mean_absolute_error": float(abs(wrong).mean()),
+        "root_mean_squared_error": float(np.sqrt((wrong**2).mean())),
+        "r2": 1 - float((wrong**2).sum()) / spread if spread else 0.0,
+    }
 
 
 def labels_of(path: str | Path, name: str, values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
@@ -64,6 +100,14 @@ def labels_of(path: str | Path, name: str, values: np.ndarray, classes: Sequence
     if strange:
         raise DataError(f"{path}: column {name!r} has {strange[0]!r}, but the classes are {', '.join(classes)}")
     return np.array([numbers[str(value)] for value in values], np.int64)
+
+
+def errors_text(name: str, found: dict[str, float]) -> str:
+    """Return what `judge_numbers` found as a line."""
+    return (
+        f"{name}: wrong by {found['mean_absolute_error']:.4g} in the mean, root mean square "
+        f"{found['root_mean_squared_error']:.4g}, R2 {found['r2']:.4f}"
+    )
 
 
 def describe(arrays: dict[str, np.ndarray], without: str, rows: np.ndarray) -> list[Column]:

@@ -15,7 +15,7 @@ import septet as st
 from septet import nn
 from septet.base.errors import ArgumentError, NotSupportedError, SettingError
 from septet.base.text import count_text, did_you_mean, plural, shape_text
-from septet.cli import experiment, recipes, schema
+from septet.cli import experiment, recipes, schema, tables
 from septet.cli.layers import read_layers
 from septet.cli.sources import Source, as_inputs, open_source
 from septet.io.checkpoints import checkpoints_in, remove_checkpoint
@@ -37,7 +37,9 @@ BATCH_SIZES = {"fashion-mnist": 128}
 @click.option("--learning-rate", type=float, default=None, help="The size of the optimizer's steps.")
 @click.option("--optimizer", default=None, help="Such as adam (the default), adamw or sgd.")
 @click.option("--model", default=None, help=f"The network: {', '.join(recipes.NETWORKS)}.")
-@click.option("--target", default=None, help="The column of a table with the class  [default: the last one]")
+@click.option(
+    "--target", default=None, help="The column of a table to learn: a class or a number  [default: the last one]"
+)
 @click.option("--size", type=int, default=None, help="The side of images in pixels.")
 @click.option("--seed", type=int, default=None, help="Of the first weights and the order of the data  [default: 0]")
 @click.option(
@@ -56,8 +58,8 @@ def train(what: str, resume: bool, **options: Any) -> None:
     """Train a network on WHAT: a folder of images, say.
 
     It is tested on examples that it has not seen, saved, and what it learned is drawn. WHAT is a folder of images with
-    a sub-folder for each class, a table (.csv) with the class in a column, an experiment file (.toml or .yaml), the
-    folder of a run, or the name of a data set: digits, fashion-mnist.
+    a sub-folder for each class, a table (.csv) with a class or a number in a column, an experiment file (.toml or
+    .yaml), the folder of a run, or the name of a data set: digits, fashion-mnist.
     """
     settings = read_settings(what, options)
     run(settings, Path(settings["training"]["out"]), resume)
@@ -121,18 +123,19 @@ def build(settings: dict[str, Any], source: Source, place: str = "model.layers")
     shape = source.train[0].shape
     usual = "dense" if len(shape) == 2 else "small-convnet" if shape[-1] < 32 else "convnet"
     name = settings["name"] or usual
-    return recipes.NETWORKS[name](len(source.classes))
+    return recipes.NETWORKS[name](len(source.classes) or 1)
 
 
 def check_outputs(model: nn.Module, source: Source) -> None:
-    """Raise where a network has not one output for each class."""
+    """Raise where a network has not one output for each class, or for the number that is learned."""
+    count = len(source.classes) or 1
     with model.evaluating(), st.no_grad():
         shape = model(st.tensor(source.example())).shape
-    if shape != (1, len(source.classes)):
+    if shape != (1, count):
         raise SettingError(
-            f"model.layers: the network returns shape {shape_text(shape)} for an example; expected one number for each "
-            f"of the {len(source.classes)} classes, (1, {len(source.classes)})",
-            hint=f"end with 'Flatten' or 'GlobalMaxPool', and 'Dense({len(source.classes)})'",
+            f"model.layers: the network returns shape {shape_text(shape)} for an example; expected one number"
+            f"{f' for each of the {count} classes' if source.classes else ''}, (1, {count})",
+            hint=f"end with 'Flatten' or 'GlobalMaxPool', and 'Dense({count})'",
         )
 
 
@@ -154,7 +157,7 @@ def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     shape, noun = " x ".join(map(str, source.train[0].shape[1:])), "row" if source.about["kind"] == "table" else "image"
     click.echo(
         f"{name}: {plural(len(source.train[0]), noun)} of {shape} to train on, {len(source.held_out[0])} held out, "
-        f"{plural(len(source.classes), 'class')}"
+        f"{plural(len(source.classes), 'class') if source.classes else 'numbers of ' + source.about['target']}"
     )
     count = sum(variable.value.size for variable in model.parameters())
     click.echo(f"a network of {count_text(count)} parameters; style {training['style']}")
@@ -163,17 +166,27 @@ def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     history = fit(model, source, settings, [saved, *extensions(settings, out, resume)])
     saved.write(model)  # a second Ctrl-C comes between the end of an epoch and its callbacks
     click.echo(f"saved {saved.path}")
-    if history and "val_loss" in history[-1] and training["patience"] is None:
-        result = {"loss": history[-1]["val_loss"], "accuracy": history[-1]["val_accuracy"]}
-    else:  # stopped inside an epoch, or the weights of the best epoch are back
-        result = model.evaluate(source.tests())
-    saved.write(model, result["accuracy"])
-    click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
+    tell_result(saved, model, source, history if training["patience"] is None else None)
     try:
         draw(out, history, model, source)
     except NotSupportedError as error:  # the training is done, and its results are there
         click.echo(f"no pictures: {error.message}")
     click.echo(f"next: septet evaluate {out}, septet predict {out} {'TABLE' if noun == 'row' else 'IMAGE'}")
+
+
+def tell_result(saved: SaveModel, model: nn.Module, source: Source, history: st.train.History | None) -> None:
+    """Say how good the model is on held-out examples, by the history where that is about its last weights."""
+    if not source.classes:
+        scale = source.about["scale"]["std"]
+        found = tables.judge_numbers(model.predict(source.held_out[0]) * scale, source.held_out[1] * scale)
+        click.echo(f"held-out {tables.errors_text(source.about['target'], found)}")
+        return
+    if history and "val_loss" in history[-1]:
+        result = {"loss": history[-1]["val_loss"], "accuracy": history[-1]["val_accuracy"]}
+    else:  # stopped inside an epoch, or the weights of the best epoch are back
+        result = model.evaluate(source.tests())
+    saved.write(model, result["accuracy"])
+    click.echo(f"held-out accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f}")
 
 
 def extensions(settings: experiment.Settings, out: Path, resume: bool) -> list[Extension]:
@@ -225,9 +238,10 @@ def fit(
         made = st.optim.by_name(optimizer["name"])(model, rate(settings, len(batches)), **words)
         return model.fit(
             batches, epochs=training["epochs"], validation=source.tests(), optimizer=made, callbacks=callbacks,
+            loss="cross_entropy" if source.classes else "mean_squared_error",
         )  # fmt: skip
     is_plain = optimizer["name"] == "adam" and optimizer["weight_decay"] is None
-    if source.transform is not None or not is_plain or settings["schedule"]["name"] != "constant":
+    if source.transform is not None or not source.classes or not is_plain or settings["schedule"]["name"] != "constant":
         raise SettingError(
             f"training.style {training['style']!r} shows how a training is written, with adam, on digits and "
             "fashion-mnist; style 'fit' trains everything"
@@ -265,14 +279,16 @@ def draw(out: Path, log: list[dict[str, float]], model: nn.Module, source: Sourc
     """Draw the learning curve, a page of predictions, which class is taken for which, and the first filters."""
     title, (inputs, labels) = source.about["dataset"], source.held_out
     inputs = as_inputs((inputs,), source.transform)
-    probabilities = st.softmax(st.tensor(model.predict(inputs))).numpy()
-    chosen = np.linspace(0, len(labels) - 1, min(48, len(labels))).astype(np.int64)
-    counts = st.metrics.ConfusionMatrix()
-    counts.update(probabilities, labels)
-    pictures: dict[str, Any] = {
-        "confusion": lambda: st.view.plot_confusion(counts, source.classes, title=f"{title}: held-out examples")
-    }
-    if inputs.ndim == 4:
+    pictures: dict[str, Any] = {}
+    if source.classes:
+        probabilities = st.softmax(st.tensor(model.predict(inputs))).numpy()
+        counts = st.metrics.ConfusionMatrix()
+        counts.update(probabilities, labels)
+        pictures["confusion"] = lambda: st.view.plot_confusion(
+            counts, source.classes, title=f"{title}: held-out examples"
+        )
+    if source.classes and inputs.ndim == 4:
+        chosen = np.linspace(0, len(labels) - 1, min(48, len(labels))).astype(np.int64)
         pictures["predictions"] = lambda: st.view.plot_predictions(
             inputs[chosen], labels[chosen], None, probabilities[chosen], source.classes,
             title=f"{title}: held-out images",
@@ -281,6 +297,8 @@ def draw(out: Path, log: list[dict[str, float]], model: nn.Module, source: Sourc
         pictures["curves"] = lambda: st.view.plot_curves(log, title=f"{title}: learning curve")
     if any(getattr(module, "rank", 0) == 2 for module in model.modules()):
         pictures["filters"] = lambda: st.view.plot_filters(model, title=f"{title}: first filters")
+    if not pictures:  # stopped before the first epoch ended
+        return
     for name, picture in pictures.items():
         picture().save(out / f"{name}.png")
     click.echo(f"drew {', '.join(f'{name}.png' for name in sorted(pictures))} in {out}")

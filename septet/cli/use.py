@@ -63,6 +63,16 @@ class Trained:
         """Whether the model was trained on a table."""
         return self.about.get("kind") == "table"
 
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether the model was trained to predict a number."""
+        return "scale" in self.about
+
+    def numbers(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the number that is predicted for each input, (N, 1), in the unit of the table."""
+        scale = self.about["scale"]
+        return self.model.predict(inputs).astype(np.float64) * scale["std"] + scale["mean"]
+
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Return the probability of each class, (N, classes)."""
         return st.softmax(st.tensor(self.model.predict(inputs))).numpy()
@@ -113,6 +123,15 @@ def evaluate(paths: tuple[Path, ...], skip_damaged: bool, as_json: bool) -> None
     if len(rest) > 1:
         raise ArgumentError(f"expected one folder of images, received {len(rest)}")
     data, transform = held_out(trained, rest[0] if rest else None, skip_damaged)
+    if trained.is_of_numbers:
+        found = tables.judge_numbers(trained.numbers(data[0]), data[1])
+        whole = {"model": str(trained.path), "target": trained.about["target"], "examples": len(data[1]), **found}
+        click.echo(
+            json.dumps(whole, indent=2, ensure_ascii=False)
+            if as_json
+            else f"{len(data[1])} rows, {tables.errors_text(trained.about['target'], found)}"
+        )
+        return
     probabilities = trained.probabilities(sources.as_inputs(data, transform))
     report = judge(probabilities, data[1], trained.classes)
     if as_json:
@@ -135,8 +154,14 @@ def held_out(
         about = trained.about
         if folder is None:
             kept = about["held_out"]
-            return sources.table(Path(kept["table"]), about["target"], kept["share"], kept["seed"]).held_out, None
+            inputs, labels = sources.table(Path(kept["table"]), about["target"], kept["share"], kept["seed"]).held_out
+            if trained.is_of_numbers:
+                labels = labels.astype(np.float64) * about["scale"]["std"] + about["scale"]["mean"]
+            return (inputs, labels), None
         arrays, name = tables.read_table(folder, about["target"])
+        if trained.is_of_numbers:
+            numbers = tables.numbers_of(folder, name, arrays[name])
+            return (tables.encode(folder, arrays, about["columns"]), numbers), None
         labels = tables.labels_of(folder, name, arrays[name], trained.classes)
         return (tables.encode(folder, arrays, about["columns"]), labels), None
     if folder is not None:
@@ -190,7 +215,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-@click.command(short_help="Say what images show, or to which classes rows belong.")
+@click.command(short_help="Say what images show, or which class or number each row of a table has.")
 @click.argument(
     "paths", nargs=-1, type=click.Path(path_type=Path), required=True, metavar="[MODEL] IMAGE|FOLDER|TABLE..."
 )
@@ -198,7 +223,7 @@ def _percent(share: float | None) -> str:
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to write them.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write to a file instead.")
 def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> None:
-    """Say what images show, or to which classes rows belong.
+    """Say what images show, or which class or number each row of a table has.
 
     Images are files (PNG, JPEG, .npy ...) or folders of them; rows are those of tables (CSV).
 
@@ -213,7 +238,11 @@ def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> N
     if trained.is_of_tables:
         parts = [trained.read_rows(path) for path in rest]
         files = [f"{path}:{row}" for path, part in zip(rest, parts) for row in range(1, len(part) + 1)]
-        probabilities, notes = trained.probabilities(np.concatenate(parts)), [""] * len(files)
+        inputs = np.concatenate(parts)
+        if trained.is_of_numbers:
+            write(numbers_text(files, trained.numbers(inputs)[:, 0], trained.about["target"], form), out)
+            return
+        probabilities, notes = trained.probabilities(inputs), [""] * len(files)
     else:
         found = [file for path in rest for file in (images.find_images(path) if path.is_dir() else [path])]
         if not found:
@@ -233,15 +262,33 @@ def predict(paths: tuple[Path, ...], top: int, form: str, out: Path | None) -> N
         [(names[index], float(row[index])) for index in np.argsort(-row, kind="stable")[:top]] for row in probabilities
     ]
     text = {"text": _as_text, "json": _as_json, "csv": _as_csv}[form](files, best, notes)
+    write(text, out)
+    for each in damaged:  # the others are told; that some are missing, too
+        click.echo(f"septet: {each}", err=True)
+    if damaged:
+        raise SystemExit(1)
+
+
+def write(text: str, out: Path | None) -> None:
+    """Print what was predicted, or write it to a file."""
     if out is None:
         click.echo(text)
     else:
         out.write_text(text + "\n", encoding="utf-8")
         click.echo(f"wrote {out}")
-    for each in damaged:  # the others are told; that some are missing, too
-        click.echo(f"septet: {each}", err=True)
-    if damaged:
-        raise SystemExit(1)
+
+
+def numbers_text(files: list[str], numbers: np.ndarray, target: str, form: str) -> str:
+    """Return the number that was predicted for each row."""
+    rows = [(file, f"{number:.6g}") for file, number in zip(files, numbers, strict=True)]
+    if form == "json":
+        known = [{"example": file, target: float(number)} for file, number in rows]
+        return json.dumps(known, indent=2, ensure_ascii=False)
+    if form == "csv":
+        page = io.StringIO()
+        csv.writer(page, lineterminator="\n").writerows([("example", target), *rows])
+        return page.getvalue().rstrip("\n")
+    return table(rows, ("example", target), "lr")
 
 
 Best = list[list[tuple[str, float]]]

@@ -52,6 +52,32 @@ def test_classes_are_learned_from_a_table(tmp_path: Path, monkeypatch: pytest.Mo
         CliRunner().invoke(septet, ["predict", "septet-points", "short.csv"], catch_exceptions=False)
 
 
+def test_numbers_are_learned_from_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for name, count in (("houses", 300), ("new", 40)):
+        rooms, old = random.integers(1, 7, count), random.choice(["old", "new"], count)
+        price = 50_000.0 + 30_000 * rooms - 20_000 * (old == "old") + random.normal(0, 500, count)
+        rows = [f"{price:.2f},{rooms},{old}" for price, rooms, old in zip(price, rooms, old, strict=True)]
+        Path(f"{name}.csv").write_text("\n".join(["price,rooms,age", *rows]) + "\n")
+    text = run("train", "houses.csv", "--target", "price", "--epochs", 20, "--learning-rate", "0.01")
+    assert "houses: 240 rows of 3 to train on, 60 held out, numbers of price" in text
+    report = json.loads(run("evaluate", "--json"))
+    assert report["examples"] == 60 and report["r2"] > 0.99
+    assert f"R2 {report['r2']:.4f}" in text and f"R2 {report['r2']:.4f}" in run("evaluate")
+    other = json.loads(run("evaluate", "septet-houses", "new.csv", "--json"))
+    rows = json.loads(run("predict", "new.csv", "--format", "json"))
+    wrong = [abs(row["price"] - value) for row, value in zip(rows, price, strict=True)]
+    assert np.isclose(np.mean(wrong), other["mean_absolute_error"], rtol=1e-2) and other["mean_absolute_error"] < 5000
+    lines = run("predict", "new.csv", "--format", "csv").splitlines()
+    assert lines[0] == "example,price" and float(lines[1].split(",")[1]) == rows[0]["price"]
+    assert "new.csv:40" in run("predict", "new.csv")
+    with pytest.raises(SettingError, match="style 'fit' trains everything"):
+        CliRunner().invoke(
+            septet, ["train", "houses.csv", "--target", "price", "--style", "symbolic"], catch_exceptions=False
+        )
+
+
 def test_columns_become_numbers() -> None:
     arrays = {
         "a": np.array([1.0, 3.0, np.nan]), "b": np.array(["u", "v", "w"]), "c": np.array([True, False, True]),
@@ -69,8 +95,14 @@ def test_what_is_no_class(tmp_path: Path) -> None:
     write(tmp_path / "points.csv", 20, 1)
     arrays, name = tables.read_table(tmp_path / "points.csv", None)
     assert name == "kind" and tables.find_classes("points.csv", name, arrays[name]) == ["high", "low", "warm"]
-    with pytest.raises(SettingError, match="column 'x' has numbers; from tables, septet train learns"):
-        tables.find_classes("points.csv", "x", arrays["x"])
+    assert tables.find_classes("points.csv", "x", arrays["x"]) == []
+    assert tables.find_classes("points.csv", "x", np.arange(101)) == []
+    with pytest.raises(SettingError, match="column 'note' has 1 different value; from tables, septet train learns"):
+        tables.find_classes("points.csv", "note", np.array(["a", "a"]))
+    with pytest.raises(DataError, match=r"column 'y' has no number in 1 row, first in row 6"):
+        tables.numbers_of("points.csv", "y", arrays["y"])
+    with pytest.raises(DataError, match="column 'kind' must hold numbers"):
+        tables.numbers_of("points.csv", "kind", arrays["kind"])
     with pytest.raises(SettingError, match=r"no column 'kinds'\. Did you mean 'kind'"):
         tables.read_table(tmp_path / "points.csv", "kinds")
     with pytest.raises(DataError, match="column 'kind' has 'cold', but the classes are high, low"):
