@@ -12,11 +12,14 @@ from septet.nn.module import Module
 from septet.tensor.functions import f
 from septet.tensor.tensor import Tensor
 
+CROPS = ("start", "center", "end")
+
 
 class _Merge(Module):
     """What layers of several inputs share: they come one by one, or as one list."""
 
     count: int | None = None  # how many inputs there must be; None for two or more
+    crop: Any = None
 
     def forward(self, *inputs: Any) -> Tensor:
         if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
@@ -24,7 +27,30 @@ class _Merge(Module):
         wanted = "two or more" if self.count is None else f"{self.count}"
         if len(inputs) < 2 or (self.count is not None and len(inputs) != self.count):
             raise ArgumentError(f"{self.label}: takes {wanted} tensors, one by one or as a list, got {len(inputs)}")
-        return self.merge(inputs)
+        return self.merge(inputs if self.crop is None else self._cropped(inputs))
+
+    def _cropped(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the inputs without what goes beyond the smallest of them along some axes."""
+        shapes = [x.type.shape for x in inputs]
+        rank = len(shapes[0])
+        crops = (None, None, *(self.crop,) * (rank - 2)) if isinstance(self.crop, str) else self.crop
+        if any(len(shape) != rank for shape in shapes) or len(crops) > rank:
+            texts = ", ".join(map(shape_text, shapes))
+            raise ShapeError(f"{self.label}: crops axes of tensors with one number of axes, got {texts}; crop {crops}")
+        keys: list[list[slice]] = [[] for _ in inputs]
+        for axis, where in enumerate(crops):
+            sizes = [shape[axis] for shape in shapes]
+            known = [size for size in sizes if size is not None]
+            if where is not None and len(known) < len(sizes):
+                raise ShapeError(f"{self.label}: axis {axis} is cropped, so that its size must be known")
+            for key, size in zip(keys, sizes, strict=True):
+                beyond = 0 if where is None or size is None else size - min(known)
+                start = {None: 0, "start": 0, "center": beyond // 2, "end": beyond}[where]
+                key.append(slice(None) if not beyond else slice(start, start + min(known)))
+        return [x[tuple(key)] for x, key in zip(inputs, keys, strict=True)]
+
+    def extra(self) -> str:
+        return "" if self.crop is None else f"crop={self.crop!r}"
 
     def merge(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return one tensor."""
@@ -44,17 +70,37 @@ class _Merge(Module):
                 )
 
 
+def check_crop(layer: str, crop: Any) -> Any:
+    """Return where larger inputs are cropped: one place for all axes in space, or one or None for each axis."""
+    each = (crop,) if crop is None or isinstance(crop, str) else tuple(crop)
+    if not all(where is None or where in CROPS for where in each):
+        raise ArgumentError(
+            f"{layer}: crop is one of {', '.join(CROPS)}, or one of them or None per axis, got {crop!r}"
+        )
+    return crop if crop is None or isinstance(crop, str) else each
+
+
 class _Elementwise(_Merge):
     """What merges of elements at the same place share."""
 
     function: Callable[..., Tensor]
+
+    def __init__(self, *, crop: Any = None) -> None:
+        self.crop = check_crop(type(self).__name__, crop)
 
     def merge(self, inputs: Sequence[Tensor]) -> Tensor:
         self.check_shapes(inputs)
         return functools.reduce(type(self).function, inputs)
 
 
+_CROP = """crop : {"start", "center", "end"} or a sequence of these and None, optional
+        Which part of larger inputs is kept, so that all have the size of the smallest: along all axes after the
+        channels, or along each axis by itself."""
 _SHAPE = """
+
+    Parameters
+    ----------
+    {crop}
 
     Shape
     -----
@@ -74,7 +120,7 @@ _SHAPE = """
 
 def _doc(doc: str | None, layer: str, result: list[float], names: str) -> str:
     """Return the docstring of a layer: its first line, and what all of them share."""
-    return f"{doc}{_SHAPE.format(layer=layer, result=result, names=names)}"
+    return f"{doc}{_SHAPE.format(crop=_CROP, layer=layer, result=result, names=names)}"
 
 
 class Add(_Elementwise):
@@ -130,6 +176,8 @@ class ElementwiseMerge(_Elementwise):
     ----------
     function : callable
         From two tensors to one.
+    crop : str or sequence, optional
+        As in `Add`.
 
     Shape
     -----
@@ -146,7 +194,8 @@ class ElementwiseMerge(_Elementwise):
     Lasagne ``ElemwiseMergeLayer``.
     """
 
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], *, crop: Any = None) -> None:
+        super().__init__(crop=crop)
         if not callable(function):
             raise ArgumentError(f"ElementwiseMerge: takes a function of two tensors, got {function!r}")
         self.function = function
@@ -156,7 +205,8 @@ class ElementwiseMerge(_Elementwise):
         return functools.reduce(self.function, inputs)
 
     def extra(self) -> str:
-        return getattr(self.function, "__name__", repr(self.function))
+        own = getattr(self.function, "__name__", repr(self.function))
+        return ", ".join([own, *([super().extra()] if self.crop is not None else [])])
 
 
 class Concatenate(_Merge):
@@ -165,10 +215,12 @@ class Concatenate(_Merge):
     Parameters
     ----------
     axis : int
+    crop : str or sequence, optional
+        As in `Add`: along the other axes.
 
     Shape
     -----
-    Tensors (B, C, ...) that differ along the axis only.
+    Tensors (B, C, ...) that differ along the axis only, or along those that are cropped.
 
     Examples
     --------
@@ -181,14 +233,15 @@ class Concatenate(_Merge):
     Keras ``Concatenate``, Lasagne ``ConcatLayer``.
     """
 
-    def __init__(self, axis: int = 1) -> None:
+    def __init__(self, axis: int = 1, *, crop: Any = None) -> None:
         self.axis = axis
+        self.crop = check_crop("Concatenate", crop)
 
     def merge(self, inputs: Sequence[Tensor]) -> Tensor:
         return f.concatenate(list(inputs), axis=self.axis)
 
     def extra(self) -> str:
-        return f"axis={self.axis}"
+        return ", ".join([f"axis={self.axis}", *([super().extra()] if self.crop is not None else [])])
 
 
 class Dot(_Merge):

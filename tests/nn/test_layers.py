@@ -174,3 +174,19 @@ def test_inputs_that_do_not_fit(layer, shape, text):
 def test_a_size_that_is_needed_must_be_known():
     with pytest.raises(st.errors.ShapeError, match="is not known"):
         nn.Dense(3)(st.symbol("x", (4, None)))
+
+
+def test_merges_crop_larger_inputs():
+    a, b = np.arange(48.0).reshape(1, 2, 4, 6), np.ones((1, 2, 3, 3))
+    for crop, part in (("start", a[:, :, :3, :3]), ("center", a[:, :, :3, 1:4]), ("end", a[:, :, 1:, 3:])):
+        np.testing.assert_array_equal(nn.Add(crop=crop)(a, b), part + b)
+        np.testing.assert_array_equal(nn.Concatenate(crop=crop)(b, a), np.concatenate([b, part], 1))
+    each = nn.ElementwiseMerge(st.maximum, crop=(None, "end", "start", "center"))(a, b[:, :1])
+    np.testing.assert_array_equal(each, np.maximum(a[:, 1:, :3, 1:4], 1))
+    assert "crop='center'" in repr(nn.Concatenate(crop="center"))
+    again = nn.from_config(nn.to_config(nn.Multiply(crop=(None, None, "end"))))
+    np.testing.assert_array_equal(again(a, b[..., :1, :1]), a[:, :, 3:])
+    with pytest.raises(st.errors.ArgumentError, match="Add: crop is one of start, center, end"):
+        nn.Add(crop="middle")
+    with pytest.raises(st.errors.ShapeError, match="axis 2 is cropped, so that its size must be known"):
+        nn.Add(crop="end")(st.symbol("x", (1, 2, None, 6), "float64"), st.asarray(b))
