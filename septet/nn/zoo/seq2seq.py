@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from septet.base.errors import ArgumentError
 from septet.nn.attention.scores import AdditiveAttention
 from septet.nn.dense import Dense
 from septet.nn.embedding import Embedding
@@ -13,6 +14,7 @@ from septet.nn.recurrent.decoder import AttentionDecoder
 from septet.nn.recurrent.layers import GRU
 from septet.nn.recurrent.wrappers import Bidirectional
 from septet.nn.sizes import check_count, check_rank
+from septet.nn.zoo.beams import repeat, search
 from septet.nn.zoo.sampling import Writers
 from septet.ops.creation import full, zeros
 from septet.tensor.control import scan
@@ -106,6 +108,57 @@ class Seq2Seq(Module):
             self.build_for(source, source[:, :1] * 0)
         with self.evaluating():
             return self._writers.find(self._write, begin, count)(source)
+
+    def search(
+        self, source: Any, begin: int, count: int, *, width: int = 4, end: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Write the most probable sequences that a beam search finds, in one compiled loop.
+
+        Parameters
+        ----------
+        source : tensor of int
+            (B, S)
+        begin : int
+            The token that stands for the beginning.
+        count : int
+            How many tokens to write.
+        width : int
+            How many sequences of each example are kept at each step.
+        end : int, optional
+            The token after which a sequence is complete; it is repeated up to `count`, at no cost.
+
+        Returns
+        -------
+        tuple of (Tensor, Tensor)
+            Tokens (B, width, count), the best sequence of each example first, and the logarithms of their
+            probabilities (B, width).
+
+        Raises
+        ------
+        ArgumentError
+            If count or width is not at least 1, or width is above the number of tokens.
+        """
+        source = source if isinstance(source, Tensor) else tensor(source)
+        check_count("search", "count", count)
+        if check_count("search", "width", width) > self.target_vocabulary:
+            raise ArgumentError(f"search: width must be at most {self.target_vocabulary}, the tokens, got {width}")
+        if not self.is_built:
+            self.build_for(source, source[:, :1] * 0)
+        with self.evaluating():
+            found: tuple[Tensor, Tensor] = self._writers.find(self._search, begin, count, width, end)(source)
+        return found
+
+    def _search(self, source: Tensor, begin: int, count: int, width: int, end: int | None) -> tuple[Tensor, Tensor]:
+        memory, mask, state = self.encode(source)
+        nothing = Tensor(zeros(unwrap((source.shape[0], 2 * self.units)), dtype=memory.dtype))
+        state, memory, mask = repeat(((state, nothing), memory, mask), width)
+
+        def step(tokens: Tensor, before: Any) -> tuple[Tensor, Any]:
+            words = self.target_table(tokens.reshape(-1, 1))
+            output, after = self.decoder(words, memory, before, memory_mask=mask)
+            return self.head(output)[:, 0], after
+
+        return search(step, state, source.shape[0], begin, count, width, end)
 
     def _write(self, source: Tensor, begin: int, count: int) -> Tensor:
         memory, mask, state = self.encode(source)

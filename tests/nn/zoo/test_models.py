@@ -119,6 +119,32 @@ def test_a_translator_writes_what_it_would_predict():
     np.testing.assert_array_equal(model.generate(shorter, 1, 4), found)
 
 
+def test_a_beam_that_is_wide_enough_finds_the_best_of_all():
+    st.random.seed(5)
+    model = zoo.Seq2Seq(11, 5, units=6, padding=0)
+    source = tokens(2, 5)
+    model.build_for(source, np.ones((2, 1), np.int64))
+    model.head.kernel.assign(model.head.kernel.value * 8)  # far from equal probabilities
+    np.testing.assert_array_equal(model.search(source, 1, 4, width=1)[0][:, 0], model.generate(source, 1, 4))
+    # with two tokens all 5 first ones are kept: the search is exhaustive
+    every = np.array(list(np.ndindex(5, 5)))
+    for end in (None, 3):
+        written, scores = model.search(source, 1, 2, width=5, end=end)
+        for example in range(2):
+            given = np.concatenate([np.ones((25, 1), np.int64), every], 1)
+            logs = st.log_softmax(model(source[example : example + 1].repeat(25, 0), given[:, :-1]), axis=-1).numpy()
+            each = np.take_along_axis(logs, every[..., None], 2)[..., 0]
+            total = each.sum(1)
+            if end is not None:
+                is_complete = every[:, 0] == end
+                total = np.where(is_complete, np.where(every[:, 1] == end, each[:, 0], -np.inf), total)
+            order = np.argsort(-total)[:5]
+            np.testing.assert_array_equal(written[example], every[order])
+            np.testing.assert_allclose(scores[example], total[order], atol=1e-5)
+    with pytest.raises(st.errors.ArgumentError, match="width must be at most 5"):
+        model.search(source, 1, 2, width=6)
+
+
 def test_a_variational_autoencoder_learns():
     st.random.seed(2)
     model = zoo.VAE(2, hidden=8)
