@@ -211,6 +211,21 @@ for align in (False, True):
         lambda align=align: Apply(lambda theta: F.affine_grid(theta, [2, 1, 3, 4], align)),
         [(2, 2, 3)],
     )
+CASES |= {  # further down: the numbers of cases are their seeds
+    "depthwise1d": (lambda: nn.Conv1d(3, 6, 3, stride=2, padding=1, groups=3), [LINE]),
+    "separable1d": (
+        lambda: nn.Sequential(nn.Conv1d(3, 6, 3, dilation=2, groups=3, bias=False), nn.Conv1d(6, 2, 1)), [LINE]
+    ),
+    "local3d": (lambda: Local(2, 2, (2, 1, 2), (2, 3, 1)), [(2, 2, 3, 3, 2)]),
+    "zero-pad1d": (lambda: nn.ZeroPad1d((2, 1)), [LINE]),
+    "zero-pad3d": (lambda: nn.ZeroPad3d((1, 0, 2, 1, 0, 1)), [(1, 1, 2, 3, 2)]),
+    "crop1d": (lambda: nn.ZeroPad1d((-2, -1)), [LINE]),
+    "crop3d": (lambda: nn.ZeroPad3d((-1, 0, 0, -1, -1, 0)), [(1, 1, 2, 3, 2)]),
+    "reflect-pad1d": (lambda: nn.ReflectionPad1d((2, 1)), [LINE]),
+    "replicate-pad2d": (lambda: nn.ReplicationPad2d((1, 2, 0, 3)), [IMAGE]),
+    "replicate-pad3d": (lambda: nn.ReplicationPad3d((2, 1, 0, 1, 1, 0)), [(1, 1, 2, 3, 2)]),
+    "thresholded-relu": (lambda: nn.Threshold(0.4, 0.0), [(3, 4)]),
+}  # fmt: skip
 
 
 def numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -145,6 +145,22 @@ for align in (False, True):
     CASES[f"affine-grid-{align}"] = (
         lambda align=align: nn.Lambda(st.affine_grid, size=(3, 4), align_corners=align), {}
     )  # fmt: skip
+CASES |= {
+    "depthwise1d": (lambda: nn.DepthwiseConv1D(3, 2, stride=2, padding=1), CONV),
+    "separable1d": (
+        lambda: nn.SeparableConv1D(2, 3, multiplier=2, dilation=2),
+        {"depthwise": "0.weight", "pointwise": "1.weight", "bias": "1.bias"},
+    ),
+    "local3d": (lambda: nn.LocallyConnected3D(2, (2, 1, 2)), CONV),
+    "zero-pad1d": (lambda: nn.ZeroPad1D(((2, 1),)), {}),
+    "zero-pad3d": (lambda: nn.ZeroPad3D(((0, 1), (2, 1), (1, 0))), {}),
+    "crop1d": (lambda: nn.Crop1D(((2, 1),)), {}),
+    "crop3d": (lambda: nn.Crop3D(((1, 0), (0, 1), (1, 0))), {}),
+    "reflect-pad1d": (lambda: nn.ReflectPad1D(((2, 1),)), {}),
+    "replicate-pad2d": (lambda: nn.ReplicatePad2D(((0, 3), (1, 2))), {}),
+    "replicate-pad3d": (lambda: nn.ReplicatePad3D(((1, 0), (0, 1), (2, 1))), {}),
+    "thresholded-relu": (lambda: nn.ThresholdedReLU(0.4), {}),
+}
 
 
 def test_every_case_of_the_file_is_compared():
