@@ -100,7 +100,11 @@ class Conv2D(_Conv):
     """Correlate images with learned filters."""
 
     __doc__ = described(
-        __doc__, _PARAMETERS, __qualname__, 2, "Keras ``Conv2D``, Lasagne ``Conv2DLayer``, PyTorch ``Conv2d``."
+        __doc__,
+        _PARAMETERS,
+        __qualname__,
+        2,
+        "Keras ``Conv2D``, Lasagne ``Conv2DLayer`` and ``DilatedConv2DLayer``, PyTorch ``Conv2d``.",
     )
     rank = 2
 

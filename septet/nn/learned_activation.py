@@ -44,7 +44,7 @@ class PReLU(Module):
 
     Elsewhere
     ---------
-    Keras ``PReLU``, Lasagne ``ParametricRectifierLayer``, PyTorch ``PReLU``.
+    Keras ``PReLU``, Lasagne ``ParametricRectifierLayer`` and ``prelu``, PyTorch ``PReLU``.
     """
 
     slope: Variable
@@ -95,7 +95,7 @@ class RReLU(Module):
 
     Elsewhere
     ---------
-    Lasagne ``RandomizedRectifierLayer``, PyTorch ``RReLU``.
+    Lasagne ``RandomizedRectifierLayer`` and ``rrelu``, PyTorch ``RReLU``.
     """
 
     def __init__(self, low: float = 1 / 8, high: float = 1 / 3, generator: Any = None) -> None:

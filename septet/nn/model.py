@@ -114,7 +114,7 @@ class Model(Module):
 
     Elsewhere
     ---------
-    Keras ``Model``.
+    Keras ``Model``; `nn.Input` is Keras ``Input``, Lasagne ``InputLayer``.
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None) -> None:

@@ -52,8 +52,8 @@ class BatchNorm(Module):
 
     Elsewhere
     ---------
-    Keras ``BatchNormalization``, Lasagne ``BatchNormLayer``, PyTorch ``BatchNorm1d``, ``BatchNorm2d`` and
-    ``BatchNorm3d``.
+    Keras ``BatchNormalization``, Lasagne ``BatchNormLayer`` and ``batch_norm``, PyTorch ``BatchNorm1d``,
+    ``BatchNorm2d`` and ``BatchNorm3d``.
     """
 
     def __init__(

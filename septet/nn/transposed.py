@@ -99,7 +99,7 @@ class ConvTranspose2D(_ConvTranspose):
         _PARAMETERS,
         __qualname__,
         2,
-        "Keras ``Conv2DTranspose``, Lasagne ``TransposedConv2DLayer``, PyTorch ``ConvTranspose2d``.",
+        "Keras ``Conv2DTranspose``, Lasagne ``TransposedConv2DLayer``, ``Deconv2DLayer``, PyTorch ``ConvTranspose2d``.",
     )
     rank = 2
 
@@ -112,6 +112,6 @@ class ConvTranspose3D(_ConvTranspose):
         _PARAMETERS,
         __qualname__,
         3,
-        "Keras ``Conv3DTranspose``, Lasagne ``TransposedConv3DLayer``, PyTorch ``ConvTranspose3d``.",
+        "Keras ``Conv3DTranspose``, Lasagne ``TransposedConv3DLayer``, ``Deconv3DLayer``, PyTorch ``ConvTranspose3d``.",
     )
     rank = 3

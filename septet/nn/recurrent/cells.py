@@ -167,7 +167,7 @@ class LSTMCell(_Gated):
 
     Elsewhere
     ---------
-    Keras ``LSTMCell``, PyTorch ``LSTMCell``.
+    Keras ``LSTMCell``, Lasagne ``Gate``, PyTorch ``LSTMCell``.
 
     Examples
     --------

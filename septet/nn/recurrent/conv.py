@@ -54,6 +54,10 @@ class ConvLSTMCell(Cell):
     X. Shi et al., "Convolutional LSTM Network: A Machine Learning Approach for Precipitation Nowcasting", 2015,
     equation 3, without the terms W ∘ C (as in Keras).
 
+    Elsewhere
+    ---------
+    Keras ``ConvLSTM2DCell``.
+
     Examples
     --------
     >>> import septet as st

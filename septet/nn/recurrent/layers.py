@@ -32,7 +32,7 @@ class Recurrent(Module):
 
     Elsewhere
     ---------
-    Keras ``RNN``, Lasagne ``CustomRecurrentLayer``.
+    Keras ``RNN``, ``StackedRNNCells`` and ``Masking`` (`mask` and `lengths`), Lasagne ``CustomRecurrentLayer``.
 
     Examples
     --------
@@ -293,7 +293,7 @@ class LSTM(_Named):
 
     Elsewhere
     ---------
-    Keras ``LSTM``, Lasagne ``LSTMLayer``, PyTorch ``LSTM``.
+    Keras ``LSTM`` and ``CuDNNLSTM``, Lasagne ``LSTMLayer``, PyTorch ``LSTM``.
 
     Examples
     --------
@@ -353,7 +353,7 @@ class GRU(_Named):
 
     Elsewhere
     ---------
-    Keras ``GRU``, Lasagne ``GRULayer``, PyTorch ``GRU``.
+    Keras ``GRU`` and ``CuDNNGRU``, Lasagne ``GRULayer``, PyTorch ``GRU``.
 
     Examples
     --------
