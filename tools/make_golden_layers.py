@@ -93,6 +93,59 @@ class Apply(nn.Module):
         return self.function(*inputs)
 
 
+class Affine(nn.Module):
+    """A number for each place along some axes: added, or multiplied by."""
+
+    def __init__(self, function: Callable[..., torch.Tensor], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.function, self.weight = function, nn.Parameter(torch.randn(shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x, self.weight)
+
+
+class Tied(nn.Module):
+    """A convolution, and back through the transpose of its kernel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there = nn.Conv2d(4, 3, (3, 2), stride=(2, 1), padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.conv_transpose2d(self.there(x), self.there.weight, stride=(2, 1), padding=1)
+
+
+def sparsemax(x: torch.Tensor, axis: int) -> torch.Tensor:
+    """Algorithm 1 of Martins and Astudillo, 2016."""
+    x = x.movedim(axis, -1)
+    ranked = x.sort(-1, descending=True).values
+    counts = torch.arange(1, x.shape[-1] + 1)
+    sums = ranked.cumsum(-1)
+    support = (1 + counts * ranked > sums).sum(-1, keepdim=True)
+    threshold = (sums.gather(-1, support - 1) - 1) / support
+    return torch.relu(x - threshold).movedim(-1, axis)
+
+
+def winners(x: torch.Tensor) -> torch.Tensor:
+    """The larger of each two channels, where it was; 0 for the other."""
+    best, where = x.unflatten(1, (-1, 2)).max(2, keepdim=True)
+    return torch.zeros_like(x).unflatten(1, (-1, 2)).scatter(2, where, best).flatten(1, 2)
+
+
+def unpool(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Values back at the places of the maxima."""
+    return F.max_unpool2d(y, F.max_pool2d(x, 2, return_indices=True)[1], 2, output_size=x.shape[2:])
+
+
+def sinusoids(x: torch.Tensor) -> torch.Tensor:
+    """Section 3.5 of Vaswani et al., 2017, number by number."""
+    table = torch.zeros(x.shape[1:])
+    for step, channel in np.ndindex(*table.shape):
+        angle = step / 10000 ** ((channel - channel % 2) / x.shape[2])
+        table[step, channel] = np.cos(angle) if channel % 2 else np.sin(angle)
+    return x + table
+
+
 def pyramid(x: torch.Tensor) -> torch.Tensor:
     """Two levels of adaptive maxima."""
     return torch.cat([F.adaptive_max_pool2d(x, level).flatten(1) for level in (3, 1)], 1)
@@ -225,6 +278,34 @@ CASES |= {  # further down: the numbers of cases are their seeds
     "replicate-pad2d": (lambda: nn.ReplicationPad2d((1, 2, 0, 3)), [IMAGE]),
     "replicate-pad3d": (lambda: nn.ReplicationPad3d((2, 1, 0, 1, 1, 0)), [(1, 1, 2, 3, 2)]),
     "thresholded-relu": (lambda: nn.Threshold(0.4, 0.0), [(3, 4)]),
+    "sparsemax": (lambda: Apply(lambda x: sparsemax(x, -1)), [(4, 5)]),
+    "sparsemax-first": (lambda: Apply(lambda x: sparsemax(x, 0)), [(4, 3, 2)]),
+    "feed-forward": (lambda: nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 4)), [(2, 3, 4)]),
+    "maxout": (lambda: nn.Sequential(nn.Linear(4, 6), Apply(lambda x: x.unflatten(-1, (3, 2)).amax(-1))), [(2, 5, 4)]),
+    "winner-takes-all": (lambda: Apply(winners), [IMAGE]),
+    "inverse-max": (lambda: Apply(unpool), [(2, 4, 2, 3), IMAGE]),
+    "inverse-tanh": (lambda: Apply(lambda y, x: y * (1 - torch.tanh(x) ** 2)), [(3, 4), (3, 4)]),
+    "inverse-tied": (Tied, [IMAGE]),
+    "bias": (lambda: Affine(lambda x, b: x + b[:, None, :], (4, 6)), [IMAGE]),
+    "scale": (lambda: Affine(lambda x, s: x * s[:, None, None], (4,)), [IMAGE]),
+    "standardize": (
+        lambda: Apply(lambda x: (x - torch.tensor([[0.5], [1], [-2]])) / torch.tensor([[2], [0.5], [3]])), [LINE]
+    ),
+    "standardize-examples": (lambda: nn.LayerNorm((3, 7), 1e-5, elementwise_affine=False), [LINE]),
+    "sinusoidal-positions": (lambda: Apply(sinusoids), [(2, 5, 6)]),
+    "learned-positions": (lambda: Affine(lambda x, table: x + table[: x.shape[1]], (5, 4)), [(2, 3, 4)]),
+    "add": (lambda: Apply(lambda a, b, c: a + b + c), [LINE, (2, 1, 7), LINE]),
+    "subtract": (lambda: Apply(torch.sub), [LINE, (2, 3, 1)]),
+    "multiply": (lambda: Apply(lambda a, b, c: a * b * c), [LINE, LINE, (2, 1, 7)]),
+    "average": (lambda: Apply(lambda *xs: torch.stack(xs).mean(0)), [LINE, LINE, LINE]),
+    "maximum": (lambda: Apply(lambda *xs: torch.stack(xs).amax(0)), [LINE, LINE, LINE]),
+    "minimum": (lambda: Apply(torch.minimum), [LINE, (2, 1, 7)]),
+    "merge-logaddexp": (lambda: Apply(torch.logaddexp), [LINE, LINE]),
+    "merge-crop": (lambda: Apply(lambda a, b: a[:, :, 1:5, :5] + b), [IMAGE, (2, 4, 4, 5)]),
+    "concatenate": (lambda: Apply(lambda *xs: torch.cat(xs, 1)), [LINE, (2, 1, 7), (2, 2, 7)]),
+    "concatenate-last": (lambda: Apply(lambda *xs: torch.cat(xs, -1)), [LINE, (2, 3, 2)]),
+    "dot-axes": (lambda: Apply(lambda a, b: torch.einsum("bki,bjk->bij", a, b)), [(2, 4, 3), (2, 2, 4)]),
+    "dot-vectors": (lambda: Apply(lambda a, b: (a * b).sum(1, keepdim=True)), [(3, 4), (3, 4)]),
 }  # fmt: skip
 
 

@@ -16,6 +16,15 @@ def transposed(array):
     return array.T
 
 
+class Tied(nn.Module):
+    def __init__(self):
+        self.there = nn.Conv2D(3, (3, 2), stride=(2, 1), padding=1)
+        self.back = nn.Inverse(self.there)
+
+    def forward(self, x):
+        return self.back(self.there(x), x)
+
+
 DENSE = {"kernel": ("weight", transposed), "bias": "bias"}
 CONV = {"kernel": "weight", "bias": "bias"}
 NORM = {"scale": "weight", "shift": "bias"}
@@ -160,6 +169,38 @@ CASES |= {
     "replicate-pad2d": (lambda: nn.ReplicatePad2D(((0, 3), (1, 2))), {}),
     "replicate-pad3d": (lambda: nn.ReplicatePad3D(((1, 0), (0, 1), (2, 1))), {}),
     "thresholded-relu": (lambda: nn.ThresholdedReLU(0.4), {}),
+    "sparsemax": (nn.Sparsemax, {}),
+    "sparsemax-first": (lambda: nn.Sparsemax(0), {}),
+    "feed-forward": (
+        lambda: nn.FeedForward(6, "gelu"),
+        {
+            "expand.kernel": ("0.weight", transposed), "expand.bias": "0.bias",
+            "contract.kernel": ("2.weight", transposed), "contract.bias": "2.bias",
+        },
+    ),
+    "maxout": (lambda: nn.MaxoutDense(3, 2), {"kernel": ("0.weight", transposed), "bias": "0.bias"}),
+    "winner-takes-all": (lambda: nn.WinnerTakesAll(2), {}),
+    "inverse-max": (lambda: nn.Inverse(nn.MaxPool2D(2)), {}),
+    "inverse-tanh": (lambda: nn.Inverse(nn.Tanh()), {}),
+    "inverse-tied": (Tied, {"there.kernel": "there.weight", "there.bias": "there.bias"}),
+    "bias": (lambda: nn.Bias((1, 3)), {"bias": "weight"}),
+    "scale": (nn.Scale, {"scale": "weight"}),
+    "standardize": (lambda: nn.Standardize([0.5, 1, -2], [2, 0.5, 3]), {}),
+    "standardize-examples": (nn.Standardize, {}),
+    "sinusoidal-positions": (nn.SinusoidalPositions, {}),
+    "learned-positions": (lambda: nn.LearnedPositions(5), {"table": "weight"}),
+    "add": (nn.Add, {}),
+    "subtract": (nn.Subtract, {}),
+    "multiply": (nn.Multiply, {}),
+    "average": (nn.Average, {}),
+    "maximum": (nn.Maximum, {}),
+    "minimum": (nn.Minimum, {}),
+    "merge-logaddexp": (lambda: nn.ElementwiseMerge(st.logaddexp), {}),
+    "merge-crop": (lambda: nn.Add(crop=(None, None, "end", "start")), {}),
+    "concatenate": (nn.Concatenate, {}),
+    "concatenate-last": (lambda: nn.Concatenate(-1), {}),
+    "dot-axes": (lambda: nn.Dot((1, 2)), {}),
+    "dot-vectors": (lambda: nn.Dot(1), {}),
 }
 
 
