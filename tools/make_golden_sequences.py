@@ -162,6 +162,38 @@ def torch_transformers(values: dict[str, np.ndarray]) -> None:
     )  # fmt: skip
 
 
+def torch_decoders(values: dict[str, np.ndarray]) -> None:
+    """Record whole decoders, with a normalization at the end where their layers normalize first."""
+    import torch
+
+    width, places = 4, 3
+    causal = torch.nn.Transformer.generate_square_subsequent_mask(T)
+    key_mask = np.array([[True, True, True], [True, False, True]])
+    for is_first in (False, True):
+        layer = torch.nn.TransformerDecoderLayer(width, 2, 5, 0.0, batch_first=True, norm_first=is_first)
+        norm = torch.nn.LayerNorm(width) if is_first else None
+        decoder = torch.nn.TransformerDecoder(layer, 2, norm)
+        for parameter in decoder.parameters():  # the layers begin as copies of each other
+            torch.nn.init.normal_(parameter, std=0.5)
+        memory = draw(B, places, width)
+
+        def run(x: Any, decoder: Any = decoder, memory: Any = memory) -> Any:
+            return decoder(x, torch.tensor(memory), causal, memory_key_padding_mask=torch.tensor(~key_mask))
+
+        def weights_of(kind: str, decoder: Any = decoder) -> dict[str, np.ndarray]:
+            found = {}
+            for number, block in enumerate(decoder.layers):
+                found |= {f"blocks.{number}.{path}": array for path, array in transformer_weights(block, kind).items()}
+            if decoder.norm is not None:
+                found |= {"norm.scale": take(decoder.norm.weight, kind), "norm.shift": take(decoder.norm.bias, kind)}
+            return found
+
+        torch_attention(
+            f"decoder, norm {'first' if is_first else 'last'}", values, run, weights_of, (B, T, width), memory=memory,
+            memory_key_mask=key_mask,
+        )  # fmt: skip
+
+
 def torch_ctc(values: dict[str, np.ndarray]) -> None:
     """Record losses without a reduction, and gradients of the logits of their sum; the second example is impossible."""
     import torch
@@ -197,6 +229,7 @@ def from_torch() -> dict[str, np.ndarray]:
     torch_layer("gru in both directions", values, gru, both, [3, 4])
     torch_transformers(values)
     torch_ctc(values)
+    torch_decoders(values)
     return values
 
 
@@ -237,6 +270,10 @@ def from_keras() -> dict[str, np.ndarray]:
     keras_layer("rnn backwards", values, layers.SimpleRNN(H, go_backwards=True), draw(B, T, C), None, names)
     images = layers.ConvLSTM2D(2, 3, padding="same", strides=2, return_sequences=True)
     keras_layer("convolutional lstm", values, images, draw(B, 3, 5, 4, 2), None, names)
+    lines = layers.ConvLSTM1D(2, 3, dilation_rate=2, return_sequences=True)
+    keras_layer("convolutional lstm of lines", values, lines, draw(B, 3, 7, 2), None, names)
+    volumes = layers.ConvLSTM3D(2, 2, padding="same", strides=2, return_sequences=True)
+    keras_layer("convolutional lstm of volumes", values, volumes, draw(1, 3, 3, 4, 2, 2), None, names)
     return values
 
 

@@ -174,8 +174,10 @@ CASES |= {
     "feed-forward": (
         lambda: nn.FeedForward(6, "gelu"),
         {
-            "expand.kernel": ("0.weight", transposed), "expand.bias": "0.bias",
-            "contract.kernel": ("2.weight", transposed), "contract.bias": "2.bias",
+            "expand.kernel": ("0.weight", transposed),
+            "expand.bias": "0.bias",
+            "contract.kernel": ("2.weight", transposed),
+            "contract.bias": "2.bias",
         },
     ),
     "maxout": (lambda: nn.MaxoutDense(3, 2), {"kernel": ("0.weight", transposed), "bias": "0.bias"}),

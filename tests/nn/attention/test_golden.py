@@ -25,3 +25,10 @@ def test_decoder_layer():
     case = CASES["decoder layer"]
     layer = nn.TransformerDecoderLayer(2, 5, dropout=0.0)
     golden.check(layer, case, case["memory"], memory_key_mask=case["memory_key_mask"])
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_decoder(is_first):
+    case = CASES[f"decoder, norm {'first' if is_first else 'last'}"]
+    layer = nn.TransformerDecoder(2, 2, 5, dropout=0.0, is_norm_first=is_first)
+    golden.check(layer, case, case["memory"], memory_key_mask=case["memory_key_mask"])

@@ -36,10 +36,18 @@ def test_keras(name, layer):
     golden.check(layer, case, mask=case.get("mask"))
 
 
-def test_keras_has_channels_last():
-    case = dict(KERAS["convolutional lstm"])
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("convolutional lstm of lines", nn.ConvLSTM1D(2, 3, dilation=2, **ALL)),
+        ("convolutional lstm", nn.ConvLSTM2D(2, 3, padding="same", stride=2, **ALL)),
+        ("convolutional lstm of volumes", nn.ConvLSTM3D(2, 2, padding="same", stride=2, **ALL)),
+    ],
+)
+def test_keras_has_channels_last(name, layer):
+    case = dict(KERAS[name])
     for key in ("x", "y", "gx", "seed"):
         case[key] = np.moveaxis(case[key], -1, 2)
     for key in [key for key in case if key.endswith("kernel")]:
-        case[key] = np.moveaxis(case[key], (2, 3), (1, 0))
-    golden.check(nn.ConvLSTM2D(2, 3, padding="same", stride=2, **ALL), case)
+        case[key] = np.moveaxis(case[key], (-2, -1), (1, 0))
+    golden.check(layer, case)
