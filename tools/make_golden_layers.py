@@ -82,6 +82,59 @@ class Transformer(nn.Module):
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
+class ThinPlate(nn.Module):
+    """A spatial transformer by the spline of Bookstein, 1989, solved anew for the moved points of each image."""
+
+    def __init__(self, features: int, side: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.look = nn.Linear(features, 2 * side * side)
+        with torch.no_grad():
+            self.look.weight *= 0.1
+        self.side, self.size = side, size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ends = torch.linspace(-1, 1, self.side)
+        points = torch.cartesian_prod(ends, ends).flip(1)  # x, then y; rows of points first
+        lines = [(torch.arange(n) + 0.5) * 2 / n - 1 for n in self.size]
+        pixels = torch.cartesian_prod(*lines).flip(1)
+
+        def row(place: torch.Tensor) -> torch.Tensor:
+            distances = (place - points).norm(dim=1)
+            return torch.cat([torch.xlogy(distances**2, distances), torch.ones(1), place])
+
+        bending = torch.stack([row(point) for point in points])
+        affine = torch.cat([bending[:, -3:].T, torch.zeros(3, 3)], 1)
+        moved = points + self.look(x.flatten(1)).unflatten(1, (2, -1)).transpose(1, 2)
+        targets = torch.cat([moved, torch.zeros(len(x), 3, 2)], 1)
+        weights = torch.linalg.solve(torch.cat([bending, affine]), targets)
+        grid = (torch.stack([row(pixel) for pixel in pixels]) @ weights).unflatten(1, self.size)
+        return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+class Additive(nn.Module):
+    """Section A.1.2 of Bahdanau et al., 2015, for each query and each state."""
+
+    def __init__(self, query: int, memory: int, units: int) -> None:
+        super().__init__()
+        self.own, self.other = nn.Linear(query, units, bias=False), nn.Linear(memory, units)
+        self.score = nn.Parameter(torch.randn(units))
+
+    def forward(self, query: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+        hidden = torch.tanh(self.own(query)[:, :, None] + self.other(memory)[:, None])
+        return (hidden * self.score).sum(-1).softmax(-1) @ memory
+
+
+class General(nn.Module):
+    """Section 3.1 of Luong et al., 2015: products with a matrix between."""
+
+    def __init__(self, query: int, memory: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(query, memory))
+
+    def forward(self, query: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("btq,qm,bsm->bts", query, self.weight, memory).softmax(-1) @ memory
+
+
 class Apply(nn.Module):
     """A function as a module."""
 
@@ -306,6 +359,12 @@ CASES |= {  # further down: the numbers of cases are their seeds
     "concatenate-last": (lambda: Apply(lambda *xs: torch.cat(xs, -1)), [LINE, (2, 3, 2)]),
     "dot-axes": (lambda: Apply(lambda a, b: torch.einsum("bki,bjk->bij", a, b)), [(2, 4, 3), (2, 2, 4)]),
     "dot-vectors": (lambda: Apply(lambda a, b: (a * b).sum(1, keepdim=True)), [(3, 4), (3, 4)]),
+    "global-average": (lambda: Apply(lambda x: x.mean((2, 3))), [IMAGE]),
+    "global-max": (lambda: Apply(lambda x: x.amax((2, 3, 4))), [VOLUME]),
+    "thin-plate": (lambda: ThinPlate(60, 3, (3, 4)), [(2, 2, 5, 6)]),
+    "additive-attention": (lambda: Additive(3, 4, 5), [(2, 3, 3), (2, 4, 4)]),
+    "general-attention": (lambda: General(3, 4), [(2, 3, 3), (2, 4, 4)]),
+    "scaled-attention": (lambda: Apply(lambda q, m: F.scaled_dot_product_attention(q, m, m)), [(2, 3, 4), (2, 5, 4)]),
 }  # fmt: skip
 
 

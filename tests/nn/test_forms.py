@@ -108,6 +108,33 @@ def test_forms_of_dropout():
     assert y.min() >= -0.3 and y.max() <= -0.1 and abs(y.mean() + 0.2) < 0.01
 
 
+def test_dropout_passes_gradients_where_it_passes_values():
+    values = data(20, 3, 4, 5)
+    low, kept = -1.7580993408473766, 0.7  # of alpha dropout: section 2 of Klambauer et al., 2017
+    a = (kept + low**2 * kept * (1 - kept)) ** -0.5
+    b = -a * (1 - kept) * low
+    for layer, slope, start, dropped in (
+        (nn.Dropout(0.3), 1 / kept, 0.0, 0.0),
+        (nn.Dropout(0.3, shared_axes=(1,)), 1 / kept, 0.0, 0.0),
+        (nn.SpatialDropout(0.3), 1 / kept, 0.0, 0.0),
+        (nn.AlphaDropout(0.3), a, b, a * low + b),
+    ):
+        x = st.Variable(values, "x")
+        y = layer(x)
+        y.sum().backward()
+        passes = x.grad.numpy() != 0
+        assert 0 < passes.mean() < 1
+        assert np.allclose(x.grad, passes * slope, rtol=1e-5)
+        assert np.allclose(y, np.where(passes, values * slope + start, dropped), rtol=1e-4, atol=1e-5)
+    x = st.Variable(values, "x")
+    y = nn.GaussianDropout(0.3)(x)
+    y.sum().backward()
+    assert np.allclose(y, values * x.grad, rtol=1e-5)
+    x = st.Variable(values, "x")
+    nn.GaussianNoise(0.3)(x).sum().backward()
+    assert np.array_equal(x.grad, np.ones_like(values))
+
+
 def test_lambda_and_inverse():
     assert np.allclose(nn.Lambda(lambda x, y: x * y)(A, B), A * B)
     dense = nn.Dense(5, use_bias=False)

@@ -203,6 +203,23 @@ CASES |= {
     "concatenate-last": (lambda: nn.Concatenate(-1), {}),
     "dot-axes": (lambda: nn.Dot((1, 2)), {}),
     "dot-vectors": (lambda: nn.Dot(1), {}),
+    "global-average": (nn.GlobalAveragePool, {}),
+    "global-max": (nn.GlobalMaxPool, {}),
+    "thin-plate": (
+        lambda: nn.ThinPlateTransformer(nn.Sequential(nn.Flatten(), nn.Dense(18)), 9, (3, 4)),
+        {"localization.1.kernel": ("look.weight", transposed), "localization.1.bias": "look.bias"},
+    ),
+    "additive-attention": (
+        lambda: nn.AdditiveAttention(5),
+        {
+            "query_kernel": ("own.weight", transposed),
+            "memory_kernel": ("other.weight", transposed),
+            "bias": "other.bias",
+            "score": "score",
+        },
+    ),
+    "general-attention": (lambda: nn.DotAttention("general"), {"kernel": "weight"}),
+    "scaled-attention": (lambda: nn.DotAttention("scaled"), {}),
 }
 
 
