@@ -142,6 +142,8 @@ def check_outputs(model: nn.Module, source: Source) -> None:
 def run(settings: experiment.Settings, out: Path, resume: bool = False) -> None:
     """Train, test, save and draw."""
     training = settings["training"]
+    if out.exists() and not out.is_dir():
+        raise SettingError(f"--out: {out} is a file; the results go into a folder")
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)  # before the reading, which may take long
     try:

@@ -85,6 +85,8 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_training(
     (tmp_path / "file").touch()
     text = fail(monkeypatch, capsys, "train", "digits", "--out", str(tmp_path / "file" / "out"))
     assert text.startswith("septet: ") and str(tmp_path / "file" / "out") in text and len(text.splitlines()) == 1
+    text = fail(monkeypatch, capsys, "train", "digits", "--out", str(tmp_path / "file"))
+    assert text.startswith(f"septet: --out: {tmp_path / 'file'} is a file; the results go into a folder")
 
 
 def test_a_full_disk_leaves_the_model_of_the_epoch_before(
