@@ -49,7 +49,9 @@ def report_page(title: str, log: Log, epochs: int, steps: int | None) -> str:
     end = events[-1] if events and events[-1]["event"] == "end" else None
     names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in NOT_DRAWN]
     figures = [
-        _figure(name, [("train", "training", _points(rows, name, "epoch")), ("held", "held out", _held_out(rows, name))])
+        _figure(
+            name, [("train", "training", _points(rows, name, "epoch")), ("held", "held out", _held_out(rows, name))]
+        )
         for name in names
         if not name.startswith("val_") or name[4:] not in names
     ]
