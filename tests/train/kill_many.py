@@ -122,10 +122,15 @@ def kill_many(kills: int, root: Path, seed: int = 0) -> list[str]:
         folder = root / f"killed-{number}"
         folder.mkdir()
         number += 1
+        is_first = True
         while not (folder / "end").exists():
+            began = time.monotonic()
             is_killed = until(start(folder), randomness.uniform(0.2, 1.0) * length if done < kills else 120)
             errors = (folder / "errors").read_text()
             assert "Error" not in errors, errors
+            if is_first and not is_killed:  # the machine has become faster, or the first one had to wait
+                length = min(length, time.monotonic() - began)
+            is_first = False
             if is_killed:
                 done += 1
                 found = sorted(path.name for path in (folder / "checkpoints").glob("*"))
