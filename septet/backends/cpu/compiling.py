@@ -121,16 +121,17 @@ def _natively(texts: Sequence[tuple[str, int]], threads: int) -> list[bytes]:
         table[ROW * row] = texts[place][1]
         table[ROW * row + 1] = ctypes.cast(held[place], ctypes.c_void_p).value or 0
     following = ctypes.c_int64(0)
-    places = [ctypes.addressof(words) for words in (following, table)]
 
     def work() -> None:
+        # Where Ctrl-C ends the call, other threads go on for a moment: so the function holds what they read and write.
+        places, count = [ctypes.addressof(words) for words in (following, table)], len(held)
         is_main = threading.current_thread() is threading.main_thread()
         most = 1 if is_main else len(texts)  # between two of them the handlers of signals run
         machines = (ctypes.c_void_p * LEVELS)()
         try:
             for level in {level for _, level in texts}:
                 machines[level] = library.borrow_machine(level)
-            while function(*places, len(texts), ctypes.addressof(machines), most):
+            while function(*places, count, ctypes.addressof(machines), most):
                 pass
         except BaseException:
             following.value = len(texts)  # nobody begins with another one
