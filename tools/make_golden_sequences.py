@@ -1,288 +1,298 @@
-"""Make the golden values of layers over time: what PyTorch and Keras compute from given weights, forward and backward.
+"""Make the golden values of recurrent layers and of CTC: what PyTorch and Keras compute, forward and backward.
 
-Each framework writes one file, tests/golden/sequences/FRAMEWORK.npz. Weights are stored under the paths that they have
-in Septet, and in its layout: kernels (inputs, outputs), the gates of a GRU in the order z, r, n. The loss is the sum of
-the outputs times `CASE/seed`.
-
-    CASE/x  CASE/lengths ...    inputs
-    CASE/w/PATH                 weights
-    CASE/y  CASE/seed           outputs, what they are multiplied by
-    CASE/gx  CASE/g/PATH        gradients of inputs and weights
+Each framework writes one file, tests/golden/sequences/FRAMEWORK.npz; `golden` says what is in it. What neither has
+(peepholes, gradients that are cut, a convolutional step by itself) is written out here, step by step.
 
 Usage: python tools/make_golden_sequences.py torch     (with PyTorch installed; likewise `keras`)
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from golden import Arrays, draw, gates, randomize, record_keras, record_torch, take, write
 
-FOLDER = Path(__file__).resolve().parents[1] / "tests" / "golden" / "sequences"
 B, T, C, H = 2, 4, 3, 3
-RNG = np.random.default_rng(7)
-
-
-def draw(*shape: int) -> np.ndarray:
-    return RNG.normal(size=shape).astype(np.float32)
-
-
-def gates(matrix: np.ndarray, order: tuple[int, ...], axis: int = -1) -> np.ndarray:
-    """Put the gates along an axis into another order."""
-    parts = np.split(matrix, len(order), axis)
-    return np.concatenate([parts[index] for index in order], axis)
+MASK = np.array([[True, True, False, True], [True, False, False, False]])
 
 
 # PyTorch
 
 
-def torch_layer(name: str, values: dict[str, np.ndarray], module: Any, paths: list[str], lengths: Any = None) -> None:
-    """Record torch.nn.RNN, LSTM or GRU; `paths` are Septet's layers, in PyTorch's order of layers and directions."""
-    import torch
-    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+def weights_of(modules: dict[str, Any], kind: str) -> Arrays:
+    """Return weights, or gradients, of PyTorch's recurrent layers and cells under Septet's paths.
 
-    x = torch.tensor(draw(B, T, C), requires_grad=True)
-    if lengths is None:
-        y, _ = module(x)
-    else:
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        y, _ = pad_packed_sequence(module(packed)[0], batch_first=True, total_length=T)
-        values[f"{name}/lengths"] = np.array(lengths)
-    seed = draw(*y.shape)
-    (y * torch.tensor(seed)).sum().backward()
-    values |= {f"{name}/x": x.detach().numpy(), f"{name}/y": y.detach().numpy(), f"{name}/seed": seed}
-    values[f"{name}/gx"] = x.grad.numpy()
-    is_gru = module.mode == "GRU"
-    order = {"RNN_TANH": (0,), "LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2)}[module.mode]
-    for path, weights in zip(paths, module.all_weights, strict=True):
-        for kind in ("w", "g"):
-            kernel, recurrent, bias, recurrent_bias = [
-                gates((v.grad if kind == "g" else v.detach()).numpy().T, order) for v in weights
-            ]
-            if not is_gru:  # only the sum of the two biases matters
-                bias = bias + recurrent_bias if kind == "w" else bias
-            found = {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias}
-            found |= {"recurrent_bias": recurrent_bias} if is_gru else {}
-            values |= {f"{name}/{kind}/{path}.{key}": array for key, array in found.items()}
-
-
-def attention_weights(prefix: str, module: Any, kind: str, is_packed: bool) -> dict[str, np.ndarray]:
-    """Return weights, or gradients, of torch.nn.MultiheadAttention under Septet's paths."""
+    Parameters
+    ----------
+    modules : dict
+        By the path of their first cell; further layers and the other direction follow as their modules have them.
+    kind : {"w", "g"}
+    """
     found = {}
-    if module.in_proj_weight is not None:
-        kernels = list(take(module.in_proj_weight, kind).reshape(3, -1, module.embed_dim))
-    else:
-        kernels = [take(getattr(module, f"{part}_proj_weight"), kind) for part in "qkv"]
-    biases = list(take(module.in_proj_bias, kind).reshape(3, -1))
-    if is_packed:
-        found = {"projection.kernel": np.concatenate(kernels).T, "projection.bias": np.concatenate(biases)}
-    else:
-        for part, kernel, bias in zip(("query", "key", "value"), kernels, biases, strict=True):
-            found |= {f"{part}.kernel": kernel.T, f"{part}.bias": bias}
-    found |= {"output.kernel": take(module.out_proj.weight, kind).T, "output.bias": take(module.out_proj.bias, kind)}
-    return {prefix + key: array for key, array in found.items()}
-
-
-def take(parameter: Any, kind: str) -> np.ndarray:
-    """Return the gradient of a parameter (kind "g") or its value."""
-    return (parameter.grad if kind == "g" else parameter.detach()).numpy()
-
-
-def transformer_weights(layer: Any, kind: str) -> dict[str, np.ndarray]:
-    """Return weights, or gradients, of a layer of PyTorch's encoder or decoder under Septet's paths."""
-    found = attention_weights("attention.", layer.self_attn, kind, True)
-    has_memory = hasattr(layer, "multihead_attn")
-    norms = ["attention_norm", *(["memory_norm"] if has_memory else []), "feed_forward_norm"]
-    if has_memory:
-        found |= attention_weights("memory_attention.", layer.multihead_attn, kind, False)
-    for number, name in enumerate(norms, 1):
-        norm = getattr(layer, f"norm{number}")
-        found |= {f"{name}.scale": take(norm.weight, kind), f"{name}.shift": take(norm.bias, kind)}
-    for name, dense in (("expand", layer.linear1), ("contract", layer.linear2)):
-        found[f"feed_forward.{name}.kernel"] = take(dense.weight, kind).T
-        found[f"feed_forward.{name}.bias"] = take(dense.bias, kind)
+    for path, module in modules.items():
+        for index, weights in enumerate(getattr(module, "all_weights", None) or [list(module.parameters())]):
+            place = path.replace("#", str(index // 2 if getattr(module, "bidirectional", False) else index))
+            if getattr(module, "bidirectional", False):
+                place = ("layer." if index % 2 == 0 else "backward.") + place
+            is_gru, is_lstm = (weights[0].shape[0] == count * module.hidden_size for count in (3, 4))
+            order = (1, 0, 2) if is_gru else tuple(range(4 if is_lstm else 1))
+            arrays = [gates(take(weight, kind).T, order) for weight in weights]
+            names = ["kernel", "recurrent_kernel", "bias", "recurrent_bias"]
+            if len(arrays) == 4 and not is_gru:  # only the sum of the two biases matters
+                *arrays, other = arrays
+                arrays[2] = arrays[2] + other if kind == "w" else arrays[2]
+            found |= {f"{place}.{name}": array for name, array in zip(names, arrays, strict=False)}
     return found
 
 
-def torch_attention(
-    name: str, values: dict[str, np.ndarray], run: Any, weights_of: Any, shape: Any, **more: Any
-) -> None:
-    """Record attention: `run(x)` gives outputs, `weights_of(kind)` weights or gradients, `more` are further inputs."""
+def packed(module: Any, x: Any, lengths: Any, state: Any = None) -> tuple[Any, Any]:
+    """Run a layer over sequences of these lengths: outputs, zeros after the end of each, and the last state."""
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    sequences = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    y, last = module(sequences, state)
+    return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], last
+
+
+def torch_layers(values: Arrays) -> None:
     import torch
+    from torch import nn
 
-    x = torch.tensor(draw(*shape), requires_grad=True)
-    y = run(x)
-    seed = draw(*y.shape)
-    (y * torch.tensor(seed)).sum().backward()
-    values |= {f"{name}/{key}": array for key, array in more.items()}
-    values |= {f"{name}/x": x.detach().numpy(), f"{name}/y": y.detach().numpy(), f"{name}/seed": seed}
-    values[f"{name}/gx"] = x.grad.numpy()
-    for kind in ("w", "g"):
-        values |= {f"{name}/{kind}/{path}": array for path, array in weights_of(kind).items()}
-
-
-def torch_transformers(values: dict[str, np.ndarray]) -> None:
-    import torch
-
-    width, heads, hidden, places = 4, 2, 5, 3
-    memory, keys = draw(B, places, 3), draw(B, places, 5)
-    key_mask = np.array([[True, True, False], [True, True, True]])
-    mask = RNG.random((T, places)) < 0.7
-    mask[:, 0] = True
-    module = torch.nn.MultiheadAttention(width, heads, kdim=5, vdim=3, batch_first=True)
-    for bias in (module.in_proj_bias, module.out_proj.bias):
-        torch.nn.init.normal_(bias)
-
-    def across(x: Any) -> Any:
-        padding, hidden_from = torch.tensor(~key_mask), torch.tensor(~mask)
-        return module(x, torch.tensor(keys), torch.tensor(memory), padding, attn_mask=hidden_from)[0]
-
-    torch_attention(
-        "attention across", values, across, lambda kind: attention_weights("", module, kind, False), (B, T, width),
-        key=keys, value=memory, key_mask=key_mask, mask=mask,
+    words = {"batch_first": True}
+    lengths = np.array([4, 2])
+    rnn = randomize(nn.RNN(C, H, **words))
+    record_torch(
+        values, "rnn", lambda x: rnn(x)[0], lambda kind: weights_of({"cells.#": rnn}, kind), x=draw(B, T, C)
     )  # fmt: skip
-    causal = torch.nn.Transformer.generate_square_subsequent_mask(T)
-    for is_first in (False, True):
-        layer = torch.nn.TransformerEncoderLayer(
-            width, heads, hidden, 0.0, "gelu" if is_first else "relu", batch_first=True, norm_first=is_first
+    relu = randomize(nn.RNN(C, H, nonlinearity="relu", bias=False, **words))
+    record_torch(
+        values, "rnn from a state", lambda x, state: tuple(y.squeeze(0) for y in relu(x, state[None])),
+        lambda kind: weights_of({"cells.#": relu}, kind), x=draw(B, T, C), state=draw(B, H),
+    )  # fmt: skip
+    two = randomize(nn.LSTM(C, H, 2, **words))
+
+    def states(last: Any) -> Any:
+        return tuple(zip(*(part.unbind(0) for part in last), strict=True))  # layer by layer
+
+    def run_two(x: Any, lengths: Any) -> Any:
+        y, last = packed(two, x, lengths)
+        return y, states(last)
+
+    record_torch(
+        values, "lstm of two layers", run_two, lambda kind: weights_of({"cells.#": two}, kind), x=draw(B, T, C),
+        lengths=lengths,
+    )  # fmt: skip
+    both = randomize(nn.GRU(C, H, bidirectional=True, **words))
+
+    def run_both(x: Any, lengths: Any) -> Any:
+        y, last = packed(both, x, lengths)
+        return y, tuple(last.unbind(0))
+
+    record_torch(
+        values, "gru in both directions", run_both, lambda kind: weights_of({"cells.#": both}, kind), x=draw(B, T, C),
+        lengths=lengths,
+    )  # fmt: skip
+    lstm, gru = randomize(nn.LSTM(C, H, **words)), randomize(nn.GRU(H, 2, bias=False, **words))
+    record_torch(
+        values, "gru on lstm", lambda x, lengths: packed(gru, packed(lstm, x, lengths)[0], lengths)[1][0],
+        lambda kind: weights_of({"cells.0": lstm, "cells.1": gru}, kind), x=draw(B, T, C), lengths=lengths,
+    )  # fmt: skip
+    learned = randomize(nn.GRU(C, H, **words))
+    first = nn.Parameter(torch.tensor(draw(H)).double())
+    record_torch(
+        values, "gru from a learned state", lambda x: learned(x, first.expand(1, len(x), H).contiguous())[0],
+        lambda kind: weights_of({"cells.#": learned}, kind) | {"cells.0.first_hidden": take(first, kind)},
+        x=draw(B, T, C),
+    )  # fmt: skip
+    kept = randomize(nn.RNN(C, H, **words))
+
+    def run_kept(x: Any, more: Any) -> Any:
+        y, state = kept(x)
+        return y, kept(more, state.detach())[0]
+
+    def weights_of_kept(kind: str) -> Arrays:
+        found = {} if kind == "g" else {"layer.states.0": np.zeros((B, H))}
+        return found | weights_of({"layer.cells.#": kept}, kind)
+
+    record_torch(values, "rnn that keeps its state", run_kept, weights_of_kept, x=draw(B, T, C), more=draw(B, T, C))
+    shared = randomize(nn.Linear(C, 2))
+    record_torch(
+        values, "dense step by step", lambda x: shared(x),
+        lambda kind: {"layer.kernel": take(shared.weight, kind).T, "layer.bias": take(shared.bias, kind)},
+        x=draw(B, T, C),
+    )  # fmt: skip
+
+
+def torch_cells(values: Arrays) -> None:
+    import torch
+    from torch import nn
+
+    rnn, gru, lstm = (randomize(cell(C, H)) for cell in (nn.RNNCell, nn.GRUCell, nn.LSTMCell))
+    for name, cell in (("rnn cell", rnn), ("gru cell", gru)):
+
+        def run(x: Any, state: Any, cell: Any = cell) -> Any:
+            hidden = cell(x, state)
+            return hidden, hidden
+
+        record_torch(
+            values, name, run, lambda kind, cell=cell: weights_of({"cell": cell}, kind), x=draw(B, C), state=draw(B, H)
         )
-        name = f"encoder layer, norm {'first' if is_first else 'last'}"
-        torch_attention(
-            name, values, lambda x, layer=layer: layer(x, causal, is_causal=True),
-            lambda kind, layer=layer: transformer_weights(layer, kind), (B, T, width),
-        )  # fmt: skip
-    decoder = torch.nn.TransformerDecoderLayer(width, heads, hidden, 0.0, batch_first=True)
-    states = draw(B, places, width)
-    torch_attention(
-        "decoder layer", values,
-        lambda x: decoder(x, torch.tensor(states), causal, memory_key_padding_mask=torch.tensor(~key_mask)),
-        lambda kind: transformer_weights(decoder, kind), (B, T, width), memory=states, memory_key_mask=key_mask,
+
+    def run_lstm(x: Any, hidden: Any, cell: Any) -> Any:
+        hidden, cell = lstm(x, (hidden, cell))
+        return hidden, (hidden, cell)
+
+    record_torch(
+        values, "lstm cell", run_lstm, lambda kind: weights_of({"cell": lstm}, kind), x=draw(B, C), hidden=draw(B, H),
+        cell=draw(B, H),
+    )  # fmt: skip
+    kernel, recurrent, bias = (
+        nn.Parameter(torch.tensor(0.5 * draw(*shape)).double()) for shape in ((8, 3, 3, 2), (8, 2, 3, 2), (8,))
+    )
+
+    def run_conv(x: Any, hidden: Any, cell: Any) -> Any:
+        """Equation 3 of Shi et al., 2015, without its last terms; a window of two pixels looks at the one after."""
+        total = nn.functional.conv2d(x, kernel, bias, dilation=(1, 2))
+        total = total + nn.functional.conv2d(nn.functional.pad(hidden, (0, 1, 1, 1)), recurrent)
+        i, f, g, o = total.chunk(4, 1)
+        cell = f.sigmoid() * cell + i.sigmoid() * g.relu()
+        hidden = o.sigmoid() * cell.relu()
+        return hidden, (hidden, cell)
+
+    parts = {"cell.kernel": kernel, "cell.recurrent_kernel": recurrent, "cell.bias": bias}
+    record_torch(
+        values, "convolutional cell", run_conv, lambda kind: {path: take(part, kind) for path, part in parts.items()},
+        x=draw(B, 3, 6, 5), hidden=draw(B, 2, 4, 3), cell=draw(B, 2, 4, 3),
     )  # fmt: skip
 
 
-def torch_decoders(values: dict[str, np.ndarray]) -> None:
-    """Record whole decoders, with a normalization at the end where their layers normalize first."""
+def torch_steps(values: Arrays) -> None:
+    """Record what PyTorch's layers cannot do, step by step."""
+    import torch
+    from torch import nn
+
+    parts = {"kernel": (C, 4 * H), "recurrent_kernel": (H, 4 * H), "bias": (4 * H,), "peephole": (3 * H,)}
+    w = {name: nn.Parameter(torch.tensor(0.5 * draw(*shape)).double()) for name, shape in parts.items()}
+
+    def peepholes(x: Any, mask: Any) -> Any:
+        """Section 2 of Gers et al., 2002; steps that a mask leaves out are skipped, their outputs are zeros."""
+        outputs = []
+        of_i, of_f, of_o = w["peephole"].chunk(3)
+        for sequence, counts in zip(x, mask, strict=True):
+            hidden, cell = torch.zeros(H), torch.zeros(H)
+            rows = [torch.zeros(H)] * len(sequence)
+            for step in range(len(sequence)):
+                if counts[step]:
+                    i, f, g, o = (sequence[step] @ w["kernel"] + hidden @ w["recurrent_kernel"] + w["bias"]).chunk(4)
+                    old = cell
+                    cell = (f + of_f * old).sigmoid() * old + (i + of_i * old).sigmoid() * g.tanh()
+                    hidden = rows[step] = (o + of_o * cell).sigmoid() * cell.tanh()
+            outputs.append((torch.stack(rows), hidden, cell))
+        return tuple(torch.stack(part) for part in zip(*outputs, strict=True))
+
+    record_torch(
+        values, "lstm with peepholes", peepholes, lambda kind: {f"cells.0.{name}": take(w[name], kind) for name in w},
+        x=draw(B, T, C), mask=MASK,
+    )  # fmt: skip
+    cell = randomize(nn.RNNCell(C, H))
+
+    def cut(x: Any) -> Any:
+        hidden, outputs = torch.zeros(len(x), H), []
+        for step, now in enumerate(x.unbind(1)):
+            hidden = cell(now, hidden.detach() if step % 2 == 0 else hidden)
+            outputs.append(hidden)
+        return torch.stack(outputs, 1)
+
+    record_torch(
+        values, "rnn with gradients that are cut", cut, lambda kind: weights_of({"cells.0": cell}, kind),
+        x=draw(B, 5, C),
+    )  # fmt: skip
+
+
+def torch_ctc(values: Arrays) -> None:
+    """Record losses without a reduction; the second example is impossible."""
     import torch
 
-    width, places = 4, 3
-    causal = torch.nn.Transformer.generate_square_subsequent_mask(T)
-    key_mask = np.array([[True, True, True], [True, False, True]])
-    for is_first in (False, True):
-        layer = torch.nn.TransformerDecoderLayer(width, 2, 5, 0.0, batch_first=True, norm_first=is_first)
-        norm = torch.nn.LayerNorm(width) if is_first else None
-        decoder = torch.nn.TransformerDecoder(layer, 2, norm)
-        for parameter in decoder.parameters():  # the layers begin as copies of each other
-            torch.nn.init.normal_(parameter, std=0.5)
-        memory = draw(B, places, width)
-
-        def run(x: Any, decoder: Any = decoder, memory: Any = memory) -> Any:
-            return decoder(x, torch.tensor(memory), causal, memory_key_padding_mask=torch.tensor(~key_mask))
-
-        def weights_of(kind: str, decoder: Any = decoder) -> dict[str, np.ndarray]:
-            found = {}
-            for number, block in enumerate(decoder.layers):
-                found |= {f"blocks.{number}.{path}": array for path, array in transformer_weights(block, kind).items()}
-            if decoder.norm is not None:
-                found |= {"norm.scale": take(decoder.norm.weight, kind), "norm.shift": take(decoder.norm.bias, kind)}
-            return found
-
-        torch_attention(
-            f"decoder, norm {'first' if is_first else 'last'}", values, run, weights_of, (B, T, width), memory=memory,
-            memory_key_mask=key_mask,
+    def losses(x: Any, labels: Any, lengths: Any, label_lengths: Any) -> Any:
+        return torch.nn.functional.ctc_loss(
+            x.log_softmax(-1).transpose(0, 1), labels, lengths, label_lengths, blank=0, reduction="none",
+            zero_infinity=True,
         )  # fmt: skip
 
-
-def torch_ctc(values: dict[str, np.ndarray]) -> None:
-    """Record losses without a reduction, and gradients of the logits of their sum; the second example is impossible."""
-    import torch
-
-    steps, classes, count = 6, 4, 3
-    logits = torch.tensor(draw(4, steps, classes), requires_grad=True)
-    labels = np.array([[1, 2, 2], [3, 3, 3], [2, 0, 0], [1, 1, 1]])
-    lengths, label_lengths = np.array([6, 4, 5, 3]), np.array([3, 3, 1, 0])
-    loss = torch.nn.functional.ctc_loss(
-        logits.log_softmax(-1).transpose(0, 1), torch.tensor(labels), torch.tensor(lengths),
-        torch.tensor(label_lengths), blank=0, reduction="none", zero_infinity=True,
+    record_torch(
+        values, "ctc", losses, lambda kind: {}, x=draw(4, 6, 4), lengths=np.array([6, 4, 5, 3]),
+        labels=np.array([[1, 2, 2], [3, 3, 3], [2, 0, 0], [1, 1, 1]]), label_lengths=np.array([3, 3, 1, 0]),
     )  # fmt: skip
-    seed = draw(4)
-    (loss * torch.tensor(seed)).sum().backward()
-    assert labels.shape == (4, count) and loss[1] == 0
-    values |= {
-        "ctc/x": logits.detach().numpy(), "ctc/labels": labels, "ctc/lengths": lengths,
-        "ctc/label_lengths": label_lengths, "ctc/y": loss.detach().numpy(), "ctc/seed": seed,
-        "ctc/gx": logits.grad.numpy(),
-    }  # fmt: skip
 
 
-def from_torch() -> dict[str, np.ndarray]:
+def from_torch() -> Arrays:
     import torch
 
-    torch.manual_seed(3)
-    values: dict[str, np.ndarray] = {}
-    two = ["cells.0", "cells.1"]
-    both = ["layer.cells.0", "backward.cells.0"]
-    torch_layer("rnn", values, torch.nn.RNN(C, H, batch_first=True), two[:1])
-    torch_layer("lstm of two layers", values, torch.nn.LSTM(C, H, 2, batch_first=True), two, [4, 2])
-    gru = torch.nn.GRU(C, H, batch_first=True, bidirectional=True)
-    torch_layer("gru in both directions", values, gru, both, [3, 4])
-    torch_transformers(values)
+    torch.set_default_dtype(torch.float64)
+    values: Arrays = {}
+    torch_layers(values)
+    torch_cells(values)
+    torch_steps(values)
     torch_ctc(values)
-    torch_decoders(values)
     return values
 
 
 # Keras
 
 
-def keras_layer(
-    name: str, values: dict[str, np.ndarray], layer: Any, x: np.ndarray, mask: Any, paths: list[str]
-) -> None:
-    """Record a layer; `paths` are Septet's paths of its weights, in the order of `layer.weights`."""
-    import tensorflow as tf
+def keras_convolutional(values: Arrays) -> None:
+    """Record convolutional memories; Keras has channels last."""
+    from keras import layers, ops
 
-    given = tf.Variable(x)
-    layer.build(x.shape)
-    for weight in layer.weights:
-        weight.assign(0.5 * draw(*weight.shape))
-    with tf.GradientTape() as tape:
-        y = layer(given) if mask is None else layer(given, mask=tf.constant(mask))
-        seed = draw(*y.shape)
-        loss = tf.reduce_sum(y * seed)
-    gx, *gradients = tape.gradient(loss, [given, *[w.value for w in layer.weights]])
-    values |= {f"{name}/x": x, f"{name}/y": y.numpy(), f"{name}/seed": seed, f"{name}/gx": gx.numpy()}
-    if mask is not None:
-        values[f"{name}/mask"] = mask
-    for path, weight, gradient in zip(paths, layer.weights, gradients, strict=True):
-        for kind, array in (("w", weight.numpy()), ("g", np.asarray(tf.convert_to_tensor(gradient)))):
-            values[f"{name}/{kind}/{path}"] = array
+    def move(path: str, array: np.ndarray) -> np.ndarray:
+        return np.moveaxis(array, (-2, -1), (1, 0)) if path.endswith("kernel") else array
+
+    names = ["cells.0.kernel", "cells.0.recurrent_kernel", "cells.0.bias"]
+    lines = layers.ConvLSTM1D(2, 3, dilation_rate=2, return_sequences=True, use_bias=False)
+    images = layers.ConvLSTM2D(2, 3, padding="same", strides=2, return_sequences=True, return_state=True)
+    volumes = layers.ConvLSTM3D(2, 2, padding="same", strides=2, recurrent_activation="hard_sigmoid")
+    for name, layer, shape, mask in (
+        ("convolutional lstm of lines", lines, (B, 3, 2, 7), None),
+        ("convolutional lstm", images, (B, 3, 2, 5, 4), np.array([[True, False, True], [True, True, False]])),
+        ("convolutional lstm of volumes", volumes, (1, 3, 2, 3, 3, 4), None),
+    ):
+
+        def run(x: Any, mask: Any = None, layer: Any = layer) -> Any:
+            y = layer(ops.moveaxis(x, 2, -1), mask=mask)
+            y, *state = y if isinstance(y, (tuple, list)) else [y]
+            first = 2 if layer.return_sequences else 1
+            return ops.moveaxis(y, -1, first), *(ops.moveaxis(part, -1, 1) for part in state)
+
+        masks = {} if mask is None else {"mask": mask}
+        paths = names if layer.use_bias else names[:2]
+        record_keras(values, name, layer, paths, run, move=move, x=draw(*shape), **masks)
 
 
-def from_keras() -> dict[str, np.ndarray]:
+def from_keras() -> Arrays:
     from keras import layers
 
-    values: dict[str, np.ndarray] = {}
-    mask = np.array([[True, True, False, True], [True, False, False, False]])
-    names = ["cells.0.kernel", "cells.0.recurrent_kernel", "cells.0.bias"]
-    keras_layer("lstm that holds", values, layers.LSTM(H, return_sequences=True), draw(B, T, C), mask, names)
-    keras_layer("gru, reset before", values, layers.GRU(H, reset_after=False), draw(B, T, C), mask, names)
-    keras_layer("rnn backwards", values, layers.SimpleRNN(H, go_backwards=True), draw(B, T, C), None, names)
-    images = layers.ConvLSTM2D(2, 3, padding="same", strides=2, return_sequences=True)
-    keras_layer("convolutional lstm", values, images, draw(B, 3, 5, 4, 2), None, names)
-    lines = layers.ConvLSTM1D(2, 3, dilation_rate=2, return_sequences=True)
-    keras_layer("convolutional lstm of lines", values, lines, draw(B, 3, 7, 2), None, names)
-    volumes = layers.ConvLSTM3D(2, 2, padding="same", strides=2, return_sequences=True)
-    keras_layer("convolutional lstm of volumes", values, volumes, draw(1, 3, 3, 4, 2, 2), None, names)
+    values: Arrays = {}
+    parts = ("kernel", "recurrent_kernel", "bias")
+    names = [f"cells.0.{part}" for part in parts]
+    both = [f"{direction}.{name}" for direction in ("layer", "backward") for name in names]
+    for name, layer, paths in (
+        ("lstm that holds", layers.LSTM(H, return_sequences=True), names),
+        ("lstm with other gates", layers.LSTM(H, "softsign", "hard_sigmoid", use_bias=False), names[:2]),
+        ("gru, reset before", layers.GRU(H, reset_after=False), names),
+        *(
+            (f"rnn in both directions, {merge}", layers.Bidirectional(layers.SimpleRNN(H), merge), both)
+            for merge in ("sum", "mul", "ave", None)
+        ),
+    ):
+        record_keras(
+            values, name, layer, paths, lambda x, mask, layer=layer: layer(x, mask=mask), x=draw(B, T, C), mask=MASK
+        )
+    rnn = layers.SimpleRNN(H, go_backwards=True)
+    record_keras(values, "rnn backwards", rnn, names, lambda x: rnn(x), x=draw(B, T, C))
+    keras_convolutional(values)
     return values
 
 
-def main(framework: str) -> None:
-    values = {"torch": from_torch, "keras": from_keras}[framework]()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(FOLDER / f"{framework}.npz", **values)
-    print(f"{framework}.npz: {len(values)} arrays, {(FOLDER / f'{framework}.npz').stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    write({"torch": from_torch, "keras": from_keras})

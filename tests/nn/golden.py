@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import septet as st
+from septet.tensor import tree
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
 def load(name: str) -> dict[str, dict[str, np.ndarray]]:
-    """Return the cases of a file, by name: `x`, `y`, `w/PATH` ..."""
+    """Return the cases of a file, by name: `x`, `y`, `w/PATH` ...; tools/golden.py says which arrays there are."""
     cases: dict[str, dict[str, np.ndarray]] = {}
     with np.load(GOLDEN / f"{name}.npz") as file:
         for key in file.files:
@@ -27,15 +29,47 @@ def under(case: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
     return {key[len(kind) + 1 :]: array for key, array in case.items() if key.startswith(f"{kind}/")}
 
 
-def check(model: Any, case: dict[str, np.ndarray], *more: Any, tolerance: float = 2e-5, **words: Any) -> None:
-    """Compare outputs, and gradients of the input and of all weights, with those of a case."""
-    x = st.Variable(case["x"], "x")
-    model.build_for(x, *more, **words)
+def inputs_of(case: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the inputs of a case by their names."""
+    return {key: array for key, array in case.items() if "/" not in key and not re.fullmatch(r"gx|(y|seed)\d*", key)}
+
+
+def check(model: Any, case: dict[str, np.ndarray], *names: str, tolerance: float = 2e-5, **options: Any) -> None:
+    """Compare outputs, and gradients of all floating inputs and of all weights, with those of a case.
+
+    Parameters
+    ----------
+    model : Module
+        It gets the weights of the case.
+    case : dict
+    *names
+        The inputs that are given by their places, after x. All others are given by their names.
+    tolerance : float
+    **options
+        What the model is called with besides.
+    """
+    inputs: dict[str, Any] = {
+        name: st.Variable(array, name) if array.dtype.kind == "f" else array for name, array in inputs_of(case).items()
+    }
+    places = [inputs[name] for name in ("x", *names)]
+    words = {name: value for name, value in inputs.items() if name not in ("x", *names)} | options
+    model.build_for(*places, **words)
     model.load_state_dict(under(case, "w"), strict=True)
-    y = model(x, *more, **words)
-    np.testing.assert_allclose(y, case["y"], rtol=tolerance, atol=tolerance)
-    (y * case["seed"]).sum().backward()
-    np.testing.assert_allclose(x.grad, case["gx"], rtol=tolerance, atol=tolerance)
-    found = {path: variable.grad for path, variable in model.named_parameters()}
-    for path, expected in under(case, "g").items():
-        np.testing.assert_allclose(found[path], expected, rtol=tolerance, atol=tolerance, err_msg=path)
+    outputs, _ = tree.flatten(model(*places, **words))
+    assert len(outputs) == sum(key.startswith("seed") for key in case)
+    for index, y in enumerate(outputs):
+        close(y, case[f"y{index or ''}"], tolerance, f"output {index}")
+    sum((y * case[f"seed{index or ''}"]).sum() for index, y in enumerate(outputs)).backward()
+    for name, value in inputs.items():
+        if isinstance(value, st.Variable):
+            close(value.grad, case["gx" if name == "x" else f"gi/{name}"], tolerance, f"gradient of {name}")
+    found, expected = dict(model.named_parameters()), under(case, "g")
+    assert set(found) == set(expected)
+    for path, variable in found.items():
+        close(variable.grad, expected[path], tolerance, f"gradient of {path}")
+
+
+def close(found: Any, expected: np.ndarray, tolerance: float, what: str) -> None:
+    """Compare an output or a gradient."""
+    assert found is not None and found.shape == expected.shape, what
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance, err_msg=what)
