@@ -69,6 +69,7 @@ LAZY_MODULES = {
 EXTRAS = {
     "matplotlib",
     "PIL",
+    "scipy",
     "graphviz",
     "IPython",
     "pyarrow",
@@ -89,7 +90,7 @@ LOCAL_STANDARD = frozenset(
     zipfile zlib
     """.split()  # noqa: SIM905 (one name per line would fill a page)
 )
-TEST_ONLY = {"pytest", "hypothesis", "scipy", "sklearn", "mpmath"}
+TEST_ONLY = {"pytest", "hypothesis", "sklearn", "mpmath"}
 
 
 @dataclass(frozen=True)

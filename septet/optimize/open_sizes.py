@@ -101,6 +101,8 @@ def open_sizes(graph: Graph, axes: Sequence[Collection[int]]) -> Opened | None:
         shape: list[Any] = list(node.shape)
         for axis in sorted(own):
             size = shape[axis]
+            if size is None:  # nothing reads this input, so it has kept its type
+                continue
             if size < LEAST:
                 continue
             if size not in symbols:

@@ -221,6 +221,9 @@ def _make(
     graph = Graph(nodes, flat, update_pairs, name=name)
     if replaced:
         graph = graph.replace(replaced) if graph.roots else graph
+        for variable, node in graph.updates:  # a replacement may have made sizes known that do not agree
+            if node.type is not variable.variable_type:
+                _fit_update(node, variable.variable_type, variable, name)
     used = set(graph.nodes)
     unused = [node for node in nodes if node not in used]
     if unused and not allow_unused:

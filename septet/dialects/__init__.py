@@ -1,0 +1,1 @@
+"""Dialects: the programming interfaces of other frameworks, over Septet's graph."""

@@ -1,0 +1,498 @@
+"""`theano.function`: a graph of variables as something that is called with values."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from septet.dialects.theano.compile.io import Container, In, Out, SymbolicInput, SymbolicOutput
+from septet.dialects.theano.compile.mode import Mode, get_mode
+from septet.dialects.theano.compile.program import Wiring, make_program
+from septet.dialects.theano.compile.rebuild import pairs_of
+from septet.dialects.theano.compile.sharedvalue import SharedVariable
+from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
+from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
+from septet.dialects.theano.gof.graph import inputs as graph_inputs
+from septet.dialects.theano.tensor.convert import as_variable
+
+
+class UnusedInputError(Exception):
+    """An input that nothing depends on."""
+
+
+class AliasedMemoryError(Exception):
+    """Values that share memory where they must not."""
+
+
+class FunctionMaker:
+    """What a function was made of, as programs look at it.
+
+    Attributes
+    ----------
+    inputs, outputs : list of In, list of Out
+    fgraph : FunctionGraph
+    mode : Mode
+    """
+
+    def __init__(self, wiring: Wiring, mode: Mode) -> None:
+        self.inputs = wiring.inputs
+        self.outputs = [Out(v) for v in wiring.outputs]
+        self.mode = mode
+        self.wiring = wiring
+
+    @property
+    def expanded_inputs(self) -> list[Any]:
+        return [*self.inputs, *[In(v, update=update) for v, update in self.wiring.updates.items()]]
+
+    @property
+    def fgraph(self) -> FunctionGraph:
+        """The graph, from inputs to outputs and updates."""
+        wiring = self.wiring
+        return FunctionGraph(
+            [*[own.variable for own in wiring.inputs], *wiring.shared],
+            [*wiring.outputs, *wiring.updates.values()],
+            clone=False,
+        )
+
+
+class Function:
+    """A graph that is called with values. Made by `function`.
+
+    Attributes
+    ----------
+    maker : FunctionMaker
+    name : str or None
+    profile : object or None
+    """
+
+    def __init__(self, wiring: Wiring, mode: Mode, name: str | None, structure: Any, profile: Any = None) -> None:
+        self.maker = FunctionMaker(wiring, mode)
+        self.name = name
+        self.profile = profile
+        self._mode = mode
+        self._wiring = wiring
+        self._structure = structure
+        self._program = make_program(wiring, mode, name)
+        self._inputs = wiring.inputs
+        self.containers = [own.container for own in wiring.slots]
+        self.trust_input = False
+        self._arguments = [slot for slot in wiring.slots if not slot.own.implicit]
+        self._names = {slot.own.name: slot for slot in self._arguments if slot.own.name is not None}
+        self._variables = {slot.own.variable: slot for slot in wiring.slots}
+        self._defaulted = [slot for slot in wiring.slots if slot.has_value]
+        self._position = {slot: place for place, slot in enumerate(wiring.slots)}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs for some values of the inputs, and update what has updates.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Values by position, or by the names of the variables.
+        output_subset : list of int, optional
+            Which outputs to return.
+
+        Raises
+        ------
+        TypeError
+            If values are missing, too many, or not of the types of their variables.
+        """
+        subset = kwargs.pop("output_subset", None)
+        if len(args) == len(self._inputs) and not kwargs and not self._defaulted:
+            values = [
+                slot.filter(value, place, self)
+                for place, (slot, value) in enumerate(zip(self._wiring.slots, args, strict=True))
+            ]
+        else:
+            values = self._values(args, kwargs)
+        found = self._program.run(values)
+        if subset is not None:
+            return [found[index] for index in subset]
+        return self._structure(found)
+
+    def _values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Return a value for each input: given, or kept from before."""
+        slots = self._wiring.slots
+        if len(args) + len(kwargs) > len(slots):
+            raise TypeError(
+                f"Too many parameter passed to theano function (got {len(args) + len(kwargs)}, takes at most {len(slots)})"
+            )
+        given: dict[Any, Any] = {}
+        for place, value in enumerate(args):
+            slot = slots[place]
+            given[slot] = slot.filter(value, place, self)
+        for name, value in kwargs.items():
+            slot = self._names.get(name)
+            if slot is None:
+                raise TypeError(
+                    f"Unknown input or state: {name}. The function has {len(self._names)} named inputs ({', '.join(self._names)})."
+                )
+            if slot in given:
+                raise TypeError(f"Tried to provide value for implicit input or the same input twice: {name}")
+            given[slot] = slot.filter(value, self._position[slot], self)
+        values = []
+        for place, slot in enumerate(slots):
+            if slot in given:
+                if slot.own.implicit:
+                    raise TypeError(f"Tried to provide value for implicit input: {slot.own.name or slot.own.variable}")
+                values.append(given[slot])
+            elif slot.has_value:
+                values.append(slot.current())
+            else:
+                raise TypeError(
+                    f"Missing required input: {slot.own.name or slot.own.variable} (input {place} of {self.name or 'the function'})"
+                )
+        return values
+
+    def __getitem__(self, item: Any) -> Any:
+        """Return the present value of an input with a default, by name, variable or position."""
+        return self._slot(item).current()
+
+    def __setitem__(self, item: Any, value: Any) -> None:
+        self._slot(item).set(value)
+
+    def _slot(self, item: Any) -> Any:
+        if isinstance(item, str):
+            found = [slot for slot in self._wiring.slots if slot.own.name == item]
+            if len(found) > 1:
+                raise TypeError(f"Ambiguous name: {item}")
+        elif isinstance(item, int):
+            return self._wiring.slots[item]
+        else:
+            found = [self._variables[item]] if item in self._variables else []
+        if not found:
+            raise TypeError(f"Unknown input or state: {item}")
+        return found[0]
+
+    def __contains__(self, item: Any) -> bool:
+        return item in self._variables or any(slot.own.name == item for slot in self._wiring.slots)
+
+    @property
+    def value(self) -> Function:
+        """The values of inputs, by index."""
+        return self
+
+    @property
+    def container(self) -> Mapping[Any, Container]:
+        """The containers of inputs, by variable, name and position."""
+        found: dict[Any, Any] = {slot.own.variable: slot.container for slot in self._wiring.slots}
+        found |= {slot.own.name: slot.container for slot in self._wiring.slots if slot.own.name}
+        return found | dict(enumerate(slot.container for slot in self._wiring.slots))
+
+    finder = container
+
+    @property
+    def input_storage(self) -> list[Container]:
+        return [slot.container for slot in self._wiring.slots]
+
+    def get_shared(self) -> list[Any]:
+        """Return the shared variables that the function reads or updates."""
+        return list(self._wiring.shared)
+
+    def free(self) -> None:
+        """Forget what is kept for the next call; nothing is."""
+
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: Any = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: Any = None,
+    ) -> Function:
+        """Return the same function, with other shared variables (`swap`) or without updates."""
+        wiring = self._wiring
+        replacement = {}
+        for old, new in pairs_of(swap):
+            if old not in wiring.shared:
+                raise ValueError(f"SharedVariable: {old} not found")
+            if old.type != new.type:
+                raise TypeError(f"Type of given SharedVariable: {new} conflicts with the original one: {old}")
+            replacement[old] = new
+        copied = wiring.copied(replacement, delete_updates)
+        return Function(copied, self._mode, name or (self.name and self.name + " copy"), self._structure, profile)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: Any) -> Function:
+        return Function(self._wiring.copied({}, False), self._mode, self.name, self._structure, self.profile)
+
+    @property
+    def septet(self) -> Any:
+        """The function of Septet that runs: for `st.explain`, `st.profile` and `compiles`."""
+        return self._program.function
+
+    def sync_shared(self) -> None:
+        pass
+
+    @property
+    def n_returned_outputs(self) -> int:
+        return len(self._wiring.outputs)
+
+    @property
+    def unpack_single(self) -> bool:
+        return not isinstance(self._structure([None] * len(self._wiring.outputs)), (list, dict))
+
+    def __str__(self) -> str:
+        return f"<theano.compile.function_module.Function object{'' if self.name is None else ' ' + repr(self.name)}>"
+
+    __repr__ = __str__
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"wiring": self._wiring, "mode": self._mode, "name": self.name, "structure": self._structure}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["wiring"], state["mode"], state["name"], state["structure"])
+
+
+class Single:
+    """Results as one value."""
+
+    def __call__(self, values: list[Any]) -> Any:
+        return values[0]
+
+
+class Listed:
+    """Results as a list."""
+
+    def __call__(self, values: list[Any]) -> Any:
+        return values
+
+
+class Named:
+    """Results as a dict."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+
+    def __call__(self, values: list[Any]) -> Any:
+        return dict(zip(self.names, values, strict=True))
+
+
+def function(
+    inputs: Any,
+    outputs: Any = None,
+    mode: Any = None,
+    updates: Any = None,
+    givens: Any = None,
+    no_default_updates: Any = False,
+    accept_inplace: bool = False,
+    name: str | None = None,
+    rebuild_strict: bool = True,
+    allow_input_downcast: bool | None = None,
+    profile: Any = None,
+    on_unused_input: str | None = None,
+) -> Function:
+    """Make a callable of a symbolic expression.
+
+    Parameters
+    ----------
+    inputs : list of Variable or In
+    outputs : Variable, Out, list or dict of them, optional
+        What a call returns, in the same structure; an empty list where it is None.
+    mode : str or Mode, optional
+    updates : dict, or list of pairs, of shared variable to expression
+        What shared variables become after each call, all computed from the values before it.
+    givens : dict, or list of pairs, of Variable to expression
+        Replacements made in the graph.
+    no_default_updates : bool or list of shared variable
+        Whether (or for which) the default updates of shared variables are left out.
+    name : str, optional
+    allow_input_downcast : bool, optional
+        Whether arguments may lose precision; by default only Python's floats may, on their way to `floatX`.
+    profile : bool or object, optional
+    on_unused_input : "raise", "warn" or "ignore", optional
+        What happens about an input that nothing depends on; by default as the setting says.
+
+    Returns
+    -------
+    Function
+
+    Raises
+    ------
+    UnusedInputError, MissingInputError, TypeError, ValueError
+
+    Examples
+    --------
+    >>> import septet.dialects.theano as theano
+    >>> import septet.dialects.theano.tensor as T
+    >>> x, y = T.dscalars("x", "y")
+    >>> f = theano.function([x, y], x + y)
+    >>> float(f(2, 3))
+    5.0
+    """
+    if not isinstance(inputs, (list, tuple)):
+        raise Exception(
+            f"Inputs variable of a Theano function should be contained in a list, even when there is a single input. (got {inputs!r})"
+        )
+    if isinstance(outputs, Mapping) and any(not isinstance(key, str) for key in outputs):
+        raise AssertionError("the keys of outputs are strings")
+    given = [_as_input(own, allow_input_downcast) for own in inputs]
+    _check_inputs(given)
+    listed, structure = _outputs(outputs)
+    update_pairs = _checked_updates(updates, [own.variable for own in given])
+    given_pairs = _checked_givens(givens)
+    wiring = Wiring(given, listed, dict(update_pairs), given_pairs, [own for own in given if own.implicit])
+    wiring.find_shared(no_default_updates)
+    _check_use(wiring, on_unused_input, name)
+    return Function(wiring, get_mode(mode), name, structure, profile)
+
+
+def _as_input(own: Any, allow_downcast: bool | None) -> In:
+    if isinstance(own, SymbolicInput):
+        if not isinstance(own, In):
+            own = In(
+                own.variable,
+                own.name,
+                None,
+                own.update,
+                own.mutable,
+                own.strict,
+                own.allow_downcast,
+                implicit=own.implicit,
+            )
+    elif isinstance(own, (list, tuple)):
+        own = _old_input(own)
+    elif isinstance(own, Constant):
+        raise TypeError(f"A Constant instance is not a legal function input: {own}")
+    elif isinstance(own, SharedVariable):
+        raise TypeError(
+            f"Cannot use a shared variable ({own}) as explicit input. Consider substituting a non-shared variable via the `givens` parameter"
+        )
+    elif isinstance(own, Variable):
+        own = In(own)
+    else:
+        raise TypeError(f"Unknown parameter type: {type(own)}")
+    if isinstance(own.variable, SharedVariable) and not own.implicit:
+        raise TypeError(
+            f"Cannot use a shared variable ({own.variable}) as explicit input. Consider substituting a non-shared variable via the `givens` parameter"
+        )
+    if allow_downcast is not None and own.allow_downcast is None:
+        own.allow_downcast = allow_downcast
+    return own
+
+
+def _old_input(parts: Sequence[Any]) -> In:
+    """Return the input that an old form means: (name, variable), (variable, value), ((variable, update), value) ..."""
+    rest = list(parts)
+    name = rest.pop(0) if isinstance(rest[0], str) else None
+    first = rest.pop(0)
+    if isinstance(first, (list, tuple)):
+        variable, update = first
+    else:
+        variable, update = first, None
+    return In(variable, name=name, value=rest[0] if rest else None, update=update)
+
+
+def _check_inputs(given: Sequence[In]) -> None:
+    variables = [own.variable for own in given]
+    for place, variable in enumerate(variables):
+        if not isinstance(variable, Variable):
+            raise TypeError(f"An input is a Variable, got {variable!r}")
+        if variable in variables[:place]:
+            raise UnusedInputError(
+                f"Variable {variable} is used twice in inputs to theano.function, at indices {variables.index(variable)} and {place}.  This would result in values provided for it being ignored. Please do not duplicate variables in the inputs list."
+            )
+
+
+def _outputs(outputs: Any) -> tuple[list[Variable], Any]:
+    if outputs is None:
+        return [], Listed()
+    if isinstance(outputs, Mapping):
+        names = sorted(outputs)
+        return [_as_output(outputs[key]) for key in names], Named(names)
+    if isinstance(outputs, (list, tuple)):
+        return [_as_output(own) for own in outputs], Listed()
+    return [_as_output(outputs)], Single()
+
+
+def _as_output(own: Any) -> Variable:
+    if isinstance(own, SymbolicOutput):
+        own = own.variable
+    if not isinstance(own, Variable):
+        try:
+            own = as_variable(own)
+        except TypeError:
+            raise TypeError(
+                "Outputs must be theano Variable or Out instances. Received " + str(own) + " of type " + str(type(own))
+            ) from None
+    return own
+
+
+def _checked_updates(updates: Any, inputs: Sequence[Variable]) -> list[tuple[Any, Variable]]:
+    found: list[tuple[Any, Variable]] = []
+    pairs = pairs_of(updates)
+    seen: set[Any] = set()
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"updates are pairs of a shared variable and its new value, got {pair!r}")
+        variable, value = pair
+        if not isinstance(variable, SharedVariable):
+            raise TypeError("update target must be a SharedVariable", variable)
+        if variable in seen:
+            raise ValueError("this shared variable already has an update expression", (variable, value))
+        if variable in inputs:
+            raise ValueError(f"{variable} is both an input and updated")
+        seen.add(variable)
+        try:
+            converted = variable.filter_update(value)
+        except TypeError:
+            own = value if isinstance(value, Variable) else as_variable(value)
+            raise TypeError(
+                f"An update must have the same type as the original shared variable (shared_var={variable}, shared_var.type={variable.type}, update_val={value}, update_val.type={own.type}).",
+                "If the difference is related to the broadcast pattern, you can call the tensor.unbroadcast(var, axis_to_unbroadcast[, ...]) function to remove broadcastable dimensions.",
+            ) from None
+        found.append((variable, converted))
+    return found
+
+
+def _checked_givens(givens: Any) -> list[tuple[Variable, Variable]]:
+    found = []
+    for old, new in pairs_of(givens):
+        if not isinstance(old, Variable):
+            raise TypeError(f"givens must be a list of pairs of Variables, got {old!r}")
+        if isinstance(old, SharedVariable) and old is new:
+            continue
+        found.append((old, old.type.filter_variable(new)))
+    return found
+
+
+def _check_use(wiring: Wiring, on_unused_input: str | None, name: str | None) -> None:
+    """Refuse inputs that nothing depends on, and graphs that depend on what is no input."""
+    roots = wiring.roots()
+    used = set(ancestors(roots, blockers=[old for old, _ in wiring.givens] + [own.variable for own in wiring.inputs]))
+    replaced = {old for old, _ in wiring.givens}
+    given_used = set(
+        ancestors([new for old, new in wiring.givens if old in used], blockers=[own.variable for own in wiring.inputs])
+    )
+    known = {own.variable for own in wiring.inputs}
+    action = config.on_unused_input if on_unused_input is None else on_unused_input
+    if action not in ("raise", "warn", "ignore"):
+        raise ValueError(
+            f'Invalid value for keyword "on_unused_input" of theano.function: {action!r}. Valid values are "raise", "warn", and "ignore".'
+        )
+    for place, own in enumerate(wiring.inputs):
+        if (
+            (own.variable in used and own.variable not in replaced)
+            or own.variable in given_used
+            or own.update is not None
+        ):
+            continue
+        message = (
+            f"theano.function was asked to create a function computing outputs given certain inputs, but the provided input variable at index {place} is not part of the computational graph needed to compute the outputs: "
+            f"{own.name if own.name else own.variable}.\nTo make this error into a warning, you can pass the parameter on_unused_input='warn' to theano.function. To disable it completely, use on_unused_input='ignore'."
+        )
+        if action == "raise":
+            raise UnusedInputError(message)
+        if action == "warn":
+            warnings.warn(message, stacklevel=4)
+    for variable in graph_inputs(list(used | given_used), blockers=known | replaced):
+        if variable in known or variable in replaced or isinstance(variable, (Constant, SharedVariable)):
+            continue
+        if variable in used or variable in given_used:
+            raise MissingInputError(
+                f"Undeclared input: {variable} of type {variable.type} was not provided and not given a value. Use the Theano flag exception_verbosity='high', for more information on this error.",
+                variable,
+            )

@@ -1,0 +1,318 @@
+"""What runs when a function is called: a function of Septet over the variables' tensors, or op by op in Python."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.compile.io import Container, In
+from septet.dialects.theano.compile.mode import Mode
+from septet.dialects.theano.compile.rebuild import rebuilt
+from septet.dialects.theano.compile.sharedvalue import SharedVariable, TensorCells
+from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
+from septet.dialects.theano.gof.op import evaluate
+
+
+class Slot:
+    """An input of a function with its place for values.
+
+    Parameters
+    ----------
+    own : In
+    """
+
+    def __init__(self, own: In) -> None:
+        self.own = own
+        value = own.value
+        if isinstance(value, SharedVariable):
+            value = value.container
+        if isinstance(value, Container):
+            self.container = value
+            self.has_value = True
+        else:
+            self.container = Container(
+                own.variable, None, strict=own.strict, allow_downcast=own.allow_downcast, name=own.name
+            )
+            self.has_value = value is not None
+            if value is not None:
+                self.container.value = copy.copy(value)
+
+    def current(self) -> Any:
+        """Return the value that is kept."""
+        return self.container.value
+
+    def set(self, value: Any) -> None:
+        """Keep a value."""
+        self.container.value = value
+        self.has_value = True
+
+    def filter(self, value: Any, place: int, function: Any) -> Any:
+        """Return an argument as a value of the variable's type."""
+        own = self.own
+        if function.trust_input:
+            return value
+        try:
+            return own.variable.type.filter(value, strict=own.strict, allow_downcast=own.allow_downcast)
+        except (TypeError, ValueError) as error:
+            text = f"Bad input argument {f'with name {own.name!r}' if own.name else ''} to theano function {f'with name {function.name!r}' if function.name else ''} at index {place} (0-based)."
+            error.args = (" ".join(text.split()), *error.args)
+            raise
+
+
+class Wiring:
+    """Everything that a function is made of.
+
+    Parameters
+    ----------
+    inputs : list of In
+    outputs : list of Variable
+    updates : dict of SharedVariable to Variable
+    givens : list of (Variable, Variable)
+    """
+
+    def __init__(
+        self, inputs: Sequence[In], outputs: Sequence[Variable], updates: Mapping[Any, Variable], givens: Sequence[tuple[Variable, Variable]],
+        implicit: Sequence[In] = (),
+    ) -> None:  # fmt: skip
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.updates = dict(updates)
+        self.givens = list(givens)
+        self.slots = [Slot(own) for own in self.inputs]
+        self.shared: list[Any] = []
+
+    def roots(self) -> list[Variable]:
+        """Return what is computed: outputs, updates, and the next values of inputs with an update."""
+        return [*self.outputs, *self.updates.values(), *[own.update for own in self.inputs if own.update is not None]]
+
+    def find_shared(self, no_default_updates: Any = True) -> None:
+        """Find the shared variables that the graph reads, and add their default updates."""
+        is_off = no_default_updates is True
+        without = list(no_default_updates) if isinstance(no_default_updates, (list, tuple)) else []
+        known = {own.variable for own in self.inputs}
+        seen: dict[Any, None] = {}
+        pending = [*self.roots(), *[new for _, new in self.givens]]
+        while pending:
+            found = [
+                v for v in ancestors(pending) if isinstance(v, SharedVariable) and v not in seen and v not in known
+            ]
+            pending = []
+            for variable in reversed(found):
+                seen[variable] = None
+                update = getattr(variable, "default_update", None)
+                if update is None or is_off or variable in without or variable in self.updates:
+                    continue
+                self.updates[variable] = variable.filter_update(update)
+                pending.append(self.updates[variable])
+        for variable in self.updates:
+            seen.setdefault(variable)
+        self.shared = list(seen)
+
+    def copied(self, replacement: Mapping[Any, Any], delete_updates: bool) -> Wiring:
+        """Return the same with other shared variables."""
+        roots = (
+            rebuilt([*self.outputs, *self.updates.values()], replacement)
+            if replacement
+            else [*self.outputs, *self.updates.values()]
+        )
+        outputs, values = roots[: len(self.outputs)], roots[len(self.outputs) :]
+        updates = (
+            {} if delete_updates else {replacement.get(v, v): new for v, new in zip(self.updates, values, strict=True)}
+        )
+        givens = [(old, rebuilt([new], replacement)[0]) for old, new in self.givens]
+        fresh = Wiring(self.inputs, outputs, updates, givens)
+        fresh.find_shared()
+        return fresh
+
+    @property
+    def is_of_tensors(self) -> bool:
+        """Whether everything on the way is a tensor."""
+        variables = ancestors([*self.roots(), *[v for pair in self.givens for v in pair]])
+        return all(v.type.is_tensor for v in variables) and all(v.type.is_tensor for v in self.shared)
+
+
+class Compiled:
+    """A function of Septet over the tensors that the variables stand for.
+
+    Shared variables are symbols of the graph. For the function that runs they are replaced by the Variables of Septet
+    that hold their values now, so sizes are known; where a value of another shape has been set since, it is made anew.
+    """
+
+    def __init__(self, wiring: Wiring, level: str, name: str | None) -> None:
+        self.wiring = wiring
+        self.level = level
+        self.name = name or "function"
+        self.updated = [own for own in wiring.inputs if own.update is not None]
+        lower(
+            [
+                *wiring.roots(),
+                *[v for pair in wiring.givens for v in pair],
+                *[own.variable for own in wiring.inputs],
+                *wiring.shared,
+            ]
+        )
+        self._cells: list[Any] = []
+        self._loose: set[Any] = set()
+        self._kept: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
+        self.function: Any = None
+        self._used: list[int] = []
+        self._containers = [variable.container for variable in wiring.shared]
+        self._link()
+
+    def _link(self) -> None:
+        """Make the function for the cells that hold the shared values now."""
+        cells = [container.cell for container in self._containers]
+        key = (*[id(cell) for cell in cells], *sorted(id(v) for v in self._loose))
+        if key not in self._kept:
+            if len(self._kept) > 16:
+                self._kept.clear()
+            self._kept[key] = (self._made(cells), cells)
+        self._cells = cells
+        self.function = self._kept[key][0]
+
+    def _made(self, cells: Sequence[Any]) -> Any:
+        wiring = self.wiring
+        places = [(v.tensor, cell) for v, cell in zip(wiring.shared, cells, strict=True)]
+        inputs = [own.variable for own in wiring.inputs]
+        symbols = [
+            st.symbol(v.name or "", v.type.shape, v.type.dtype) if v.owner is not None else v.tensor for v in inputs
+        ]
+        places += [(v.tensor, symbol) for v, symbol in zip(inputs, symbols, strict=True) if v.owner is not None]
+        given = {old.tensor.node: st.Tensor(self._placed(new.tensor.node, places)) for old, new in wiring.givens}
+        replaced = {tensor: cell for tensor, cell in places if tensor.node not in given}
+        replaced |= {st.Tensor(node): value for node, value in given.items()}
+        cell_of = dict(zip(wiring.shared, cells, strict=True))
+        loose = [v for v in wiring.updates if v in self._loose]
+        fixed = {cell_of[v]: new.tensor for v, new in wiring.updates.items() if v not in self._loose}
+        outputs = [v.tensor for v in wiring.outputs]
+        outputs += [own.update.tensor for own in self.updated] + [wiring.updates[v].tensor for v in loose]
+        words: dict[str, Any] = {"name": self.name, "optimize": self.level}
+        try:
+            made = st.function(symbols, outputs, fixed, replaced, allow_unused=True, **words)
+        except (st.errors.GraphError, st.errors.ShapeError):
+            if not self._loosen(cell_of):
+                raise
+            return self._made(cells)
+        used = set(made.graph.nodes)
+        self._used = [place for place, symbol in enumerate(symbols) if symbol.node in used]
+        if len(self._used) < len(symbols):  # what nothing reads is not handed on
+            made = st.function([symbols[place] for place in self._used], outputs, fixed, replaced, **words)
+        return made
+
+    def _placed(self, node: Any, places: Any) -> Any:
+        from septet.graph.graph import substitute
+
+        return substitute([node], {old.node: new.node for old, new in places})[0]
+
+    def _loosen(self, cell_of: Mapping[Any, Any]) -> bool:
+        """Take updates whose shape may differ out of those that are written in place; False where there is none."""
+        found = [
+            v
+            for v, new in self.wiring.updates.items()
+            if v not in self._loose and new.tensor.type.shape != cell_of[v].variable_type.shape
+        ]
+        self._loose.update(found)
+        return bool(found)
+
+    def _called(self, values: Sequence[Any]) -> Any:
+        """Call the function of Septet; what an op's Python code raises comes out as it was raised."""
+        if not self.function.graph.roots:
+            return []
+        if len(self._used) < len(values):
+            values = [values[place] for place in self._used]
+        try:
+            return self.function(*values)
+        except st.errors.UserFunctionError as error:
+            raise _unchained(error) from None
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs for some values of the inputs."""
+        for container, cell in zip(self._containers, self._cells, strict=True):
+            if container.cell is not cell:
+                self._link()
+                break
+        try:
+            found = self._called(values)
+        except st.errors.ShapeError:
+            if not self._loosen(dict(zip(self.wiring.shared, self._cells, strict=True))):
+                raise
+            self._link()
+            found = self._called(values)
+        count = len(self.wiring.outputs)
+        results = [_own(tensor) for tensor in found[:count]]
+        rest = found[count:]
+        for own, tensor in zip(self.updated, rest, strict=False):
+            self.wiring.slots[self.wiring.inputs.index(own)].container.data = _own(tensor)
+        loose = [v for v in self.wiring.updates if v in self._loose]
+        for variable, tensor in zip(loose, rest[len(self.updated) :], strict=True):
+            variable.container.data = _own(tensor)
+        return results
+
+
+def _unchained(error: BaseException) -> BaseException:
+    """Return what an op's own Python code raised."""
+    return error if error.__cause__ is None else error.__cause__
+
+
+def _own(tensor: Any) -> np.ndarray:
+    """Return a result as an array of the caller's own, without a copy where nobody else sees it."""
+    value = tensor.node.value
+    if value.flags.owndata and value.base is None:
+        value.setflags(write=True)
+        return value
+    return np.array(value)
+
+
+class OpByOp:
+    """Python calls each op in turn: for values that are no tensors, and for modes that look at every result."""
+
+    function = None
+
+    def __init__(self, wiring: Wiring, mode: Mode) -> None:
+        self.wiring = wiring
+        self.mode = mode
+        roots = wiring.roots()
+        self._roots = rebuilt(roots, dict(wiring.givens)) if wiring.givens else roots
+        self._order = io_toposort([own.variable for own in wiring.inputs], self._roots)
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs for some values of the inputs."""
+        wiring = self.wiring
+        known: dict[Any, Any] = {own.variable: value for own, value in zip(wiring.inputs, values, strict=True)}
+
+        def value_of(variable: Variable) -> Any:
+            if variable in known:
+                return known[variable]
+            if isinstance(variable, Constant):
+                return variable.data
+            return variable.container.value
+
+        for node in self._order:
+            given = [value_of(v) for v in node.inputs]
+            results = self.mode.around(node, lambda node=node, given=given: compute(node, given), given)
+            for variable, result in zip(node.outputs, results, strict=True):
+                known[variable] = result
+        found = [value_of(v) for v in self._roots]
+        count = len(wiring.outputs)
+        for variable, value in zip(wiring.updates, found[count : count + len(wiring.updates)], strict=True):
+            variable.container.data = value if not isinstance(variable, TensorCells) else np.array(value)
+        updated = [slot for slot in wiring.slots if slot.own.update is not None]
+        for slot, value in zip(updated, found[count + len(wiring.updates) :], strict=True):
+            slot.container.data = value
+        return [np.array(v) if isinstance(v, np.ndarray) else v for v in found[:count]]
+
+
+def compute(node: Any, given: Sequence[Any]) -> list[Any]:
+    """Return the results of one application for some values."""
+    return list(evaluate(node, given))
+
+
+def make_program(wiring: Wiring, mode: Mode, name: str | None) -> Any:
+    """Return what runs a function."""
+    if mode.is_op_by_op or not wiring.is_of_tensors:
+        return OpByOp(wiring, mode)
+    return Compiled(wiring, mode.level, name)

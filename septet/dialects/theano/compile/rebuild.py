@@ -1,0 +1,57 @@
+"""Variables replaced by others in what was built: `theano.clone`, and the givens of functions that run op by op."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from septet.dialects.theano.gof.graph import Variable, io_toposort
+
+
+def pairs_of(replace: Any) -> list[tuple[Any, Any]]:
+    """Return replacements as a list of (old, new)."""
+    if replace is None:
+        return []
+    return list(replace.items()) if isinstance(replace, Mapping) else [tuple(pair) for pair in replace]
+
+
+def rebuilt(outputs: Sequence[Variable], replacements: Mapping[Any, Any], strict: bool = True) -> list[Variable]:
+    """Return outputs computed from other variables than they were; what does not depend on them stays as it is."""
+    memo: dict[Any, Any] = dict(replacements)
+    for node in io_toposort(replacements, outputs):
+        if all(memo.get(v, v) is v for v in node.inputs):
+            continue
+        fresh = node.clone_with_new_inputs([memo.get(v, v) for v in node.inputs], strict=strict)
+        for old, new in zip(node.outputs, fresh.outputs, strict=True):
+            new.name = old.name
+            memo.setdefault(old, new)
+    return [memo.get(v, v) for v in outputs]
+
+
+def clone(
+    output: Any, replace: Any = None, strict: bool = True, share_inputs: bool = True, copy_inputs: Any = None
+) -> Any:
+    """Return a variable (or a list of them) computed from others than it was.
+
+    Parameters
+    ----------
+    output : Variable or list of Variable
+    replace : dict, or list of pairs, of Variable to Variable
+    strict : bool
+        Whether what takes a variable's place must be of its type.
+    share_inputs : bool
+        Whether inputs and shared variables stay the same ones; otherwise copies take their places.
+    """
+    outputs = list(output) if isinstance(output, (list, tuple)) else [output]
+    memo: dict[Any, Any] = {}
+    for old, new in pairs_of(replace):
+        value = new if isinstance(new, Variable) else old.type.filter_variable(new)
+        memo[old] = old.type.filter_variable(value) if strict else value
+    is_shared = share_inputs if copy_inputs is None else copy_inputs
+    if not is_shared:
+        for node in io_toposort(memo, outputs):
+            for given in node.inputs:
+                if given.owner is None and given not in memo and not hasattr(given, "data"):
+                    memo[given] = given.clone()
+    found = rebuilt(outputs, memo, strict)
+    return found if isinstance(output, (list, tuple)) else found[0]

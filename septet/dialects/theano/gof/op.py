@@ -1,0 +1,313 @@
+"""Ops: what can be applied to variables. Programs define their own by subclassing `Op`; `NativeOp` are those of Septet."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable
+from septet.dialects.theano.gof.null_type import NullType
+from septet.dialects.theano.gof.utils import MethodNotDefined, TestValueError, object2
+
+
+class PureOp:
+    """What every op can be asked: to be applied, to compute with arrays, for its gradient.
+
+    `make_node` checks the inputs and says of which types the results are; `perform` computes them with NumPy;
+    `grad` or `L_op`, `R_op`, `infer_shape` and `connection_pattern` are optional.
+    """
+
+    default_output: int | None = None
+    is_native = False
+    params_type: Any = None
+    view_map: dict[int, list[int]]
+    destroy_map: dict[int, list[int]]
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Return the op applied to inputs: checked, converted, with variables for the results."""
+        itypes, otypes = getattr(self, "itypes", None), getattr(self, "otypes", None)
+        if itypes is None or otypes is None:
+            raise NotImplementedError(f"{type(self).__name__} defines neither make_node nor itypes and otypes")
+        if len(inputs) != len(itypes):
+            raise ValueError(f"{self} takes {len(itypes)} inputs, got {len(inputs)}")
+        from septet.dialects.theano.tensor.convert import as_variable
+
+        given = [as_variable(value) for value in inputs]
+        for position, (variable, wanted) in enumerate(zip(given, itypes, strict=True)):
+            if variable.type != wanted:
+                converted = wanted.convert_variable(variable)
+                if converted is None:
+                    raise TypeError(
+                        f"input {position} of {self} must be a {wanted}, got {variable} of type {variable.type}"
+                    )
+                given[position] = converted
+        return Apply(self, given, [wanted() for wanted in otypes])
+
+    def __call__(self, *inputs: Any, **words: Any) -> Any:
+        """Apply the op: one variable, or a list of several (``return_list=True``: in any case)."""
+        is_list = words.pop("return_list", False)
+        node = self.make_node(*inputs, **words)
+        if config.compute_test_value != "off":
+            compute_test_value(node)
+        if self.default_output is not None and not is_list:
+            return node.outputs[self.default_output]
+        return node.outputs[0] if len(node.outputs) == 1 and not is_list else list(node.outputs)
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
+        """Compute the results with NumPy, into ``output_storage[i][0]``."""
+        raise MethodNotDefined("perform", type(self), type(self).__name__)
+
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
+        """Return the gradients of the inputs, given those of the outputs."""
+        return self.grad(inputs, output_grads)
+
+    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
+        """Return the gradients of the inputs, given those of the outputs."""
+        raise MethodNotDefined("grad", type(self), type(self).__name__)
+
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> Any:
+        """Return the changes of the outputs that follow from changes of the inputs."""
+        raise MethodNotDefined("R_op", type(self), type(self).__name__)
+
+    def do_constant_folding(self, node: Apply) -> bool:
+        return True
+
+    def get_params(self, node: Apply) -> Any:
+        """Return what `perform` gets as its last argument, where the op has parameters."""
+        raise MethodNotDefined("get_params", type(self), type(self).__name__)
+
+    def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: Any) -> None:
+        pass
+
+    def __str__(self) -> str:
+        return getattr(self, "name", None) or type(self).__name__
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    # From applications to tensors.
+
+    def lower(self, node: Apply) -> list[Any]:
+        """Return the tensors that the outputs of an application stand for: here, those of a call of `perform`."""
+        for variable in (*node.inputs, *node.outputs):
+            variable.type.check_tensor()
+        types = [(output.type.dtype, output.type.shape) for output in node.outputs]
+        is_one = len(types) == 1
+
+        def run(*arrays: Any) -> Any:
+            values = self.computed(node, arrays)
+            return values[0] if is_one else values
+
+        found = st.callback(
+            run, types[0] if is_one else types, *[v.tensor for v in node.inputs],
+            gradient=lambda g, *args: self._pulled(node, g, args),
+        )  # fmt: skip
+        return [found] if is_one else list(found)
+
+    def computed(self, node: Apply, arrays: Sequence[Any]) -> list[Any]:
+        """Return what `perform` makes of some values."""
+        given: list[Any] = list(arrays)
+        for positions in getattr(self, "destroy_map", {}).values():
+            for position in positions:  # it writes over its argument
+                given[position] = np.array(given[position])
+        storage: list[list[Any]] = [[None] for _ in node.outputs]
+        if type(self).perform is PureOp.perform and hasattr(self, "make_thunk"):
+            cells = {v: [value] for v, value in zip(node.inputs, given, strict=True)}
+            cells |= dict(zip(node.outputs, storage, strict=True))
+            self.make_thunk(node, cells, {v: [v in node.inputs] for v in cells}, [])()
+        else:
+            try:
+                params = (self.get_params(node),) if self.params_type is not None else ()
+            except MethodNotDefined:
+                params = ()
+            self.perform(node, given, storage, *params)
+        return [v.type.filter(cell[0], allow_downcast=True) for v, cell in zip(node.outputs, storage, strict=True)]
+
+    def _pulled(self, node: Apply, g: Any, args: Sequence[Any]) -> list[Any]:
+        """Return the cotangents of the inputs, as tensors, by the op's own gradient."""
+        from septet.dialects.theano.gradient import DisconnectedType, NullTypeGradError
+
+        cotangents = g if isinstance(g, tuple) else (g,)
+        inputs = [v.type.holding(t, like=v) for v, t in zip(node.inputs, args, strict=True)]
+        given = [v.type.holding(t) for v, t in zip(node.outputs, cotangents, strict=True)]
+        if type(self).L_op is not PureOp.L_op:
+            found = self.L_op(inputs, node.clone_with_new_inputs(inputs).outputs, given)
+        else:
+            found = self.grad(inputs, given)
+        if not isinstance(found, (list, tuple)):
+            found = [found]
+        if len(found) != len(inputs):
+            raise ValueError(f"{self}.grad returned {len(found)} gradients for {len(inputs)} inputs")
+        result: list[Any] = []
+        for position, gradient in enumerate(found):
+            if gradient is None:
+                raise TypeError(
+                    f"{self}.grad returned None for input {position}: zeros_like() or disconnected_type() say what is meant"
+                )
+            if isinstance(gradient.type, NullType):
+                if np.dtype(node.inputs[position].type.dtype).kind in "fc":
+                    raise NullTypeGradError(
+                        f"the gradient of {self} with respect to its input {position} is not defined: {gradient.type.why_null}"
+                    )
+                result.append(None)
+            elif isinstance(gradient.type, DisconnectedType):
+                result.append(None)
+            else:
+                result.append(gradient.tensor)
+        return result
+
+
+class Op(object2, PureOp):
+    """The base of the ops that programs define; see `PureOp`."""
+
+    def __init__(self, use_c_code: Any = None) -> None:
+        pass
+
+
+OpenMPOp = CLinkerOp = COp = ExternalCOp = Op
+
+
+class NativeOp(Op):
+    """An op that Septet computes: `compute` makes tensors of tensors, and their types are those of the results."""
+
+    is_native = True
+
+    def compute(self, *tensors: Any) -> Any:
+        """Return a tensor, or a tuple of them."""
+        raise NotImplementedError
+
+    def make_node(self, *inputs: Any) -> Apply:
+        from septet.dialects.theano.tensor.convert import as_tensor_variable
+
+        return self.applied([as_tensor_variable(value) for value in inputs])
+
+    def applied(self, inputs: Sequence[Variable]) -> Apply:
+        """Return the op applied to variables."""
+        from septet.dialects.theano.tensortype import type_of
+
+        found = self._tensors(inputs)
+        outputs = []
+        for tensor in found:
+            output = type_of(tensor)()
+            output.tensor = tensor
+            outputs.append(output)
+        return Apply(self, list(inputs), outputs)
+
+    def _tensors(self, inputs: Sequence[Variable]) -> list[Any]:
+        found = self.compute(*[v.tensor for v in inputs])
+        return list(found) if isinstance(found, (tuple, list)) else [found]
+
+    def lower(self, node: Apply) -> list[Any]:
+        return self._tensors(node.inputs)
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
+        found = self.compute(*[st.asarray(value) for value in inputs])
+        for cell, tensor in zip(output_storage, found if isinstance(found, (tuple, list)) else [found], strict=True):
+            cell[0] = tensor.numpy()
+
+
+class Replay(NativeOp):
+    """What a transformation of Septet's graph has made: tensors that can be computed from other inputs again.
+
+    Gradients, for instance, are made by differentiating the whole graph at once; their op is one of these.
+    """
+
+    def __init__(self, name: str, symbols: Sequence[Any], results: Sequence[Any]) -> None:
+        self.name = name
+        self.symbols = list(symbols)
+        self.results = list(results)
+
+    def compute(self, *tensors: Any) -> Any:
+        from septet.dialects.theano.engine import replaced
+
+        changed = [(old, new) for old, new in zip(self.symbols, tensors, strict=True) if old.node is not new.node]
+        return tuple(replaced(self.results, changed)) if changed else tuple(self.results)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+# Test values.
+
+
+def get_test_value(variable: Any) -> Any:
+    """Return the value that a variable has been given for trying expressions while they are built."""
+    if not isinstance(variable, Variable):
+        return np.asarray(variable)
+    return PureOp_get_test_value(variable)
+
+
+def PureOp_get_test_value(variable: Any) -> Any:
+    """Return the test value of a variable; AttributeError where it has none."""
+    if isinstance(variable, Constant):
+        return variable.data
+    if getattr(variable, "container", None) is not None:  # a shared variable
+        return variable.get_value(borrow=True, return_internal_type=True)
+    if hasattr(variable.tag, "test_value"):
+        return variable.type.filter(variable.tag.test_value)
+    raise AttributeError(f"{variable} has no test value")
+
+
+def get_debug_values(*variables: Any) -> list[tuple[Any, ...]]:
+    """Return one tuple of test values, or nothing where test values are off or missing."""
+    if config.compute_test_value == "off":
+        return []
+    try:
+        return [tuple([get_test_value(variable) for variable in variables])]
+    except AttributeError:
+        return []
+
+
+def missing_test_message(message: str) -> None:
+    """Say that a test value is missing, as the setting asks."""
+    action = config.compute_test_value
+    if action == "raise":
+        raise AttributeError(message)
+    if action == "warn":
+        warnings.warn(message, stacklevel=2)
+
+
+def compute_test_value(node: Apply) -> None:
+    """Compute the test values of the outputs of an application from those of its inputs, as the setting asks."""
+    values = []
+    for position, variable in enumerate(node.inputs):
+        try:
+            values.append(get_test_value(variable))
+        except AttributeError:
+            message = f"Cannot compute test value: input {position} ({variable}) of Op {node} missing default value."
+            action = config.compute_test_value
+            if action == "warn":
+                warnings.warn(message, stacklevel=4)
+            elif action == "raise":
+                raise AttributeError(message) from None
+            elif action == "pdb":
+                import pdb
+
+                pdb.post_mortem()
+            return
+    for output, value in zip(node.outputs, evaluate(node, values), strict=True):
+        output.tag.test_value = value
+
+
+def evaluate(node: Apply, values: Sequence[Any]) -> list[Any]:
+    """Return the results of one application for some values of its inputs, as arrays."""
+    if not node.op.is_native:
+        return list(node.op.computed(node, values))
+    constants = [v.clone() if not isinstance(v, Constant) else v for v in node.inputs]
+    for variable, value in zip(constants, values, strict=True):
+        variable.tensor = st.asarray(value)
+    return [tensor.numpy() for tensor in node.op.lower(Apply(node.op, constants, [o.clone() for o in node.outputs]))]
+
+
+__all__ = [
+    "Apply", "CLinkerOp", "COp", "ExternalCOp", "NativeOp", "Op", "OpenMPOp", "PureOp", "Replay", "TestValueError",
+    "get_debug_values", "get_test_value", "missing_test_message",
+]  # fmt: skip

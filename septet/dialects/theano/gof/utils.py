@@ -1,0 +1,109 @@
+"""Small things that the graph's classes share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class scratchpad:
+    """A bag of attributes: what users and ops note beside a variable or an application."""
+
+    def clear(self) -> None:
+        self.__dict__.clear()
+
+    def __update__(self, other: scratchpad) -> scratchpad:
+        self.__dict__.update(other.__dict__)
+        return self
+
+    def __str__(self) -> str:
+        return f"scratchpad{self.__dict__}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def info(self) -> None:
+        """Print what is in it."""
+        print(f"<theano.gof.utils.scratchpad instance at {id(self)}>")
+        for name, value in self.__dict__.items():
+            print(f"  {name}: {value}")
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the tag has no attribute {name!r}")
+
+
+class MethodNotDefined(Exception):
+    """A method that an op or a type may define, and does not."""
+
+
+class AbstractFunctionError(Exception):
+    """A method that a subclass has to define."""
+
+
+class UndefError(Exception):
+    """A name that does not exist."""
+
+
+class TestValueError(Exception):
+    """A variable without a test value, where one is asked for."""
+
+
+class object2:
+    """An object with ``__props__``: equality, hash and text follow from the attributes that it names."""
+
+    __props__: tuple[str, ...]
+
+    def _props(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name in self.__props__])
+
+    def _props_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__props__}
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        if "__props__" not in cls.__dict__:
+            return
+        if "__eq__" not in cls.__dict__:
+            cls.__eq__ = lambda self, other: type(self) is type(other) and self._props() == other._props()
+            if "__hash__" not in cls.__dict__:
+                cls.__hash__ = lambda self: hash((type(self), self._props()))
+        if "__str__" not in cls.__dict__:
+            cls.__str__ = _text_of_props
+
+
+def _text_of_props(self: object2) -> str:
+    if not self.__props__:
+        return type(self).__name__
+    return f"{type(self).__name__}{{{', '.join(f'{name}={getattr(self, name)!r}' for name in self.__props__)}}}"
+
+
+def hashtype(self: Any) -> int:
+    """Return a hash of an object's class."""
+    return hash(type(self).__name__) ^ hash(type(self).__module__)
+
+
+def flatten(a: Any) -> list[Any]:
+    """Return the elements of nested lists and tuples in one list."""
+    if isinstance(a, (tuple, list, set)):
+        return [element for part in a for element in flatten(part)]
+    return [a]
+
+
+def uniq(sequence: Any) -> list[Any]:
+    """Return the elements without repetitions, in order."""
+    return list(dict.fromkeys(sequence))
+
+
+def difference(one: Any, other: Any) -> list[Any]:
+    """Return the elements of `one` that are not in `other`."""
+    gone = set(other)
+    return [element for element in one if element not in gone]
+
+
+def to_return_values(values: Any) -> Any:
+    """Return the one element of a list with one element, otherwise the list."""
+    return values[0] if len(values) == 1 else values
+
+
+def from_return_values(values: Any) -> list[Any]:
+    """Return a list in any case."""
+    return list(values) if isinstance(values, (list, tuple)) else [values]

@@ -1,0 +1,218 @@
+"""Operators and methods of tensor variables, set from the functions that do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from septet.dialects.theano.tensor import basic, extra_ops, shaping, subtensor
+from septet.dialects.theano.tensor.convert import as_tensor_variable
+from septet.dialects.theano.tensor.elemwise import FUNCTIONS
+from septet.dialects.theano.tensor.var import AsTensorError, _tensor_py_operators
+
+
+def _binary(function: Callable[..., Any], is_reflected: bool = False) -> Callable[..., Any]:
+    def operator(self: Any, other: Any) -> Any:
+        try:
+            return function(other, self) if is_reflected else function(self, other)
+        except (NotImplementedError, AsTensorError):
+            return NotImplemented
+
+    return operator
+
+
+def _compared(function: Callable[..., Any]) -> Callable[..., Any]:
+    def operator(self: Any, other: Any) -> Any:
+        found = function(self, other)
+        found._is_nonzero = False
+        return found
+
+    return operator
+
+
+_BINARY: dict[str, Callable[..., Any]] = {
+    "add": FUNCTIONS["add"], "sub": FUNCTIONS["sub"], "mul": FUNCTIONS["mul"], "truediv": basic.div_proxy,
+    "floordiv": FUNCTIONS["int_div"], "mod": basic.mod_check, "pow": FUNCTIONS["pow"], "divmod": basic.divmod,
+    "and": FUNCTIONS["and_"], "or": FUNCTIONS["or_"], "xor": FUNCTIONS["xor"], "matmul": basic.dot,
+}  # fmt: skip
+for _name, _function in _BINARY.items():
+    setattr(_tensor_py_operators, f"__{_name}__", _binary(_function))
+    setattr(_tensor_py_operators, f"__r{_name}__", _binary(_function, is_reflected=True))
+_tensor_py_operators.__div__ = _tensor_py_operators.__truediv__
+_tensor_py_operators.__rdiv__ = _tensor_py_operators.__rtruediv__
+
+for _name, _theano in {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}.items():
+    setattr(_tensor_py_operators, f"__{_name}__", _compared(FUNCTIONS[_theano]))
+
+_UNARY: dict[str, Callable[..., Any]] = {
+    "__neg__": FUNCTIONS["neg"], "__abs__": FUNCTIONS["abs_"], "__invert__": FUNCTIONS["invert"],
+    "__ceil__": FUNCTIONS["ceil"], "__floor__": FUNCTIONS["floor"], "__trunc__": FUNCTIONS["trunc"],
+}  # fmt: skip
+for _name, _function in _UNARY.items():
+    setattr(_tensor_py_operators, _name, lambda self, function=_function: function(self))
+
+for _name in (
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "cos", "cosh", "deg2rad", "exp", "exp2",
+    "expm1", "floor", "log", "log10", "log1p", "log2", "rad2deg", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "conj",
+):  # fmt: skip
+    setattr(_tensor_py_operators, _name, lambda self, function=FUNCTIONS[_name]: function(self))
+
+
+def _method_of(call: Callable[..., Any], name: str) -> None:
+    setattr(_tensor_py_operators, name, lambda self, *args, **words: call(self, *args, **words))
+
+
+for _source, _names in (
+    (basic, ("sum", "prod", "mean", "var", "std", "min", "max", "argmin", "argmax", "any", "all", "ptp", "round",
+             "nonzero_values", "zeros_like", "ones_like", "diagonal", "get_scalar_constant_value", "choose", "norm")),
+    (shaping, ("reshape", "dimshuffle", "swapaxes")),
+    (extra_ops, ("repeat", "cumsum", "cumprod", "squeeze", "searchsorted", "compress")),
+    (subtensor, ("take",)),
+):  # fmt: skip
+    for _name in _names:
+        _method_of(getattr(_source, _name), _name)
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Set a function as the method of its name."""
+    setattr(_tensor_py_operators, function.__name__, function)
+    return function
+
+
+def _property(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Set a function as the property of its name."""
+    setattr(_tensor_py_operators, function.__name__, property(function))
+    return function
+
+
+@_property
+def T(self: Any) -> Any:
+    return shaping.transpose(self)
+
+
+@_property
+def ndim(self: Any) -> int:
+    return int(self.type.ndim)
+
+
+@_property
+def dtype(self: Any) -> str:
+    return str(self.type.dtype)
+
+
+@_property
+def broadcastable(self: Any) -> tuple[bool, ...]:
+    return tuple(self.type.broadcastable)
+
+
+@_property
+def shape(self: Any) -> Any:
+    return shaping.shape(self)
+
+
+@_property
+def size(self: Any) -> Any:
+    if self.type.ndim == 0:
+        return as_tensor_variable(1)
+    return basic.prod(self.shape)
+
+
+@_property
+def real(self: Any) -> Any:
+    return FUNCTIONS["real"](self)
+
+
+@_property
+def imag(self: Any) -> Any:
+    return FUNCTIONS["imag"](self)
+
+
+@_method
+def __getitem__(self: Any, key: Any) -> Any:
+    return subtensor.get_item(self, key)
+
+
+@_method
+def __dot__(self: Any, other: Any) -> Any:
+    return basic.dot(self, other)
+
+
+@_method
+def __rdot__(self: Any, other: Any) -> Any:
+    return basic.dot(other, self)
+
+
+_tensor_py_operators.dot = _tensor_py_operators.__dot__
+
+
+@_method
+def transpose(self: Any, *axes: Any) -> Any:
+    if len(axes) == 1 and isinstance(axes[0], (list, tuple)):
+        axes = tuple(axes[0])
+    return shaping.transpose(self, axes or None)
+
+
+@_method
+def flatten(self: Any, ndim: int = 1) -> Any:
+    return shaping.flatten(self, ndim)
+
+
+@_method
+def ravel(self: Any) -> Any:
+    return shaping.flatten(self)
+
+
+@_method
+def astype(self: Any, dtype: Any) -> Any:
+    return basic.cast(self, dtype)
+
+
+@_method
+def copy(self: Any, name: str | None = None) -> Any:
+    found = basic.tensor_copy(self)
+    found.name = name
+    return found
+
+
+@_method
+def clip(self: Any, a_min: Any, a_max: Any) -> Any:
+    return FUNCTIONS["clip"](self, a_min, a_max)
+
+
+_tensor_py_operators.conjugate = _tensor_py_operators.conj
+
+
+@_method
+def fill(self: Any, value: Any) -> Any:
+    return FUNCTIONS["second"](self, value)
+
+
+@_method
+def trace(self: Any) -> Any:
+    from septet.dialects.theano.tensor.nlinalg import trace as own
+
+    return own(self)
+
+
+@_method
+def nonzero(self: Any, return_matrix: bool = False) -> Any:
+    return basic.nonzero(self, return_matrix)
+
+
+@_method
+def sort(self: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> Any:
+    from septet.dialects.theano.tensor.sort import sort as own
+
+    return own(self, axis, kind, order)
+
+
+@_method
+def argsort(self: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> Any:
+    from septet.dialects.theano.tensor.sort import argsort as own
+
+    return own(self, axis, kind, order)
+
+
+@_method
+def transfer(self: Any, target: Any) -> Any:
+    return self

@@ -1,0 +1,438 @@
+"""Reductions over axes: sums, products, extrema, means, logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE, UINTS
+from septet.dialects.theano.gof.graph import Constant
+from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.scalar import basic as scal
+from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
+from septet.dialects.theano.tensor.elemwise import FUNCTIONS
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
+    """Return axes as a sorted tuple of non-negative ints; None stands for all.
+
+    Raises
+    ------
+    ValueError
+        If an axis does not exist.
+    """
+    if axis is None:
+        return None
+    if isinstance(axis, Constant) or hasattr(axis, "owner"):
+        value = known_value(axis)
+        if value is None:
+            raise TypeError(f"Computation needs a constant axis. Got {axis}")
+        axis = value.tolist()
+    if isinstance(axis, np.ndarray):
+        axis = axis.tolist()
+    if not isinstance(axis, (list, tuple)):
+        if isinstance(axis, float) or (not isinstance(axis, (int, np.integer)) or isinstance(axis, bool)):
+            raise TypeError(f"Computation needs a constant axis. Got {axis!r}")
+        axis = [axis]
+    found = []
+    for one in axis:
+        if isinstance(one, float) and one != int(one):
+            raise TypeError(f"an axis is an integer, got {one!r}")
+        one = int(known_value(one)) if hasattr(one, "owner") else int(one)
+        if not -ndim <= one < ndim:
+            raise ValueError(f"Not enough dimensions: axis {one} of a tensor with {ndim} dimensions")
+        found.append(one % ndim)
+    if len(set(found)) != len(found):
+        raise ValueError(f"the axes {axis} name one axis twice")
+    return tuple(sorted(found)) if set(found) != set(range(ndim)) or ndim == 0 else None
+
+
+class CAReduce(NativeOp):
+    """A reduction by a commutative and associative op of numbers.
+
+    Parameters
+    ----------
+    scalar_op : ScalarOp
+        add, mul, maximum, minimum, and_, or_ or xor.
+    axis : int, sequence of int, optional
+    """
+
+    FUNCTIONS: dict[str, Any] = {
+        "add": st.sum, "mul": st.prod, "maximum": st.max, "minimum": st.min,
+    }  # fmt: skip
+
+    def __init__(self, scalar_op: Any, axis: Any = None) -> None:
+        if scalar_op.nin not in (-1, 2):
+            raise NotImplementedError(f"CAReduce needs an op of two numbers, got {scalar_op}")
+        self.scalar_op = scalar_op
+        self.axis = None if axis is None else tuple(np.atleast_1d(axis).tolist())
+
+    def _axes(self, ndim: int) -> tuple[int, ...]:
+        found = axes_of(self.axis, ndim)
+        return tuple(range(ndim)) if found is None else found
+
+    def make_node(self, *inputs: Any) -> Any:
+        given = as_tensor_variable(inputs[0])
+        if self.axis is not None:
+            axes_of(self.axis, given.type.ndim)
+        return self.applied([given])
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = tensors
+        axes = self._axes(x.ndim)
+        name = self.scalar_op.name
+        if name in ("and_", "or_", "xor"):
+            return self._bits(x, axes, name)
+        if name not in self.FUNCTIONS:
+            raise NotImplementedError(
+                f"CAReduce does not know {self.scalar_op}; it knows {', '.join(self.FUNCTIONS)}, and_, or_, xor"
+            )
+        if x.dtype.name == "bool":
+            return {"add": st.any, "maximum": st.any, "mul": st.all, "minimum": st.all}[name](x, axis=axes)
+        found = self.FUNCTIONS[name](x, axis=axes)
+        return found if found.dtype == x.dtype else found.astype(x.dtype)
+
+    def _bits(self, x: Any, axes: tuple[int, ...], name: str) -> Any:
+        if x.dtype.name == "bool" and name != "xor":
+            return (st.all if name == "and_" else st.any)(x, axis=axes)
+        own = {"and_": np.bitwise_and, "or_": np.bitwise_or, "xor": np.bitwise_xor}[name]
+        shape = [size for axis, size in enumerate(x.type.shape) if axis not in axes]
+        return st.callback(lambda a: own.reduce(a, axis=axes), (x.dtype.name, shape), x)
+
+    def __str__(self) -> str:
+        axes = "" if self.axis is None else f"{{{', '.join(map(str, self.axis))}}}"
+        return f"Reduce{{{self.scalar_op}}}{axes}" if type(self) is CAReduce else f"{type(self).__name__}{axes}"
+
+    def _key(self) -> tuple[Any, ...]:
+        return (type(self), self.scalar_op, self.axis, getattr(self, "dtype", None), getattr(self, "acc_dtype", None))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CAReduce) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+
+class All(CAReduce):
+    """Whether all elements are true."""
+
+    def __init__(self, axis: Any = None) -> None:
+        super().__init__(scal.OPS["and_"], axis)
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.all(scal.as_dtype(tensors[0], "bool"), axis=self._axes(tensors[0].ndim))
+
+
+class Any_(CAReduce):
+    """Whether any element is true."""
+
+    def __init__(self, axis: Any = None) -> None:
+        super().__init__(scal.OPS["or_"], axis)
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.any(scal.as_dtype(tensors[0], "bool"), axis=self._axes(tensors[0].ndim))
+
+
+Any_.__name__ = "Any"
+
+
+class CAReduceDtype(CAReduce):
+    """A reduction with a dtype for the result: by default that of the input, and 64 bits for integers."""
+
+    def __init__(self, scalar_op: Any, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> None:
+        super().__init__(scalar_op, axis)
+        self.dtype = None if dtype is None else str(config.floatX if dtype == "floatX" else np.dtype(dtype))
+        self.acc_dtype = None if acc_dtype is None else str(np.dtype(acc_dtype))
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = tensors
+        own = x.dtype.name
+        wanted = self.dtype or ("int64" if own in DISCRETE and own not in UINTS else "uint64" if own in UINTS else own)
+        if own in COMPLEXES and wanted not in COMPLEXES:
+            raise TypeError(f"Cannot cast from {own} to {wanted}")
+        inner = self.acc_dtype or ("float32" if wanted == "float16" else wanted)
+        if own in COMPLEXES and inner not in COMPLEXES:
+            raise TypeError(f"Cannot accumulate {own} in {inner}")
+        found = self.FUNCTIONS[self.scalar_op.name](scal.as_dtype(x, inner), axis=self._axes(x.ndim))
+        return scal.as_dtype(found, wanted)
+
+
+class Sum(CAReduceDtype):
+    """Sums over axes."""
+
+    def __init__(self, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> None:
+        super().__init__(scal.OPS["add"], axis, dtype, acc_dtype)
+
+
+class Prod(CAReduceDtype):
+    """Products over axes."""
+
+    def __init__(
+        self, axis: Any = None, dtype: Any = None, acc_dtype: Any = None, no_zeros_in_input: bool = False
+    ) -> None:
+        super().__init__(scal.OPS["mul"], axis, dtype, acc_dtype)
+        self.no_zeros_in_input = no_zeros_in_input
+
+
+class ProdWithoutZeros(CAReduceDtype):
+    """Products over axes of the elements that are not zero."""
+
+    def __init__(self, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> None:
+        super().__init__(scal.OPS["mul"], axis, dtype, acc_dtype)
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = tensors
+        return super().compute(st.where(x == 0, st.ones_like(x), x))
+
+
+class _Extreme(NativeOp):
+    """Largest or smallest elements along axes."""
+
+    def __init__(self, axis: Any = None) -> None:
+        self.axis = None if axis is None else tuple(np.atleast_1d(axis).tolist())
+
+    _key = CAReduce._key
+    __eq__ = CAReduce.__eq__
+    __hash__ = CAReduce.__hash__
+
+    def make_node(self, *inputs: Any) -> Any:
+        given = as_tensor_variable(inputs[0])
+        axes_of(self.axis, given.type.ndim)
+        return self.applied([given])
+
+    def __str__(self) -> str:
+        return type(self).__name__ if self.axis is None else f"{type(self).__name__}{{axis={self.axis}}}"
+
+    def _flat(self, x: Any) -> Any:
+        """Return the tensor with the reduced axes as its last one."""
+        axes = axes_of(self.axis, x.ndim)
+        if x.ndim == 0:
+            return st.reshape(x, (1,))
+        if axes is None:
+            return st.reshape(x, (-1,))
+        kept = [axis for axis in range(x.ndim) if axis not in axes]
+        x = st.permute_dims(x, (*kept, *axes))
+        return st.reshape(x, (*x.shape[: len(kept)], -1)) if len(axes) != 1 else x
+
+
+class Max(_Extreme):
+    """Largest elements along axes."""
+
+    function = staticmethod(st.max)
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = tensors
+        if x.dtype.name in COMPLEXES:
+            raise TypeError(f"{self} has no order for complex numbers")
+        axes = axes_of(self.axis, x.ndim)
+        axes = tuple(range(x.ndim)) if axes is None else axes
+        if x.dtype.name == "bool":
+            return {"Max": st.any, "Min": st.all}[type(self).__name__](x, axis=axes)
+        return type(self).function(x, axis=axes)
+
+
+class Min(Max):
+    """Smallest elements along axes."""
+
+    function = staticmethod(st.min)
+
+
+class Argmax(_Extreme):
+    """Positions of the largest elements along axes."""
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.argmax(_comparable(self._flat(tensors[0])), axis=-1)
+
+
+class MaxAndArgmax(_Extreme):
+    """Largest elements along axes, and their positions."""
+
+    def compute(self, *tensors: Any) -> Any:
+        return Max(self.axis).compute(tensors[0]), Argmax(self.axis).compute(tensors[0])
+
+
+def _comparable(x: Any) -> Any:
+    return x.astype("int8") if x.dtype.name == "bool" else x
+
+
+def kept(x: Any, y: Any, axis: Any) -> Any:
+    """Return a reduction of `x` with the reduced axes as axes of size 1."""
+    x = as_tensor_variable(x)
+    axes = axes_of(axis, x.type.ndim)
+    if axes is None:
+        axes = tuple(range(x.type.ndim))
+    places, rest = [], 0
+    for position in range(x.type.ndim):
+        places.append("x" if position in axes else rest)
+        rest += position not in axes
+    return y.dimshuffle(*places)
+
+
+makeKeepDims = kept
+
+
+def _named(x: Any, axis: Any) -> Any:
+    x = as_tensor_variable(x)
+    return x, axes_of(axis, x.type.ndim)
+
+
+def _reduce(op: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    found = op(x)
+    return kept(x, found, axis) if keepdims else found
+
+
+def sum(input: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
+    """Return sums over axes (all, by default); integers are summed in 64 bits."""
+    x, axes = _named(input, axis)
+    return _reduce(Sum(axes, dtype, acc_dtype), x, axes, keepdims)
+
+
+def prod(
+    input: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    acc_dtype: Any = None,
+    no_zeros_in_input: bool = False,
+) -> Any:
+    """Return products over axes (all, by default); integers are multiplied in 64 bits."""
+    x, axes = _named(input, axis)
+    return _reduce(Prod(axes, dtype, acc_dtype, no_zeros_in_input), x, axes, keepdims)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the largest elements along axes (all, by default)."""
+    x, axes = _named(x, axis)
+    return _reduce(Max(axes), x, axes, keepdims)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the smallest elements along axes (all, by default)."""
+    x, axes = _named(x, axis)
+    return _reduce(Min(axes), x, axes, keepdims)
+
+
+def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the positions of the largest elements along an axis, or in the flattened tensor."""
+    x, axes = _named(x, axis)
+    return _reduce(Argmax(axes), x, axes, keepdims)
+
+
+def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the positions of the smallest elements along an axis, or in the flattened tensor."""
+    x, axes = _named(x, axis)
+    if x.dtype in UINTS:
+        return _reduce(Argmax(axes), FUNCTIONS["invert"](x), axes, keepdims)
+    return _reduce(Argmax(axes), -x if x.dtype != "bool" else FUNCTIONS["invert"](x), axes, keepdims)
+
+
+def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Any]:
+    """Return the largest elements along axes, and their positions."""
+    a, axes = _named(a, axis)
+    return [kept(a, found, axes) if keepdims else found for found in MaxAndArgmax(axes)(a)]
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return whether all elements along axes are true."""
+    x, axes = _named(x, axis)
+    return _reduce(All(axes), x, axes, keepdims)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return whether any element along axes is true."""
+    x, axes = _named(x, axis)
+    return _reduce(Any_(axes), x, axes, keepdims)
+
+
+def _count(x: Any, axes: Sequence[int] | None, dtype: str) -> Any:
+    """Return the number of elements along axes, in a dtype."""
+    shape = x.shape
+    total: Any = None
+    for axis in range(x.type.ndim) if axes is None else axes:
+        total = shape[axis] if total is None else total * shape[axis]
+    return FUNCTIONS[f"convert_to_{dtype}"](as_tensor_variable(1) if total is None else total)
+
+
+def _number(value: Any, dtype: str) -> Any:
+    return constant(value, dtype=dtype)
+
+
+def mean(
+    input: Any, axis: Any = None, dtype: Any = None, op: bool = False, keepdims: bool = False, acc_dtype: Any = None
+) -> Any:
+    """Return means over axes (all, by default): in float64 for integers, otherwise in the dtype of the input."""
+    x, axes = _named(input, axis)
+    if dtype is not None and np.dtype(config.floatX if dtype == "floatX" else dtype).kind not in "fc":
+        dtype = None
+    if x.dtype in DISCRETE:
+        inner = "float64" if dtype is None else dtype
+    else:
+        inner = "float32" if x.dtype == "float16" and dtype is None else dtype
+    if acc_dtype is not None:
+        inner = acc_dtype if np.dtype(acc_dtype).kind in "fc" else inner
+    total = sum(x, axes, dtype=inner, keepdims=keepdims)
+    real = {"complex64": "float32", "complex128": "float64"}.get(total.dtype, total.dtype)
+    found = FUNCTIONS["true_div"](total, _count(x, axes, real))
+    if dtype is not None:
+        return FUNCTIONS[f"convert_to_{config.floatX if dtype == 'floatX' else np.dtype(dtype)}"](found)
+    return FUNCTIONS["convert_to_float16"](found) if x.dtype == "float16" else found
+
+
+def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+    """Return variances over axes (all, by default): mean squares of the distances from the mean, over N - `ddof`.
+
+    Parameters
+    ----------
+    corrected : bool
+        Whether the square of the mean distance, which is not quite zero in floating point, is taken off.
+    """
+    if isinstance(ddof, bool):
+        raise ValueError("ddof is an integer: Parameter keepdims is now at index 3 and ddof at index 2")
+    x, axes = _named(input, axis)
+    distances = x - mean(x, axes, keepdims=True)
+    squares = (
+        FUNCTIONS["sqr"](distances) if x.dtype not in COMPLEXES else FUNCTIONS["sqr"](FUNCTIONS["abs_"](distances))
+    )
+    if ddof == 0:
+        found = mean(squares, axes, keepdims=keepdims)
+    else:
+        found = sum(squares, axes, keepdims=keepdims)
+        found = FUNCTIONS["true_div"](found, _count(x, axes, found.dtype) - _number(ddof, found.dtype))
+    if corrected:
+        total = sum(distances, axes, keepdims=keepdims)
+        count = _count(x, axes, found.dtype)
+        error = FUNCTIONS["sqr"](total) / (count * count if ddof == 0 else count * (count - _number(ddof, found.dtype)))
+        found = found - error
+    return found
+
+
+def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+    """Return standard deviations over axes (all, by default); see `var`."""
+    return FUNCTIONS["sqrt"](var(input, axis, ddof, keepdims, corrected))
+
+
+def ptp(a: Any, axis: Any = None) -> Any:
+    """Return the distance between the largest and the smallest elements along axes."""
+    return max(a, axis) - min(a, axis)
+
+
+def smallest(*args: Any) -> Any:
+    """Return the smallest of several tensors, element by element."""
+    if len(args) == 2:
+        return FUNCTIONS["switch"](FUNCTIONS["lt"](args[0], args[1]), *args)
+    from septet.dialects.theano.tensor.shaping import stack
+
+    return min(stack(args), axis=0)
+
+
+def largest(*args: Any) -> Any:
+    """Return the largest of several tensors, element by element."""
+    if len(args) == 2:
+        return FUNCTIONS["switch"](FUNCTIONS["gt"](args[0], args[1]), *args)
+    from septet.dialects.theano.tensor.shaping import stack
+
+    return max(stack(args), axis=0)

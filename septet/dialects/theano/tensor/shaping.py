@@ -1,0 +1,544 @@
+"""Shapes: asking for them, giving others, putting tensors together and taking them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.dtypes import DISCRETE, upcast
+from septet.dialects.theano.gof.graph import Constant, Variable
+from septet.dialects.theano.gof.native import native
+from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
+from septet.dialects.theano.tensor.elemwise import DimShuffle
+
+_vectors: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
+"""The elements of vectors that were made of single numbers: nodes to ints and scalar tensors."""
+
+
+def vector_of(elements: Sequence[Any], dtype: str = "int64") -> Any:
+    """Return a vector of ints and scalar tensors, whose elements are remembered."""
+    if all(isinstance(one, int) for one in elements):
+        found = st.asarray(np.asarray(elements, dtype).reshape(len(elements)))
+    else:
+        found = st.stack([st.asarray(one).astype(dtype) for one in elements])
+    _vectors[found.node] = list(elements)
+    return found
+
+
+def elements_of(vector: Any, count: int | None = None) -> list[Any]:
+    """Return the elements of a vector of integers: ints where they are known, scalar tensors elsewhere."""
+    kept = _vectors.get(vector.node)
+    if kept is not None:
+        return kept
+    if not vector.node.is_symbolic:
+        return [int(one) for one in np.atleast_1d(vector.numpy())]
+    size = vector.type.shape[0] if count is None else count
+    if size is None:
+        raise ValueError("the length of a shape must be known: give ndim, or a list of sizes")
+    return [vector[index] for index in range(size)]
+
+
+def element(x: Any) -> Any:
+    """Return a scalar tensor as an int where it is known."""
+    return int(x.numpy()) if not x.node.is_symbolic else x
+
+
+class Shape(NativeOp):
+    """The sizes of a tensor, as a vector of int64."""
+
+    def compute(self, *tensors: Any) -> Any:
+        return vector_of(tensors[0].shape)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[False]]
+
+
+class Shape_i(NativeOp):
+    """One size of a tensor."""
+
+    __props__ = ("i",)
+
+    def __init__(self, i: int) -> None:
+        self.i = i
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.asarray(np.asarray(size) if isinstance(size := tensors[0].shape[self.i], int) else size).astype(
+            "int64"
+        )
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[False]]
+
+
+def shape(x: Any) -> Any:
+    """Return the sizes of a tensor, as a vector of int64."""
+    return Shape()(x)
+
+
+def shape_i(var: Any, i: int, fgraph: Any = None) -> Any:
+    """Return one size of a tensor."""
+    return Shape_i(i)(var)
+
+
+class MakeVector(NativeOp):
+    """A vector made of numbers."""
+
+    __props__ = ("dtype",)
+
+    def __init__(self, dtype: str = "int64") -> None:
+        self.dtype = dtype
+
+    def make_node(self, *inputs: Any) -> Any:
+        given = [as_tensor_variable(value) for value in inputs]
+        for value in given:
+            if value.type.ndim:
+                raise ValueError(f"MakeVector takes scalars, got {value} of type {value.type}")
+            if upcast(value.type.dtype, self.dtype) != self.dtype:
+                raise AssertionError(f"MakeVector{{dtype={self.dtype}}} cannot hold {value.type.dtype}")
+        return self.applied(given)
+
+    def compute(self, *tensors: Any) -> Any:
+        if self.dtype in DISCRETE and self.dtype != "bool":
+            return vector_of([element(t) for t in tensors], self.dtype)
+        if not tensors:
+            return st.zeros((0,), dtype=self.dtype)
+        return st.stack([t.astype(self.dtype) for t in tensors])
+
+
+make_vector = MakeVector
+
+
+class Reshape(NativeOp):
+    """The elements in another shape.
+
+    Parameters
+    ----------
+    ndim : int
+        The number of sizes.
+    """
+
+    __props__ = ("ndim",)
+    view_map = {0: [0]}
+
+    def __init__(self, ndim: int, name: str | None = None) -> None:
+        self.ndim = int(ndim)
+        self.name = name
+        if self.ndim < 0:
+            raise ValueError("The output dimensions after reshape must be 0 or greater")
+
+    def compute(self, *tensors: Any) -> Any:
+        x, sizes = tensors
+        wanted = elements_of(sizes, self.ndim)
+        if len(wanted) != self.ndim:
+            raise ValueError(f"shape argument to Reshape has length {len(wanted)}, expected {self.ndim}")
+        return st.reshape(x, tuple(wanted))
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[True], [False]]
+
+    def __str__(self) -> str:
+        return f"Reshape{{{self.ndim}}}"
+
+
+def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Any:
+    """Return the elements in another shape.
+
+    Parameters
+    ----------
+    x : tensor
+    newshape : list of sizes, or vector of integers
+        One may be -1.
+    ndim : int, optional
+        The number of sizes; needed where `newshape` is a vector of unknown length.
+    """
+    if not isinstance(newshape, Variable) and np.ndim(newshape) == 0 and not isinstance(newshape, (list, tuple)):
+        newshape = [newshape]
+    if isinstance(newshape, (list, tuple)):
+        for size in newshape:
+            if isinstance(size, Variable) and size.type.dtype not in DISCRETE:
+                raise TypeError(f"Shape must be integers; got {size} of type {size.type}")
+            if isinstance(size, (float, np.floating)):
+                raise TypeError(f"Shape must be integers; got {size!r}")
+        ndim = len(newshape) if ndim is None else ndim
+    sizes = as_sizes(newshape)
+    if sizes.type.ndim != 1:
+        raise TypeError("New shape in reshape must be a vector or a list/tuple of scalar.", newshape)
+    if ndim is None:
+        try:
+            ndim = get_vector_length(sizes)
+        except ValueError:
+            raise ValueError(
+                "The length of the provided shape cannot be automatically determined, so Theano is not able to know "
+                "what the number of dimensions of the reshaped variable will be. You can provide the 'ndim' keyword "
+                f"argument to 'reshape' to avoid this problem. newshape: {newshape}"
+            ) from None
+    return Reshape(ndim)(x, sizes)
+
+
+def as_sizes(sizes: Any) -> Any:
+    """Return sizes, a list of numbers and variables or a vector, as a vector of integers."""
+    if isinstance(sizes, Variable):
+        return as_tensor_variable(sizes, ndim=1)
+    if not isinstance(sizes, (list, tuple)):
+        return as_tensor_variable(np.atleast_1d(np.asarray(sizes, "int64")))
+    if not any(isinstance(size, Variable) for size in sizes):
+        return as_tensor_variable(np.asarray(sizes, "int64").reshape(len(sizes)))
+    return MakeVector("int64")(*sizes)
+
+
+def get_vector_length(v: Any) -> int:
+    """Return the length of a vector that is known before anything is computed.
+
+    Raises
+    ------
+    ValueError
+        If it is not known.
+    """
+    v = as_tensor_variable(v)
+    if v.type.ndim != 1:
+        raise TypeError("argument must be symbolic vector", v)
+    kept = _vectors.get(v.tensor.node)
+    size = len(kept) if kept is not None else v.tensor.type.shape[0]
+    if size is None:
+        raise ValueError(f"length not known: {v}")
+    return int(size)
+
+
+def dimshuffle(x: Any, *pattern: Any) -> Any:
+    """Return a tensor with its axes in another order; "x" is a new axis of size 1."""
+    if len(pattern) == 1 and isinstance(pattern[0], (list, tuple)):
+        pattern = tuple(pattern[0])
+    x = as_tensor_variable(x)
+    return DimShuffle(x.type.broadcastable, pattern)(x)
+
+
+def transpose(x: Any, axes: Any = None) -> Any:
+    """Return a tensor with its axes in another order, by default in reverse."""
+    x = as_tensor_variable(x)
+    axes = range(x.type.ndim - 1, -1, -1) if axes is None else axes
+    found = DimShuffle(x.type.broadcastable, [int(axis) % x.type.ndim if axis != "x" else axis for axis in axes])(x)
+    if x.name and tuple(axes) == tuple(range(x.type.ndim - 1, -1, -1)):
+        found.name = x.name + ".T"
+    return found
+
+
+def swapaxes(y: Any, axis1: int, axis2: int) -> Any:
+    """Return a tensor with two axes in each other's place."""
+    y = as_tensor_variable(y)
+    order = list(range(y.type.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return y.dimshuffle(*order)
+
+
+def shape_padleft(t: Any, n_ones: int = 1) -> Any:
+    """Return a tensor with axes of size 1 in front."""
+    t = as_tensor_variable(t)
+    return t.dimshuffle(*["x"] * n_ones, *range(t.type.ndim))
+
+
+def shape_padright(t: Any, n_ones: int = 1) -> Any:
+    """Return a tensor with axes of size 1 at the end."""
+    t = as_tensor_variable(t)
+    return t.dimshuffle(*range(t.type.ndim), *["x"] * n_ones)
+
+
+def shape_padaxis(t: Any, axis: int) -> Any:
+    """Return a tensor with an axis of size 1 at a place."""
+    t = as_tensor_variable(t)
+    ndim = t.type.ndim + 1
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"axis {axis} is out of bounds [-{ndim}, {ndim})")
+    order: list[Any] = list(range(t.type.ndim))
+    order.insert(axis % ndim, "x")
+    return t.dimshuffle(*order)
+
+
+def flatten(x: Any, ndim: int | None = None, outdim: int | None = None) -> Any:
+    """Return a tensor with its last axes made one, so that `ndim` (by default 1) are left."""
+    if ndim is not None and outdim is not None:
+        raise ValueError("You should only specify ndim")
+    ndim = 1 if ndim is None and outdim is None else (ndim if ndim is not None else outdim)
+    x = as_tensor_variable(x)
+    if ndim < 1 or (ndim > 1 and ndim > x.type.ndim):
+        raise ValueError(f"ndim {ndim} out of bound [1, {x.type.ndim + 1})")
+    sizes = [x.shape[axis] for axis in range(ndim - 1)] if ndim > 1 else []
+    found = reshape(x, (*sizes, -1))
+    return found
+
+
+def is_flat(var: Any, ndim: int | None = None, outdim: int | None = None) -> bool:
+    """Tell whether a tensor has the rank that `flatten` gives."""
+    wanted = outdim if outdim is not None else 1 if ndim is None else ndim
+    return bool(var.ndim == wanted)
+
+
+class Rebroadcast(NativeOp):
+    """Says of axes whether their size is 1, so that they broadcast.
+
+    Parameters
+    ----------
+    *axis : (int, bool)
+    """
+
+    view_map = {0: [0]}
+
+    def __init__(self, *axis: tuple[int, bool]) -> None:
+        self.axis = {int(a): bool(b) for a, b in axis}
+
+    def make_node(self, *inputs: Any) -> Any:
+        x = as_tensor_variable(inputs[0])
+        if self.axis and max(self.axis) >= x.type.ndim:
+            raise ValueError("Trying to rebroadcast non-existent dimension")
+        node = self.applied([x])
+        ones = [self.axis.get(axis, one) for axis, one in enumerate(x.type.broadcastable)]
+        node.outputs[0].type = x.type.clone(broadcastable=ones)
+        return node
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = tensors
+        known = x.type.shape
+        wanted = [1 if self.axis.get(axis) and size is None else size for axis, size in enumerate(known)]
+        for axis, one in self.axis.items():
+            if one and known[axis] not in (1, None):
+                raise ValueError(
+                    f"Dimension {axis} in Rebroadcast's input was supposed to be 1 (got {known[axis]} instead)"
+                )
+        return st.ensure_shape(x, tuple(wanted)) if wanted != list(known) else x
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rebroadcast) and self.axis == other.axis
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.axis.items())))
+
+    def __str__(self) -> str:
+        return f"Rebroadcast{{{','.join(f'({a},{b})' for a, b in sorted(self.axis.items()))}}}"
+
+
+def addbroadcast(x: Any, *axes: int) -> Any:
+    """Return a tensor whose given axes are known to have size 1; it is checked when values come."""
+    return Rebroadcast(*[(axis, True) for axis in axes])(x)
+
+
+def unbroadcast(x: Any, *axes: int) -> Any:
+    """Return a tensor of whose given axes nothing is known."""
+    return Rebroadcast(*[(axis, False) for axis in axes])(x)
+
+
+def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
+    """Return a tensor with the given axes known to have size 1, and the others not."""
+    return Rebroadcast(*enumerate(broadcastable))(x)
+
+
+# Putting together.
+
+
+class Join(NativeOp):
+    """Tensors joined along an axis."""
+
+    __props__ = ("axis",)
+
+    def __init__(self, axis: int = 0) -> None:
+        self.axis = axis
+
+    def make_node(self, *inputs: Any) -> Any:
+        return self.applied([as_tensor_variable(value) for value in inputs])
+
+    def compute(self, *tensors: Any) -> Any:
+        own = upcast(*[t.dtype.name for t in tensors])
+        return st.concatenate([t.astype(own) for t in tensors], axis=self.axis)
+
+
+def join(axis: Any, *tensors_list: Any) -> Any:
+    """Return tensors joined along an axis."""
+    if not tensors_list:
+        raise ValueError("Cannot join an empty list of tensors")
+    given = [as_tensor_variable(value) for value in tensors_list]
+    value = known_value(axis)
+    if value is None:
+        raise NotImplementedError("join: the axis is a number that is known before anything is computed")
+    if value.dtype.kind not in "iu":
+        raise TypeError(f"join: the axis is an integer, got {axis!r}")
+    ndims = {v.type.ndim for v in given}
+    if len(ndims) != 1:
+        raise TypeError("Join() can only join tensors with the same number of dimensions.", [v.type for v in given])
+    ndim = ndims.pop()
+    if not ndim:
+        raise TypeError("Join cannot handle arguments of dimension 0. For joining scalar values, see @stack")
+    number = int(value)
+    if not -ndim <= number < ndim:
+        raise IndexError(f"Join axis {number} is out of bounds for tensors of {ndim} dimensions")
+    if len(given) == 1:
+        return given[0]
+    return Join(number % ndim)(*given)
+
+
+def concatenate(tensor_list: Any, axis: Any = 0) -> Any:
+    """Return tensors joined along an axis."""
+    if not isinstance(tensor_list, (tuple, list)):
+        raise TypeError(
+            "The 'tensors' argument must be either a tuple or a list, make sure you did not forget () or [] around arguments of concatenate.",
+            tensor_list,
+        )
+    return join(axis, *tensor_list)
+
+
+def stack(*tensors: Any, **kwargs: Any) -> Any:
+    """Return tensors of one shape joined along a new axis: ``stack(tensors, axis=0)`` or ``stack(a, b, c)``."""
+    axis = kwargs.pop("axis", 0)
+    if kwargs:
+        raise TypeError(f"stack takes tensors and an axis, got {', '.join(kwargs)}")
+    if not tensors:
+        raise ValueError("theano.tensor.stack(tensors, axis) expects a list of tensors")
+    if isinstance(tensors[0], (list, tuple)):
+        if len(tensors) > 2:
+            raise TypeError("stack takes a list of tensors and an axis")
+        if len(tensors) == 2:
+            axis = tensors[1]
+        tensors = tuple(tensors[0])
+    if not tensors:
+        raise ValueError("No tensor arguments provided")
+    given = [as_tensor_variable(value) for value in tensors]
+    ndim = given[0].type.ndim + 1
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"The axis {axis} is out of bounds for tensors of {ndim - 1} dimensions")
+    if ndim == 1:
+        return MakeVector(upcast(*[v.type.dtype for v in given]))(*given)
+    return join(axis, *[shape_padaxis(v, axis) for v in given])
+
+
+def stacklists(arg: Any) -> Any:
+    """Return nested lists of variables as one tensor."""
+    return stack([stacklists(part) for part in arg]) if isinstance(arg, (list, tuple)) else arg
+
+
+def horizontal_stack(*args: Any) -> Any:
+    """Return matrices side by side."""
+    if len(args) < 2 or any(arg.type.ndim != 2 for arg in args):
+        raise ValueError("horizontal_stack joins at least two matrices")
+    return concatenate(args, axis=1)
+
+
+def vertical_stack(*args: Any) -> Any:
+    """Return matrices below each other."""
+    if len(args) < 2 or any(arg.type.ndim != 2 for arg in args):
+        raise ValueError("vertical_stack joins at least two matrices")
+    return concatenate(args, axis=0)
+
+
+class Split(NativeOp):
+    """A tensor cut along an axis into parts of given sizes.
+
+    Parameters
+    ----------
+    len_splits : int
+        The number of parts.
+    """
+
+    __props__ = ("len_splits",)
+
+    def __init__(self, len_splits: int) -> None:
+        self.len_splits = int(len_splits)
+
+    def make_node(self, x: Any, axis: Any, splits: Any) -> Any:
+        x, axis, splits = as_tensor_variable(x), as_tensor_variable(axis), as_tensor_variable(splits)
+        if splits.type.ndim != 1 or splits.type.dtype not in DISCRETE:
+            raise TypeError("splits_size must be a vector of integers", splits.type)
+        if axis.type.dtype not in DISCRETE or axis.type.ndim:
+            raise TypeError("axis must be an integer", axis.type)
+        return self.applied([x, axis, splits])
+
+    def compute(self, *tensors: Any) -> Any:
+        x, axis, splits = tensors
+        number = element(axis)
+        if not isinstance(number, int):
+            raise NotImplementedError("split: the axis is a number that is known before anything is computed")
+        sizes = elements_of(splits, self.len_splits)
+        if len(sizes) != self.len_splits:
+            raise ValueError(f"length of splits ({len(sizes)}) differs from the number of parts, {self.len_splits}")
+        known = x.type.shape[number]
+        if all(isinstance(size, int) for size in sizes) and known is not None and sum(sizes) != known:
+            raise ValueError(f"The splits sum to {sum(sizes)}, expected {known}")
+        parts, start = [], 0
+        before = (slice(None),) * (number % x.ndim)
+        for size in sizes:
+            parts.append(x[(*before, slice(start, start + size))])
+            start = start + size
+        return tuple(parts)
+
+
+def split(x: Any, splits_size: Any, n_splits: int, axis: Any = 0) -> Any:
+    """Return a tensor cut along an axis into `n_splits` parts of the sizes `splits_size`."""
+    return Split(n_splits)(x, axis, splits_size)
+
+
+@native
+def roll_flat(x: Any, shift: Any, *, axis: Any) -> Any:
+    return st.roll(x, element(shift), axis=axis)
+
+
+def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
+    """Return a tensor with its elements moved along an axis; what leaves at one end comes in at the other."""
+    return roll_flat(x, shift, axis=axis)
+
+
+class Tile(NativeOp):
+    """A tensor repeated along its axes."""
+
+    __props__ = ("ndim",)
+
+    def __init__(self, ndim: int) -> None:
+        self.ndim = ndim
+
+    def compute(self, *tensors: Any) -> Any:
+        x, reps = tensors
+        counts = elements_of(reps)
+        counts = [1] * (self.ndim - len(counts)) + counts
+        x = st.reshape(x, (*[1] * (self.ndim - x.ndim), *x.shape))
+        x = st.reshape(x, tuple(part for size in x.shape for part in (1, size)))
+        sizes = list(x.shape)
+        for axis, count in enumerate(counts):
+            sizes[2 * axis] = count
+        x = st.broadcast_to(x, tuple(sizes))
+        return st.reshape(x, tuple(sizes[2 * axis] * sizes[2 * axis + 1] for axis in range(self.ndim)))
+
+
+def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
+    """Return a tensor repeated along its axes.
+
+    Parameters
+    ----------
+    x : tensor
+    reps : int, list of int, or vector of integers
+        How often along each axis, the last ones.
+    ndim : int, optional
+        The rank of the result; at least that of `x` and the length of `reps`.
+    """
+    x = as_tensor_variable(x)
+    if isinstance(reps, Variable):
+        if reps.type.dtype not in DISCRETE:
+            raise ValueError("elements of reps must be scalars of integer dtype")
+        counts = reps if reps.type.ndim == 1 else MakeVector("int64")(reps)
+        length = get_vector_length(counts) if ndim is None or isinstance(reps, Constant) else ndim
+    else:
+        listed = list(np.atleast_1d(reps)) if not isinstance(reps, (list, tuple)) else list(reps)
+        for one in listed:
+            if isinstance(one, Variable) and (one.type.ndim or one.type.dtype not in DISCRETE):
+                raise ValueError("elements of reps must be scalars of integer dtype")
+            if isinstance(one, float):
+                raise ValueError("elements of reps must be scalars of integer dtype")
+        counts, length = as_sizes(listed), len(listed)
+    if ndim is not None and ndim < length:
+        raise ValueError("len(reps) should be equal or less than ndim")
+    return Tile(max(x.type.ndim, length, ndim or 0))(x, counts)

@@ -1,0 +1,136 @@
+"""Functions, shared variables and gradients of the theano dialect, against NumPy."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import septet.dialects.theano as theano
+import septet.dialects.theano.tensor as T
+from septet.dialects.theano.compile import UnusedInputError
+from septet.dialects.theano.gof.fg import MissingInputError
+from septet.dialects.theano.gradient import DisconnectedInputError
+
+
+def test_a_sum_of_two_numbers() -> None:
+    x, y = T.dscalars("x", "y")
+    f = theano.function([x, y], x + y)
+    assert f(2, 3) == 5.0 and f(x=1, y=4).dtype == np.float64
+    assert str(x + y) == "Elemwise{add,no_inplace}.0" or str(x + y).startswith("Elemwise{add")
+    assert (x + y).eval({x: 16.3, y: 12.1}) == pytest.approx(28.4)
+
+
+def test_outputs_have_the_structure_that_was_given() -> None:
+    x = T.dvector("x")
+    assert isinstance(theano.function([x], [x])([1, 2]), list)
+    assert sorted(theano.function([x], {"a": x, "b": 2 * x})([1])) == ["a", "b"]
+    assert theano.function([x], None, on_unused_input="ignore")([1]) == []
+
+
+def test_updates_and_givens() -> None:
+    state, step, x = theano.shared(0), T.iscalar("inc"), T.lscalar("x")
+    f = theano.function([step], state, updates=[(state, state + step)])
+    assert [int(f(1)), int(f(10)), int(state.get_value())] == [0, 1, 11]
+    state.set_value(-1)
+    assert int(f(3)) == -1
+    g = theano.function([x], state * 2 + x, givens=[(state, x)])
+    assert int(g(5)) == 15 and int(state.get_value()) == 2
+
+
+def test_a_shared_variable_may_change_its_shape() -> None:
+    data = theano.shared(np.arange(6.0).reshape(3, 2))
+    f = theano.function([], data.sum(axis=0))
+    np.testing.assert_array_equal(f(), [6, 9])
+    data.set_value(np.ones((5, 4)))
+    np.testing.assert_array_equal(f(), [5] * 4)
+    longer = theano.shared(np.ones(2))
+    grow = theano.function([], longer.shape[0], updates=[(longer, T.concatenate([longer, longer]))])
+    assert [int(grow()) for _ in range(4)] == [2, 4, 8, 16]
+
+
+def test_gradients() -> None:
+    x, y = T.dmatrix("x"), T.dmatrix("y")
+    cost = T.sum(T.tanh(T.dot(x, y)) ** 2)
+    gx, gy = T.grad(cost, [x, y])
+    a, b = np.random.default_rng(0).standard_normal((2, 3, 3))
+    t = np.tanh(a @ b)
+    d = 2 * t * (1 - t**2)
+    found = theano.function([x, y], [gx, gy])(a, b)
+    np.testing.assert_allclose(found[0], d @ b.T)
+    np.testing.assert_allclose(found[1], a.T @ d)
+    z = T.dvector("z")
+    with pytest.raises(DisconnectedInputError):
+        T.grad(cost, z)
+    np.testing.assert_array_equal(T.grad(cost, z, disconnected_inputs="ignore").eval({z: np.ones(2)}), [0, 0])
+    constant = T.grad((x * y).sum(), y, consider_constant=[x])
+    np.testing.assert_array_equal(constant.eval({x: a, y: b}), a)
+
+
+def test_minibatches_by_index() -> None:
+    rng = np.random.default_rng(0)
+    data = theano.shared(rng.standard_normal((50, 4)).astype("float32"))
+    w = theano.shared(np.zeros(4, "float32"))
+    index, x = T.lscalar(), T.fmatrix("x")
+    cost = T.mean((T.dot(x, w) - 1) ** 2)
+    train = theano.function(
+        [index], cost, updates=[(w, w - np.float32(0.1) * T.grad(cost, w))],
+        givens={x: data[index * 20 : (index + 1) * 20]},
+    )  # fmt: skip
+    expected = np.zeros(4, np.float64)
+    for i in range(3):
+        part = data.get_value()[i * 20 : (i + 1) * 20].astype(np.float64)
+        error = part @ expected - 1
+        np.testing.assert_allclose(train(i), np.mean(error**2), rtol=1e-5)
+        expected -= 0.1 * 2 * part.T @ error / len(part)
+    np.testing.assert_allclose(w.get_value(), expected, rtol=1e-4)
+
+
+def test_wrong_calls_say_what_is_wrong() -> None:
+    x, y = T.fvector("x"), T.fvector("y")
+    with pytest.raises(UnusedInputError, match="y"):
+        theano.function([x, y], x)
+    with pytest.raises(MissingInputError, match="y"):
+        theano.function([x], x + y)
+    f = theano.function([x, y], x + y)
+    with pytest.raises(TypeError, match="Missing required input: y"):
+        f([1.0])
+    with pytest.raises(TypeError, match="precision"):
+        f(np.ones(2), np.ones(2))
+    with pytest.raises(TypeError, match="number of dimensions"):
+        f(np.ones((2, 2), "float32"), np.ones(2, "float32"))
+    with pytest.raises(ValueError):
+        f(np.ones(3, "float32"), np.ones(2, "float32"))
+
+
+def test_an_op_of_ones_own() -> None:
+    class Double(theano.Op):
+        __props__ = ()
+
+        def make_node(self, x):
+            x = T.as_tensor_variable(x)
+            return theano.Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = inputs[0] * 2
+
+        def grad(self, inputs, gradients):
+            return [gradients[0] * 2]
+
+    x = T.dmatrix("x")
+    y = Double()(x)
+    f = theano.function([x], [y, T.grad((y**2).sum(), x)])
+    value = np.arange(6.0).reshape(2, 3)
+    found = f(value)
+    np.testing.assert_array_equal(found[0], value * 2)
+    np.testing.assert_array_equal(found[1], value * 8)
+    assert Double() == Double() and str(Double()) == "Double"
+
+
+def test_shared_variables_and_functions_are_pickled() -> None:
+    w = theano.shared(np.ones(3), "w")
+    x = T.dvector("x")
+    f = pickle.loads(pickle.dumps(theano.function([x], (w * x).sum(), updates=[(w, w + 1)])))
+    assert [float(f(np.ones(3))) for _ in range(2)] == [3.0, 6.0]
+    assert w.get_value().tolist() == [1, 1, 1]
