@@ -1,4 +1,4 @@
-"""What the makers of golden values for layers over time share: recording a case of PyTorch or Keras, and files.
+"""What the makers of golden values from PyTorch and Keras share: recording a case of PyTorch or Keras, and files.
 
 Weights are stored under the paths that they have in Septet, and in its layout: kernels (inputs, outputs), the gates of
 a GRU in the order z, r, n. The loss is the sum of the outputs times their seeds.
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parents[1] / "tests" / "golden" / "sequences"
+FOLDER = Path(__file__).resolve().parents[1] / "tests" / "golden"
 RNG = np.random.default_rng(7)
 
 Arrays = dict[str, np.ndarray]
@@ -150,11 +150,11 @@ def record_keras(
             put(values, name, {f"{kind}/{path}": array if move is None else move(path, array)})
 
 
-def write(makers: dict[str, Callable[[], Arrays]], suffix: str = "") -> None:
-    """Write the file of the framework that the command line names."""
+def write(makers: dict[str, Callable[[], Arrays]], name: str) -> None:
+    """Write the file of the framework that the command line names, which stands for the braces in its name."""
     framework = sys.argv[1]
     values = makers[framework]()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    file = FOLDER / f"{framework}{suffix}.npz"
+    file = FOLDER / f"{name.format(framework)}.npz"
+    file.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(file, **values)
     print(f"{file.name}: {len(values)} arrays, {file.stat().st_size} bytes")

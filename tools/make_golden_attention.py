@@ -149,33 +149,53 @@ def rotate(x: Any, base: float) -> Any:
     return torch.cat([turned.real, turned.imag], -1)
 
 
-def torch_groups(values: Arrays) -> None:
-    """Record four heads that share two keys and rotate, without biases, head by head."""
+def grouped(x: Any, weights: dict[str, Any], size: int, hidden: Any) -> Any:
+    """Let four heads share two keys and rotate, without biases, head by head; `hidden` is (B, 4, T, T)."""
     import torch
 
+    queries, keys = ([rotate(part, 100.0) for part in (x @ weights[name]).split(size, -1)] for name in ("query", "key"))
+    values = (x @ weights["value"]).chunk(2, -1)
+    found = []
+    for head, query in enumerate(queries):
+        scores = (query @ keys[head // 2].mT / size**0.5).masked_fill(hidden[:, head], -torch.inf)
+        found.append(scores.softmax(-1) @ values[head // 2])
+    return torch.cat(found, -1) @ weights["output"]
+
+
+def torch_groups(values: Arrays) -> None:
+    import torch
+
+    causal = torch.ones(T, T, dtype=torch.bool).triu(1)
     size, value_size = 4, 3
-    kernels = {"query": draw(C, 4 * size), "key": draw(C, 2 * size), "value": draw(C, 2 * value_size)}
-    kernels["output"] = draw(4 * value_size, 5)
-    weights = {part: torch.nn.Parameter(torch.tensor(kernel).double()) for part, kernel in kernels.items()}
-
-    def run(x: Any, mask: Any, key_mask: Any) -> Any:
-        queries, keys = (
-            [rotate(part, 100.0) for part in (x @ weights[name]).split(size, -1)] for name in ("query", "key")
-        )
-        heads = (x @ weights["value"]).split(value_size, -1)
-        hidden = torch.ones(T, T, dtype=torch.bool).triu(1) | ~key_mask[:, None]
-        found = []
-        for head, query in enumerate(queries):
-            scores = query @ keys[head // 2].mT / size**0.5
-            scores = scores.masked_fill(hidden | ~mask[:, head], -torch.inf)
-            found.append(scores.softmax(-1) @ heads[head // 2])
-        return torch.cat(found, -1) @ weights["output"]
-
+    shapes = {"query": (C, 4 * size), "key": (C, 2 * size), "value": (C, 2 * value_size), "output": (4 * value_size, 5)}
+    weights = {part: torch.nn.Parameter(torch.tensor(draw(*shape)).double()) for part, shape in shapes.items()}
     record_torch(
-        values, "attention in groups that rotates", run,
+        values, "attention in groups that rotates",
+        lambda x, mask, key_mask: grouped(x, weights, size, causal | ~key_mask[:, None, None] | ~mask),
         lambda kind: {f"{part}.kernel": take(weight, kind) for part, weight in weights.items()}, x=draw(B, T, C),
         mask=some(B, 4, T, T), key_mask=STEP_MASK,
     )  # fmt: skip
+    width = 8
+    own = {"query": (width, 8), "key": (width, 4), "value": (width, 4), "output": (8, width)}
+    inner = {part: torch.nn.Parameter(torch.tensor(0.5 * draw(*shape)).double()) for part, shape in own.items()}
+    norms = [randomize(torch.nn.LayerNorm(width, 1e-3)) for _ in range(2)]
+    first, second = (randomize(torch.nn.Linear(*sizes, bias=False)) for sizes in ((width, 5), (5, width)))
+
+    def layer(x: Any) -> Any:
+        x = x + grouped(norms[0](x), inner, 2, causal.expand(B, 4, T, T))
+        return x + second(first(norms[1](x)).relu())
+
+    def weights_of(kind: str) -> Arrays:
+        parts = {part: take(weight, kind) for part, weight in inner.items()}
+        found = {"attention.projection.kernel": np.concatenate([parts[part] for part in ("query", "key", "value")], 1)}
+        found |= {"attention.output.kernel": parts["output"]}
+        for name, norm in zip(("attention_norm", "feed_forward_norm"), norms, strict=True):
+            found |= {f"{name}.scale": take(norm.weight, kind), f"{name}.shift": take(norm.bias, kind)}
+        for name, dense in (("expand", first), ("contract", second)):
+            found[f"feed_forward.{name}.kernel"] = take(dense.weight, kind).T
+        return found
+
+    record_torch(values, "encoder layer in groups that rotates", layer, weights_of, x=draw(B, T, width))
 
 
 class Scores:
@@ -343,4 +363,4 @@ def from_keras() -> Arrays:
 
 
 if __name__ == "__main__":
-    write({"torch": from_torch, "keras": from_keras}, "-attention")
+    write({"torch": from_torch, "keras": from_keras}, "sequences/{}-attention")

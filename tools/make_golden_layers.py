@@ -27,70 +27,76 @@ FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "layers" / 
 class Local(nn.Module):
     """A locally connected layer, place by place: PyTorch has none."""
 
-    def __init__(self, channels: int, filters: int, window: tuple[int, ...], counts: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: int, filters: int, window: tuple[int, ...], counts: tuple[int, ...],
+        strides: tuple[int, ...] = (1, 1, 1), has_bias: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.weight = nn.Parameter(torch.randn(filters, channels, *window, *counts) * 0.3)
-        self.bias = nn.Parameter(torch.randn(filters, *counts) * 0.3)
-        self.window, self.counts = window, counts
+        self.bias = nn.Parameter(torch.randn(filters, *counts) * 0.3) if has_bias else None
+        self.window, self.counts, self.strides = window, counts, strides
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = torch.zeros(x.shape[0], *self.bias.shape)
+        y = torch.zeros(x.shape[0], self.weight.shape[0], *self.counts)
         for place in np.ndindex(*self.counts):
-            index = tuple(slice(p, p + w) for p, w in zip(place, self.window, strict=True))
+            index = tuple(slice(p * s, p * s + w) for p, w, s in zip(place, self.window, self.strides, strict=False))
             patch = x[(slice(None), slice(None), *index)].flatten(1)
             kernel = self.weight[(..., *place)].flatten(1)
             y[(slice(None), slice(None), *place)] = patch @ kernel.T
-        return y + self.bias
+        return y if self.bias is None else y + self.bias
 
 
 class Highway(nn.Module):
     """Equation 3 of Srivastava et al., 2015."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, activation: Any = torch.relu) -> None:
         super().__init__()
         self.value, self.gate = nn.Linear(size, size), nn.Linear(size, size)
+        self.activation = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         gate = torch.sigmoid(self.gate(x))
-        return torch.relu(self.value(x)) * gate + x * (1 - gate)
+        return self.activation(self.value(x)) * gate + x * (1 - gate)
 
 
 class Gated(nn.Module):
-    """SwiGLU (Shazeer, 2020)."""
+    """SwiGLU and its relatives (Shazeer, 2020)."""
 
-    def __init__(self, size: int, units: int) -> None:
+    def __init__(self, size: int, units: int, activation: Any = F.silu, bias: bool = True) -> None:
         super().__init__()
-        self.value, self.gate = nn.Linear(size, units), nn.Linear(size, units)
+        self.value, self.gate = nn.Linear(size, units, bias), nn.Linear(size, units, bias)
+        self.activation = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.silu(self.gate(x)) * self.value(x)
+        return self.activation(self.gate(x)) * self.value(x)
 
 
 class Transformer(nn.Module):
     """A spatial transformer with a linear localization."""
 
-    def __init__(self, features: int, size: tuple[int, int]) -> None:
+    def __init__(self, features: int, size: tuple[int, int], padding: str = "border", align: bool = False) -> None:
         super().__init__()
         self.look = nn.Linear(features, 6)
         with torch.no_grad():
             self.look.weight *= 0.1
             self.look.bias += torch.tensor([1.0, 0, 0, 0, 1, 0])
-        self.size = size
+        self.size, self.padding, self.align = size, padding, align
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        grid = F.affine_grid(self.look(x.flatten(1)).reshape(-1, 2, 3), [*x.shape[:2], *self.size], align_corners=False)
-        return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        theta = self.look(x.flatten(1)).reshape(-1, 2, 3)
+        grid = F.affine_grid(theta, [*x.shape[:2], *self.size], align_corners=self.align)
+        return F.grid_sample(x, grid, padding_mode=self.padding, align_corners=self.align)
 
 
 class ThinPlate(nn.Module):
     """A spatial transformer by the spline of Bookstein, 1989, solved anew for the moved points of each image."""
 
-    def __init__(self, features: int, side: int, size: tuple[int, int]) -> None:
+    def __init__(self, features: int, side: int, size: tuple[int, int], padding: str = "border") -> None:
         super().__init__()
         self.look = nn.Linear(features, 2 * side * side)
         with torch.no_grad():
             self.look.weight *= 0.1
-        self.side, self.size = side, size
+        self.side, self.size, self.padding = side, size, padding
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         ends = torch.linspace(-1, 1, self.side)
@@ -108,7 +114,7 @@ class ThinPlate(nn.Module):
         targets = torch.cat([moved, torch.zeros(len(x), 3, 2)], 1)
         weights = torch.linalg.solve(torch.cat([bending, affine]), targets)
         grid = (torch.stack([row(pixel) for pixel in pixels]) @ weights).unflatten(1, self.size)
-        return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        return F.grid_sample(x, grid, padding_mode=self.padding, align_corners=False)
 
 
 class Additive(nn.Module):
@@ -394,21 +400,21 @@ def record(name: str, module: nn.Module, inputs: list[torch.Tensor]) -> dict[str
     return found
 
 
-def main() -> None:
-    """Write the file."""
+def write(file: Path, cases: dict[str, tuple[Callable[[], nn.Module], list[tuple[int, ...]]]]) -> None:
+    """Write the file of some cases; their numbers are their seeds."""
     torch.set_default_dtype(torch.float64)
     found: dict[str, np.ndarray] = {}
-    for number, (name, (make, shapes)) in enumerate(CASES.items()):
+    for number, (name, (make, shapes)) in enumerate(cases.items()):
         torch.manual_seed(number)
         module = make()
         inputs = [torch.randn(shape).float().double().requires_grad_() for shape in shapes]
-        if name == "embedding":
+        if name.startswith("embedding"):
             inputs = [torch.tensor([[0, 5, 2], [2, 2, 1]])]
         found |= record(name, module, inputs)
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(FILE, **found)
-    print(f"{FILE}: {len(CASES)} cases, {FILE.stat().st_size / 1024:.0f} KiB")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(file, **found)
+    print(f"{file}: {len(cases)} cases, {file.stat().st_size / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":
-    main()
+    write(FILE, CASES)

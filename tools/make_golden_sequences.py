@@ -295,4 +295,4 @@ def from_keras() -> Arrays:
 
 
 if __name__ == "__main__":
-    write({"torch": from_torch, "keras": from_keras})
+    write({"torch": from_torch, "keras": from_keras}, "sequences/{}")

@@ -69,7 +69,53 @@ def check(model: Any, case: dict[str, np.ndarray], *names: str, tolerance: float
         close(variable.grad, expected[path], tolerance, f"gradient of {path}")
 
 
-def close(found: Any, expected: np.ndarray, tolerance: float, what: str) -> None:
+def numbered(case: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Return the inputs x0, x1 ... of a case."""
+    return [case[f"x{index}"] for index in range(len(case)) if f"x{index}" in case]
+
+
+def compare(layer: Any, case: dict[str, np.ndarray], names: dict[str, Any], **options: Any) -> None:
+    """Compare a layer with a module of PyTorch that tools/make_golden_layers.py has recorded: as `check` does.
+
+    Parameters
+    ----------
+    layer : Module
+    case : dict
+    names : dict
+        From the path of each variable to PyTorch's name, or to the pair of it and a function that moves its axes.
+        Names of buffers begin with "b/": what they are afterwards is compared too.
+    **options
+        What the layer is called with besides.
+    """
+    inputs = numbered(case)
+    layer.build_for(*inputs, **options)
+    variables = dict(layer.named_variables())
+    moves = {path: name if isinstance(name, tuple) else (name, lambda array: array) for path, name in names.items()}
+    kept = {path for path, (name, _) in moves.items() if name.startswith("b/")}
+    assert {path for path, variable in variables.items() if variable.trainable} == names.keys() - kept
+    for path, (name, move) in moves.items():
+        variables[path].assign(move(case[f"b0/{name[2:]}" if path in kept else f"p/{name}"]))
+    xs = [st.Variable(x, f"x{index}") if x.dtype.kind == "f" else x for index, x in enumerate(inputs)]
+    y = layer(*xs, **options)
+    close(y, case["y"], 1e-4, "output", 2e-5)
+    for path in kept:
+        name, move = moves[path]
+        close(variables[path].value, move(case[name]), 1e-4, path, 1e-5)
+    weights = np.cos(np.arange(y.size)).reshape(y.shape).astype(np.float32)
+    (y * weights).sum().backward()
+    for index, x in enumerate(xs):
+        if isinstance(x, st.Variable):
+            nothing = np.zeros_like(inputs[index])
+            found = nothing if x.grad is None else x.grad
+            close(found, case.get(f"gx{index}", nothing), 1e-3, f"gradient of input {index}", 1e-4)
+    for path in names.keys() - kept:
+        name, move = moves[path]
+        close(variables[path].grad, move(case[f"gp/{name}"]), 1e-3, f"gradient of {path}", 1e-4)
+
+
+def close(
+    found: Any, expected: np.ndarray, tolerance: float, what: str, absolute: float | None = None
+) -> None:  # fmt: skip
     """Compare an output or a gradient."""
     assert found is not None and found.shape == expected.shape, what
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance, err_msg=what)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=absolute or tolerance, err_msg=what)

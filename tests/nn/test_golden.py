@@ -1,19 +1,14 @@
 """Layers agree with PyTorch's, forward and backward: tests/golden/layers, which tools/make_golden_layers.py makes."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import septet as st
 from septet import nn
+from tests.nn import golden
 
-FILE = Path(__file__).resolve().parents[1] / "golden" / "layers" / "layers.npz"
-GOLDEN = dict(np.load(FILE))
-
-
-def transposed(array):
-    return array.T
+GOLDEN = golden.load("layers/layers")
+transposed = np.transpose
 
 
 class Tied(nn.Module):
@@ -224,13 +219,13 @@ CASES |= {
 
 
 def test_every_case_of_the_file_is_compared():
-    assert {key.partition("/")[0] for key in GOLDEN} == set(CASES)
+    assert GOLDEN.keys() == CASES.keys()
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "embedding"])
 def test_a_layer_is_part_of_models_with_batches_of_any_size(name):
     layer = CASES[name][0]()
-    inputs = [GOLDEN[f"{name}/x{i}"] for i in range(9) if f"{name}/x{i}" in GOLDEN]
+    inputs = golden.numbered(GOLDEN[name])
     places = [nn.Input(x.shape[1:]) for x in inputs]
     model = nn.Model(places, layer(*places))
     assert np.allclose(model.eval()(*inputs), layer(*inputs), atol=1e-6)
@@ -240,30 +235,4 @@ def test_a_layer_is_part_of_models_with_batches_of_any_size(name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_agrees_with_pytorch(name):
     make, names = CASES[name]
-    inputs = [GOLDEN[f"{name}/x{i}"] for i in range(9) if f"{name}/x{i}" in GOLDEN]
-    layer = make()
-    layer.build_for(*inputs)
-    variables = dict(layer.named_variables())
-
-    def golden(kind, path):
-        key, move = names[path] if isinstance(names[path], tuple) else (names[path], lambda array: array)
-        kind, key = (kind.replace("p", "b0"), key[2:]) if key.startswith("b/") else (kind, key)
-        return move(GOLDEN[f"{name}/{kind}/{key}"])
-
-    learned = {path for path in names if not (isinstance(names[path], str) and names[path].startswith("b/"))}
-    assert {path for path, variable in variables.items() if variable.trainable} == learned
-    for path in names:
-        variables[path].assign(golden("p", path))
-    xs = [st.Variable(x, f"x{i}") for i, x in enumerate(inputs)]
-    y = layer(*(inputs if name == "embedding" else xs))
-    assert np.allclose(y, GOLDEN[f"{name}/y"], rtol=1e-4, atol=2e-5)
-    for path in set(names) - learned:
-        assert np.allclose(variables[path].value, GOLDEN[f"{name}/{names[path]}"], rtol=1e-4, atol=1e-5), path
-    weights = np.cos(np.arange(y.size)).reshape(y.shape).astype(np.float32)
-    (y * weights).sum().backward()
-    for i, x in enumerate(xs):
-        if f"{name}/gx{i}" in GOLDEN:
-            gradient = 0.0 if x.grad is None else x.grad
-            assert np.allclose(gradient, GOLDEN[f"{name}/gx{i}"], rtol=1e-3, atol=1e-4), f"gradient of input {i}"
-    for path in learned:
-        assert np.allclose(variables[path].grad, golden("gp", path), rtol=1e-3, atol=1e-4), f"gradient of {path}"
+    golden.compare(make(), GOLDEN[name], names)

@@ -31,6 +31,13 @@ OF_TORCH = {
         (),
         CAUSAL,
     ),
+    "encoder layer in groups that rotates": (
+        nn.TransformerEncoderLayer(
+            4, 5, dropout=0.0, is_norm_first=True, epsilon=1e-3, key_value_heads=2, rotary_base=100.0, use_bias=False
+        ),
+        (),
+        CAUSAL,
+    ),
     "additive scores": (nn.AdditiveAttention(5), ("memory",), WEIGHTS),
     "general scores": (nn.DotAttention("general"), ("memory",), WEIGHTS),
     "dot scores": (nn.DotAttention("dot"), ("memory",), WEIGHTS),
