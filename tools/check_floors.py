@@ -80,6 +80,7 @@ EXTRAS = {
     "torch",
     "yaml",
     "tokenizers",
+    "fissix",
 }
 LOCAL_THIRD_PARTY = EXTRAS | {"rich", "click", "safetensors", "ml_dtypes", "numpy", "llvmlite"}
 LOCAL_STANDARD = frozenset(

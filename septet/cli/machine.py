@@ -29,6 +29,7 @@ EXTRAS = {
     "text": ("tokenizers",),
     "yaml": ("pyyaml",),
     "tensorboard": ("tensorboard",),
+    "py2": ("fissix",),
 }
 """What the optional parts need, by the name that pip knows them by: ``pip install septet[view]``."""
 

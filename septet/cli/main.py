@@ -11,6 +11,7 @@ import septet as st
 from septet.base.errors import SeptetError
 from septet.cli.look import board, summary, view
 from septet.cli.machine import bench, doctor
+from septet.cli.run import run
 from septet.cli.train import train
 from septet.cli.use import evaluate, predict
 
@@ -29,7 +30,7 @@ def septet() -> None:
     """
 
 
-for command in (train, evaluate, predict, summary, view, board, doctor, bench):
+for command in (train, evaluate, predict, summary, view, board, doctor, bench, run):
     septet.add_command(command)
 
 

@@ -1,0 +1,95 @@
+"""Notebooks as programs: the cells of code in order, without what only IPython understands."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from septet.base.errors import FileFormatError
+
+__all__ = ["Cell", "read_notebook", "show"]
+
+_TIMERS = ("%%time", "%%timeit", "%%prun", "%%capture", "%%python", "%%python3")  # the rest of such a cell is Python
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of code.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the cells of code, from 1.
+    source : str
+        Its lines; those that are skipped are comments, so that lines keep their numbers.
+    skipped : tuple of str
+        What was skipped.
+    """
+
+    number: int
+    source: str
+    skipped: tuple[str, ...]
+
+
+def read_notebook(content: bytes, name: str) -> list[Cell]:
+    """Return the cells of code of a notebook, of format 3 or 4.
+
+    Raises
+    ------
+    FileFormatError
+        When the file is no notebook.
+    """
+    try:
+        notebook = json.loads(content.decode("utf-8"))
+        cells = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
+        sources = [cell.get("source", cell.get("input", "")) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise FileFormatError(f"{name}: this is no notebook: {error}") from error
+    return [_cell(number, "".join(source)) for number, source in enumerate(sources, 1)]
+
+
+def _cell(number: int, source: str) -> Cell:
+    lines = source.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    if first.startswith("%%") and not first.startswith(_TIMERS):
+        return Cell(number, "\n".join(f"# {line}" for line in lines), (first,))
+    skipped = []
+    for place, line in enumerate(lines):
+        text = line.strip()
+        indent = line[: len(line) - len(line.lstrip())]
+        assigned = re.match(r"([\w ,]+)=\s*[!%]\s*\w", text)
+        if text.startswith(("%", "!", "?")) or (text.endswith("?") and re.match(r"[\w.]+\?{1,2}$", text)):
+            if text.startswith("%") and _is_operand(lines, place):
+                continue
+            lines[place] = f"{indent}pass  # {text}"
+        elif assigned is not None:
+            lines[place] = f"{indent}{assigned[1].strip()} = None  # {text}"
+        else:
+            continue
+        skipped.append(text)
+    return Cell(number, "\n".join(lines), tuple(skipped))
+
+
+def _is_operand(lines: list[str], place: int) -> bool:
+    """Tell whether a line that begins with ``%`` goes on with the one before: ``"..." %`` broken before the sign."""
+    before = "\n".join(lines[:place])
+    return before.count("(") > before.count(")") or before.rstrip().endswith("\\")
+
+
+def show(tree: ast.Module, source: str) -> ast.Module:
+    """Return a cell that shows the value of its last expression, as a notebook does."""
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr) and not source.rstrip().endswith(";"):
+        call = ast.Call(ast.Name("_septet_show", ast.Load()), [last.value], [])
+        tree.body[-1] = ast.fix_missing_locations(ast.copy_location(ast.Expr(call), last))
+    return tree
+
+
+def display(*values: Any) -> None:
+    """Print values, as ``display`` and the last line of a cell do."""
+    for value in values:
+        if value is not None:
+            print(repr(value))

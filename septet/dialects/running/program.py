@@ -1,0 +1,152 @@
+"""Running a program as Python would: a script, a module, a notebook, or what comes from standard input."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import linecache
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from septet.base.errors import MissingDataError
+from septet.dialects.running import notebooks
+from septet.dialects.running.python2 import only_python2, read_source, tree_of_python2
+from septet.dialects.running.sources import Sources
+
+__all__ = ["Program", "folder_of", "is_python2"]
+
+
+@dataclass
+class Program:
+    """What is to be run.
+
+    Attributes
+    ----------
+    target : str
+        A path, ``-``, or the name of a module.
+    arguments : list of str
+        What the program finds in ``sys.argv[1:]``.
+    is_module : bool
+        Whether `target` names a module.
+    note : callable
+        Takes remarks for the user.
+    """
+
+    target: str
+    arguments: list[str]
+    is_module: bool = False
+    note: Callable[[str], None] = field(default=lambda text: None)
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether it is a notebook."""
+        return not self.is_module and self.target.endswith(".ipynb")
+
+    @property
+    def path(self) -> str:
+        """The file, as ``sys.argv[0]`` says it; a folder stands for the ``__main__.py`` in it."""
+        if not self.is_module and os.path.isdir(self.target):
+            return os.path.join(self.target, "__main__.py")
+        return self.target
+
+    def content(self) -> bytes:
+        """Return the bytes of the file.
+
+        Raises
+        ------
+        MissingDataError
+            When there is no such file.
+        """
+        if self.target == "-":
+            return sys.stdin.buffer.read()
+        try:
+            return Path(self.path).read_bytes()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise MissingDataError(f"run: there is no program {self.path!r}") from error
+
+
+def folder_of(program: Program) -> str:
+    """Return the folder whose modules the program finds first, as Python puts it at the head of ``sys.path``."""
+    if program.is_module:
+        return os.getcwd()
+    if program.target == "-":
+        return ""
+    return os.path.dirname(os.path.realpath(program.path))
+
+
+def is_python2(program: Program, content: bytes) -> bool:
+    """Tell whether a program is one of Python 2 beyond doubt, which the user is told."""
+    found = None if program.is_notebook else only_python2(read_source(content))
+    if found is None:
+        return False
+    program.note(f"line {found[1]} imports {found[0]}, which Python 2 alone had: translated, as with --py2")
+    return True
+
+
+def run(program: Program, content: bytes, sources: Sources) -> None:
+    """Run a program to its end in the module ``__main__``; what it raises is raised."""
+    main = ModuleType("__main__")
+    space = main.__dict__
+    space["__builtins__"] = sources.builtins()
+    sys.modules["__main__"] = main
+    sys.argv = [program.path, *program.arguments]
+    if program.is_module:
+        exec(_module_code(program, main, sources), space)
+        return
+    if program.target != "-":
+        space["__file__"] = program.path
+        space["__cached__"] = None
+    if program.is_notebook:
+        _run_cells(program, content, sources, space)
+        return
+    filename = "<stdin>" if program.target == "-" else program.path
+    if program.target == "-":
+        _remember(filename, read_source(content))
+    exec(sources.compile(content, filename), space)
+
+
+def _module_code(program: Program, main: ModuleType, sources: Sources) -> CodeType:
+    """Return the code of a module that is run with ``-m``, and set what it knows about itself."""
+    name = program.target
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        name = f"{name}.__main__"
+        spec = importlib.util.find_spec(name)
+    code = None
+    if spec is not None and spec.loader is not None and hasattr(spec.loader, "get_code"):
+        code = spec.loader.get_code(spec.name)
+    if spec is None or code is None:
+        raise MissingDataError(f"run: there is no module {name!r}, or it cannot be run")
+    main.__dict__.update(
+        __spec__=spec, __package__=spec.parent, __loader__=spec.loader, __file__=spec.origin, __cached__=None
+    )
+    sys.argv[0] = spec.origin or name
+    return code
+
+
+def _remember(filename: str, text: str) -> None:
+    """Let tracebacks show lines that stand in no file."""
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+
+
+def _run_cells(program: Program, content: bytes, sources: Sources, space: dict[str, Any]) -> None:
+    names = space["__builtins__"]
+    names["_septet_show"] = names["display"] = notebooks.display
+    names["get_ipython"] = lambda: None
+    for cell in notebooks.read_notebook(content, program.path):
+        for text in cell.skipped:
+            program.note(f"cell {cell.number}: skipped: {text}")
+        filename = f"{program.path}[cell {cell.number}]"
+        _remember(filename, cell.source)
+        if sources.is_python2:
+            tree = tree_of_python2(cell.source, filename)
+            sources.translated.append(filename)
+        else:
+            tree = ast.parse(cell.source, filename)
+        code = compile(notebooks.show(tree, cell.source), filename, "exec", dont_inherit=True)
+        exec(sources.note(code, filename), space)

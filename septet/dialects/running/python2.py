@@ -1,0 +1,272 @@
+"""Source of Python 2 to code that Python 3 runs, with Python 2's meaning; the lines stay those of the file.
+
+What Python 3 cannot parse is rewritten by `fissix`, which is lib2to3 kept alive. What parses and means something else
+(``/`` of integers, ``encode`` and ``decode`` of byte strings) is rewritten in the syntax tree; what only has another name
+or another result (``xrange``, ``map`` ...) is left to `python2_names`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import io
+import re
+import tokenize
+import warnings
+from types import CodeType
+from typing import Any
+
+from septet.base.errors import LibraryError
+
+__all__ = ["compile_python2", "is_parsed_as_python2", "only_python2", "read_source"]
+
+FIXERS = [
+    "dict",
+    "except",
+    "exec",
+    "funcattrs",
+    "has_key",
+    "import",
+    "metaclass",
+    "methodattrs",
+    "ne",
+    "next",
+    "nonzero",
+    "numliterals",
+    "paren",
+    "print",
+    "raise",
+    "repr",
+    "sys_exc",
+    "throw",
+    "tuple_params",
+    "unicode",
+    "xreadlines",
+]
+"""The fixers of fissix that rewrite syntax and methods. Names are no matter of the source: see `python2_names`."""
+
+ONLY_PYTHON2 = frozenset(
+    """
+    cPickle cStringIO StringIO urllib2 urlparse httplib cookielib ConfigParser Queue SocketServer Tkinter __builtin__
+    commands copy_reg thread UserDict UserList anydbm exceptions sets md5 sha HTMLParser htmlentitydefs xmlrpclib
+    """.split()  # noqa: SIM905 (one name per line would fill a page)
+)
+"""Modules that no Python 3 has: who imports one of them without further ado is a program of Python 2."""
+
+
+def read_source(content: bytes) -> str:
+    """Return the text of a source file, in its declared encoding, else UTF-8, else latin1 as Python 2 took it."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        text = content.decode("latin1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@functools.cache
+def _tool() -> Any:
+    try:
+        from fissix.refactor import RefactoringTool
+    except ImportError as error:
+        raise LibraryError(
+            "run: programs of Python 2 are translated by fissix, which is not installed",
+            hint="pip install 'septet[py2]'",
+        ) from error
+
+    class Tool(RefactoringTool):
+        """The translator, without its remarks."""
+
+        def log_message(self, msg: str, *args: Any) -> None:
+            """Say nothing."""
+
+        log_debug = log_message
+
+    return Tool([f"fissix.fixes.fix_{name}" for name in FIXERS], explicit=())
+
+
+def translate(source: str, filename: str) -> str:
+    """Return source of Python 2 in the syntax of Python 3.
+
+    Raises
+    ------
+    SyntaxError
+        When it is no Python 2 either.
+    LibraryError
+        When the translator is not installed.
+    """
+    tool = _tool()
+    from fissix.pgen2.parse import ParseError
+    from fissix.pgen2.tokenize import TokenError
+
+    try:
+        tree = tool.refactor_string(source if source.endswith("\n") else source + "\n", filename)
+    except ParseError as error:
+        line, column = error.context[1] if error.context else (1, 0)
+        lines = source.splitlines()
+        text = lines[line - 1] if line <= len(lines) else ""
+        raise SyntaxError("this is no Python 2", (filename, line, column + 1, text)) from None
+    except TokenError as error:
+        raise SyntaxError(str(error.args[0]), (filename, *error.args[1], "")) from None
+    return source if tree is None else str(tree)
+
+
+def is_parsed_as_python2(source: str) -> bool:
+    """Tell whether a source that Python 3 refuses is one of Python 2; False where the translator is not installed."""
+    try:
+        translate(source, "")
+    except (SyntaxError, LibraryError):
+        return False
+    return True
+
+
+def only_python2(source: str) -> tuple[str, int] | None:
+    """Return a module of Python 2 that a program imports unconditionally, and the line; None where there is none."""
+    try:
+        tree = _parse(source, "")
+    except SyntaxError:
+        return None
+    for statement in tree.body:
+        if isinstance(statement, ast.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom) and not statement.level:
+            names = [statement.module or ""]
+        else:
+            continue
+        for name in names:
+            if name.partition(".")[0] in ONLY_PYTHON2:
+                return name, statement.lineno
+    return None
+
+
+class _Meaning(ast.NodeTransformer):
+    """Give ``/``, ``encode`` and ``decode`` the meaning that they had."""
+
+    def __init__(self, divides_integers: bool) -> None:
+        self.divides_integers = divides_integers
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """``a / b``."""
+        self.generic_visit(node)
+        if self.divides_integers and isinstance(node.op, ast.Div):
+            return _call("_septet_divide", node, [node.left, node.right])
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        """``a /= b``, with the parts of the target evaluated once."""
+        self.generic_visit(node)
+        if not self.divides_integers or not isinstance(node.op, ast.Div):
+            return node
+        before: list[ast.stmt] = []
+        temporary: list[str] = []
+
+        def kept(value: ast.expr) -> ast.expr:
+            name = f"_septet_{len(temporary)}"
+            temporary.append(name)
+            before.append(ast.Assign([ast.Name(name, ast.Store())], value))
+            return ast.Name(name, ast.Load())
+
+        target: Any = node.target
+        if isinstance(target, ast.Attribute):
+            parts: dict[str, Any] = {"value": kept(target.value), "attr": target.attr}
+        elif isinstance(target, ast.Subscript):
+            parts = {"value": kept(target.value), "slice": kept(_index(target.slice))}
+        else:
+            parts = {"id": target.id}
+        kind = type(target)
+        result = _call("_septet_divide_in_place", node, [kind(**parts, ctx=ast.Load()), node.value])
+        made = [*before, ast.Assign([kind(**parts, ctx=ast.Store())], result)]
+        if temporary:
+            made.append(ast.Delete([ast.Name(name, ast.Del()) for name in temporary]))
+        return [ast.fix_missing_locations(ast.copy_location(statement, node)) for statement in made]
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """``text.encode(...)``, ``text.decode(...)``."""
+        self.generic_visit(node)
+        function = node.func
+        if isinstance(function, ast.Attribute) and function.attr in ("encode", "decode"):
+            return _call(f"_septet_{function.attr}", node, [function.value, *node.args], node.keywords)
+        return node
+
+
+def _index(part: ast.expr) -> ast.expr:
+    """Return what stands between brackets as an expression of its own: ``a[1:2]`` is indexed by ``slice(1, 2, None)``."""
+    if isinstance(part, ast.Slice):
+        return ast.Call(
+            ast.Name("slice", ast.Load()),
+            [each or ast.Constant(None) for each in (part.lower, part.upper, part.step)],
+            [],
+        )
+    if isinstance(part, ast.Tuple):
+        return ast.Tuple([_index(each) for each in part.elts], ast.Load())
+    return part
+
+
+def _call(name: str, node: ast.AST, arguments: list[ast.expr], keywords: Any = ()) -> ast.Call:
+    return ast.fix_missing_locations(
+        ast.copy_location(ast.Call(ast.Name(name, ast.Load()), arguments, list(keywords)), node)
+    )
+
+
+def _parse(source: str, filename: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "\d" in a text, `is` with a literal: nobody will change the file
+        return ast.parse(source, filename)
+
+
+def _future(tree: ast.Module) -> set[str]:
+    return {
+        alias.name
+        for statement in tree.body
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+        for alias in statement.names
+    }
+
+
+def _with_spaces(source: str) -> str:
+    """Return source with tabs at the beginning of lines as Python 2 read them: up to the next multiple of eight."""
+    return re.sub(r"^[ \t]*\t[ \t]*", lambda match: match[0].expandtabs(8), source, flags=re.MULTILINE)
+
+
+def _move_lines(tree: ast.Module, written: str, original: str) -> None:
+    """Let nodes say the lines of the original where the translator has added or taken out some."""
+    new, old = written.split("\n"), original.split("\n")
+    if len(new) == len(old):
+        return
+    lines: dict[int, int] = {}
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, new, old, autojunk=False).get_opcodes():
+        for place in range(i1, i2):
+            at = j1 + place - i1
+            lines[place + 1] = min(at, max(j2 - 1, j1)) + 1 if tag != "equal" else at + 1
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno"):
+            first, last = node.lineno, getattr(node, "end_lineno", None) or node.lineno
+            node.lineno = lines.get(first, first)
+            node.end_lineno = max(lines.get(last, last), node.lineno)
+            node.col_offset, node.end_col_offset = 0, 0
+
+
+def tree_of_python2(source: str, filename: str) -> ast.Module:
+    """Return the syntax tree of a source of Python 2, with Python 2's meaning and the source's lines.
+
+    Raises
+    ------
+    SyntaxError
+        When it is no Python 2.
+    LibraryError
+        When the translator is not installed.
+    """
+    written = translate(source, filename)
+    try:
+        tree = _parse(written, filename)
+    except TabError:
+        written = _with_spaces(written)
+        tree = _parse(written, filename)
+    _move_lines(tree, written, source if source.endswith("\n") else source + "\n")
+    return _Meaning("division" not in _future(tree)).visit(tree)
+
+
+def compile_python2(source: str, filename: str) -> CodeType:
+    """Return the code of a module of Python 2."""
+    return compile(tree_of_python2(source, filename), filename, "exec", dont_inherit=True)

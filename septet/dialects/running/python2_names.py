@@ -1,0 +1,204 @@
+"""Python 2's built-in names: those that are gone, and those that have another meaning since."""
+
+from __future__ import annotations
+
+import builtins
+import codecs
+import functools
+import importlib
+import itertools
+import sys
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+import numpy
+
+__all__ = ["GONE", "builtins_for", "divide", "divide_in_place", "names_in", "to_bytes_text", "to_unicode"]
+
+BYTES = {"encoding": "ascii", "errors": "surrogateescape"}
+"""How a byte string of Python 2 is held in a str: ASCII as it is, each other byte as one lone surrogate, so that
+lengths are those of Python 2, and what is written is what was read."""
+
+_CODECS = ("hex", "base64", "zlib", "bz2")  # from bytes to bytes, where Python 2 gave a str
+_WHOLE = (int, numpy.integer)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, _WHOLE) or (isinstance(value, numpy.ndarray) and value.dtype.kind in "iub")
+
+
+def divide(a: Any, b: Any) -> Any:
+    """Return ``a / b`` as Python 2 did: floor division of integers, ``__div__`` where a class defines it."""
+    if _is_whole(a) and _is_whole(b):
+        return a // b
+    method = getattr(type(a), "__div__", None)
+    if method is not None:
+        found = method(a, b)
+        if found is not NotImplemented:
+            return found
+    method = getattr(type(b), "__rdiv__", None)
+    if method is not None and not (isinstance(a, numpy.ndarray) and type(b).__module__ == "numpy"):
+        found = method(b, a)
+        if found is not NotImplemented:
+            return found
+    return a / b
+
+
+def divide_in_place(a: Any, b: Any) -> Any:
+    """Return what ``a /= b`` made of a in Python 2."""
+    if isinstance(a, numpy.ndarray):
+        if _is_whole(a) and _is_whole(b):
+            a //= b
+        else:
+            a /= b
+        return a
+    method = getattr(type(a), "__idiv__", None)
+    if method is not None:
+        found = method(a, b)
+        if found is not NotImplemented:
+            return found
+    method = getattr(type(a), "__itruediv__", None)
+    if method is not None and not _is_whole(a):
+        found = method(a, b)
+        if found is not NotImplemented:
+            return found
+    return divide(a, b)
+
+
+def to_bytes_text(value: Any, *args: Any, **options: Any) -> Any:
+    """Return ``value.encode(...)`` as Python 2 did, where the result is a str."""
+    if not isinstance(value, str):
+        return value.encode(*args, **options)
+    codec = args[0] if args else options.get("encoding", "ascii")
+    if codec in _CODECS:
+        return codecs.encode(value.encode(**BYTES), codec).decode(**BYTES)
+    return value.encode(*args, **options).decode(**BYTES)
+
+
+def to_unicode(value: Any, *args: Any, **options: Any) -> Any:
+    """Return ``value.decode(...)`` as Python 2 did, where str has such a method."""
+    if not isinstance(value, str):
+        return value.decode(*args, **options)
+    codec = args[0] if args else options.get("encoding", "ascii")
+    content = value.encode(**BYTES)
+    if codec in _CODECS:
+        return codecs.decode(content, codec).decode(**BYTES)
+    return content.decode(*args, **options)
+
+
+def _cmp(a: Any, b: Any) -> int:
+    return (a > b) - (a < b)
+
+
+def _execfile(filename: Any, globals: Any = None, locals: Any = None) -> None:
+    frame = sys._getframe(1)
+    with builtins.open(filename, "rb") as file:
+        code = compile(file.read(), filename, "exec")
+    space = frame.f_globals if globals is None else globals
+    exec(code, space, (frame.f_locals if globals is None else space) if locals is None else locals)
+
+
+def _apply(function: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
+    return function(*args, **(kwargs or {}))
+
+
+GONE: dict[str, Any] = {
+    "xrange": range,
+    "raw_input": input,
+    "unicode": str,
+    "basestring": str,
+    "long": int,
+    "unichr": chr,
+    "reduce": functools.reduce,
+    "reload": importlib.reload,
+    "cmp": _cmp,
+    "execfile": _execfile,
+    "apply": _apply,
+    "intern": sys.intern,
+    "buffer": memoryview,
+    "coerce": lambda a, b: (a + 0 * b, b + 0 * a),
+    "file": builtins.open,
+    "StandardError": Exception,
+}
+"""The built-in names that Python 3 has no more; every program that runs here has them."""
+
+
+# What has another meaning since: only for programs that are translated.
+
+
+def _range(*args: Any) -> list[int]:
+    return list(range(*(arg.__index__() if hasattr(arg, "__index__") else int(arg) for arg in args)))
+
+
+def _map(function: Any, *iterables: Any) -> list[Any]:
+    if len(iterables) == 1:
+        return list(iterables[0]) if function is None else list(map(function, iterables[0]))
+    rows = itertools.zip_longest(*iterables)
+    return list(rows) if function is None else [function(*row) for row in rows]
+
+
+def _filter(function: Any, iterable: Any) -> Any:
+    kept = [item for item in iterable if (item if function is None else function(item))]
+    if isinstance(iterable, str):
+        return "".join(kept)
+    return tuple(kept) if isinstance(iterable, tuple) else kept
+
+
+def _zip(*iterables: Any) -> list[Any]:
+    return list(zip(*iterables))
+
+
+def _round(number: Any, ndigits: int = 0) -> Any:
+    """Halves are rounded away from zero, and the result is a float."""
+    if not isinstance(number, int | float):
+        return round(number, ndigits) if ndigits else round(number)
+    scale = 10.0**ndigits
+    scaled = abs(float(number)) * scale
+    whole = float(int(scaled))
+    return (whole + (scaled - whole >= 0.5)) / scale * (-1.0 if number < 0 else 1.0)
+
+
+def _input(prompt: str = "") -> Any:
+    frame = sys._getframe(1)
+    return eval(input(prompt), frame.f_globals, frame.f_locals)
+
+
+def _open(name: Any, mode: str = "r", buffering: int = -1) -> Any:
+    """Open a file; without ``b``, its bytes are text as `BYTES` says."""
+    if "b" in mode or isinstance(name, int):
+        return builtins.open(name, mode, buffering)
+    return builtins.open(name, mode.replace("U", "") or "r", buffering if buffering != 0 else 1, **BYTES)
+
+
+CHANGED: dict[str, Any] = {
+    "range": _range,
+    "map": _map,
+    "filter": _filter,
+    "zip": _zip,
+    "round": _round,
+    "input": _input,
+    "open": _open,
+    "file": _open,
+    "_septet_divide": divide,
+    "_septet_divide_in_place": divide_in_place,
+    "_septet_encode": to_bytes_text,
+    "_septet_decode": to_unicode,
+}
+
+
+def builtins_for(is_python2: bool) -> dict[str, Any]:
+    """Return the built-in names of one module of a program.
+
+    A module looks them up in its own ``__builtins__``, so that no other module of the process sees them.
+    """
+    return {**vars(builtins), **GONE, **(CHANGED if is_python2 else {})}
+
+
+def names_in(code: CodeType) -> set[str]:
+    """Return those of the built-in names of Python 2 that a module's code mentions."""
+    found = GONE.keys() & set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= names_in(constant)
+    return found

@@ -1,0 +1,223 @@
+"""What SciPy, Pillow and matplotlib have lost, as far as old programs use it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import ModuleType
+from typing import Any
+
+import numpy
+
+from septet.base.errors import NotSupportedError
+from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced
+
+__all__ = ["LIBRARIES"]
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("this needs Pillow; pip install 'septet[view]' installs it") from error
+    return Image
+
+
+def bytescale(data: Any, cmin: Any = None, cmax: Any = None, high: int = 255, low: int = 0) -> numpy.ndarray:
+    """Return an array stretched to whole numbers from `low` to `high`."""
+    data = numpy.asarray(data)
+    if data.dtype == numpy.uint8:
+        return data
+    least = data.min() if cmin is None else cmin
+    spread = (data.max() if cmax is None else cmax) - least or 1
+    scaled = (data - least) * ((high - low) / spread) + low
+    return (scaled.clip(low, high) + 0.5).astype(numpy.uint8)
+
+
+def toimage(arr: Any, high: int = 255, low: int = 0, cmin: Any = None, cmax: Any = None, **options: Any) -> Any:
+    """Return an array (H, W), (H, W, C) or (C, H, W) as an image of Pillow."""
+    data = numpy.asarray(arr)
+    if data.ndim == 3 and data.shape[2] not in (3, 4) and data.shape[0] in (3, 4):
+        data = data.transpose(1, 2, 0)
+    if data.ndim not in (2, 3):
+        raise ValueError(f"toimage: an image has 2 or 3 axes, received shape {data.shape}")
+    return _pillow().fromarray(bytescale(data, cmin, cmax, high, low))
+
+
+def imread(name: Any, flatten: bool = False, mode: str | None = None) -> numpy.ndarray:
+    """Read an image file as an array."""
+    image = _pillow().open(name)
+    if mode is not None:
+        image = image.convert(mode)
+    elif image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return numpy.array(image.convert("F") if flatten else image)
+
+
+def imsave(name: Any, arr: Any, format: str | None = None) -> None:
+    """Write an array into an image file, stretched from its least to its largest value."""
+    toimage(arr).save(name, format)
+
+
+_WAYS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "cubic": 3}  # Pillow's numbers
+
+
+def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = None) -> numpy.ndarray:
+    """Return an image in another size: a percentage, a factor, or (height, width)."""
+    image = toimage(arr)
+    if isinstance(size, int | numpy.integer):
+        size = size / 100.0
+    if isinstance(size, float | numpy.floating):
+        width, height = (int(numpy.array(image.size)[axis] * size) for axis in (0, 1))
+    else:
+        height, width = size[0], size[1]
+    return numpy.array(image.resize((width, height), resample=_WAYS[interp]))
+
+
+def imrotate(arr: Any, angle: float, interp: str = "bilinear") -> numpy.ndarray:
+    """Return an image turned about its middle."""
+    return numpy.array(toimage(arr).rotate(angle, resample=_WAYS[interp]))
+
+
+_MISC: Mapping[str, str | Value] = {
+    "imread": Value(imread, "Pillow"),
+    "imsave": Value(imsave, "Pillow"),
+    "imresize": Value(imresize, "Pillow"),
+    "imrotate": Value(imrotate, "Pillow"),
+    "toimage": Value(toimage, "Pillow"),
+    "fromimage": Value(lambda im, **options: numpy.array(im), "numpy.array"),
+    "bytescale": Value(bytescale, "NumPy"),
+    "logsumexp": "scipy.special:logsumexp",
+    "comb": "scipy.special:comb",
+    "factorial": "scipy.special:factorial",
+    "face": "scipy.datasets:face",
+    "ascent": "scipy.datasets:ascent",
+    "derivative": "scipy.differentiate:derivative",
+}
+
+
+def _misc(uses: Uses) -> Mapping[str, Any]:
+    def __getattr__(name: str) -> Any:
+        if name not in _MISC:
+            raise AttributeError(f"module 'scipy.misc' has no attribute {name!r}")
+        from septet.dialects.running.shims.shim import resolve
+
+        uses.record(f"scipy.misc.{name}")
+        return resolve(_MISC[name])
+
+    return {"__getattr__": __getattr__}
+
+
+def _weave(uses: Uses) -> Mapping[str, Any]:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise NotSupportedError(
+            "scipy.weave compiled C++ that stands in the program, and is gone; it is not supported",
+            hint="write the loop with NumPy, or as a function of tensors under st.compile",
+        )
+
+    return {"inline": refuse, "blitz": refuse, "ext_tools": refuse, "converters": refuse}
+
+
+_OF_NUMPY = [
+    "array",
+    "asarray",
+    "zeros",
+    "ones",
+    "eye",
+    "arange",
+    "linspace",
+    "dot",
+    "exp",
+    "log",
+    "log10",
+    "sqrt",
+    "sin",
+    "cos",
+    "tanh",
+    "mean",
+    "std",
+    "sum",
+    "prod",
+    "float32",
+    "float64",
+    "int32",
+    "newaxis",
+    "pi",
+    "inf",
+    "nan",
+    "vstack",
+    "hstack",
+    "where",
+    "floor",
+    "ceil",
+]
+
+
+def _image_methods(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
+    for old, new in (("tostring", "tobytes"), ("fromstring", "frombytes")):
+        if hasattr(module.Image, old):
+            continue
+
+        def method(self: Any, *args: Any, _old: str = old, _new: str = new, **kwargs: Any) -> Any:
+            uses.record(f"PIL.Image.Image.{_old}")
+            return getattr(self, _new)(*args, **kwargs)
+
+        replaced(module.Image, old, method, stack)
+
+
+def _axes(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
+    """Former methods of matplotlib's axes."""
+    former = {"set_axis_bgcolor": "set_facecolor", "get_axis_bgcolor": "get_facecolor"}
+    for old, new in former.items():
+        if not hasattr(module.Axes, old):
+
+            def method(self: Any, *args: Any, _old: str = old, _new: str = new, **kwargs: Any) -> Any:
+                uses.record(f"matplotlib.axes.Axes.{_old}")
+                return getattr(self, _new)(*args, **kwargs)
+
+            replaced(module.Axes, old, method, stack)
+    if not hasattr(module.Axes, "hold"):
+        replaced(module.Axes, "hold", lambda self, *args: uses.record("matplotlib.axes.Axes.hold"), stack)
+    histogram = module.Axes.hist
+
+    @functools.wraps(histogram)
+    def hist(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if "normed" in kwargs:
+            uses.record("matplotlib.axes.Axes.hist(normed)")
+            kwargs["density"] = kwargs.pop("normed")
+        return histogram(self, *args, **kwargs)
+
+    replaced(module.Axes, "hist", hist, stack)
+
+
+LIBRARIES: list[Names | NewModule | Change] = [
+    Names("scipy", "SciPy 1.12 to 2.0", {
+        **{name: f"numpy:{name}" for name in _OF_NUMPY},
+        "random": "numpy.random",
+        "rand": "numpy.random:rand",
+        "randn": "numpy.random:randn",
+    }),
+    Names("scipy.misc", "SciPy 1.3 to 2.0", _MISC),
+    NewModule("scipy.misc", _misc, "Pillow and scipy.special"),
+    NewModule("scipy.weave", _weave, "refused, with words"),
+    NewModule("weave", _weave, "refused, with words"),
+    Names(
+        "PIL.Image",
+        "Pillow 10",
+        {
+            "ANTIALIAS": Value(1, "LANCZOS"),
+            "LINEAR": Value(2, "BILINEAR"),
+            "CUBIC": Value(3, "BICUBIC"),
+            "fromstring": "PIL.Image:frombytes",
+        },
+    ),
+    *(NewModule(name, f"PIL.{name}") for name in ("Image", "ImageDraw", "ImageFont", "ImageOps", "ImageFilter")),
+    Change("PIL.Image", "PIL.Image.Image.tostring ...", "tobytes, frombytes", _image_methods),
+    Names("matplotlib.pyplot", "matplotlib 3", {"hold": Value(lambda *args: None, "nothing")}),
+    Names("matplotlib.mlab", "matplotlib 3.1", {"normpdf": Value(
+        lambda x, mu, sigma: numpy.exp(-0.5 * ((x - mu) / sigma) ** 2) / (sigma * numpy.sqrt(2 * numpy.pi)),
+        "the density of the normal distribution",
+    )}),
+    Change("matplotlib.axes", "matplotlib.axes.Axes.hold ...", "hist(normed=...), set_axis_bgcolor, hold", _axes),
+]  # fmt: skip

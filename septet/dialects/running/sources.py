@@ -1,0 +1,122 @@
+"""The modules of a program's own folder: translated where they are of Python 2, with the built-in names that are gone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from septet.dialects.running.python2 import compile_python2, read_source
+from septet.dialects.running.python2_names import builtins_for, names_in
+
+__all__ = ["Sources"]
+
+_INSTALLED = ("site-packages", "dist-packages")
+_SEPTET = Path(__file__).resolve().parents[2]
+
+
+class Sources:
+    """What is known about the program's own sources.
+
+    Parameters
+    ----------
+    folder : str
+        The program's folder.
+    is_python2 : bool
+        Whether they are of Python 2.
+    """
+
+    def __init__(self, folder: str, is_python2: bool) -> None:
+        self.folder = Path(folder or os.curdir).resolve()
+        self.is_python2 = is_python2
+        self.translated: list[str] = []
+        self.names: dict[str, str] = {}  # built-in names of Python 2, each with a file that uses it
+
+    def is_own(self, path: Path) -> bool:
+        """Tell whether a file belongs to the program: it lies in its folder, and is not installed there."""
+        path = path.resolve()
+        if not path.is_relative_to(self.folder) or path.is_relative_to(_SEPTET):
+            return False
+        inside = path.relative_to(self.folder).parts
+        return not any(part in _INSTALLED for part in inside) and not path.is_relative_to(Path(sys.prefix).resolve())
+
+    def compile(self, content: bytes, filename: str, is_own: bool = True) -> CodeType:
+        """Return the code of a source: translated where the program is of Python 2.
+
+        A module from elsewhere is translated only where Python 3 cannot parse it.
+        """
+        if not self.is_python2:
+            return self.note(compile(content, filename, "exec", dont_inherit=True), filename)
+        if not is_own:
+            try:
+                return compile(content, filename, "exec", dont_inherit=True)
+            except SyntaxError:
+                pass
+        self.translated.append(filename)
+        return self.note(compile_python2(read_source(content), filename), filename)
+
+    def note(self, code: CodeType, filename: str) -> CodeType:
+        """Remember which of Python 2's built-in names code mentions."""
+        for name in names_in(code):
+            self.names.setdefault(name, filename)
+        return code
+
+    def builtins(self) -> dict[str, Any]:
+        """Return the built-in names for one of the program's modules."""
+        return builtins_for(self.is_python2)
+
+    def finder(self) -> MetaPathFinder:
+        """Return what finds the program's modules for the import system."""
+        return _Finder(self)
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return a spec for modules of the program; None for all others."""
+        if fullname in sys.builtin_module_names:
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is None or type(spec.loader) is not SourceFileLoader or spec.origin is None:
+            return None
+        origin = Path(spec.origin)
+        is_own = self.sources.is_own(origin)
+        if not is_own and not (self.sources.is_python2 and self._is_loose(origin)):
+            return None
+        spec.loader = _Loader(fullname, spec.origin, self.sources, is_own)
+        return spec
+
+    def _is_loose(self, path: Path) -> bool:
+        """Tell whether a file is neither installed nor a part of Python."""
+        path = path.resolve()
+        places = (_SEPTET, *(Path(place).resolve() for place in (sys.prefix, sys.base_prefix)))
+        return not any(path.is_relative_to(place) for place in places) and not set(path.parts) & set(_INSTALLED)
+
+
+class _Loader(SourceFileLoader):
+    """Load a module of the program. What is compiled is not kept: other runs of Python would take it for theirs."""
+
+    def __init__(self, fullname: str, path: str, sources: Sources, is_own: bool) -> None:
+        super().__init__(fullname, path)
+        self.sources = sources
+        self.has_own_names = is_own
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the module's code."""
+        return self.sources.compile(self.get_data(self.path), self.path, self.has_own_names)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module."""
+        code = self.get_code(module.__name__)
+        if self.has_own_names or self.path in self.sources.translated:
+            module.__dict__["__builtins__"] = self.sources.builtins()
+        exec(code, module.__dict__)

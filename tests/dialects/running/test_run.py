@@ -1,0 +1,143 @@
+"""``septet run`` as users run it: programs of every kind, their arguments, their ends and their tracebacks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import septet.dialects
+from septet.base.errors import ArgumentError
+from septet.dialects.running.aliases import aliases, choose
+from septet.dialects.running.command import split
+
+
+def run(folder: Path, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """What ``python -m septet.dialects WORDS`` does in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "septet.dialects", *words], cwd=folder, input=text, capture_output=True, text=True
+    )
+
+
+SCRIPT = """\
+import os, sys, time
+import helper
+from six.moves import cPickle as pickle
+print(__name__, __file__, sys.argv, os.path.basename(sys.path[0]), helper.NAME, xrange(2))
+import numpy as np
+print(np.float is float, np.product([2, 3]), np.find_common_type([np.int32], [np.float64]), np.array([1], copy=False))
+print(time.clock() >= 0, pickle.loads(pickle.dumps(len)) is len)
+if sys.argv[1:] == ["--leave"]:
+    sys.exit(7)
+helper.fail()
+"""
+HELPER = """\
+NAME = unicode("helper")
+
+def fail():
+    import inspect
+    assert inspect.getargspec(lambda a, b=1: 0).args == ["a", "b"]
+    raise KeyError("here")
+"""
+
+
+def test_a_script_is_run_as_python_runs_it(tmp_path: Path) -> None:
+    """Arguments, names, own modules, shims, the exit status, and a traceback that begins in the program."""
+    place = tmp_path / "programs"
+    place.mkdir()
+    (place / "script.py").write_text(SCRIPT)
+    (place / "helper.py").write_text(HELPER)
+    done = run(tmp_path, "programs/script.py", "--leave")
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.splitlines() == [
+        "__main__ programs/script.py ['programs/script.py', '--leave'] programs helper range(0, 2)",
+        "True 6 float64 [1]",
+        "True True",
+    ]
+    done = run(tmp_path, "--explain", "programs/script.py")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[:2] == ["Traceback (most recent call last):", '  File "programs/script.py", line 10, in <module>']
+    assert "KeyError: 'here'" in lines
+    assert "septet run: name of Python 2: xrange (programs/script.py)" in lines
+    assert "septet run: shim: numpy.float (programs/script.py:6)" in lines
+    assert any("shim: inspect.getargspec" in line for line in lines)
+    assert not (place / "__pycache__").exists()  # other runs of Python would take it for theirs
+
+
+def test_modules_and_standard_input(tmp_path: Path) -> None:
+    """``-m MODULE`` and ``-``."""
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package" / "part.py").write_text("value = 3")
+    (tmp_path / "package" / "__main__.py").write_text("from .part import value\nimport sys\nprint(value, sys.argv[1:])")
+    assert run(tmp_path, "-m", "package", "-x").stdout == "3 ['-x']\n"
+    done = run(tmp_path, "-", "a", text="import sys\nprint(sys.argv)\nraise SystemExit('enough')\n")
+    assert (done.stdout, done.stderr, done.returncode) == ("['-', 'a']\n", "enough\n", 1)
+
+
+def test_a_notebook_runs_cell_by_cell(tmp_path: Path) -> None:
+    """Magics are skipped with a note, last values are shown, windows do not open, tracebacks name the cell."""
+    cells = [
+        "%matplotlib inline\n!wget http://nowhere\nfiles = !ls\nx = 7 \\\n  % 4",
+        "import matplotlib\nprint(matplotlib.get_backend().lower())\nx",
+        "%%bash\nrm -rf everything",
+        "y = 1\nundefined",
+    ]
+    notebook = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
+    (tmp_path / "book.ipynb").write_text(json.dumps(notebook))
+    done = run(tmp_path, "book.ipynb")
+    assert (done.stdout, done.returncode) == ("agg\n3\n", 1)
+    assert "cell 1: skipped: %matplotlib inline" in done.stderr and "cell 3: skipped: %%bash" in done.stderr
+    assert 'File "book.ipynb[cell 4]", line 2' in done.stderr and "    undefined\n" in done.stderr
+
+
+def test_words_of_the_command_and_of_the_program() -> None:
+    """What comes before the program is the command's, what comes after it the program's."""
+    options, program = split(["--as", "theano", "--py2", "x.py", "--py2", "-m"])
+    assert options == ["--as", "theano", "--py2"] and program is not None
+    assert program.target == "x.py" and program.arguments == ["--py2", "-m"] and not program.is_module
+    assert split(["--explain"]) == (["--explain"], None)
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dialect of two modules."""
+    package = tmp_path / "toy"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text("from septet.dialects.toy import inner")
+    (package / "inner" / "__init__.py").write_text("from septet.dialects.toy.inner.leaf import Leaf")
+    (package / "inner" / "leaf.py").write_text("class Leaf: pass\nimport toy.inner.leaf as again")
+    monkeypatch.setattr(septet.dialects, "__path__", [*septet.dialects.__path__, str(tmp_path)])
+    return tmp_path
+
+
+def test_names_lead_to_the_dialects_own_modules(toy: Path) -> None:
+    """Every way of importing gives the same objects under both names, and afterwards the names are gone."""
+    with aliases(["toy"]) as finder:
+        import toy.inner.leaf as leaf  # type: ignore[import-not-found]
+        from toy.inner import Leaf  # type: ignore[import-not-found]
+
+        real = sys.modules["septet.dialects.toy.inner.leaf"]
+        assert leaf is real and real.again is real and Leaf is real.Leaf
+        assert leaf.__name__ == leaf.__spec__.name == "septet.dialects.toy.inner.leaf"
+        assert sys.modules["toy"] is sys.modules["septet.dialects.toy"]
+        assert list(finder.imported) == ["toy"]
+        with pytest.raises(ModuleNotFoundError, match=r"No module named 'toy\.absent'"):
+            import toy.absent  # type: ignore[import-not-found]
+    assert "toy" not in sys.modules
+    with pytest.raises(ModuleNotFoundError):
+        import toy  # noqa: F401
+
+
+def test_a_programs_own_module_comes_first(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the dialect is asked for by name; a dialect that is not there is an error that lists those that are."""
+    monkeypatch.setattr("septet.dialects.running.aliases.DIALECTS", ("toy",))
+    assert choose(None, str(toy / "elsewhere")) == ("toy",)
+    assert choose(None, str(toy)) == ()
+    assert choose("toy", str(toy)) == ("toy",)
+    with pytest.raises(ArgumentError, match="no dialect 'caffe'; this version has toy"):
+        choose("caffe", str(toy))

@@ -1,0 +1,100 @@
+"""The shims: each of them can be used, and none leaves a trace."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import pkgutil
+import sys
+import unittest
+from io import BytesIO
+
+import numpy as np
+import pytest
+
+from septet.dialects.running.shims.catalogue import SHIMS, described, listing
+from septet.dialects.running.shims.shim import Names, NewModule, Value, installed
+
+ABSENT = ("matplotlib", "scipy", "PIL", "Tkinter", "tk", "ttk", "gdbm", "dbm")  # need what is not everywhere
+
+
+def test_every_stand_in_is_there() -> None:
+    """Names in the tables are those of things that exist."""
+    for shim in SHIMS:
+        if isinstance(shim, Names) and not shim.module.startswith(ABSENT):
+            for stand_in in shim.table.values():
+                if not isinstance(stand_in, Value):
+                    pkgutil.resolve_name(stand_in)
+        if isinstance(shim, NewModule) and isinstance(shim.make, str) and not shim.name.startswith((*ABSENT, "Image")):
+            pkgutil.resolve_name(shim.make)
+    names = [name for name, _ in described()]
+    assert {"numpy.int", "cPickle", "time.clock", "nose.tools", "numpy.array(copy=False)"} <= set(names)
+    assert all(text for _, text in described()) and "numpy.int" in listing()
+
+
+def test_shims_come_and_go() -> None:
+    """With them, old names work, and are recorded; after them, everything is as before."""
+    before = {
+        name: (sys.modules[name], dict(vars(sys.modules[name]))) for name in ("numpy", "pickle", "time", "string")
+    }
+    modules, finders = set(sys.modules), list(sys.meta_path)
+    with installed(SHIMS) as uses:
+        import cPickle  # type: ignore[import-not-found]
+        from nose.plugins.skip import SkipTest  # type: ignore[import-not-found]
+        from nose.tools import assert_equal, assert_raises, raises  # type: ignore[import-not-found]
+        from numpy.testing import dec  # type: ignore[attr-defined]
+        from numpy.testing.noseclasses import KnownFailureTest  # type: ignore[import-not-found]
+
+        assert cPickle is pickle and SkipTest is unittest.SkipTest and issubclass(KnownFailureTest, SkipTest)
+        assert_equal(np.cast["int8"]([1.7, 2]).tolist(), [1, 2])  # type: ignore[attr-defined]
+        assert_equal(np.asscalar(np.array([3])), 3)  # type: ignore[attr-defined]
+        assert_raises(SkipTest, dec.skipif(True)(lambda: None))
+        raises(ValueError)(lambda: int("x"))()
+        with pytest.raises(AssertionError, match="did not raise ValueError"):
+            raises(ValueError)(lambda: 0)()
+        with pytest.raises(AttributeError, match="nonsense"):
+            np.nonsense  # type: ignore[attr-defined]
+        six = importlib.import_module("six")
+        assert six.moves.xrange is range and six.moves.urllib.parse is importlib.import_module("urllib.parse")
+        assert uses.places["numpy.asscalar"].startswith(__file__) and "numpy.rank" not in uses.places
+    assert list(sys.meta_path) == finders
+    assert not {"cPickle", "nose", "nose.tools", "numpy.testing.noseclasses"} & set(sys.modules)
+    for name, (module, names) in before.items():
+        assert sys.modules[name] is module
+        assert {key: value for key, value in vars(module).items() if names.get(key) is not value} == {}, name
+        assert names.keys() == vars(module).keys()
+    assert not {name for name in set(sys.modules) - modules if name.partition(".")[0] in ("nose", "cPickle")}
+
+
+def test_numpys_old_ways() -> None:
+    """Copies at need, arrays of objects, binary texts, the promotion rule of NumPy 1."""
+    with installed(SHIMS):
+        array = np.arange(3)
+        assert np.array(array, copy=False) is array
+        assert np.array(array, dtype="float32", copy=False).dtype == np.float32
+        file = BytesIO()
+        np.save(file, np.array([{"a": 1}, None], dtype=object))
+        file.seek(0)
+        assert np.load(file)[0] == {"a": 1}
+        assert np.fromstring(b"\1\0\2\0", dtype="<i2").tolist() == [1, 2]
+        common = np.find_common_type  # type: ignore[attr-defined]
+        assert common([np.float32], [np.int64, np.float64]) == np.float32
+        assert common([np.float32], [np.complex64]) == np.complex64
+        assert common([np.float32, np.int64, np.int16], []) == np.float64
+    with pytest.raises(ValueError):
+        np.array(array, dtype="float32", copy=False)
+
+
+OF_PYTHON2 = b"\x80\x02}U\x01aU\x02\xe9\xffs."  # {'a': '\xe9\xff'} as cPickle of Python 2 wrote it
+
+
+def test_pickles_of_python2_are_read() -> None:
+    """Byte strings that are no ASCII become text; what the program asks for explicitly is not touched."""
+    with installed(SHIMS) as uses:
+        file = BytesIO(b"skipped" + OF_PYTHON2)
+        file.seek(7)
+        assert pickle.load(file) == pickle.loads(OF_PYTHON2) == {"a": "\xe9\xff"}
+        assert pickle.loads(OF_PYTHON2, encoding="bytes") == {b"a": b"\xe9\xff"}
+        assert "pickle.load(latin1)" in uses.places
+    with pytest.raises(UnicodeDecodeError):
+        pickle.loads(OF_PYTHON2)
