@@ -1,8 +1,8 @@
 """Source of Python 2 to code that Python 3 runs, with Python 2's meaning; the lines stay those of the file.
 
 What Python 3 cannot parse is rewritten by `fissix`, which is lib2to3 kept alive. What parses and means something else
-(``/`` of integers, ``encode`` and ``decode`` of byte strings) is rewritten in the syntax tree; what only has another name
-or another result (``xrange``, ``map`` ...) is left to `python2_names`.
+(``/`` of integers, ``encode`` and ``decode`` of byte strings) is rewritten in the syntax tree; what only has another
+name or another result (``xrange``, ``map`` ...) is left to `python2_names`.
 """
 
 from __future__ import annotations
@@ -21,29 +21,12 @@ from septet.base.errors import LibraryError
 
 __all__ = ["compile_python2", "is_parsed_as_python2", "only_python2", "read_source"]
 
-FIXERS = [
-    "dict",
-    "except",
-    "exec",
-    "funcattrs",
-    "has_key",
-    "import",
-    "metaclass",
-    "methodattrs",
-    "ne",
-    "next",
-    "nonzero",
-    "numliterals",
-    "paren",
-    "print",
-    "raise",
-    "repr",
-    "sys_exc",
-    "throw",
-    "tuple_params",
-    "unicode",
-    "xreadlines",
-]
+FIXERS = tuple(
+    """
+    dict except exec funcattrs has_key import metaclass methodattrs ne next nonzero numliterals paren print
+    raise repr sys_exc throw tuple_params unicode xreadlines
+    """.split()  # noqa: SIM905 (one name per line would fill a page)
+)
 """The fixers of fissix that rewrite syntax and methods. Names are no matter of the source: see `python2_names`."""
 
 ONLY_PYTHON2 = frozenset(
@@ -191,13 +174,10 @@ class _Meaning(ast.NodeTransformer):
 
 
 def _index(part: ast.expr) -> ast.expr:
-    """Return what stands between brackets as an expression of its own: ``a[1:2]`` is indexed by ``slice(1, 2, None)``."""
+    """Return what stands between brackets as an expression: ``a[1:2]`` is indexed by ``slice(1, 2, None)``."""
     if isinstance(part, ast.Slice):
-        return ast.Call(
-            ast.Name("slice", ast.Load()),
-            [each or ast.Constant(None) for each in (part.lower, part.upper, part.step)],
-            [],
-        )
+        bounds = [each or ast.Constant(None) for each in (part.lower, part.upper, part.step)]
+        return ast.Call(ast.Name("slice", ast.Load()), bounds, [])
     if isinstance(part, ast.Tuple):
         return ast.Tuple([_index(each) for each in part.elts], ast.Load())
     return part

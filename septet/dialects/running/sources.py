@@ -1,4 +1,4 @@
-"""The modules of a program's own folder: translated where they are of Python 2, with the built-in names that are gone."""
+"""The modules of a program's own folder: translated if they are of Python 2, with the built-in names that are gone."""
 
 from __future__ import annotations
 

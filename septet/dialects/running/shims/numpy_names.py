@@ -298,14 +298,8 @@ def _testing(uses: Uses) -> Mapping[str, Any]:
     import numpy.testing as now
 
     public = {name: value for name, value in vars(now).items() if not name.startswith("__")}
-    return {
-        **public,
-        "raises": raises,
-        "run_module_suite": run_module_suite,
-        "Tester": Tester,
-        "dec": dec,
-        "KnownFailureTest": KnownFailureTest,
-    }
+    ours = (raises, run_module_suite, Tester, KnownFailureTest)
+    return {**public, "dec": dec, **{each.__name__: each for each in ours}}
 
 
 def _copies_at_need(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
@@ -327,13 +321,11 @@ def _loads_objects(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     load = module.load
 
     @functools.wraps(load)
-    def load_of_old(
-        file: Any, mmap_mode: Any = None, allow_pickle: bool | None = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        if allow_pickle is None:
+    def load_of_old(file: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) < 2 and "allow_pickle" not in kwargs:
             uses.record("numpy.load(allow_pickle)")
-            kwargs.setdefault("encoding", "latin1")
-        return load(file, mmap_mode, True if allow_pickle is None else allow_pickle, *args, **kwargs)
+            kwargs.update(allow_pickle=True, encoding=kwargs.get("encoding", "latin1"))
+        return load(file, *args, **kwargs)
 
     replaced(module, "load", load_of_old, stack)
 

@@ -72,56 +72,19 @@ def _as_text(value: Any) -> str:
     return value.decode("latin1") if isinstance(value, bytes | bytearray) else value
 
 
-_STRING_FUNCTIONS = [
-    "capitalize",
-    "expandtabs",
-    "find",
-    "rfind",
-    "index",
-    "rindex",
-    "count",
-    "lower",
-    "upper",
-    "split",
-    "rsplit",
-    "strip",
-    "lstrip",
-    "rstrip",
-    "swapcase",
-    "translate",
-    "ljust",
-    "rjust",
-    "center",
-    "zfill",
-    "replace",
-]
-_ABSTRACT = [
-    "Awaitable",
-    "Coroutine",
-    "AsyncIterable",
-    "AsyncIterator",
-    "AsyncGenerator",
-    "Hashable",
-    "Iterable",
-    "Iterator",
-    "Generator",
-    "Reversible",
-    "Sized",
-    "Container",
-    "Callable",
-    "Collection",
-    "Set",
-    "MutableSet",
-    "Mapping",
-    "MutableMapping",
-    "MappingView",
-    "KeysView",
-    "ItemsView",
-    "ValuesView",
-    "Sequence",
-    "MutableSequence",
-    "ByteString",
-]
+_STRING_FUNCTIONS = tuple(
+    """
+    capitalize expandtabs find rfind index rindex count lower upper split rsplit strip lstrip rstrip swapcase
+    translate ljust rjust center zfill replace
+    """.split()  # noqa: SIM905 (one name per line would fill a page)
+)
+_ABSTRACT = tuple(
+    """
+    Awaitable Coroutine AsyncIterable AsyncIterator AsyncGenerator Hashable Iterable Iterator Generator
+    Reversible Sized Container Callable Collection Set MutableSet Mapping MutableMapping MappingView KeysView
+    ItemsView ValuesView Sequence MutableSequence
+    """.split()  # noqa: SIM905 (one name per line would fill a page)
+)
 _TYPES: dict[str, str | Value] = {
     **{f"{name.title()}Type": f"builtins:{name}" for name in ("int", "float", "complex", "list", "tuple", "dict")},
     "StringType": "builtins:str",

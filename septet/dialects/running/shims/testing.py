@@ -154,6 +154,7 @@ def _six(uses: Uses) -> Mapping[str, Any]:
         "callable": callable,
         "Iterator": object,
         "wraps": functools.wraps,
+        "__getattr__": functools.partial(_import_of, "six"),
         "print_": print,
         "exec_": exec,
         "reraise": _reraise,
