@@ -181,7 +181,7 @@ def test_programs_load_the_optimizer_when_they_need_it(findings, importer, impor
         ("f = lambda: __import__('re')\n", [("view/m.py", 1, "local")]),
         ("import matplotlib\n", [("view/m.py", 1, "extra")]),
         ("try:\n    from PIL import Image\nexcept ImportError:\n    Image = None\n", [("view/m.py", 2, "extra")]),
-        ("def f():\n    import scipy.linalg\n", [("view/m.py", 2, "test-only")]),
+        ("def f():\n    import sklearn.datasets\n", [("view/m.py", 2, "test-only")]),
         ("from hypothesis import given\n", [("view/m.py", 1, "test-only")]),
         ("from septet.base import nowhere\nfrom septet.bass import x\n", [("view/m.py", 2, "missing")]),
         ("import importlib\ndef f(n):\n    return importlib.import_module(n)\n", [("view/m.py", 3, "dynamic")]),
