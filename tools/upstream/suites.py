@@ -1,0 +1,186 @@
+"""The suites: which files of the checkouts there are, and how one of them is run in processes of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+FILE_LIMIT = 1500  # seconds for all tests of a file
+MOST_RESTARTS = 25
+
+THEANO_TESTS = """
+    tests/test_gradient compile/tests/test_function compile/tests/test_pfunc compile/tests/test_shared tests/test_rop
+    tests/test_ifelse tests/test_dictionary_output tensor/tests/test_keepdims tensor/tests/test_xlogx
+    tensor/tests/test_complex tensor/tests/test_sort tensor/tests/test_slinalg tensor/tests/test_basic
+    tensor/tests/test_subtensor tensor/tests/test_shared_randomstreams tensor/tests/test_sharedvar
+    tensor/nnet/tests/test_nnet tensor/signal/tests/test_pool tensor/nnet/tests/test_conv scan_module/tests/test_scan
+    sparse/tests/test_basic sandbox/tests/test_rng_mrg tensor/nnet/tests/test_abstract_conv
+""".split()
+LASAGNE_TESTS = """
+    layers/test_base layers/test_helper layers/test_input layers/test_merge test_init test_nonlinearities
+    test_objectives test_updates test_utils layers/test_noise layers/test_dense layers/test_pool layers/test_conv
+""".split()
+OTHER_LASAGNE_TESTS = """
+    test_regularization test_theano_extensions layers/test_embedding layers/test_local layers/test_normalization
+    layers/test_recurrent layers/test_shape layers/test_special
+""".split()
+PAGES = """
+    theano/doc/tutorial/adding.txt theano/doc/tutorial/examples.txt theano/doc/tutorial/gradients.txt
+    theano/doc/library/compile/io.txt theano/doc/library/tensor/basic.txt theano/doc/tutorial/broadcasting.txt
+    theano/doc/tutorial/sparse.txt lasagne/docs/user/layers.rst
+""".split()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file of a suite: what to call it, and how to start a child that appends its results to a file.
+
+    `command` gets the Python, the file for results and a file of ids that are done.
+    """
+
+    name: str
+    command: Callable[[str, Path, Path], list[str]]
+    dialects: str
+    paths: tuple[Path, ...] = ()
+    folder: Path | None = None
+
+
+def theano_jobs(options: argparse.Namespace) -> Iterator[Job]:
+    """Yield Theano's test files."""
+    for name in THEANO_TESTS:
+        path = f"theano/{name}.py"
+
+        def command(python: str, out: Path, done: Path, path: str = path) -> list[str]:
+            child = [python, str(HERE / "nose_child.py"), str(options.upstream / "theano"), path, str(out)]
+            child += ["--skip", str(done), "--limit", str(options.limit)]
+            return child if options.original else [*child, "--map"]
+
+        yield Job(name, command, "theano")
+
+
+def lasagne_jobs(options: argparse.Namespace, names: list[str], dialects: str) -> Iterator[Job]:
+    """Yield Lasagne's test files, copied away from the package that they lie in."""
+    checkout = options.upstream / "lasagne"
+    folder = Path(tempfile.mkdtemp(prefix="lasagne-tests-"))
+    shutil.copytree(checkout / "lasagne" / "tests", folder, dirs_exist_ok=True)
+    own_package = options.original or "lasagne" not in dialects
+    for name in names:
+
+        def command(python: str, out: Path, done: Path, name: str = name) -> list[str]:
+            settings = ["-q", "-c", os.devnull, f"--rootdir={folder}", "-p", "pytest_plugin", "-p", "no:cacheprovider"]
+            return [python, "-m", "pytest", *settings, "--tb=line", f"{name}.py"]
+
+        yield Job(name, command, dialects, (checkout,) if own_package else (), folder)
+
+
+def page_jobs(options: argparse.Namespace) -> Iterator[Job]:
+    """Yield the pages of documentation."""
+    for name in PAGES:
+
+        def command(python: str, out: Path, done: Path, name: str = name) -> list[str]:
+            child = [python, str(HERE / "doctest_child.py"), str(options.upstream / name), str(out)]
+            return child if options.original else [*child, "--map"]
+
+        paths = (options.upstream / "lasagne",) if options.original else ()
+        yield Job(name, command, "theano,lasagne", paths)
+
+
+SUITES: dict[str, Callable[[argparse.Namespace], Iterator[Job]]] = {
+    "theano-tests": theano_jobs,
+    "lasagne-tests": lambda options: lasagne_jobs(options, LASAGNE_TESTS, "theano,lasagne"),
+    "lasagne-on-ours": lambda options: lasagne_jobs(options, LASAGNE_TESTS + OTHER_LASAGNE_TESTS, "theano"),
+    "doctests": page_jobs,
+}
+
+
+def results_file(options: argparse.Namespace, suite: str, name: str) -> Path:
+    """Return where the results of a file of a suite lie."""
+    folder = options.results / (f"original-{suite}" if options.original else suite)
+    return folder / (name.replace("/", "_") + ".jsonl")
+
+
+def read(path: Path) -> dict[str, dict]:
+    """Return the last record of each test in a file of results."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {record["id"]: record for record in map(json.loads, lines)}
+
+
+def environment(options: argparse.Namespace, job: Job, out: Path, done: Path) -> dict[str, str]:
+    """Return the environment of a child."""
+    paths = [HERE, *job.paths] + ([] if options.original else [REPOSITORY])
+    if options.site and not options.original:
+        paths.append(options.site)
+    settings = {
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONWARNINGS": "ignore",
+        "OPENBLAS_NUM_THREADS": "1",
+        "UPSTREAM_OUT": str(out),
+        "UPSTREAM_SKIP": str(done),
+        "UPSTREAM_LIMIT": str(options.limit),
+        "UPSTREAM_DIALECTS": "" if options.original else job.dialects,
+    }
+    return {**os.environ, **settings}
+
+
+def run_job(options: argparse.Namespace, suite: str, job: Job) -> dict[str, dict]:
+    """Run one file to its end, in new processes after tests that end one; return the records by id."""
+    out = results_file(options, suite, job.name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    done = out.with_suffix(".done")
+    python = str(options.original or sys.executable)
+    deadline = time.monotonic() + FILE_LIMIT
+    for _ in range(MOST_RESTARTS):
+        done.write_text("\n".join(read(out)), encoding="utf-8")
+        left = max(deadline - time.monotonic(), 1)
+        cwd = job.folder or Path(tempfile.gettempdir())
+        try:
+            child = subprocess.run(
+                job.command(python, out, done),
+                env=environment(options, job, out, done),
+                cwd=cwd,
+                timeout=left,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            ended, said = f"exit status {child.returncode}", child.stdout.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            ended, said = f"the file took longer than {FILE_LIMIT} s", ""
+        records = read(out)
+        hanging = [name for name, record in records.items() if record["outcome"] == "started"]
+        with out.open("a", encoding="utf-8") as file:
+            for name in hanging:
+                outcome = "timeout" if "longer" in ended else "crash"
+                record = {"written": records[name]["written"], "outcome": outcome, "error": ended, "where": ""}
+                file.write(json.dumps({"id": name, "seconds": 0, **record}) + "\n")
+            if not records:
+                last = (said.strip().splitlines() or [ended])[-1]
+                record = {"id": "(import)", "written": "(import)", "outcome": "fail", "error": last[:400], "where": ""}
+                file.write(json.dumps({**record, "seconds": 0}) + "\n")
+        if not hanging or "longer" in ended:
+            break
+    done.unlink()
+    return read(out)
+
+
+def run_suite(options: argparse.Namespace) -> None:
+    """Run the chosen files of a suite, and print a line for each."""
+    for job in SUITES[options.command](options):
+        if options.files and not any(part in job.name for part in options.files):
+            continue
+        started = time.monotonic()
+        outcomes = [record["outcome"] for record in run_job(options, options.command, job).values()]
+        counts = {kind: outcomes.count(kind) for kind in sorted(set(outcomes))}
+        print(f"{job.name}: {counts} in {time.monotonic() - started:.0f} s", flush=True)

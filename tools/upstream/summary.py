@@ -1,0 +1,81 @@
+"""What the last runs of the suites gave: how many tests pass of those that pass on the originals, and why others fail."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from outcomes import grouped, outcomes_of, worst
+from suites import SUITES, read
+
+MOST_CAUSES = 25
+
+
+@dataclass
+class Line:
+    """The counts of one file: tests that pass on the original, and those of them that pass here."""
+
+    wanted: Counter = field(default_factory=Counter)
+    passed: Counter = field(default_factory=Counter)
+    failing: list[dict] = field(default_factory=list)
+    ran: bool = False
+
+
+def line_of(options: argparse.Namespace, suite: str, name: str, rows: list[dict[str, str]]) -> Line:
+    """Compare the results of a file with the table of the original."""
+    line = Line()
+    records = read(options.results / suite / (name.replace("/", "_") + ".jsonl"))
+    line.ran = bool(records)
+    groups = grouped(records)
+    for row in rows:
+        if row["file"] != name or row["original"] != "pass":
+            continue
+        group = groups.get(row["test"], [])
+        outcomes = [record["outcome"] for record in group]
+        line.wanted[row["clean"]] += 1
+        if worst(outcomes) == "pass" and outcomes.count("pass") >= int(row["passes"]):
+            line.passed[row["clean"]] += 1
+        elif row["clean"] != "no":
+            line.failing += [record for record in group if record["outcome"] not in ("pass",)][:1]
+    if "(import)" in records:
+        line.failing = [records["(import)"]]
+    return line
+
+
+def cause(record: dict) -> str:
+    """Return why a test failed, without what differs from test to test."""
+    error = re.sub(r"0x[0-9a-f]+|\[id \w+\]", "", record.get("error", ""))
+    error = re.sub(r"\d+", "N", error.split(" | ")[0])
+    where = record.get("where", "")
+    return f"{record['outcome']}: {error[:150]} @ {where}" if where else f"{record['outcome']}: {error[:150]}"
+
+
+def print_summary(options: argparse.Namespace) -> None:
+    """Print a table for each suite that has results, and the causes of failures, most frequent first."""
+    for suite in SUITES:
+        rows = outcomes_of(suite)
+        names = list(dict.fromkeys(row["file"] for row in rows))
+        if not names or not (options.results / suite).exists():
+            continue
+        print(f"\n## {suite}\n\n| file | pass / clean | share | made | inside |\n|---|---|---|---|---|")
+        total: dict[str, Counter] = {"wanted": Counter(), "passed": Counter()}
+        causes: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            line = line_of(options, suite, name, rows)
+            total["wanted"] += line.wanted
+            total["passed"] += line.passed
+            print(f"| {name} | {cells(line.passed, line.wanted) if line.ran else 'not run | | |'} |")
+            for record in line.failing:
+                causes[cause(record)].append(f"{name.split('/')[-1]}::{record['id']}")
+        print(f"| **all** | {cells(total['passed'], total['wanted'])} |\n")
+        for text, tests in sorted(causes.items(), key=lambda item: -len(item[1]))[:MOST_CAUSES]:
+            print(f"- **{len(tests)}** {text} ({', '.join(tests[:2])})")
+
+
+def cells(passed: Counter, wanted: Counter) -> str:
+    """Return the cells of a row: clean tests with their share, made ones, and those that look inside."""
+    share = f"{100 * passed['yes'] / wanted['yes']:.1f} %" if wanted["yes"] else ""
+    counts = [f"{passed[kind]} / {wanted[kind]}" for kind in ("yes", "made", "no")]
+    return f"{counts[0]} | {share} | {counts[1]} | {counts[2]}"
