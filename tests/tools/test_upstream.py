@@ -120,7 +120,7 @@ def records(upstream, checkout, tmp_path_factory):
     suites, _, _ = upstream
     results = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suites, "THEANO_TESTS", ["tests/test_old"])
+        patch.setattr(suites, "files_of", lambda suite: ["tests/test_old"])
         options = options_of(checkout, results, original=sys.executable)
         (job,) = suites.theano_jobs(options)
         found = suites.run_job(options, "theano-tests", with_path(job, checkout / "theano"))
@@ -167,7 +167,7 @@ def test_the_table_tells_tests_of_behaviour_from_those_that_look_inside(records,
 
 
 def test_the_summary_counts_what_passes_on_the_original(upstream, tmp_path, monkeypatch, capsys):
-    suites, outcomes, summary = upstream
+    _, outcomes, summary = upstream
     monkeypatch.setattr(outcomes, "FOLDER", tmp_path)
     rows = ["a/test_x\tone\tyes\t2\t2\tpass", "a/test_x\ttwo\tyes\t1\t1\tpass", "a/test_x\tthree\tyes\t1\t0\tskip"]
     (tmp_path / "theano-tests.tsv").write_text(outcomes.HEADER + "\n".join(rows) + "\n")

@@ -2,14 +2,13 @@
 
     python tools/upstream theano-tests      Theano's test files on septet.dialects.theano
     python tools/upstream lasagne-tests     Lasagne's test files on septet.dialects.lasagne
-    python tools/upstream lasagne-on-ours   the whole of upstream Lasagne, its package and tests, on septet.dialects.theano
+    python tools/upstream lasagne-on-ours   the whole of upstream Lasagne, package and tests, on septet.dialects.theano
     python tools/upstream doctests          the examples of their documentation
-    python tools/upstream programs          the programs of the tutorials
     python tools/upstream summary           what the last runs gave, as a table, and why tests fail
     python tools/upstream outcomes          write tests/dialects/upstream/*.tsv from runs with --original
 
-Needed: a folder of checkouts (`--upstream`), with the folders theano/, lasagne/ and so on, and `six`, `parameterized` and
-`mock` where Python finds them (`--site FOLDER`). Every file runs in a process of its own with a limit of time; the
+Needed: a folder of checkouts (`--upstream`), with the folders theano/, lasagne/ and so on, and `six`, `parameterized`
+and `mock` where Python finds them (`--site FOLDER`). Every file runs in a process of its own with a limit of time; the
 results are JSON lines in the folder `--results`. Names after the command choose files by a part of their path.
 `--original PYTHON` runs the same on an installed Theano 1.0.5.
 """

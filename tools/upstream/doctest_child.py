@@ -58,7 +58,7 @@ def agree(want, got):
     if want_text != got_text or len(want_numbers) != len(got_numbers):
         return False
     pairs = zip(want_numbers, got_numbers)
-    return all(a == b or a != a and b != b or abs(a - b) <= 1e-4 * max(abs(a), abs(b), 1e-3) for a, b in pairs)
+    return all(a == b or (a != a and b != b) or abs(a - b) <= 1e-4 * max(abs(a), abs(b), 1e-3) for a, b in pairs)
 
 
 def main():
@@ -70,7 +70,6 @@ def main():
     parser.add_argument("--limit", type=int, default=60)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    out = open(options.out, "a")
     if options.map:
         import mapping
 
@@ -78,7 +77,7 @@ def main():
     import numpy
 
     numpy.set_printoptions(legacy="1.13")
-    with io.open(options.page, encoding="utf-8") as file:
+    with open(options.page, encoding="utf-8") as file:
         page = file.read()
     sys.argv = [options.page]
     namespace = {"__name__": "__main__"}
@@ -87,9 +86,9 @@ def main():
             continue
         stream = io.StringIO()
 
-        def step(source=source, kind=kind):
+        def step(line=line, source=source, kind=kind):
             mode = "single" if kind == "example" else "exec"
-            exec(compile(source, "<line {}>".format(line), mode), namespace)
+            exec(compile(source, f"<line {line}>", mode), namespace)
 
         with contextlib.redirect_stdout(stream):
             outcome, error, where = run(step, options.limit)
@@ -102,15 +101,15 @@ def main():
             elif outcome == "pass":
                 outcome, error = "fail", "no exception; expected " + expected.strip()[:200]
         elif outcome == "pass" and want and not agree(want, got):
-            outcome, error = "fail", "output: wanted {!r}, got {!r}".format(want[:150], got[:150])
+            outcome, error = "fail", f"output: wanted {want[:150]!r}, got {got[:150]!r}"
         if kind == "testsetup" and outcome == "pass":
             continue
-        name = "line {}".format(line)
+        name = f"line {line}"
         if error:
             error = "{} <- {}".format(error, source.strip().split("\n")[0][:80])
         record = dict(id=name, written=name, outcome=outcome, seconds=0, error=error, where=where)
-        out.write(json.dumps(record) + "\n")
-        out.flush()
+        with open(options.out, "a") as out:
+            out.write(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

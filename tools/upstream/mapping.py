@@ -1,4 +1,4 @@
-"""Let ``theano`` and ``lasagne`` lead to septet's dialects, and serve the names of old NumPy and nose to old test files."""
+"""Let ``theano`` and ``lasagne`` lead to septet's dialects, and serve names of old NumPy and nose to test files."""
 
 import importlib
 import importlib.abc

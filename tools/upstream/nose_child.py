@@ -21,6 +21,7 @@ import traceback
 import types
 import unittest
 import warnings
+from functools import partial
 
 MATCH = re.compile(r"(?:^|[\b_./-])[Tt]est")
 SETUPS, TEARDOWNS = ("setup", "setUp", "setUpFunc"), ("teardown", "tearDown")
@@ -191,13 +192,21 @@ def run(test, limit):
     except unittest.SkipTest as error:
         return "skip", str(error), ""
     except TimeLimit as error:
-        return "timeout", "TimeLimit: {} s".format(limit), place(error)
+        return "timeout", f"TimeLimit: {limit} s", place(error)
     except BaseException as error:  # KeyboardInterrupt and SystemExit of a test, too
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return "fail", "{}: {}".format(type(error).__name__, " | ".join(lines[:3]))[:400], place(error)
     finally:
         signal.alarm(0)
     return "pass", "", ""
+
+
+def ids_in(path):
+    """Return the ids that a file lists."""
+    if not path:
+        return set()
+    with open(path) as file:
+        return set(file.read().split())
 
 
 def load(checkout, path):
@@ -219,19 +228,17 @@ def main():
     parser.add_argument("--limit", type=int, default=60, help="seconds for each test")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    done = set(open(options.skip).read().split()) if options.skip else set()
-    only = set(open(options.only).read().split()) if options.only else None
-    out = open(options.out, "a")
+    done, only = ids_in(options.skip), ids_in(options.only)
 
     def write(**record):
-        out.write(json.dumps(record) + "\n")
-        out.flush()
+        with open(options.out, "a") as out:
+            out.write(json.dumps(record) + "\n")
 
     if options.map:
         import mapping
 
         mapping.install()
-    sys.stdout = open(os.devnull, "w")
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     with open(os.path.join(options.checkout, options.path)) as source:
         tree = ast.parse(source.read())
     written = written_tests(tree)
@@ -251,12 +258,12 @@ def main():
         name = test.written
         if name not in written:  # names made by parameterized.expand() begin with the name of the method
             name = max((w for w in written if name.startswith(w)), key=len, default=test.id)
-        if test.id in done or (only is not None and not {name, test.id} & only):
+        if test.id in done or (only and not {name, test.id} & only):
             continue
         write(id=test.id, written=name, outcome="started")
         started = time.time()
         if test.cls is not None and test.cls not in prepared:
-            prepared[test.cls] = run(lambda: first_attribute(test.cls, CLASS_SETUPS), options.limit)
+            prepared[test.cls] = run(partial(first_attribute, test.cls, CLASS_SETUPS), options.limit)
         if test.cls is not None and prepared[test.cls][0] != "pass":
             outcome, error, where = prepared[test.cls]
         else:

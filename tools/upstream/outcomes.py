@@ -1,4 +1,4 @@
-"""What the originals give on their own tests: small tables in tests/dialects/upstream/, made from runs with --original."""
+"""What the originals give on their own tests: tables in tests/dialects/upstream/, made from runs with --original."""
 
 from __future__ import annotations
 

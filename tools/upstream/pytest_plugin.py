@@ -1,8 +1,8 @@
 """A plugin of pytest: write what came of each test as a line of JSON. Runs on Python 3.6, too.
 
-A child of `tools/upstream`, for Lasagne's tests, which are written for pytest. The settings come through the environment:
-``UPSTREAM_OUT`` (the file of JSON lines), ``UPSTREAM_LIMIT`` (seconds for each test), ``UPSTREAM_SKIP`` (a file of ids that
-are done), ``UPSTREAM_DIALECTS`` (the packages that are septet's dialects, with commas).
+A child of `tools/upstream`, for Lasagne's tests, which are written for pytest. The settings come through the
+environment: ``UPSTREAM_OUT`` (the file of JSON lines), ``UPSTREAM_LIMIT`` (seconds for each test), ``UPSTREAM_SKIP`` (a
+file of ids that are done), ``UPSTREAM_DIALECTS`` (the packages that are septet's dialects, with commas).
 """
 
 import json
@@ -66,7 +66,7 @@ def pytest_runtest_call(item):
     limit = int(os.environ.get("UPSTREAM_LIMIT", "60"))
 
     def stop(number, frame):
-        raise TimeLimit("TimeLimit: {} s".format(limit))
+        raise TimeLimit(f"TimeLimit: {limit} s")
 
     signal.signal(signal.SIGALRM, stop)
     signal.alarm(limit)

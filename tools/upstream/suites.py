@@ -19,27 +19,11 @@ REPOSITORY = HERE.parent.parent
 FILE_LIMIT = 1500  # seconds for all tests of a file
 MOST_RESTARTS = 25
 
-THEANO_TESTS = """
-    tests/test_gradient compile/tests/test_function compile/tests/test_pfunc compile/tests/test_shared tests/test_rop
-    tests/test_ifelse tests/test_dictionary_output tensor/tests/test_keepdims tensor/tests/test_xlogx
-    tensor/tests/test_complex tensor/tests/test_sort tensor/tests/test_slinalg tensor/tests/test_basic
-    tensor/tests/test_subtensor tensor/tests/test_shared_randomstreams tensor/tests/test_sharedvar
-    tensor/nnet/tests/test_nnet tensor/signal/tests/test_pool tensor/nnet/tests/test_conv scan_module/tests/test_scan
-    sparse/tests/test_basic sandbox/tests/test_rng_mrg tensor/nnet/tests/test_abstract_conv
-""".split()
-LASAGNE_TESTS = """
-    layers/test_base layers/test_helper layers/test_input layers/test_merge test_init test_nonlinearities
-    test_objectives test_updates test_utils layers/test_noise layers/test_dense layers/test_pool layers/test_conv
-""".split()
-OTHER_LASAGNE_TESTS = """
-    test_regularization test_theano_extensions layers/test_embedding layers/test_local layers/test_normalization
-    layers/test_recurrent layers/test_shape layers/test_special
-""".split()
-PAGES = """
-    theano/doc/tutorial/adding.txt theano/doc/tutorial/examples.txt theano/doc/tutorial/gradients.txt
-    theano/doc/library/compile/io.txt theano/doc/library/tensor/basic.txt theano/doc/tutorial/broadcasting.txt
-    theano/doc/tutorial/sparse.txt lasagne/docs/user/layers.rst
-""".split()
+
+def files_of(suite: str) -> list[str]:
+    """Return the files of a suite, in the order in which they are run."""
+    lines = (HERE / "files.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split()[1] for line in lines if line.split()[0] == suite]
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,7 @@ class Job:
 
 def theano_jobs(options: argparse.Namespace) -> Iterator[Job]:
     """Yield Theano's test files."""
-    for name in THEANO_TESTS:
+    for name in files_of("theano-tests"):
         path = f"theano/{name}.py"
 
         def command(python: str, out: Path, done: Path, path: str = path) -> list[str]:
@@ -69,13 +53,13 @@ def theano_jobs(options: argparse.Namespace) -> Iterator[Job]:
         yield Job(name, command, "theano")
 
 
-def lasagne_jobs(options: argparse.Namespace, names: list[str], dialects: str) -> Iterator[Job]:
+def lasagne_jobs(options: argparse.Namespace, lists: list[str], dialects: str) -> Iterator[Job]:
     """Yield Lasagne's test files, copied away from the package that they lie in."""
     checkout = options.upstream / "lasagne"
     folder = Path(tempfile.mkdtemp(prefix="lasagne-tests-"))
     shutil.copytree(checkout / "lasagne" / "tests", folder, dirs_exist_ok=True)
     own_package = options.original or "lasagne" not in dialects
-    for name in names:
+    for name in [name for each in lists for name in files_of(each)]:
 
         def command(python: str, out: Path, done: Path, name: str = name) -> list[str]:
             settings = ["-q", "-c", os.devnull, f"--rootdir={folder}", "-p", "pytest_plugin", "-p", "no:cacheprovider"]
@@ -86,7 +70,7 @@ def lasagne_jobs(options: argparse.Namespace, names: list[str], dialects: str) -
 
 def page_jobs(options: argparse.Namespace) -> Iterator[Job]:
     """Yield the pages of documentation."""
-    for name in PAGES:
+    for name in files_of("doctests"):
 
         def command(python: str, out: Path, done: Path, name: str = name) -> list[str]:
             child = [python, str(HERE / "doctest_child.py"), str(options.upstream / name), str(out)]
@@ -98,8 +82,8 @@ def page_jobs(options: argparse.Namespace) -> Iterator[Job]:
 
 SUITES: dict[str, Callable[[argparse.Namespace], Iterator[Job]]] = {
     "theano-tests": theano_jobs,
-    "lasagne-tests": lambda options: lasagne_jobs(options, LASAGNE_TESTS, "theano,lasagne"),
-    "lasagne-on-ours": lambda options: lasagne_jobs(options, LASAGNE_TESTS + OTHER_LASAGNE_TESTS, "theano"),
+    "lasagne-tests": lambda options: lasagne_jobs(options, ["lasagne-tests"], "theano,lasagne"),
+    "lasagne-on-ours": lambda options: lasagne_jobs(options, ["lasagne-tests", "more-lasagne-tests"], "theano"),
     "doctests": page_jobs,
 }
 

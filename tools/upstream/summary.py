@@ -1,4 +1,4 @@
-"""What the last runs of the suites gave: how many tests pass of those that pass on the originals, and why others fail."""
+"""What the last runs gave: how many tests pass of those that pass on the originals, and why others fail."""
 
 from __future__ import annotations
 
