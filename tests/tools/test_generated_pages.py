@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-TOOLS = ["generate_tree", "generate_errors", "generate_ops", "generate_index", "generate_layers"]
+TOOLS = ["generate_tree", "generate_errors", "generate_ops", "generate_index", "generate_layers", "generate_coverage"]
 
 
 @pytest.mark.parametrize("name", TOOLS)

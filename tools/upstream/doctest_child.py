@@ -15,7 +15,7 @@ import sys
 import textwrap
 import warnings
 
-from nose_child import run
+from nose_child import run, use_dialects
 
 DIRECTIVE = re.compile(r"^( *)\.\. (testsetup|testcode|testoutput)::")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\bnan\b|\binf\b")
@@ -71,9 +71,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.map:
-        import mapping
-
-        mapping.install()
+        use_dialects()
     import numpy
 
     numpy.set_printoptions(legacy="1.13")

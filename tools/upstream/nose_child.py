@@ -8,6 +8,7 @@ its relative imports and its pickles work; modules of tests that the dialect doe
 
 import argparse
 import ast
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -25,11 +26,20 @@ from functools import partial
 
 MATCH = re.compile(r"(?:^|[\b_./-])[Tt]est")
 SETUPS, TEARDOWNS = ("setup", "setUp", "setUpFunc"), ("teardown", "tearDown")
+KEPT = contextlib.ExitStack()
 CLASS_SETUPS = ("setup_class", "setupClass", "setUpClass", "setup_all")
 
 
 class TimeLimit(BaseException):
     """A test took longer than it may."""
+
+
+def is_of_dialect(name):
+    """Say whether the dialect, where there is one, has a module of its own."""
+    try:
+        return importlib.util.find_spec("septet.dialects." + name) is not None
+    except ImportError:  # there is no septet, no dialect, or no such package in it
+        return False
 
 
 class CheckoutFinder:
@@ -41,7 +51,7 @@ class CheckoutFinder:
     def find_spec(self, name, path=None, target=None):
         """Return the spec of a module of tests, or None."""
         parts = name.split(".")
-        if parts[0] not in ("theano", "lasagne") or "tests" not in parts:
+        if parts[0] not in ("theano", "lasagne") or "tests" not in parts or is_of_dialect(name):
             return None
         base = os.path.join(self.checkout, *parts)
         if os.path.isdir(base):
@@ -63,6 +73,16 @@ class PackageOfTests:
     def exec_module(self, module):
         """Say where the modules of the package lie."""
         module.__path__ = [self.folder]
+
+
+def use_dialects(names=("theano", "lasagne")):
+    """Let names lead to septet's dialects for the rest of the process, with the shims that `septet run` installs."""
+    from septet.dialects.running.aliases import aliases
+    from septet.dialects.running.shims.catalogue import SHIMS
+    from septet.dialects.running.shims.shim import installed
+
+    KEPT.enter_context(aliases(names))
+    KEPT.enter_context(installed(SHIMS))
 
 
 def imported_names(tree):
@@ -212,7 +232,7 @@ def ids_in(path):
 def load(checkout, path):
     """Import a test file as the module that it is in its package."""
     name = path[: -len(".py")].replace("/", ".")
-    sys.meta_path.append(CheckoutFinder(checkout))
+    sys.meta_path.insert(0, CheckoutFinder(checkout))
     return importlib.import_module(name)
 
 
@@ -235,9 +255,7 @@ def main():
             out.write(json.dumps(record) + "\n")
 
     if options.map:
-        import mapping
-
-        mapping.install()
+        use_dialects()
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     with open(os.path.join(options.checkout, options.path)) as source:
         tree = ast.parse(source.read())

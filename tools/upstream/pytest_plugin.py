@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from nose_child import TimeLimit, place
+from nose_child import TimeLimit, place, use_dialects
 
 STATE = {"started": None}
 
@@ -28,9 +28,7 @@ def write(**record):
 def pytest_configure(config):
     """Let the names of the systems lead to the dialects, before any test file or conftest is loaded."""
     if os.environ.get("UPSTREAM_DIALECTS"):
-        import mapping
-
-        mapping.install(os.environ["UPSTREAM_DIALECTS"].split(","))
+        use_dialects(os.environ["UPSTREAM_DIALECTS"].split(","))
 
 
 def test_id(nodeid):
