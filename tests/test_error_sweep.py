@@ -181,7 +181,7 @@ def test_every_text_says_what_where_and_with_which_shapes(program, mode):
             "op": first.startswith(tuple(f"{name}: " for name in names)),
             "every argument, in order": found in allowed,
             "line": f"  at {program.__file__}:{FIRST_LINE + 2 * number}: return {wrong.call}" in rest,
-            "code": rest[-1] == f"  [{caught.value.code}] docs/errors/{caught.value.code}.md",
+            "code": rest[-1] == f"  [{caught.value.code}] septet errors {caught.value.code}",
         }
         problems += [f"{wrong} says no {what}:\n{text}" for what, holds in checks.items() if not holds]
     assert not problems, "\n\n".join(problems[:5]) + f"\n{len(problems)} problems"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 import textwrap
@@ -22,8 +21,7 @@ def code_style(text: str) -> str:
 
 def page(cls: type[SeptetError]) -> str:
     """Return the page about one class."""
-    text = code_style(inspect.cleandoc(cls.__doc__ or ""))
-    text = re.sub(r"\nParameters\n-+\n.*", "", text, flags=re.DOTALL)  # how to raise it is no concern of who meets it
+    text = code_style(cls.explanation())
     body = SECTION.sub(lambda found: f"## {found[1]}\n\n{textwrap.dedent(found[2]).strip()}\n\n", text + "\n").strip()
     summary, _, rest = body.partition("\n\n")
     bases = [base.__name__ for base in cls.__mro__[1:] if issubclass(base, Exception) and base is not Exception]
@@ -35,7 +33,7 @@ def page(cls: type[SeptetError]) -> str:
 
 def index(classes: list[type[SeptetError]]) -> str:
     """Return the table of all classes."""
-    summaries = [code_style(inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]) for cls in classes]
+    summaries = [code_style(cls.explanation().partition("\n")[0]) for cls in classes]
     rows = [
         f"| [{cls.code}]({cls.code}.md) | `st.errors.{cls.__name__}` | {summary} |"
         for cls, summary in zip(classes, summaries, strict=True)
@@ -43,7 +41,7 @@ def index(classes: list[type[SeptetError]]) -> str:
     head = (
         "# Errors\n\n*Written by `tools/generate_errors.py` from `septet/base/errors.py`; change it there.*\n\n"
         "A message ends with a code such as `[S101]`. The code never changes its meaning; its page says what the cause "
-        "is and what to do.\n\n| code | class | meaning |\n|---|---|---|\n"
+        "is and what to do; `septet errors S101` prints it.\n\n| code | class | meaning |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
 

@@ -7,6 +7,8 @@ line.
 
 from __future__ import annotations
 
+import inspect
+import re
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -47,7 +49,7 @@ class SeptetError(Exception):
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         if f"[{self.code}]" not in text:
-            lines.append(f"  [{self.code}] {self.page()}")
+            lines.append(f"  [{self.code}] {self.command()}")
         return "\n".join(lines)
 
     def locate(self, report: str) -> SeptetError:
@@ -57,9 +59,15 @@ class SeptetError(Exception):
         return self
 
     @classmethod
-    def page(cls) -> str:
-        """Return the address of the page about this class of errors, relative to the documentation."""
-        return f"docs/errors/{cls.code}.md"
+    def command(cls) -> str:
+        """Return the command that prints what `explanation` returns, as messages name it."""
+        return f"septet errors {cls.code}"
+
+    @classmethod
+    def explanation(cls) -> str:
+        """Return what this class of errors means: cause, example and fix, as its docstring tells them."""
+        text = inspect.cleandoc(cls.__doc__ or "")
+        return re.sub(r"\nParameters\n-+\n.*", "", text, flags=re.DOTALL).strip()  # how it is raised helps nobody here
 
 
 class ShapeError(SeptetError, ValueError):

@@ -104,5 +104,5 @@ def report(
         lines.append(f"  at {where}")
     if error.hint:
         lines.append(f"  hint: {error.hint}")
-    lines.append(f"  [{error.code}] {error.page()}")
+    lines.append(f"  [{error.code}] {error.command()}")
     return "\n".join(lines)

@@ -303,7 +303,7 @@ def traced_error(node: Node, what: str) -> TracedValueError:
         + "\n  instead: st.where(condition, a, b) computes both sides; st.cond(condition, f, g, *args) one of them;"
         + "\n  st.scan and st.while_loop are loops; expression.eval({symbol: value}) evaluates a symbolic expression;"
         + "\n  a plain Python argument (not a tensor) is static in st.compile"
-        + f"\n  [{TracedValueError.code}] {TracedValueError.page()}"
+        + f"\n  [{TracedValueError.code}] {TracedValueError.command()}"
     )
     error = TracedValueError(text)
     error.locate(text)

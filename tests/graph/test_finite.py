@@ -57,7 +57,7 @@ def test_the_message():
     assert "  there: log(x=-5.0) = nan\n" in text
     assert "  values of x: -6 to 4, mean -0.166667\n" in text
     assert "y = st.log(x)" in text
-    assert text.endswith("[S702] docs/errors/S702.md")
+    assert text.endswith("[S702] septet errors S702")
 
 
 def test_summaries():

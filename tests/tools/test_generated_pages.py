@@ -43,7 +43,7 @@ def test_every_error_has_a_code_of_its_own_and_a_page_with_cause_and_fix(load_to
     for cls in classes[1:]:
         text = pages[f"{cls.code}.md"]
         assert "## Cause" in text and "## Fix" in text, cls
-        assert cls.page() == f"docs/errors/{cls.code}.md"
+        assert cls.command() == f"septet errors {cls.code}"
 
 
 def test_every_op_says_why_it_has_no_gradient_or_batching(load_tool):

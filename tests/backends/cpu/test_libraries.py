@@ -109,7 +109,7 @@ def test_compiled_code_raises_the_error(without: Callable, package: str, name: s
     assert lines[0] == f"the library {name} cannot be loaded"
     assert lines[1].startswith("  tried ") and package in lines[1] and BROKEN[how][1] in lines[1].lower() + lines[1]
     assert lines[2].startswith("  hint: ") and install in lines[2] and 'backend="reference"' in lines[2]
-    assert lines[3] == "  [S802] docs/errors/S802.md"
+    assert lines[3] == "  [S802] septet errors S802"
     assert lines[-1] == "right"
 
 
