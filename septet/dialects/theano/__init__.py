@@ -6,7 +6,7 @@
 from septet.dialects.theano.configdefaults import change_flags, config
 
 from septet.dialects.theano import gof, scalar, tensor  # isort: skip
-from septet.dialects.theano import compile, gradient
+from septet.dialects.theano import compile, gradient, scan_module
 from septet.dialects.theano.compile import (
     Function,
     In,
@@ -26,8 +26,10 @@ from septet.dialects.theano.compile import (
 from septet.dialects.theano.gof import Apply, Constant, Generic, Op, Type, Variable, generic
 from septet.dialects.theano.gof.fg import FunctionGraph, InconsistencyError
 from septet.dialects.theano.gradient import grad
+from septet.dialects.theano.scan_module import foldl, foldr, map, reduce, scan, scan_checkpoints
 from septet.dialects.theano.tensor import sharedvar
 from septet.dialects.theano.tensor.basic import dot
+from septet.dialects.theano.updates import OrderedUpdates
 
 __version__ = "1.0.5"
 tensor.grad = grad

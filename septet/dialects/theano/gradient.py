@@ -153,7 +153,7 @@ def grad(
     reached = connected(starts, blockers=constants) - set(constants)
     result: list[Any] = []
     for variable, gradient in zip(variables, found, strict=True):
-        if gradient is None and variable not in reached:
+        if variable not in reached:
             _complain(variable, disconnected_inputs)
             gradient = _nothing(variable, return_disconnected)
         elif gradient is None:
