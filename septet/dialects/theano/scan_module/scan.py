@@ -12,7 +12,7 @@ from septet.dialects.theano.compile.program import Wiring
 from septet.dialects.theano.compile.sharedvalue import SharedVariable
 from septet.dialects.theano.dtypes import INTS, UINTS
 from septet.dialects.theano.gof.fg import MissingInputError
-from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
+from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.scan_module.scan_op import Info, Scan, outside_of
 from septet.dialects.theano.scan_module.scan_utils import (
@@ -21,8 +21,8 @@ from septet.dialects.theano.scan_module.scan_utils import (
     keep_test_value,
     safe_new,
 )  # fmt: skip
-from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
 from septet.dialects.theano.tensor.basic import minimum
+from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
 from septet.dialects.theano.tensor.shaping import shape_padleft, unbroadcast
 from septet.dialects.theano.updates import OrderedUpdates
 

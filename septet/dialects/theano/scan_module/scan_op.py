@@ -257,7 +257,9 @@ class _Loop:
             return st.scan(call, states, None, length=_plain(steps))
         if self.info.has_count:  # a sequence that is too short is an error
             steps = _plain(steps)
-            sequences = [one if one.type.shape[0] == steps else st.reshape(one, (steps, *one.shape[1:])) for one in sequences]
+            sequences = [
+                one if one.type.shape[0] == steps else st.reshape(one, (steps, *one.shape[1:])) for one in sequences
+            ]
         return st.scan(call, states, list(sequences))
 
     def _until(self, states: Any, sequences: Sequence[Any], steps: Any) -> Any:

@@ -19,7 +19,7 @@ from septet.dialects.theano.tensor.creation import zeros
 from septet.dialects.theano.tensor.shaping import join
 
 
-class until:  # noqa: N801
+class until:
     """A condition, returned by the function of a scan after its outputs and updates, that ends the loop after the step in
     which it holds.
 

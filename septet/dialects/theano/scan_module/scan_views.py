@@ -24,9 +24,7 @@ def reduce(
     mode: Any = None, name: str | None = None,
 ) -> Any:  # fmt: skip
     """Hand values on along sequences; returns (the last values, updates). Parameters as for `scan`."""
-    found, updates = scan(
-        fn, sequences, outputs_info, non_sequences, go_backwards=go_backwards, mode=mode, name=name
-    )
+    found, updates = scan(fn, sequences, outputs_info, non_sequences, go_backwards=go_backwards, mode=mode, name=name)
     return [one[-1] for one in found] if isinstance(found, (list, tuple)) else found[-1], updates
 
 
