@@ -224,7 +224,7 @@ def to_complex(*dtypes: str) -> tuple[str, str]:
 
 def _no_complex(dtypes: Sequence[str]) -> None:
     if any(dtype in COMPLEXES for dtype in dtypes):
-        raise ComplexError("complex argument not supported")
+        raise TypeError("complex argument not supported")
 
 
 class ScalarOp(NativeOp):

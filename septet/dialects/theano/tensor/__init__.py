@@ -2,17 +2,43 @@
 
 from septet.dialects.theano.tensor import (
     basic,
+    blas,
     elemwise,
     extra_ops,
+    inplace,
     operators,  # sets the operators of variables
+    opt,
     shaping,
+    sharedvar,
     subtensor,
     type,
+    type_other,
+    utils,
     var,
 )
 from septet.dialects.theano.tensor.basic import *
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle, Elemwise
-from septet.dialects.theano.tensor.extra_ops import cumprod, cumsum, repeat, squeeze
+from septet.dialects.theano.tensor.extra_ops import (
+    DiffOp,
+    bartlett,
+    bincount,
+    cumprod,
+    cumsum,
+    fill_diagonal,
+    fill_diagonal_offset,
+    ravel_multi_index,
+    repeat,
+    squeeze,
+    unravel_index,
+)
 from septet.dialects.theano.tensor.reductions import CAReduce
+from septet.dialects.theano.tensor.sharedvar import tensor_constructor as _shared
 from septet.dialects.theano.tensor.subtensor import inc_subtensor, set_subtensor
-from septet.dialects.theano.tensor.var import AsTensorError, TensorConstant, TensorVariable, _tensor_py_operators
+from septet.dialects.theano.tensor.type_other import *
+from septet.dialects.theano.tensor.var import (
+    AsTensorError,
+    TensorConstant,
+    TensorConstantSignature,
+    TensorVariable,
+    _tensor_py_operators,
+)

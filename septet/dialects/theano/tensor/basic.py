@@ -20,13 +20,12 @@ from septet.dialects.theano.dtypes import (
     as_dtype,
     upcast,
 )  # fmt: skip
-from septet.dialects.theano.gof.graph import Constant, Variable
-from septet.dialects.theano.gof.native import native
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar import basic as scal
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
 from septet.dialects.theano.tensor.creation import *
-from septet.dialects.theano.tensor.creation import alloc, arange, eye, ones_like
+from septet.dialects.theano.tensor.creation import alloc, arange, eye, ones_like, tensor
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle, Elemwise
 from septet.dialects.theano.tensor.products import (
     BatchedDot,
@@ -43,6 +42,7 @@ from septet.dialects.theano.tensor.reductions import (
     CAReduce,
     Max,
     MaxAndArgmax,
+    Mean,
     Min,
     Prod,
     Sum,
@@ -115,10 +115,22 @@ fill = FUNCTIONS["second"]
 floor_div = FUNCTIONS["int_div"]
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (FUNCTIONS[name] for name in ("and_", "or_", "xor", "invert"))
 tensor_copy = Elemwise(scal.OPS["identity"])
+Tensor = tensor
+join_ = Join
+alloc_validate_shape = alloc.validated
 isnan_, isinf_ = FUNCTIONS["isnan"], FUNCTIONS["isinf"]
 float16_atol = float16_rtol = 1e-3
 float32_atol = float32_rtol = 1e-5
 float64_atol, float64_rtol = 1e-8, 1.0000000000000001e-05
+
+
+def _allclose(a: Any, b: Any, rtol: float | None = None, atol: float | None = None) -> builtins.bool:
+    """Tell whether two arrays are equal up to the rounding of the coarser dtype."""
+    a, b = np.asarray(a), np.asarray(b)
+    dtypes = {str(a.dtype), str(b.dtype)}
+    own = 1e-3 if "float16" in dtypes else 1e-5
+    least = own if dtypes & {"float16", "float32", "complex64"} else float64_atol
+    return builtins.bool(np.allclose(a, b, rtol=own if rtol is None else rtol, atol=least if atol is None else atol))
 
 
 class NotScalarConstantError(Exception):
@@ -430,31 +442,40 @@ def cov(
     return dot(x, x.T.conj()) / (x.shape[1] - ddof)
 
 
-@native(name="InversePermutation")
-def _inverse_permutation(x: Any) -> Any:
-    return st.argsort(x, axis=-1).astype(x.dtype)
+class PermuteRowElements(NativeOp):
+    """The rows of a tensor with their elements in the orders that the rows of another give."""
+
+    __props__ = ()
+
+    def make_node(self, x: Any, y: Any, inverse: Any = 0) -> Any:
+        given = [as_tensor_variable(value) for value in (x, y, inverse)]
+        if given[1].type.dtype not in DISCRETE:
+            raise TypeError(f"PermuteRowElements: an order is made of integers, got {given[1].type}")
+        return self.applied(given)
+
+    def compute(self, *tensors: Any) -> Any:
+        x, y, inverse = tensors
+        undone = st.argsort(y, axis=-1).astype(y.dtype)
+        y = st.where(inverse != 0, undone, y) if inverse.node.is_symbolic else undone if inverse.numpy() else y
+        rank = builtins.max(x.ndim, y.ndim)
+        x = st.reshape(x, (*[1] * (rank - x.ndim), *x.shape))
+        y = st.reshape(y, (*[1] * (rank - y.ndim), *y.shape))
+        sizes = st.broadcast_arrays(x[..., :1], y[..., :1])[0].shape[:-1]
+        return st.take_along_axis(
+            st.broadcast_to(x, (*sizes, x.shape[-1])), st.broadcast_to(y, (*sizes, y.shape[-1])), axis=-1
+        )
+
+    def connection_pattern(self, node: Any) -> list[list[builtins.bool]]:
+        return [[True], [False], [False]]
+
+
+permute_row_elements = _permute_row_elements = PermuteRowElements()
 
 
 def inverse_permutation(perm: Any) -> Any:
     """Return the permutations that undo permutations (vectors, or rows of a matrix)."""
-    return _inverse_permutation(perm)
-
-
-@native(name="PermuteRowElements")
-def _permute_rows(x: Any, y: Any, *, inverse: builtins.bool) -> Any:
-    y = st.argsort(y, axis=-1) if inverse else y
-    rank = builtins.max(x.ndim, y.ndim)
-    x = st.reshape(x, (*[1] * (rank - x.ndim), *x.shape))
-    y = st.reshape(y, (*[1] * (rank - y.ndim), *y.shape))
-    sizes = st.broadcast_arrays(x[..., :1], y[..., :1])[0].shape[:-1]
-    return st.take_along_axis(
-        st.broadcast_to(x, (*sizes, x.shape[-1])), st.broadcast_to(y, (*sizes, y.shape[-1])), axis=-1
-    )
-
-
-def permute_row_elements(x: Any, y: Any, inverse: Any = 0) -> Any:
-    """Return the rows of `x` with their elements in the order that the rows of `y` give."""
-    return _permute_rows(x, y, inverse=builtins.bool(known_value(inverse)))
+    perm = as_tensor_variable(perm)
+    return permute_row_elements(arange(perm.shape[-1], dtype=perm.dtype), perm, inverse=1)
 
 
 class _Grid:
@@ -466,7 +487,7 @@ class _Grid:
     def __getitem__(self, *args: Any) -> Any:
         cuts = args[0] if isinstance(args[0], tuple) else args
         for cut in cuts:
-            if isinstance(cut.step, complex):
+            if isinstance(cut.step, builtins.complex):
                 raise NotImplementedError("Not implemented for slices whose step is complex")
         ranges = [arange(cut.start or 0, cut.stop, cut.step or 1) for cut in cuts]
         count = len(ranges)
@@ -535,17 +556,59 @@ class Default(NativeOp):
 default = setdefault = Default()
 
 
-@native(name="TensorFromScalar")
-def tensor_from_scalar(x: Any) -> Any:
-    return x
+class TensorFromScalar(NativeOp):
+    """A scalar variable as a tensor of rank 0."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Any:
+        if not isinstance(inputs[0].type, scal.Scalar):
+            raise AssertionError(f"TensorFromScalar takes a scalar variable, got one of type {inputs[0].type}")
+        return self.applied(inputs)
+
+    def compute(self, *tensors: Any) -> Any:
+        return tensors[0]
 
 
-def scalar_from_tensor(x: Any) -> Any:
-    """Return a tensor of rank 0 as a scalar variable."""
-    x = as_tensor_variable(x)
-    if x.ndim:
-        raise AssertionError("a scalar is made of a tensor of rank 0")
-    return scal.as_scalar(x)
+class ScalarFromTensor(NativeOp):
+    """A tensor of rank 0 as a scalar variable."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Any:
+        if not isinstance(inputs[0].type, TensorType) or inputs[0].type.ndim:
+            raise AssertionError(f"a scalar is made of a tensor of rank 0, got {inputs[0].type}")
+        return Apply(self, list(inputs), [scal.get_scalar_type(inputs[0].type.dtype).holding(inputs[0].tensor)])
+
+    def compute(self, *tensors: Any) -> Any:
+        return tensors[0]
+
+
+tensor_from_scalar, scalar_from_tensor = TensorFromScalar(), ScalarFromTensor()
+
+
+class Flatten(NativeOp):
+    """A tensor with its last axes made one."""
+
+    __props__ = ("outdim",)
+
+    def __init__(self, outdim: int = 1) -> None:
+        self.outdim = int(outdim)
+
+    def make_node(self, *inputs: Any) -> Any:
+        x = as_tensor_variable(inputs[0])
+        if self.outdim < 1 or (x.ndim and self.outdim > x.ndim):
+            raise ValueError(f"invalid output ndimensions ({self.outdim}) for tensor of rank {x.ndim}")
+        return self.applied([x])
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.reshape(tensors[0], (*tensors[0].shape[: self.outdim - 1], -1))
+
+
+def check_and_normalize_axes(x: Any, axis: Any) -> list[int]:
+    """Return axes as a list of non-negative ints; None stands for all, the empty list."""
+    found = axes_of(axis, as_tensor_variable(x).type.ndim)
+    return [] if axis is None else list(range(x.type.ndim) if found is None else found)
 
 
 def transfer(var: Any, target: Any) -> Any:

@@ -46,8 +46,8 @@ def _several(make: Any, kind: str) -> Any:
     def several(*names: Any) -> Any:
         if len(names) == 1 and isinstance(names[0], int):
             return [make() for _ in range(names[0])]
-        found = [make(name) for name in names]
-        return found[0] if len(found) == 1 else found
+        given = names[0] if len(names) == 1 else names  # one string names a variable with each of its letters
+        return make(*given) if len(given) == 1 else [make(name) for name in given]
 
     several.__name__ = several.__qualname__ = kind
     several.__doc__ = f"Return a variable for each name: ``x, y = {kind}('x', 'y')``."
@@ -83,11 +83,17 @@ class Alloc(NativeOp):
 
     __props__ = ()
 
-    def make_node(self, value: Any, *shape: Any) -> Any:
+    @staticmethod
+    def validated(shape: Any) -> list[Any]:
+        """Return sizes as scalar variables of integers."""
         given = [as_tensor_variable(size) for size in shape]
         for size in given:
             if size.type.ndim or size.type.dtype not in DISCRETE:
-                raise TypeError(f"Shape arguments to Alloc must be integers, but argument {size} is not for apply node")
+                raise TypeError(f"Shape arguments to Alloc must be integers, but argument {size} is not")
+        return given
+
+    def make_node(self, value: Any, *shape: Any) -> Any:
+        given = self.validated(shape)
         value = as_tensor_variable(value)
         if value.type.ndim > len(given):
             raise TypeError(
@@ -251,12 +257,12 @@ def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Any:
 
 def tril(m: Any, k: Any = 0) -> Any:
     """Return a matrix with zeros above the k-th diagonal."""
-    return m * tri(m.shape[0], m.shape[1], k=k, dtype=m.dtype)
+    return FUNCTIONS["switch"](tri(m.shape[0], m.shape[1], k=k, dtype="bool"), m, np.zeros((), m.dtype))
 
 
 def triu(m: Any, k: Any = 0) -> Any:
     """Return a matrix with zeros below the k-th diagonal."""
-    return m * (1 - tri(m.shape[0], m.shape[1], k=k - 1, dtype=m.dtype))
+    return FUNCTIONS["switch"](tri(m.shape[0], m.shape[1], k=k - 1, dtype="bool"), np.zeros((), m.dtype), m)
 
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from septet.dialects.theano.scalar.basic import ComplexError
 from septet.dialects.theano.tensor import basic, extra_ops, shaping, subtensor
-from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS
 from septet.dialects.theano.tensor.var import AsTensorError, _tensor_py_operators
 
@@ -15,6 +15,8 @@ def _binary(function: Callable[..., Any], is_reflected: bool = False) -> Callabl
     def operator(self: Any, other: Any) -> Any:
         try:
             return function(other, self) if is_reflected else function(self, other)
+        except ComplexError:
+            raise
         except (NotImplementedError, AsTensorError):
             return NotImplemented
 
@@ -112,9 +114,7 @@ def shape(self: Any) -> Any:
 
 @_property
 def size(self: Any) -> Any:
-    if self.type.ndim == 0:
-        return as_tensor_variable(1)
-    return basic.prod(self.shape)
+    return self.shape[0] if self.type.ndim == 1 else basic.prod(self.shape)
 
 
 @_property

@@ -10,11 +10,12 @@ import numpy as np
 import septet as st
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE, UINTS
-from septet.dialects.theano.gof.graph import Constant
+from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar import basic as scal
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS
+from septet.dialects.theano.tensortype import TensorType
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
@@ -27,8 +28,10 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
     """
     if axis is None:
         return None
-    if isinstance(axis, Constant) or hasattr(axis, "owner"):
-        value = known_value(axis)
+    if isinstance(axis, Variable):
+        if isinstance(axis, Constant) and axis.data is None:
+            return None
+        value = known_value(axis) if isinstance(axis.type, TensorType) else None
         if value is None:
             raise TypeError(f"Computation needs a constant axis. Got {axis}")
         axis = value.tolist()
@@ -187,6 +190,17 @@ class ProdWithoutZeros(CAReduceDtype):
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
         return super().compute(st.where(x == 0, st.ones_like(x), x))
+
+
+class Mean(CAReduce):
+    """Means over axes."""
+
+    def __init__(self, axis: Any = None) -> None:
+        super().__init__(scal.OPS["add"], axis)
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = tensors
+        return st.mean(x.astype("float64") if x.dtype.name in DISCRETE else x, axis=self._axes(x.ndim))
 
 
 class _Extreme(NativeOp):

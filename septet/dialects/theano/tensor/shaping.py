@@ -14,7 +14,7 @@ from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
-from septet.dialects.theano.tensor.elemwise import DimShuffle
+from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle
 
 _vectors: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
 """The elements of vectors that were made of single numbers: nodes to ints and scalar tensors."""
@@ -116,7 +116,7 @@ class MakeVector(NativeOp):
         return st.stack([t.astype(self.dtype) for t in tensors])
 
 
-make_vector = MakeVector
+make_vector = MakeVector()
 
 
 class Reshape(NativeOp):
@@ -333,12 +333,18 @@ def addbroadcast(x: Any, *axes: int) -> Any:
 
 def unbroadcast(x: Any, *axes: int) -> Any:
     """Return a tensor of whose given axes nothing is known."""
-    return Rebroadcast(*[(axis, False) for axis in axes])(x)
+    x = as_tensor_variable(x)
+    changes = [axis for axis in axes if x.type.broadcastable[axis]]
+    return Rebroadcast(*[(axis, False) for axis in changes])(x) if changes else x
 
 
 def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
     """Return a tensor with the given axes known to have size 1, and the others not."""
-    return Rebroadcast(*enumerate(broadcastable))(x)
+    x = as_tensor_variable(x)
+    changes = [
+        (axis, one) for axis, (one, own) in enumerate(zip(broadcastable, x.type.broadcastable, strict=True)) if one != own
+    ]
+    return Rebroadcast(*changes)(x) if changes else x
 
 
 # Putting together.
@@ -526,19 +532,25 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
         The rank of the result; at least that of `x` and the length of `reps`.
     """
     x = as_tensor_variable(x)
-    if isinstance(reps, Variable):
-        if reps.type.dtype not in DISCRETE:
+    for one in reps if isinstance(reps, (list, tuple)) else [reps]:
+        if isinstance(one, (float, np.floating)) or (isinstance(one, Variable) and one.type.dtype not in DISCRETE):
             raise ValueError("elements of reps must be scalars of integer dtype")
-        counts = reps if reps.type.ndim == 1 else MakeVector("int64")(reps)
-        length = get_vector_length(counts) if ndim is None or isinstance(reps, Constant) else ndim
+    if isinstance(reps, Variable) and reps.type.ndim == 1:
+        try:
+            counts: list[Any] = [reps[place] for place in range(get_vector_length(reps))]
+        except ValueError:
+            if ndim is None:
+                raise ValueError("if reps is tensor.vector, you should specify the ndim") from None
+            before = ndim - reps.shape[0]
+            counts = [FUNCTIONS["switch"](before > place, 1, reps[place - before]) for place in range(ndim)]
+    elif isinstance(reps, Variable) and reps.type.ndim > 1:
+        raise ValueError("the dimension of reps should not exceed 1")
     else:
-        listed = list(np.atleast_1d(reps)) if not isinstance(reps, (list, tuple)) else list(reps)
-        for one in listed:
-            if isinstance(one, Variable) and (one.type.ndim or one.type.dtype not in DISCRETE):
-                raise ValueError("elements of reps must be scalars of integer dtype")
-            if isinstance(one, float):
-                raise ValueError("elements of reps must be scalars of integer dtype")
-        counts, length = as_sizes(listed), len(listed)
-    if ndim is not None and ndim < length:
+        counts = list(reps) if isinstance(reps, (list, tuple)) else list(np.atleast_1d(np.asarray(reps, object)))
+    for one in counts:
+        if isinstance(one, Variable) and one.type.ndim:
+            raise ValueError("elements of reps must be scalars of integer dtype")
+    if ndim is not None and ndim < len(counts):
         raise ValueError("len(reps) should be equal or less than ndim")
-    return Tile(max(x.type.ndim, length, ndim or 0))(x, counts)
+    rank = max(x.type.ndim, len(counts), ndim or 0)
+    return Tile(rank)(x, as_sizes([1] * (rank - len(counts)) + counts))

@@ -1,0 +1,107 @@
+"""`theano.tensor.blas`: scaled products as ops of their own. Plain expressions are as fast: the compiler finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import septet as st
+from septet.dialects.theano.coverage import refused
+from septet.dialects.theano.dtypes import DISCRETE
+from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.tensor.convert import as_tensor_variable
+from septet.dialects.theano.tensor.products import BatchedDot, batched_dot
+
+
+class _Product(NativeOp):
+    """A product of operands of given ranks and one dtype, which is not an integer one."""
+
+    __props__: tuple[str, ...] = ()
+    ranks: tuple[int, ...] = ()
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+    def make_node(self, *inputs: Any) -> Any:
+        given = [as_tensor_variable(value) for value in inputs]
+        if len(given) != len(self.ranks):
+            raise TypeError(f"{self} takes {len(self.ranks)} inputs, got {len(given)}")
+        for place, (own, rank) in enumerate(zip(given, self.ranks, strict=True)):
+            if own.ndim != rank:
+                raise TypeError(f"{self}: input {place} has {own.ndim} axes, expected {rank}")
+            if own.dtype in DISCRETE or own.dtype != given[0].dtype:
+                raise TypeError(f"{self}: the inputs are of one dtype, which is no integer one; got {own.type}")
+        return self.applied(given)
+
+
+class Gemm(_Product):
+    """``beta * z + alpha * dot(x, y)`` of (z, alpha, x, y, beta)."""
+
+    __props__ = ("inplace",)
+    ranks = (2, 0, 2, 2, 0)
+
+    def compute(self, *tensors: Any) -> Any:
+        z, alpha, x, y, beta = tensors
+        return beta * z + alpha * st.matmul(x, y)
+
+
+class Gemv(_Product):
+    """``beta * y + alpha * dot(A, x)`` of (y, alpha, A, x, beta)."""
+
+    __props__ = ("inplace",)
+    ranks = (1, 0, 2, 1, 0)
+
+    def compute(self, *tensors: Any) -> Any:
+        y, alpha, a, x, beta = tensors
+        return beta * y + alpha * st.matmul(a, x)
+
+
+class Ger(_Product):
+    """``A + alpha * outer(x, y)`` of (A, alpha, x, y)."""
+
+    __props__ = ("inplace",)
+    ranks = (2, 0, 1, 1)
+
+    def __init__(self, destructive: bool = False) -> None:
+        super().__init__(destructive)
+
+    def compute(self, *tensors: Any) -> Any:
+        a, alpha, x, y = tensors
+        return a + alpha * x[:, None] * y[None, :]
+
+
+class Dot22(_Product):
+    """The product of two matrices."""
+
+    ranks = (2, 2)
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.matmul(*tensors)
+
+
+class Dot22Scalar(_Product):
+    """The product of two matrices and a number."""
+
+    ranks = (2, 2, 0)
+
+    def compute(self, *tensors: Any) -> Any:
+        x, y, scale = tensors
+        return scale * st.matmul(x, y)
+
+
+gemm = gemm_no_inplace = Gemm()
+gemm_inplace = Gemm(inplace=True)
+gemv = gemv_no_inplace = Gemv()
+gemv_inplace = Gemv(inplace=True)
+ger, ger_destructive = Ger(), Ger(destructive=True)
+_dot22, _dot22scalar = Dot22(), Dot22Scalar()
+
+__all__ = [
+    "BatchedDot", "Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger", "batched_dot", "gemm", "gemm_inplace",
+    "gemm_no_inplace", "gemv", "gemv_inplace", "gemv_no_inplace", "ger", "ger_destructive",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise refused(f"theano.tensor.blas.{name}")
