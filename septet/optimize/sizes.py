@@ -49,7 +49,7 @@ def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
                 try:
                     moved[node] = _settled(node, inputs, moved)
                 except SeptetError as error:  # about the user's node, not about the one that was made here
-                    raise explain_run(error, node, [source.type for source in inputs]) from None
+                    raise explain_run(error, node, [source.type for source in inputs]) from error.__cause__
     n_out, n_up = len(graph.outputs), len(graph.updates)
     roots = [moved[node] for node in graph.roots]
     updates = [(v, n) for (v, _), n in zip(graph.updates, roots[n_out : n_out + n_up], strict=True)]

@@ -60,7 +60,7 @@ class NumpyAutocaster:
                     found = np.asarray(x).astype(dtype)
                 except OverflowError:
                     continue
-            if np.all(found == x):
+            if np.all(found == np.asarray(x)):
                 break
         return found
 

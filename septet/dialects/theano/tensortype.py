@@ -10,9 +10,10 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.configdefaults import config
-from septet.dialects.theano.dtypes import ALL, upcast
+from septet.dialects.theano.dtypes import ALL, DISCRETE, upcast
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.type import Type
+from septet.graph.context import TRACKED
 
 NAMES = ("scalar", "vector", "matrix", "3D", "4D", "5D", "6D", "7D")
 
@@ -246,7 +247,10 @@ class TensorType(Type):
     def leaf(self, variable: Any) -> Any:
         """Return the symbol that an input of this type stands for."""
         if hasattr(variable, "data"):
-            return st.asarray(variable.data)
+            found = st.asarray(variable.data)
+            if self.dtype not in DISCRETE:
+                found.node.flags |= TRACKED  # gradients of constants can be asked for
+            return found
         return st.symbol(variable.name or "", self.shape, self.dtype)
 
     def holding(self, tensor: Any, like: Any = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ class Slot:
     def filter(self, value: Any, place: int, function: Any) -> Any:
         """Return an argument as a value of the variable's type."""
         own = self.own
-        if function.trust_input:
+        if function.trust_input or (value is None and function.takes_none):
             return value
         try:
             return own.variable.type.filter(value, strict=own.strict, allow_downcast=own.allow_downcast)
@@ -132,7 +133,12 @@ class Wiring:
     def is_of_tensors(self) -> bool:
         """Whether everything on the way is a tensor."""
         variables = ancestors([*self.roots(), *[v for pair in self.givens for v in pair]])
-        return all(v.type.is_tensor for v in variables) and all(v.type.is_tensor for v in self.shared)
+        return all(v.type.is_tensor for v in [*variables, *self.shared]) and not self.takes_none
+
+    @functools.cached_property
+    def takes_none(self) -> bool:
+        """Whether an op wants to know that no value was given."""
+        return any(getattr(v.owner.op, "takes_none", False) for v in ancestors(self.roots()) if v.owner is not None)
 
 
 class Compiled:

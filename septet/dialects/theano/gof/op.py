@@ -190,7 +190,10 @@ class NativeOp(Op):
         """Return the op applied to variables."""
         from septet.dialects.theano.tensortype import type_of
 
-        found = self._tensors(inputs)
+        try:
+            found = self._tensors(inputs)
+        except st.errors.ShapeError as error:
+            found = self._refusing(inputs, error)
         outputs = []
         for tensor in found:
             output = type_of(tensor)()
@@ -201,6 +204,19 @@ class NativeOp(Op):
     def _tensors(self, inputs: Sequence[Variable]) -> list[Any]:
         found = self.compute(*[v.tensor for v in inputs])
         return list(found) if isinstance(found, (tuple, list)) else [found]
+
+    def _refusing(self, inputs: Sequence[Variable], error: Exception) -> list[Any]:
+        """Return tensors that raise an error when they are computed: known shapes are looked at no earlier than that."""
+        message = str(error)
+        models = self.compute(*[st.symbol("", v.type.shape, v.type.dtype) for v in inputs])
+        models = list(models) if isinstance(models, (tuple, list)) else [models]
+
+        def refuse(*_: Any) -> Any:
+            raise ValueError(message)
+
+        types = [(model.dtype.name, model.type.shape) for model in models]
+        found = st.callback(refuse, types, *[v.tensor for v in inputs])
+        return list(found)
 
     def lower(self, node: Apply) -> list[Any]:
         return self._tensors(node.inputs)

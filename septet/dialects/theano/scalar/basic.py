@@ -356,6 +356,30 @@ def _sign(x: Any) -> Any:
     return x.astype("int8") if x.dtype.name == "bool" else st.sign(x)
 
 
+def _larger(x: Any, y: Any) -> Any:
+    """The larger number; of equal ones the first, which the whole gradient goes to."""
+    return _first_where(st.maximum, st.greater_equal, st.less, x, y)
+
+
+def _smaller(x: Any, y: Any) -> Any:
+    return _first_where(st.minimum, st.less_equal, st.greater, x, y)
+
+
+def _first_where(plain: Any, is_first: Any, is_second: Any, x: Any, y: Any) -> Any:
+    if x.dtype.name in DISCRETE:
+        return plain(x, y)
+    if _is_number(x):
+        return st.where(is_first(x, y), x, y)
+    if _is_number(y):
+        return st.where(is_second(x, y), y, x)
+    return st.where(is_first(x, y) | (x != x), x, y)  # NaN wins
+
+
+def _is_number(x: Any) -> Any:
+    """Tell whether a tensor is one known number, and not NaN."""
+    return x.ndim == 0 and not x.node.is_symbolic and not np.isnan(x.numpy())
+
+
 def _clip(x: Any, low: Any, high: Any) -> Any:
     return st.where(x < low, low, st.where(x > high, high, x))
 
@@ -416,8 +440,8 @@ TABLE: dict[str, tuple[Callable[..., Any], Rule, int]] = {
     "and_": (st.bitwise_and, bits, 2),
     "xor": (st.bitwise_xor, bits, 2),
     "invert": (st.bitwise_invert, bits, 1),
-    "maximum": (st.maximum, upcast_out_no_complex, 2),
-    "minimum": (st.minimum, upcast_out_no_complex, 2),
+    "maximum": (_larger, upcast_out_no_complex, 2),
+    "minimum": (_smaller, upcast_out_no_complex, 2),
     "add": (_sum, upcast_out, -1),
     "mul": (_product, upcast_out, -1),
     "sub": (st.subtract, upcast_out_nobool, 2),

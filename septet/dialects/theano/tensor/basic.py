@@ -21,7 +21,7 @@ from septet.dialects.theano.dtypes import (
     upcast,
 )  # fmt: skip
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable
-from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.gof.op import NativeOp, Op
 from septet.dialects.theano.scalar import basic as scal
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
 from septet.dialects.theano.tensor.creation import *
@@ -541,16 +541,23 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     return Choose(mode)(a, choices)
 
 
-class Default(NativeOp):
-    """A value, or another where there is none."""
+class Default(Op):
+    """A value, or another where there is none (None was given)."""
 
     __props__ = ()
+    takes_none = True
 
-    def make_node(self, x: Any, default: Any) -> Any:
-        return self.applied([as_tensor_variable(x), as_tensor_variable(default)])
+    def make_node(self, *inputs: Any) -> Any:
+        x, other = [as_tensor_variable(value) for value in inputs]
+        if x.type != other.type:
+            raise TypeError("Both default() arguments must have same type", x, other)
+        return Apply(self, [x, other], [x.type()])
 
-    def compute(self, *tensors: Any) -> Any:
-        return tensors[0]
+    def perform(self, node: Any, inputs: Any, output_storage: Any, params: Any = None) -> None:
+        output_storage[0][0] = inputs[1] if inputs[0] is None else inputs[0]
+
+    def grad(self, inputs: Any, output_grads: Any) -> Any:
+        raise NotImplementedError("default has no gradient; use switch")
 
 
 default = setdefault = Default()

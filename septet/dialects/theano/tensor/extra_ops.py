@@ -10,8 +10,8 @@ import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, INTS, upcast
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor import basic
+from septet.dialects.theano.tensor.asserts import Assert
 from septet.dialects.theano.tensor.convert import as_tensor_variable
-from septet.dialects.theano.tensor.opt import Assert
 from septet.dialects.theano.tensor.shaping import as_sizes, element, get_vector_length
 
 

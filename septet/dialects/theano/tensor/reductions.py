@@ -246,7 +246,21 @@ class Max(_Extreme):
         axes = tuple(range(x.ndim)) if axes is None else axes
         if x.dtype.name == "bool":
             return {"Max": st.any, "Min": st.all}[type(self).__name__](x, axis=axes)
-        return type(self).function(x, axis=axes)
+        if x.dtype.name in DISCRETE or not axes:
+            return type(self).function(x, axis=axes)
+        return self._with_ties(x, axes)
+
+    @classmethod
+    def _with_ties(cls, x: Any, axes: tuple[int, ...]) -> Any:
+        """Return extrema whose gradient goes to all elements that are equal to them, in full."""
+
+        @st.custom_gradient
+        def extreme(x: Any) -> Any:
+            y = cls.function(x, axis=axes)
+            is_it = x == st.expand_dims(y, axis=axes)
+            return y, lambda g: st.where(is_it, st.expand_dims(g, axis=axes), st.zeros_like(x))
+
+        return extreme(x)
 
 
 class Min(Max):

@@ -13,6 +13,7 @@ from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.tensor.asserts import assert_op
 from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle
 
@@ -342,7 +343,9 @@ def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
     """Return a tensor with the given axes known to have size 1, and the others not."""
     x = as_tensor_variable(x)
     changes = [
-        (axis, one) for axis, (one, own) in enumerate(zip(broadcastable, x.type.broadcastable, strict=True)) if one != own
+        (axis, one)
+        for axis, (one, own) in enumerate(zip(broadcastable, x.type.broadcastable, strict=False))
+        if one != own
     ]
     return Rebroadcast(*changes)(x) if changes else x
 
@@ -541,7 +544,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
         except ValueError:
             if ndim is None:
                 raise ValueError("if reps is tensor.vector, you should specify the ndim") from None
-            before = ndim - reps.shape[0]
+            before = assert_op(ndim - reps.shape[0], FUNCTIONS["le"](reps.shape[0], ndim))
             counts = [FUNCTIONS["switch"](before > place, 1, reps[place - before]) for place in range(ndim)]
     elif isinstance(reps, Variable) and reps.type.ndim > 1:
         raise ValueError("the dimension of reps should not exceed 1")

@@ -1,0 +1,49 @@
+"""Assert: a tensor, where conditions hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.tensor.convert import as_tensor_variable
+
+
+class Assert(NativeOp):
+    """A tensor itself, where conditions hold; AssertionError otherwise, when the function runs.
+
+    Parameters
+    ----------
+    msg : str
+    """
+
+    __props__ = ("msg",)
+    view_map = {0: [0]}
+
+    def __init__(self, msg: str = "Theano Assert failed!") -> None:
+        self.msg = msg
+
+    def make_node(self, value: Any, *conds: Any) -> Any:
+        given = [as_tensor_variable(value), *[as_tensor_variable(cond) for cond in conds]]
+        if any(cond.ndim for cond in given[1:]):
+            raise AssertionError("the conditions of Assert are scalars")
+        return self.applied(given)
+
+    def compute(self, *tensors: Any) -> Any:
+        value, *conditions = tensors
+        if not conditions:
+            return value
+        return st.check_that(st.callback(self._checked, ("bool", ()), *conditions), self.msg, value)
+
+    def _checked(self, *conditions: Any) -> np.ndarray:
+        if not np.all(conditions):
+            raise AssertionError(self.msg)
+        return np.asarray(True)
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[True], *[[False] for _ in node.inputs[1:]]]
+
+
+assert_ = assert_op = Assert()
