@@ -10,7 +10,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         "graphs are rewritten by Septet's own compiler, which Theano's rewrites cannot enter",
         "theano.function(..., mode='FAST_RUN'), which optimizes",
     ),
-    "theano.tensor.blas.*": ("products are chosen by Septet's own compiler", "theano.tensor.dot, batched_dot, tensordot"),
+    "theano.tensor.blas.*": (
+        "products are chosen by Septet's own compiler",
+        "theano.tensor.dot, batched_dot, tensordot",
+    ),
 }
 """Public name (``module.*`` for all others of a module) to the reason why it is refused, and what to use instead."""
 

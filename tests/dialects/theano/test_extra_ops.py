@@ -32,7 +32,9 @@ def test_repetitions(axis):
     data = rng.random((2, 3))
     each = np.arange(1, {None: 7, 0: 3, -1: 4}[axis], dtype="int32")
     np.testing.assert_array_equal(value(T.repeat(x, n, axis), (x, data), (n, 2)), np.repeat(data, 2, axis))
-    np.testing.assert_array_equal(value(T.repeat(x, counts, axis), (x, data), (counts, each)), np.repeat(data, each, axis))
+    np.testing.assert_array_equal(
+        value(T.repeat(x, counts, axis), (x, data), (counts, each)), np.repeat(data, each, axis)
+    )
     gradient = theano.grad(T.sum(T.repeat(x, counts, axis)), x)
     expected = np.repeat(each, 1) if axis is None else each
     expected = np.broadcast_to(expected.reshape({None: (2, 3), 0: (2, 1), -1: (1, 3)}[axis]), (2, 3))
@@ -47,7 +49,10 @@ def test_diagonals_are_filled(shape, offset):
     mask = np.eye(*shape, k=offset, dtype=bool)
     np.testing.assert_array_equal(found, np.where(mask, 7.0, data))
     gx, gn = value(
-        theano.grad(T.sum(T.sqr(T.fill_diagonal_offset(x, number, k))), [x, number]), (x, data), (number, 7.0), (k, offset)
+        theano.grad(T.sum(T.sqr(T.fill_diagonal_offset(x, number, k))), [x, number]),
+        (x, data),
+        (number, 7.0),
+        (k, offset),
     )
     np.testing.assert_allclose(gx, np.where(mask, 0, 2 * data))
     assert gn == 14 * mask.sum()

@@ -69,4 +69,4 @@ def test_default_stands_for_none():
 
 def test_refused_names_say_what_is_used_instead():
     with pytest.raises(NotImplementedError, match="Septet's own compiler"):
-        T.opt.register_canonicalize  # noqa: B018
+        T.opt.register_canonicalize

@@ -6,9 +6,7 @@ What is written in place is the compiler's decision; the results are the same.
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, Elemwise
 from septet.dialects.theano.tensor.shaping import transpose
 
-INPLACE = {
-    f"{name}_inplace": Elemwise(op.scalar_op, {0: 0}, name=f"{name}_inplace") for name, op in FUNCTIONS.items()
-}
+INPLACE = {f"{name}_inplace": Elemwise(op.scalar_op, {0: 0}, name=f"{name}_inplace") for name, op in FUNCTIONS.items()}
 globals().update(INPLACE)
 globals()["fill_inplace"] = INPLACE["second_inplace"]
 pow_inplace = INPLACE["pow_inplace"]

@@ -10,7 +10,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, upcast
-from septet.dialects.theano.gof.graph import Constant, Variable
+from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.asserts import assert_op

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.dtypes import DISCRETE
 from septet.dialects.theano.gof.graph import Apply, Constant
 from septet.dialects.theano.gof.op import Op
 from septet.dialects.theano.gof.type import Generic, SingletonType
 from septet.dialects.theano.tensor.convert import as_tensor_variable
-from septet.dialects.theano.dtypes import DISCRETE
 
 
 class SliceType(SingletonType):
