@@ -3,13 +3,14 @@
 What is written in place is the compiler's decision; the results are the same.
 """
 
+from typing import Any
+
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, Elemwise
 from septet.dialects.theano.tensor.shaping import transpose
 
-INPLACE = {f"{name}_inplace": Elemwise(op.scalar_op, {0: 0}, name=f"{name}_inplace") for name, op in FUNCTIONS.items()}
+INPLACE: dict[str, Any] = {f"{name}_inplace": Elemwise(op.scalar_op, {0: 0}, name=f"{name}_inplace") for name, op in FUNCTIONS.items()}
+INPLACE["fill_inplace"] = INPLACE["second_inplace"]
+INPLACE["transpose_inplace"] = transpose
 globals().update(INPLACE)
-globals()["fill_inplace"] = INPLACE["second_inplace"]
-pow_inplace = INPLACE["pow_inplace"]
-transpose_inplace = transpose
 
-__all__ = [*INPLACE, "fill_inplace", "transpose_inplace"]
+__all__ = [*INPLACE]
