@@ -8,7 +8,9 @@ from typing import Any
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, Elemwise
 from septet.dialects.theano.tensor.shaping import transpose
 
-INPLACE: dict[str, Any] = {f"{name}_inplace": Elemwise(op.scalar_op, {0: 0}, name=f"{name}_inplace") for name, op in FUNCTIONS.items()}
+INPLACE: dict[str, Any] = {
+    f"{name}_inplace": Elemwise(op.scalar_op, {0: 0}, name=f"{name}_inplace") for name, op in FUNCTIONS.items()
+}
 INPLACE["fill_inplace"] = INPLACE["second_inplace"]
 INPLACE["transpose_inplace"] = transpose
 globals().update(INPLACE)
