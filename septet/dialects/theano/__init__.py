@@ -33,3 +33,4 @@ from septet.dialects.theano.updates import OrderedUpdates
 
 __version__ = "1.0.5"
 tensor.grad = grad
+tensor._shared = sharedvar.tensor_constructor

@@ -9,7 +9,6 @@ from septet.dialects.theano.tensor import (
     operators,  # sets the operators of variables
     opt,
     shaping,
-    sharedvar,
     subtensor,
     type,
     type_other,
@@ -32,7 +31,6 @@ from septet.dialects.theano.tensor.extra_ops import (
     unravel_index,
 )
 from septet.dialects.theano.tensor.reductions import CAReduce
-from septet.dialects.theano.tensor.sharedvar import tensor_constructor as _shared
 from septet.dialects.theano.tensor.subtensor import inc_subtensor, set_subtensor
 from septet.dialects.theano.tensor.type_other import *
 from septet.dialects.theano.tensor.var import (
