@@ -9,6 +9,7 @@ import click
 
 import septet as st
 from septet.base.errors import SeptetError
+from septet.cli.data import data
 from septet.cli.explain import errors
 from septet.cli.look import board, summary, view
 from septet.cli.machine import bench, doctor
@@ -31,7 +32,7 @@ def septet() -> None:
     """
 
 
-for command in (train, evaluate, predict, summary, view, board, doctor, bench, run, errors):
+for command in (train, evaluate, predict, summary, view, board, doctor, bench, run, data, errors):
     septet.add_command(command)
 
 

@@ -17,6 +17,7 @@ from septet.dialects.running.program import Program, folder_of, is_python2, run
 from septet.dialects.running.python2 import is_parsed_as_python2, read_source
 from septet.dialects.running.python2_names import GONE
 from septet.dialects.running.shims.catalogue import SHIMS, listing
+from septet.dialects.running.shims.files import LocalCopies
 from septet.dialects.running.shims.shim import Uses, installed
 from septet.dialects.running.sources import Sources
 from septet.dialects.running.tracebacks import own_part, print_traceback
@@ -108,7 +109,8 @@ def main(words: Sequence[str] | None = None) -> None:
         os.environ["MPLBACKEND"] = "Agg"  # nobody is there to close a window
     elif sources.is_python2 and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="surrogateescape")  # byte strings are printed as they were
-    uses = _kept.enter_context(installed(SHIMS))
+    copies = LocalCopies(sources.folder, _note)
+    uses = _kept.enter_context(installed((*SHIMS, *copies.shims())))
     sys.path[0] = folder
     sys.meta_path.insert(sys.meta_path.index(finder) + 1, sources.finder())
     status = _run(program, content, sources)

@@ -24,11 +24,12 @@ __all__ = ["compile_python2", "is_parsed_as_python2", "only_python2", "read_sour
 FIXERS = tuple(
     """
     dict except exec funcattrs has_key import metaclass methodattrs ne next nonzero numliterals paren print
-    raise repr sys_exc throw tuple_params unicode xreadlines
+    raise repr sys_exc throw tuple_params xreadlines
     """.split()  # noqa: SIM905 (one name per line would fill a page)
 )
 """The fixers of fissix that rewrite syntax and methods. Names are no matter of the source: see `python2_names`."""
 
+_BYTE = 255
 ONLY_PYTHON2 = frozenset(
     """
     cPickle cStringIO StringIO urllib2 urlparse httplib cookielib ConfigParser Queue SocketServer Tkinter __builtin__
@@ -48,9 +49,25 @@ def read_source(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+_ESCAPES_OF_UNICODE = re.compile(r"(?s)\\(?:[uUN]|.)")
+
+
+def _literal(text: str) -> str:
+    """Return a literal of Python 2 in Python 3's form: ``\\u`` in a byte string is no escape, in ``ur"..."`` it is one."""
+    quote = re.match("[a-zA-Z]*", text)
+    assert quote is not None
+    prefix, rest = quote[0].lower(), text[quote.end() :]
+    if prefix == "ur":
+        return "u" + re.sub(r"\\(?!u)", r"\\\\", rest)
+    if prefix == "":
+        return _ESCAPES_OF_UNICODE.sub(lambda match: "\\" * (match[0][1] in "uUN") + match[0], rest)
+    return text
+
+
 @functools.cache
 def _tool() -> Any:
     try:
+        from fissix.fixer_base import BaseFix
         from fissix.refactor import RefactoringTool
     except ImportError as error:
         raise LibraryError(
@@ -58,8 +75,26 @@ def _tool() -> Any:
             hint="pip install 'septet[py2]'",
         ) from error
 
+    class Literals(BaseFix):
+        """Texts in which a backslash means something else since."""
+
+        BM_compatible = True
+        PATTERN = "STRING"
+
+        def transform(self, node: Any, results: Any) -> None:
+            """Write a literal anew where it needs it."""
+            found = _literal(node.value)
+            if found != node.value:
+                node.value = found
+                node.changed()
+
     class Tool(RefactoringTool):
         """The translator, without its remarks."""
+
+        def get_fixers(self) -> Any:
+            """Return the fixers, with ours."""
+            before, after = super().get_fixers()
+            return before, [*after, Literals(self.options, self.fixer_log)]
 
         def log_message(self, msg: str, *args: Any) -> None:
             """Say nothing."""
@@ -124,10 +159,27 @@ def only_python2(source: str) -> tuple[str, int] | None:
 
 
 class _Meaning(ast.NodeTransformer):
-    """Give ``/``, ``encode`` and ``decode`` the meaning that they had."""
+    """Give ``/``, texts without ``u``, ``encode``, ``decode`` and ``sort`` the meaning that they had."""
 
-    def __init__(self, divides_integers: bool) -> None:
-        self.divides_integers = divides_integers
+    def __init__(self, tree: ast.Module, source: str) -> None:
+        future = {
+            alias.name
+            for statement in tree.body
+            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+            for alias in statement.names
+        }
+        self.divides_integers = "division" not in future
+        self.has_bytes = "unicode_literals" not in future
+        self.source = source
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """``"..."``: a byte string, of which each byte that is no ASCII becomes one lone surrogate."""
+        value = node.value
+        if not isinstance(value, str) or value.isascii() or node.kind == "u" or not self.has_bytes:
+            return node
+        written = ast.get_source_segment(self.source, node) or ""
+        content = b"".join(sign.encode("utf-8" if sign in written or ord(sign) > _BYTE else "latin1") for sign in value)
+        return ast.copy_location(ast.Constant(content.decode("ascii", "surrogateescape")), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """``a / b``."""
@@ -165,9 +217,12 @@ class _Meaning(ast.NodeTransformer):
         return [ast.fix_missing_locations(ast.copy_location(statement, node)) for statement in made]
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """``text.encode(...)``, ``text.decode(...)``."""
+        """``text.encode(...)``, ``text.decode(...)``, ``values.sort(compare)``."""
         self.generic_visit(node)
         function = node.func
+        if isinstance(function, ast.Attribute) and function.attr == "sort":
+            if len(node.args) == 1 or any(keyword.arg == "cmp" for keyword in node.keywords):
+                return _call("_septet_sort", node, [function.value, *node.args], node.keywords)
         if isinstance(function, ast.Attribute) and function.attr in ("encode", "decode"):
             return _call(f"_septet_{function.attr}", node, [function.value, *node.args], node.keywords)
         return node
@@ -193,15 +248,6 @@ def _parse(source: str, filename: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "\d" in a text, `is` with a literal: nobody will change the file
         return ast.parse(source, filename)
-
-
-def _future(tree: ast.Module) -> set[str]:
-    return {
-        alias.name
-        for statement in tree.body
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
-        for alias in statement.names
-    }
 
 
 def _with_spaces(source: str) -> str:
@@ -243,8 +289,9 @@ def tree_of_python2(source: str, filename: str) -> ast.Module:
     except TabError:
         written = _with_spaces(written)
         tree = _parse(written, filename)
+    tree = _Meaning(tree, written).visit(tree)
     _move_lines(tree, written, source if source.endswith("\n") else source + "\n")
-    return _Meaning("division" not in _future(tree)).visit(tree)
+    return tree
 
 
 def compile_python2(source: str, filename: str) -> CodeType:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import codecs
+import decimal
 import functools
 import importlib
+import io
 import itertools
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy
+
+from septet.dialects.running.python2 import compile_python2, read_source, tree_of_python2
 
 __all__ = ["GONE", "builtins_for", "divide", "divide_in_place", "names_in", "to_bytes_text", "to_unicode"]
 
@@ -91,12 +96,18 @@ def _cmp(a: Any, b: Any) -> int:
     return (a > b) - (a < b)
 
 
+def _run(code: Any, frame: FrameType, space: Any, names: Any) -> Any:
+    """Run code where a caller is, or in dicts."""
+    if space is None:
+        return eval(code, frame.f_globals, frame.f_locals)
+    space.setdefault("__builtins__", frame.f_globals.get("__builtins__", builtins))
+    return eval(code, space, space if names is None else names)
+
+
 def _execfile(filename: Any, globals: Any = None, locals: Any = None) -> None:
-    frame = sys._getframe(1)
     with builtins.open(filename, "rb") as file:
-        code = compile(file.read(), filename, "exec")
-    space = frame.f_globals if globals is None else globals
-    exec(code, space, (frame.f_locals if globals is None else space) if locals is None else locals)
+        content = file.read()
+    _run(compile(content, filename, "exec", dont_inherit=True), sys._getframe(1), globals, locals)
 
 
 def _apply(function: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
@@ -153,21 +164,72 @@ def _round(number: Any, ndigits: int = 0) -> Any:
     """Halves are rounded away from zero, and the result is a float."""
     if not isinstance(number, int | float):
         return round(number, ndigits) if ndigits else round(number)
-    scale = 10.0**ndigits
-    scaled = abs(float(number)) * scale
-    whole = float(int(scaled))
-    return (whole + (scaled - whole >= 0.5)) / scale * (-1.0 if number < 0 else 1.0)
+    exact = decimal.Decimal(float(number))
+    if not exact.is_finite():
+        return float(number)
+    return float(exact.quantize(decimal.Decimal(1).scaleb(-ndigits), decimal.ROUND_HALF_UP))
+
+
+def _code(source: Any, mode: str) -> Any:
+    """Return the code of a text of Python 2."""
+    if not isinstance(source, str):
+        return source
+    if mode == "exec":
+        return compile_python2(source, "<string>")
+    (statement,) = tree_of_python2(source.strip() + "\n", "<string>").body
+    assert isinstance(statement, ast.Expr)
+    return compile(ast.Expression(statement.value), "<string>", "eval", dont_inherit=True)
 
 
 def _input(prompt: str = "") -> Any:
-    frame = sys._getframe(1)
-    return eval(input(prompt), frame.f_globals, frame.f_locals)
+    return _run(_code(input(prompt), "eval"), sys._getframe(1), None, None)
+
+
+def _eval(source: Any, globals: Any = None, locals: Any = None) -> Any:
+    return _run(_code(source, "eval"), sys._getframe(1), globals, locals)
+
+
+def _exec(source: Any, globals: Any = None, locals: Any = None) -> None:
+    _run(_code(source, "exec"), sys._getframe(1), globals, locals)
+
+
+def _execfile_python2(filename: Any, globals: Any = None, locals: Any = None) -> None:
+    with builtins.open(filename, "rb") as file:
+        source = read_source(file.read())
+    _run(compile_python2(source, filename), sys._getframe(1), globals, locals)
+
+
+def _sorted(iterable: Any, cmp: Any = None, key: Any = None, reverse: bool = False) -> list[Any]:
+    if cmp is None:
+        return sorted(iterable, key=key, reverse=reverse)
+    compared = functools.cmp_to_key(cmp)
+    return sorted(iterable, key=compared if key is None else lambda item: compared(key(item)), reverse=reverse)
+
+
+def _sort(values: Any, *args: Any, **options: Any) -> Any:
+    """``values.sort(compare)`` of a list; of anything else, its own method."""
+    if not isinstance(values, list):
+        return values.sort(*args, **options)
+    values[:] = _sorted(values, *args, **options)
+    return None
+
+
+def _oct(number: Any) -> str:
+    return oct(number).replace("o", "", 1) if number else "0"
+
+
+class _Writer(io.BufferedWriter):
+    """A binary file that takes byte strings of Python 2."""
+
+    def write(self, content: Any) -> int:
+        return super().write(content.encode(**BYTES) if isinstance(content, str) else content)
 
 
 def _open(name: Any, mode: str = "r", buffering: int = -1) -> Any:
     """Open a file; without ``b``, its bytes are text as `BYTES` says."""
-    if "b" in mode or isinstance(name, int):
-        return builtins.open(name, mode, buffering)
+    if "b" in mode:
+        file = builtins.open(name, mode, buffering if buffering != 0 else -1)  # noqa: SIM115 (the caller closes it)
+        return _Writer(file.detach()) if type(file) is io.BufferedWriter else file
     return builtins.open(name, mode.replace("U", "") or "r", buffering if buffering != 0 else 1, **BYTES)
 
 
@@ -180,6 +242,12 @@ CHANGED: dict[str, Any] = {
     "input": _input,
     "open": _open,
     "file": _open,
+    "eval": _eval,
+    "exec": _exec,
+    "execfile": _execfile_python2,
+    "sorted": _sorted,
+    "oct": _oct,
+    "_septet_sort": _sort,
     "_septet_divide": divide,
     "_septet_divide_in_place": divide_in_place,
     "_septet_encode": to_bytes_text,

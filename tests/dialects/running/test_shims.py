@@ -54,16 +54,34 @@ def test_shims_come_and_go() -> None:
             raises(ValueError)(lambda: 0)()
         with pytest.raises(AttributeError, match="nonsense"):
             np.nonsense  # type: ignore[attr-defined]
-        six = importlib.import_module("six")
-        assert six.moves.xrange is range and six.moves.urllib.parse is importlib.import_module("urllib.parse")
         assert uses.places["numpy.asscalar"].startswith(__file__) and "numpy.rank" not in uses.places
-    assert list(sys.meta_path) == finders
+    assert sys.meta_path == finders
     assert not {"cPickle", "nose", "nose.tools", "numpy.testing.noseclasses"} & set(sys.modules)
     for module, names in zip(changed, before):
         assert {name for name in names if vars(module).get(name) is not names[name]} == set(), module
         added = vars(module).keys() - names.keys()
         assert all(isinstance(vars(module)[name], ModuleType) for name in added), module  # its own parts
     assert not {name for name in set(sys.modules) - modules if name.partition(".")[0] in ("nose", "cPickle")}
+
+
+def test_what_stands_in_for_six(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not installed."""
+    monkeypatch.setattr(sys, "meta_path", [finder for finder in sys.meta_path if "six" not in type(finder).__module__])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "six"]:
+        monkeypatch.delitem(sys.modules, name)
+    with installed(SHIMS) as uses:
+        monkeypatch.setattr(sys, "path", [])
+        six = importlib.import_module("six")
+        assert six.moves.xrange is range and six.moves.urllib.parse is importlib.import_module("urllib.parse")
+        assert list(six.iteritems({1: 2})) == [(1, 2)] and six.moves.cPickle is pickle and "six" in uses.places
+
+        @six.add_metaclass(type("Meta", (type,), {"mark": 1}))
+        class Marked(six.with_metaclass(type, dict)):  # type: ignore[misc]
+            """A class whose class has a mark."""
+
+        assert Marked.mark == 1 and issubclass(Marked, dict)
+        with pytest.raises(KeyError):
+            six.reraise(KeyError, KeyError("x"), None)
 
 
 def test_numpys_old_ways() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from septet.base.text import table
+from septet.dialects.running.shims.files import LocalCopies
 from septet.dialects.running.shims.libraries import LIBRARIES
 from septet.dialects.running.shims.numpy_names import NUMPY
 from septet.dialects.running.shims.pickles import PICKLES
@@ -20,7 +22,7 @@ SHIMS: tuple[Names | NewModule | Change, ...] = (*PYTHON, *NUMPY, *PICKLES, *TES
 
 def described() -> Iterator[tuple[str, str]]:
     """Yield the name of each shim, and what stands in for what is gone."""
-    for shim in SHIMS:
+    for shim in (*SHIMS, *LocalCopies(Path(), str).shims()):
         if isinstance(shim, NewModule):
             yield shim.name, shim.make if isinstance(shim.make, str) else shim.text
         elif isinstance(shim, Change):

@@ -16,7 +16,7 @@ LOADS, FILES = "pickle.load(latin1)", "pickle(text file)"
 
 
 def _binary(file: Any, uses: Uses) -> Any:
-    """Return the bytes below a text file."""
+    """Return the bytes below a text file, which closes them when it goes: callers keep it."""
     if isinstance(file, io.TextIOWrapper):
         uses.record(FILES)
         return file.buffer
@@ -29,19 +29,17 @@ def _load(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
 
     @functools.wraps(load)
     def load_of_old(file: Any, **options: Any) -> Any:
-        file = _binary(file, uses)
-        if options:
-            return load(file, **options)
-        seekable = getattr(file, "seekable", None)
-        if seekable is None or not seekable():
-            return load(file)
-        start = file.tell()
+        content = _binary(file, uses)
+        seekable = getattr(content, "seekable", None)
+        if options or seekable is None or not seekable():
+            return load(content, **options)
+        start = content.tell()
         try:
-            return load(file)
+            return load(content)
         except UnicodeDecodeError:
-            file.seek(start)
+            content.seek(start)
             uses.record(LOADS)
-            return load(file, encoding="latin1")
+            return load(content, encoding="latin1")
 
     @functools.wraps(loads)
     def loads_of_old(data: Any, **options: Any) -> Any:
@@ -58,7 +56,10 @@ def _load(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
 
     @functools.wraps(dump)
     def dump_of_old(obj: Any, file: Any, *args: Any, **options: Any) -> None:
-        dump(obj, _binary(file, uses), *args, **options)
+        content = _binary(file, uses)
+        dump(obj, content, *args, **options)
+        if content is not file:
+            content.flush()
 
     replaced(module, "load", load_of_old, stack)
     replaced(module, "loads", loads_of_old, stack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pkgutil
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from septet.dialects.running.aliases import Alias
 
 __all__ = ["Change", "Names", "NewModule", "Uses", "Value", "installed", "replaced"]
 
+_LIBRARIES = ("<frozen", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 _OWN = __name__.rpartition(".shims")[0]
 
 
@@ -105,12 +107,16 @@ class Uses:
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame of the program; where there is none, that of a library."""
+    first = None
     while frame is not None:
         module = frame.f_globals.get("__name__") or ""
         if not module.startswith((_OWN, "importlib")):
-            return frame
+            first = first or frame
+            if not frame.f_code.co_filename.startswith(_LIBRARIES):
+                return frame
         frame = frame.f_back
-    return None
+    return first
 
 
 def replaced(module: Any, name: str, value: Any, stack: ExitStack) -> Any:
@@ -186,7 +192,7 @@ class _NewModules(MetaPathFinder, Loader):
 class _Watch(MetaPathFinder):
     """The first finder of all: it calls back when one of some modules has been imported."""
 
-    def __init__(self, names: set[str], after: Callable[[ModuleType], None]) -> None:
+    def __init__(self, names: set[str], after: Callable[[str, ModuleType], None]) -> None:
         self.names = names
         self.after = after
 
@@ -202,7 +208,7 @@ class _Watch(MetaPathFinder):
 
             def exec_module(module: ModuleType) -> None:
                 run(module)
-                self.after(module)
+                self.after(fullname, module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
@@ -225,8 +231,8 @@ def installed(shims: Sequence[Names | NewModule | Change]) -> Iterator[Uses]:
     finder = _NewModules([shim for shim in shims if isinstance(shim, NewModule)], uses)
     with ExitStack() as stack:
 
-        def change(module: ModuleType) -> None:
-            for shim in by_module[module.__name__]:
+        def change(name: str, module: ModuleType) -> None:
+            for shim in by_module[name]:
                 if isinstance(shim, Names):
                     _serve(shim, module, uses, stack)
                 else:
@@ -240,5 +246,5 @@ def installed(shims: Sequence[Names | NewModule | Change]) -> Iterator[Uses]:
         stack.callback(sys.meta_path.remove, finder)
         for name in by_module:
             if name in sys.modules:
-                change(sys.modules[name])
+                change(name, sys.modules[name])
         yield uses

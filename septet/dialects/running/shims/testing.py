@@ -217,6 +217,10 @@ def _import_of(package: str, name: str) -> ModuleType:
         raise AttributeError(f"module {package!r} has no attribute {name!r}") from error
 
 
+def _urllib(uses: Uses) -> Mapping[str, Any]:
+    return {name: importlib.import_module(f"urllib.{name}") for name in ("request", "parse", "error", "response")}
+
+
 _MOVED = {
     "builtins": "builtins",
     "cPickle": "pickle",
@@ -227,7 +231,6 @@ _MOVED = {
     "http_cookies": "http.cookies",
     "html_parser": "html.parser",
     "collections_abc": "collections.abc",
-    "urllib": "urllib",
     "urllib.request": "urllib.request",
     "urllib.parse": "urllib.parse",
     "urllib.error": "urllib.error",
@@ -245,6 +248,7 @@ TESTING = [
     NewModule("nose.plugins.attrib", lambda uses: {"attr": _attr}, "a decorator that sets attributes"),
     NewModule("six", _six, "its names for Python 3", is_package=True),
     NewModule("six.moves", _moves, "where the names are now", is_package=True),
+    NewModule("six.moves.urllib", _urllib, "urllib", is_package=True),
     *(NewModule(f"six.moves.{name}", now) for name, now in _MOVED.items()),
 ]
 """Modules that many programs import and few installations still have."""
