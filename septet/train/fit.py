@@ -79,7 +79,8 @@ def fit(
     loss : str or callable
     metrics : sequence of str, Metric or callable, optional
         See `septet.metrics.get`; they are exact over all examples of the epoch. By default accuracy, where the loss is
-        of classes (or a function of yours), and nothing for other losses, such as mean_squared_error.
+        of classes (or a function of yours, and the model has several outputs), and nothing for other losses, such as
+        mean_squared_error.
     batch_size : int
     learning_rate : float, Schedule or callable, optional
         For an optimizer given by name.

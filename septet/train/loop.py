@@ -86,7 +86,7 @@ class Loop:
         if log_every is not None and (isinstance(log_every, bool) or not isinstance(log_every, int) or log_every < 1):
             raise ArgumentError(f"log_every must be an integer of at least 1, got {log_every!r}")
         self.train_step, self.batches, self.model, self.optimizer = train_step, batches, model, optimizer
-        self.metrics = dict(metrics or {})
+        self.metrics = {} if metrics is None else metrics  # the same mapping: the first batch may change it
         self.extensions = sorted(extensions, key=lambda extension: extension.turn)
         self.log = Log()
         for extension in self.extensions:

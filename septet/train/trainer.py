@@ -59,8 +59,8 @@ class Tester:
             raise ArgumentError(f"precision {precision!r} does not exist; there are {', '.join(PRECISIONS)}")
         self.model = model
         self.loss = losses.get(loss)
-        metrics = default_metrics(self.loss) if metrics is None else metrics
-        self.test_metrics = as_metrics(metrics)
+        self._guesses = metrics is None and is_own(self.loss)
+        self.test_metrics = as_metrics(default_metrics(self.loss) if metrics is None else metrics)
         self.class_weight = class_weight
         self.test_step = compile(self._test_step if precision == "float32" else amp(self._test_step))
 
@@ -83,9 +83,13 @@ class Tester:
             return self.values(inputs, targets, weights, self.test_metrics)
 
     def values(
-        self, inputs: Tensor, targets: Tensor, weights: Tensor | None, metrics: Mapping[str, Metric]
+        self, inputs: Tensor, targets: Tensor, weights: Tensor | None, metrics: dict[str, Metric]
     ) -> dict[str, Tensor]:
-        """Record the loss of a batch, and show the predictions to metrics."""
+        """Record the loss of a batch, and show the predictions to metrics.
+
+        A loss of the user's own may be one of classes or of numbers. Where nobody has asked for metrics, the outputs
+        tell: of one number for each example there is no accuracy, and it is taken out of the metrics.
+        """
         predictions = apply(self.model, inputs)
         if weights is None and self.class_weight is None:
             values = {"loss": self.loss(predictions, targets)}
@@ -93,6 +97,8 @@ class Tester:
             values = self._weighted_loss(predictions, targets, weights)
         if has_penalties(self.model):
             values["loss"] = values["loss"] + regularization_loss(self.model)
+        if self._guesses and not has_classes(predictions):
+            metrics.clear()
         for metric in metrics.values():
             metric.update(predictions, targets)
         return values
@@ -155,7 +161,7 @@ class Trainer(Tester):
     train_step : Compiled
         A function like `test_step` that changes the parameters.
     metrics, test_metrics : dict of str to Metric
-        Those of training, and of `test`.
+        Those of training, and of `test`; see `values`.
     """
 
     def __init__(
@@ -188,6 +194,16 @@ class Trainer(Tester):
         self.optimizer.step()
         apply_constraints(self.model)
         return {**values, **watched}
+
+
+def is_own(loss: Any) -> bool:
+    """Return whether a loss is a function of the user's own."""
+    return all(loss is not each for each in losses.LOSSES.values())
+
+
+def has_classes(predictions: Any) -> bool:
+    """Return whether outputs may have an element for each class: more than one for each example."""
+    return not isinstance(predictions, Tensor) or (predictions.ndim > 1 and predictions.type.shape[-1] != 1)
 
 
 def default_metrics(loss: Any) -> tuple[str, ...]:

@@ -4,10 +4,10 @@
 from septet.view.activations import activations, plot_activations, plot_attention
 from septet.view.canvas import Picture
 from septet.view.confusion import plot_confusion
-from septet.view.curves import plot_curves
 from septet.view.embedding import plot_embedding, principal_components
 from septet.view.graphs import GraphView, graph
 from septet.view.images import LoadedImage, load_image
+from septet.view.learning_curves import curves, plot_curves
 from septet.view.pictures import plot_predictions
 from septet.view.weights import plot_filters, plot_histograms
 
@@ -16,6 +16,7 @@ __all__ = [
     "LoadedImage",
     "Picture",
     "activations",
+    "curves",
     "graph",
     "load_image",
     "plot_activations",

@@ -66,15 +66,22 @@ def test_misspelled_names(words: dict[str, Any]) -> None:
 
 
 def test_accuracy_is_for_losses_of_classes() -> None:
-    """A regression has none, unless somebody asks for it; a loss of one's own may be of classes."""
+    """A regression has none, unless somebody asks for it; the outputs tell what a loss of one's own is of."""
     inputs, targets = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
     model = nn.Sequential(nn.Dense(1))
-    for loss in ("mean_squared_error", nn.losses.mean_absolute_error, "binary_cross_entropy"):
+    own = lambda outputs, labels: abs(outputs - labels).mean()
+    for loss in ("mean_squared_error", nn.losses.mean_absolute_error, "binary_cross_entropy", own):
         rows = model.fit((inputs, targets), loss=loss, validation=(inputs, targets), verbose=False)
         assert {*rows[-1]} == {"epoch", "loss", "val_loss", "seconds"}
         assert {*model.evaluate((inputs, targets), loss=loss)} == {"loss"}
     assert "accuracy" in model.evaluate((inputs, targets), loss="mse", metrics=["accuracy"])
-    assert "accuracy" in model.evaluate((inputs, targets), loss=lambda outputs, labels: (outputs - labels).mean())
+    assert "accuracy" in model.evaluate((inputs, targets), loss=own, metrics=["accuracy"])
+    flat = nn.Sequential(nn.Dense(1), nn.Lambda(lambda x: x[:, 0]))
+    assert {*flat.evaluate((inputs, targets[:, 0]), loss=own)} == {"loss"}
+    of_classes = lambda outputs, labels: nn.losses.cross_entropy(outputs, labels)
+    data = inputs, np.array([0, 1, 2, 0])
+    rows = nn.Sequential(nn.Dense(3)).fit(data, loss=of_classes, validation=data, verbose=False)
+    assert {"accuracy", "val_accuracy"} <= rows[-1].keys()
 
 
 def test_bad_epochs() -> None:

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError
-from septet.view import canvas, plot_curves
+from septet.view import canvas, curves, plot_curves
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
@@ -126,7 +126,7 @@ def test_bad_logs_make_no_file(tmp_path, log, message):
 def test_the_log_may_be_the_file_that_training_wrote(tmp_path, figures):
     path = tmp_path / "log.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in LOG))
-    picture = plot_curves(path)
+    picture = curves(path)  # its other name
     assert lines_of(picture.figure.axes[0])["-"] == [entry["loss"] for entry in LOG]
     path.write_text("{\n")
     with pytest.raises(DataError, match=r"log\.jsonl', line 1: this is no JSON"):

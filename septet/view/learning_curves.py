@@ -12,7 +12,7 @@ from typing import Any
 from septet.base.errors import ArgumentError, DataError, MissingDataError
 from septet.view.canvas import BLUE, INK, LIGHT, ORANGE, Picture, finish, head, new_figure
 
-__all__ = ["plot_curves", "read_log"]
+__all__ = ["curves", "plot_curves", "read_log"]
 
 _LOG_SCALE_FROM = 20.0  # a loss that falls by more than this factor is drawn on a logarithmic axis
 _MARKERS_UP_TO = 30  # epochs; beyond it, markers would touch
@@ -25,7 +25,7 @@ def plot_curves(
     *,
     title: str = "Learning curve",
 ) -> Picture:
-    """Draw loss and accuracy of each epoch, on training and on held-out data.
+    """Draw loss and accuracy of each epoch, on training and on held-out data; also called `curves`.
 
     Parameters
     ----------
@@ -71,6 +71,9 @@ def plot_curves(
         _scale_accuracy(panels[1], accuracies)
     head(figure, title, _footer(log))
     return finish(figure, path, f"{title}: loss{' and accuracy' if has_accuracy else ''} of {len(log)} epochs")
+
+
+curves = plot_curves
 
 
 def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
