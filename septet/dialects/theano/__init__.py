@@ -3,19 +3,26 @@
 ``import septet.dialects.theano as theano`` in new code; `septet run` maps the name ``theano`` for old programs.
 """
 
+import inspect
+import pickle
+
 from septet.dialects.theano.configdefaults import change_flags, config
 
 from septet.dialects.theano import gof, scalar, tensor  # isort: skip
-from septet.dialects.theano import compile, gradient, scan_module
+from septet.dialects.theano import compat, compile, gradient, numeric, printing, scan_module
 from septet.dialects.theano.compile import (
     Function,
+    FunctionMaker,
     In,
     Mode,
+    OpFromGraph,
     Out,
     Param,
+    ProfileStats,
     SharedVariable,
     SymbolicInput,
     SymbolicOutput,
+    as_op,
     clone,
     function,
     predefined_linkers,
@@ -23,14 +30,32 @@ from septet.dialects.theano.compile import (
     predefined_optimizers,
     shared,
 )  # fmt: skip
-from septet.dialects.theano.gof import Apply, Constant, Generic, Op, Type, Variable, generic
+from septet.dialects.theano.compile.io import Container
+from septet.dialects.theano.gof import Apply, Constant, Generic, Op, OpenMPOp, Type, Variable, generic, object2
 from septet.dialects.theano.gof.fg import FunctionGraph, InconsistencyError
-from septet.dialects.theano.gradient import grad
+from septet.dialects.theano.gradient import Lop, Rop, grad, subgraph_grad
+from septet.dialects.theano.misc.safe_asarray import _asarray
+from septet.dialects.theano.printing import pp, pprint
 from septet.dialects.theano.scan_module import foldl, foldr, map, reduce, scan, scan_checkpoints
 from septet.dialects.theano.tensor import sharedvar
-from septet.dialects.theano.tensor.basic import dot
+from septet.dialects.theano.tensor.basic import dot, get_scalar_constant_value
 from septet.dialects.theano.updates import OrderedUpdates
 
 __version__ = "1.0.5"
-tensor.grad = grad
+__api_version__ = 1
 tensor._shared = sharedvar.tensor_constructor
+for _name in ("grad", "Rop", "Lop", "jacobian", "hessian", "consider_constant", "numeric_grad", "verify_grad"):
+    setattr(tensor, _name, getattr(gradient, _name))
+for _name in ("SpecifyShape", "specify_shape"):
+    setattr(tensor, _name, getattr(compile, _name))
+
+
+def function_dump(filename: str, *args: object, extra_tag_to_remove: object = None, **words: object) -> None:
+    """Write the arguments of a call of `function`: ``theano.function(**pickle.load(file))`` makes it elsewhere."""
+    with open(filename, "wb") as file:
+        pickle.dump(inspect.signature(function).bind(*args, **words).arguments, file)
+
+
+def sparse_grad(var: Variable) -> Variable:
+    """Return rows taken from a matrix; their gradient has the size of the matrix, as others have."""
+    return var

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import ContextDecorator
 from typing import Any
+
+import numpy as np
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "floatX": ("float64", "float32", "float16"),
@@ -245,3 +248,13 @@ class change_flags(ContextDecorator):
 
 config = TheanoConfigParser(os.environ.get("THEANO_FLAGS", ""))
 THEANO_FLAGS_DICT: dict[str, Any] = {}
+
+
+def python_int_bitwidth() -> int:
+    """Return how many bits NumPy's default integer has."""
+    return int(np.dtype(int).itemsize) * 8
+
+
+def local_bitwidth() -> int:
+    """Return how many bits an address has."""
+    return struct.calcsize("P") * 8

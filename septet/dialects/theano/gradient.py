@@ -6,17 +6,21 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 import septet as st
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE
 from septet.dialects.theano.engine import replaced
-from septet.dialects.theano.gof.graph import Constant, Variable, lower
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable, lower
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.null_type import NullType
-from septet.dialects.theano.gof.op import Replay
+from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay
 from septet.dialects.theano.gof.type import Type
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.creation import zeros_like
 from septet.tensor.tensor import Tensor
+from septet.transform.jacobian import jacobian_nodes
+from septet.transform.jvp import jvp
 from septet.transform.vjp import vjp
 
 
@@ -202,3 +206,324 @@ def _nothing(variable: Variable, kind: str) -> Any:
 def _float_zeros(variable: Variable) -> Any:
     dtype = variable.type.dtype
     return zeros_like(variable, dtype="floatX" if dtype in DISCRETE else dtype)
+
+
+# Directional derivatives.
+
+
+def _all_of(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
+    """Return results as a list, a tuple, or one by itself."""
+    if use_list and use_tuple:
+        raise AssertionError("both a list and a tuple were asked for")
+    if not (use_list or use_tuple):
+        if isinstance(outputs, (list, tuple)):
+            if len(outputs) != 1:
+                raise AssertionError("Wrong arguments. Expected a one element list")
+            return outputs[0]
+        return outputs
+    found = _all_of(outputs)
+    return found if use_list else tuple(found)
+
+
+def Rop(
+    f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", return_disconnected: str = "zero"
+) -> Any:
+    """Return the changes of expressions that follow from changes of variables: the Jacobian times a vector.
+
+    Parameters
+    ----------
+    f : Variable or list of Variable
+    wrt : Variable or list of Variable
+    eval_points : Variable or list of Variable
+        The vector: a change for each of `wrt`; None for none.
+
+    Raises
+    ------
+    ValueError
+        If an op on the way has no derivative, or the vector does not fit.
+    """
+    outputs, variables, points = _all_of(f), _all_of(wrt), _all_of(eval_points)
+    if len(variables) != len(points):
+        raise ValueError(f"Rop needs as many eval_points as variables: {len(points)} for {len(variables)}")
+    for place, (variable, point) in enumerate(zip(variables, points, strict=True)):
+        if point is not None and variable.type.ndim != as_tensor_variable(point).type.ndim:
+            raise ValueError(
+                f"Element {place} of wrt/eval_point have mismatched dimensionality: {variable.type.ndim} versus {as_tensor_variable(point).type.ndim}"
+            )
+    vectors = [None if point is None else as_tensor_variable(point) for point in points]
+    lower([*outputs, *variables, *[v for v in vectors if v is not None]])
+    tangents = [
+        None if vector is None else vector.tensor.astype(variable.tensor.dtype).node
+        for variable, vector in zip(variables, vectors, strict=True)
+    ]
+    try:
+        nodes = jvp([v.tensor.node for v in outputs], [v.tensor.node for v in variables], tangents)
+    except NullTypeGradError as error:
+        raise ValueError(f"Rop: {error}") from error
+    made = _as_variables("Rop", nodes, [*outputs, *[v for v in vectors if v is not None]])
+    result: list[Any] = []
+    for output, found in zip(outputs, made, strict=True):
+        if found is None:
+            if output not in _reached(variables, [output]):
+                _complain(output, disconnected_outputs)
+                result.append(_nothing(output, return_disconnected))
+                continue
+            found = _float_zeros(output)
+        result.append(found)
+    return format_as(isinstance(f, list), isinstance(f, tuple), result)
+
+
+def _reached(variables: Iterable[Variable], outputs: Sequence[Variable]) -> list[Variable]:
+    """Return the outputs that gradients can flow to variables from."""
+    return [output for output in outputs if set(variables) & connected([output])]
+
+
+def _as_variables(name: str, nodes: Sequence[Any], sources: Sequence[Variable]) -> list[Any]:
+    """Return nodes as variables; None stays None."""
+    places = [place for place, node in enumerate(nodes) if node is not None]
+    result: list[Any] = [None] * len(nodes)
+    if places:
+        made = transformed(name, [Tensor(nodes[place]) for place in places], sources)
+        for place, variable in zip(places, made, strict=True):
+            result[place] = variable
+    return result
+
+
+def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+    """Return a vector times the Jacobian: gradients of variables, given those of expressions."""
+    outputs, points = _all_of(f), _all_of(eval_points)
+    if len(outputs) != len(points):
+        raise AssertionError("Lop needs as many eval_points as expressions")
+    found = grad(
+        None,
+        _all_of(wrt),
+        consider_constant=consider_constant,
+        disconnected_inputs=disconnected_inputs,
+        known_grads=dict(zip(outputs, points, strict=True)),
+    )
+    return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
+
+
+def subgraph_grad(wrt: Any, end: Any, start: Any = None, cost: Any = None, details: bool = False) -> Any:
+    """Return gradients by way of given intermediate variables.
+
+    Parameters
+    ----------
+    wrt : list of Variable
+    end : list of Variable
+        Where the gradients stop.
+    start : dict of Variable to gradient, optional
+        Where they begin.
+    cost : scalar variable, optional
+    details : bool
+        Whether to return also the gradients with respect to `end` from start and from cost.
+
+    Returns
+    -------
+    gradients of `wrt`, and of `end`
+    """
+    if cost is None and start is None:
+        raise AssertionError("cost or start must be given")
+    for own in [*end, *wrt]:
+        if not isinstance(own, Variable):
+            raise TypeError(f"subgraph_grad takes Variables, got {own!r}")
+    known = dict(start or {})
+    places = [*end, *wrt]
+    by_start = grad(None, places, end, "ignore", known_grads=known) if known else None
+    by_cost = grad(cost, places, end, "ignore") if cost is not None else None
+    parts = [own for own in (by_start, by_cost) if own is not None]
+    total = [sum(own[1:], own[0]) for own in zip(*parts, strict=True)]
+    count = len(end)
+    # a constant stops what flows through it, not what arrives at it
+    ends = grad(cost, list(end), None, "ignore", known_grads=known or None)
+    if details:
+        return total[count:], ends, by_start and by_start[:count], by_cost and by_cost[:count]
+    return total[count:], ends
+
+
+def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+    """Return the derivatives of a vector with respect to variables: one more axis in front, for its elements.
+
+    Raises
+    ------
+    AssertionError
+        If the expression has more than one axis.
+    """
+    if not isinstance(expression, Variable):
+        raise AssertionError("tensor.jacobian expects a Variable as `expression`")
+    if expression.type.ndim > 1:
+        raise AssertionError(
+            "tensor.jacobian expects a 1 dimensional variable as `expression`. If not use flatten to make it a vector"
+        )
+    if expression.type.ndim == 0:
+        found = grad(expression, _all_of(wrt), consider_constant, disconnected_inputs)
+        return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
+    variables = _all_of(wrt)
+    reached = connected([expression])
+    lower([expression, *variables])
+    output = expression.tensor
+    if consider_constant:
+        output = replaced([output], [(v.tensor, st.stop_gradient(v.tensor)) for v in consider_constant])[0]
+    rows = jacobian_nodes([output.node], [v.tensor.node for v in variables], "reverse")[0]
+    made = _as_variables("Jacobian", rows, [expression, *variables])
+    for variable in variables:
+        if variable not in reached:
+            _complain(variable, disconnected_inputs)
+    return format_as(isinstance(wrt, list), isinstance(wrt, tuple), made)
+
+
+def hessian(cost: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
+    """Return the second derivatives of a scalar with respect to vectors: a matrix for each."""
+    if cost.type.ndim != 0:
+        raise AssertionError("tensor.hessian expects a 0 dimensional variable as `cost`")
+    found = []
+    for variable in _all_of(wrt):
+        if variable.type.ndim != 1:
+            raise AssertionError("tensor.hessian expects a (list of) 1 dimensional variable as `wrt`")
+        first = grad(cost, variable, consider_constant, disconnected_inputs)
+        found.append(jacobian(first, variable, disconnected_inputs="ignore"))
+    return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
+
+
+# What ops return as gradients that do not exist.
+
+
+def grad_undefined(op: Any, x_pos: int, x: Any, comment: str = "") -> Any:
+    """Return what stands for a gradient that mathematics does not define."""
+    return NullType(
+        f"This variable is Null because the grad method for input {x_pos} ({x}) of the {op} op is mathematically undefined. {comment}"
+    )()
+
+
+def grad_not_implemented(op: Any, x_pos: int, x: Any, comment: str = "") -> Any:
+    """Return what stands for a gradient that nobody has written."""
+    return NullType(
+        f"This variable is Null because the grad method for input {x_pos} ({x}) of the {op} op is not implemented. {comment}"
+    )()
+
+
+# Identities with gradients of their own.
+
+
+class _Identity(NativeOp):
+    """An op that returns its input."""
+
+    __props__: tuple[str, ...] = ()
+    view_map = {0: [0]}
+
+    def _check(self, x: Any) -> None:
+        """Refuse inputs that the op is not for."""
+
+
+class ConsiderConstant(_Identity):
+    """The input, through which no gradient flows."""
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.stop_gradient(tensors[0])
+
+
+class ZeroGrad(ConsiderConstant):
+    """The input, whose gradient is zero."""
+
+
+class DisconnectedGrad(ConsiderConstant):
+    """The input, as if nothing depended on it."""
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[False]]
+
+
+class UndefinedGrad(_Identity):
+    """The input, whose gradient is an error."""
+
+    is_native = False
+
+    def make_node(self, *inputs: Any) -> Any:
+        x = as_tensor_variable(inputs[0])
+        return Apply(self, [x], [x.type()])
+
+    def lower(self, node: Any) -> list[Any]:
+        return PureOp.lower(self, node)
+
+    def perform(self, node: Any, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
+        output_storage[0][0] = np.array(inputs[0])
+
+    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
+        return [grad_undefined(self, 0, inputs[0])]
+
+
+class GradClip(_Identity):
+    """The input, whose gradient is kept within bounds."""
+
+    __props__ = ("clip_lower_bound", "clip_upper_bound")
+
+    def __init__(self, clip_lower_bound: float, clip_upper_bound: float) -> None:
+        if clip_upper_bound < clip_lower_bound:
+            raise AssertionError("`clip_upper_bound` should be >= `clip_lower_bound`")
+        self.clip_lower_bound = clip_lower_bound
+        self.clip_upper_bound = clip_upper_bound
+
+    def compute(self, *tensors: Any) -> Any:
+        low, high = self.clip_lower_bound, self.clip_upper_bound
+        return st.custom_gradient(lambda x: (x * 1, lambda g: st.clip(g, low, high)))(tensors[0])
+
+
+class GradScale(_Identity):
+    """The input, whose gradient is multiplied by a number."""
+
+    __props__ = ("multiplier",)
+
+    def __init__(self, multiplier: float) -> None:
+        self.multiplier = multiplier
+
+    def compute(self, *tensors: Any) -> Any:
+        factor = self.multiplier
+        return st.custom_gradient(lambda x: (x * 1, lambda g: g * factor))(tensors[0])
+
+
+consider_constant_ = ConsiderConstant()
+zero_grad_ = ZeroGrad()
+disconnected_grad_ = DisconnectedGrad()
+undefined_grad_ = UndefinedGrad()
+
+
+def consider_constant(x: Any) -> Any:
+    """Return a variable through which no gradient flows: its gradient is zero."""
+    return consider_constant_(x)
+
+
+def zero_grad(x: Any) -> Any:
+    """Return a variable whose gradient is zero."""
+    return zero_grad_(x)
+
+
+def disconnected_grad(x: Any) -> Any:
+    """Return a variable as if nothing depended on it: its gradient does not exist."""
+    return disconnected_grad_(x)
+
+
+def undefined_grad(x: Any) -> Any:
+    """Return a variable whose gradient is an error."""
+    return undefined_grad_(x)
+
+
+def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Any:
+    """Return a variable whose gradient is kept within bounds."""
+    return GradClip(lower_bound, upper_bound)(x)
+
+
+def grad_scale(x: Any, multiplier: float) -> Any:
+    """Return a variable whose gradient is multiplied by a number."""
+    return GradScale(multiplier)(x)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("verify_grad", "numeric_grad", "GradientError"):
+        from septet.dialects.theano import numeric
+
+        return getattr(numeric, name)
+    raise AttributeError(f"module 'theano.gradient' has no attribute {name!r}")

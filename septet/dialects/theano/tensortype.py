@@ -112,12 +112,9 @@ class TensorType(Type):
         if allow_downcast is None and type(data) is float and self.dtype == config.floatX:
             return np.asarray(data, self.numpy_dtype)
         own = np.asarray(data)
-        try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                converted = own.astype(self.numpy_dtype)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{self} cannot store {data!r}: {error}") from None
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            converted = own.astype(self.numpy_dtype)
         if own.dtype.kind not in "OSU" and self.values_eq(own, converted, force_same_dtype=False):
             return converted
         text = str(data)

@@ -1,5 +1,8 @@
 """`theano.compile`: functions and what they are made of."""
 
+from septet.dialects.theano.compile import function_module, monitormode, nanguardmode, ops, profiling
+from septet.dialects.theano.compile.builders import OpFromGraph
+from septet.dialects.theano.compile.debugmode import DebugMode
 from septet.dialects.theano.compile.function import (
     AliasedMemoryError,
     Function,
@@ -7,6 +10,8 @@ from septet.dialects.theano.compile.function import (
     UnusedInputError,
     function,
 )  # fmt: skip
+from septet.dialects.theano.compile.function import function as orig_function
+from septet.dialects.theano.compile.function import function as pfunc
 from septet.dialects.theano.compile.io import Container, In, Out, Param, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.compile.mode import (
     Mode,
@@ -19,5 +24,28 @@ from septet.dialects.theano.compile.mode import (
     register_mode,
     register_optimizer,
 )  # fmt: skip
+from septet.dialects.theano.compile.monitormode import MonitorMode
+from septet.dialects.theano.compile.nanguardmode import NanGuardMode
+from septet.dialects.theano.compile.ops import (
+    DeepCopyOp,
+    FromFunctionOp,
+    Rebroadcast,
+    Shape,
+    Shape_i,
+    SpecifyShape,
+    ViewOp,
+    as_op,
+    deep_copy_op,
+    specify_shape,
+    view_op,
+)  # fmt: skip
+from septet.dialects.theano.compile.profiling import ProfileStats
 from septet.dialects.theano.compile.rebuild import clone
-from septet.dialects.theano.compile.sharedvalue import SharedVariable, generic_constructor, shared, shared_constructor
+from septet.dialects.theano.compile.sharedvalue import (
+    SharedVariable,
+    generic,
+    generic_constructor,
+    shared,
+    shared_constructor,
+)
+from septet.dialects.theano.configdefaults import config

@@ -57,7 +57,7 @@ class DebugMode(Mode):
         self.check_isfinite = config.DebugMode.check_finite if check_isfinite is None else check_isfinite
         self.words = words
 
-    def around(self, node: Any, compute: Callable[[], list[Any]], inputs: list[Any]) -> list[Any]:
+    def around(self, number: int, node: Any, compute: Callable[[], list[Any]], inputs: list[Any]) -> list[Any]:
         before = [np.array(value) if isinstance(value, np.ndarray) else value for value in inputs]
         results = compute()
         destroyed = {place for places in getattr(node.op, "destroy_map", {}).values() for place in places}

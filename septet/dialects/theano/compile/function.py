@@ -9,8 +9,8 @@ from typing import Any
 from septet.dialects.theano.compile.io import Container, In, Out, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.compile.mode import Mode, get_mode
 from septet.dialects.theano.compile.program import Wiring, make_program
-from septet.dialects.theano.compile.rebuild import pairs_of
-from septet.dialects.theano.compile.sharedvalue import SharedVariable
+from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
+from septet.dialects.theano.compile.sharedvalue import SharedVariable, TensorCells
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
@@ -188,6 +188,11 @@ class Function:
     def input_storage(self) -> list[Container]:
         return [slot.container for slot in self._wiring.slots]
 
+    @property
+    def outputs(self) -> list[Container]:
+        """A container for each output, with the variable's name."""
+        return [Container(v) for v in self._wiring.outputs]
+
     def get_shared(self) -> list[Any]:
         """Return the shared variables that the function reads or updates."""
         return list(self._wiring.shared)
@@ -330,10 +335,14 @@ def function(
         )
     if isinstance(outputs, Mapping) and any(not isinstance(key, str) for key in outputs):
         raise AssertionError("the keys of outputs are strings")
+    if not isinstance(no_default_updates, (bool, list)):
+        raise TypeError("no_default_update should be either a boolean or a list")
     given = [_as_input(own, allow_input_downcast) for own in inputs]
     _check_inputs(given)
     listed, structure = _outputs(outputs)
     update_pairs = _checked_updates(updates, [own.variable for own in given])
+    if not rebuild_strict:
+        listed, update_pairs, givens = _rebuilt_loosely(listed, update_pairs, givens)
     given_pairs = _checked_givens(givens)
     wiring = Wiring(given, listed, dict(update_pairs), given_pairs, [own for own in given if own.implicit])
     wiring.find_shared(no_default_updates)
@@ -439,6 +448,7 @@ def _checked_updates(updates: Any, inputs: Sequence[Variable]) -> list[tuple[Any
         seen.add(variable)
         try:
             converted = variable.filter_update(value)
+            _check_sizes(variable, value)
         except TypeError:
             own = value if isinstance(value, Variable) else as_variable(value)
             raise TypeError(
@@ -447,6 +457,25 @@ def _checked_updates(updates: Any, inputs: Sequence[Variable]) -> list[tuple[Any
             ) from None
         found.append((variable, converted))
     return found
+
+
+def _check_sizes(variable: Any, value: Any) -> None:
+    """Raise TypeError for an update of size 1 along an axis along which the variable is longer now."""
+    if isinstance(variable, TensorCells) and isinstance(value, Variable):
+        shape = variable.container.cell.variable_type.shape
+        if any(b and size != 1 for b, size in zip(value.type.broadcastable, shape, strict=True)):
+            raise TypeError("an update that broadcasts")
+
+
+def _rebuilt_loosely(outputs: list[Variable], updates: Any, givens: Any) -> Any:
+    """Make what depends on replaced variables anew where what takes their place is of another type."""
+    pairs = pairs_of(givens)
+    other = {old: new for old, new in pairs if isinstance(new, Variable) and new.type != old.type}
+    if not other:
+        return outputs, updates, givens
+    found = rebuilt([*outputs, *[new for _, new in updates]], other, strict=False)
+    changed = [(old, new) for (old, _), new in zip(updates, found[len(outputs) :], strict=True)]
+    return found[: len(outputs)], changed, [(old, new) for old, new in pairs if old not in other]
 
 
 def _checked_givens(givens: Any) -> list[tuple[Variable, Variable]]:

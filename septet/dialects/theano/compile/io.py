@@ -52,6 +52,9 @@ class Container:
             error.args += (f'Container name "{self.name}"',)
             raise
 
+    def __str__(self) -> str:
+        return f"<{self.value}>" if self.value is not None else f"<{self.variable}>"
+
     @property
     def storage(self) -> list[Any]:
         """The value in a list, as old programs look at it."""

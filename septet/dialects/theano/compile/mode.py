@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.gof.link import wrapped
 
 
 class Mode:
@@ -22,8 +23,6 @@ class Mode:
     optimizer : str or object
         ``None`` and ``"None"`` compute the graph as it was written; others optimize it.
     """
-
-    is_op_by_op = False
 
     def __init__(self, linker: Any = None, optimizer: Any = "default") -> None:
         self.linker = config.linker if linker is None else linker
@@ -47,9 +46,14 @@ class Mode:
         """Septet's level of optimization."""
         return "none" if self.optimizer in (None, "None") else "full"
 
-    def around(self, node: Any, compute: Callable[[], list[Any]], inputs: list[Any]) -> list[Any]:
-        """Compute one application, in modes that work op by op."""
-        return compute()
+    @property
+    def is_op_by_op(self) -> bool:
+        """Whether the mode looks at each op."""
+        return hasattr(self.linker, "wrappers")
+
+    def around(self, number: int, node: Any, compute: Callable[[], list[Any]], inputs: list[Any]) -> list[Any]:
+        """Compute one application, the `number`-th, in modes that look at each op."""
+        return wrapped(self.linker, number, node, compute, inputs)
 
     def __str__(self) -> str:
         return f"Mode(linker = {self.linker}, optimizer = {self.optimizer})"

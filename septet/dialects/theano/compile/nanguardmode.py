@@ -50,7 +50,7 @@ class NanGuardMode(Mode):
             for name, own in given.items()
         }
 
-    def around(self, node: Any, compute: Callable[[], list[Any]], inputs: list[Any]) -> list[Any]:
+    def around(self, number: int, node: Any, compute: Callable[[], list[Any]], inputs: list[Any]) -> list[Any]:
         for variable, value in zip(node.inputs, inputs, strict=True):
             self._look(value, variable, node, "an input")
         results = compute()

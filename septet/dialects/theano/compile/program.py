@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,20 +96,23 @@ class Wiring:
         is_off = no_default_updates is True
         without = list(no_default_updates) if isinstance(no_default_updates, (list, tuple)) else []
         known = {own.variable for own in self.inputs}
+        replaced = dict(self.givens)
         seen: dict[Any, None] = {}
-        pending = [*self.roots(), *[new for _, new in self.givens]]
+        pending: list[tuple[list[Any], Mapping[Any, Any]]] = [(self.roots(), replaced)]
         while pending:
-            found = [
-                v for v in ancestors(pending) if isinstance(v, SharedVariable) and v not in seen and v not in known
-            ]
-            pending = []
-            for variable in reversed(found):
+            roots, places = pending.pop()  # what takes a variable's place may read that variable itself
+            reached = ancestors(roots, blockers=known | set(places))
+            pending += [([places[v]], {}) for v in reached if v in places]
+            for variable in reversed(reached):
+                is_read = isinstance(variable, SharedVariable) and variable not in places
+                if not is_read or variable in seen or variable in known:
+                    continue
                 seen[variable] = None
                 update = getattr(variable, "default_update", None)
                 if update is None or is_off or variable in without or variable in self.updates:
                     continue
                 self.updates[variable] = variable.filter_update(update)
-                pending.append(self.updates[variable])
+                pending.append(([self.updates[variable]], replaced))
         for variable in self.updates:
             seen.setdefault(variable)
         self.shared = list(seen)
@@ -297,9 +301,10 @@ class OpByOp:
                 return variable.data
             return variable.container.value
 
-        for node in self._order:
+        for number, node in enumerate(self._order):
             given = [value_of(v) for v in node.inputs]
-            results = self.mode.around(node, lambda node=node, given=given: compute(node, given), given)
+            run = partial(compute, node, given)
+            results = self.mode.around(number, node, run, given) if self.mode.is_op_by_op else run()
             for variable, result in zip(node.outputs, results, strict=True):
                 known[variable] = result
         found = [value_of(v) for v in self._roots]

@@ -40,3 +40,6 @@ from septet.dialects.theano.tensor.var import (
     TensorVariable,
     _tensor_py_operators,
 )
+from septet.dialects.theano.tensortype import TensorType
+
+Tensor = TensorType

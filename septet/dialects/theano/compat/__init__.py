@@ -1,0 +1,33 @@
+"""`theano.compat`: what was the same in Python 2 and 3."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from functools import cmp_to_key, partial, reduce
+from typing import Any
+
+PY3 = True
+izip = zip
+imap = map
+ifilter = filter
+any, all = any, all
+
+
+def decode(x: bytes) -> str:
+    """Return bytes as text."""
+    return x.decode()
+
+
+def decode_iter(itr: Iterable[bytes]) -> Any:
+    """Return bytes as text, one by one."""
+    return (decode(x) for x in itr)
+
+
+def get_unbound_function(unbound: Any) -> Any:
+    """Return a method as a function."""
+    return getattr(unbound, "__func__", unbound)
+
+
+class DefaultOrderedDict(defaultdict[Any, Any]):
+    """A dict with a default that remembers its order, as all do by now."""

@@ -1,0 +1,1 @@
+"""`theano.tests`: helpers that tests of programs import."""

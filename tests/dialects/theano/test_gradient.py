@@ -1,0 +1,98 @@
+"""Gradients and their relatives in the theano dialect, against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import septet.dialects.theano as theano
+import septet.dialects.theano.tensor as T
+from septet.dialects.theano.gradient import (
+    DisconnectedInputError,
+    NullTypeGradError,
+    disconnected_grad,
+    grad_clip,
+    grad_scale,
+    undefined_grad,
+    zero_grad,
+)  # fmt: skip
+
+RNG = np.random.default_rng(0)
+
+
+def test_jacobian_and_hessian() -> None:
+    x = T.dvector("x")
+    value = RNG.standard_normal(4)
+    np.testing.assert_allclose(T.jacobian(x**2, x).eval({x: value}), np.diag(2 * value))
+    np.testing.assert_allclose(T.hessian((x**3).sum(), x).eval({x: value}), np.diag(6 * value))
+    with pytest.raises(AssertionError):
+        T.jacobian(T.dmatrix(), x)
+
+
+def test_products_with_the_jacobian() -> None:
+    w, x, v = T.dmatrix("W"), T.dvector("x"), T.dmatrix("V")
+    a, b, c = RNG.standard_normal((3, 4)), RNG.standard_normal(3), RNG.standard_normal((3, 4))
+    y = T.dot(x, w)
+    np.testing.assert_allclose(theano.Rop(y, w, v).eval({w: a, x: b, v: c}), b @ c)
+    u = T.dvector("u")
+    d = RNG.standard_normal(4)
+    f = theano.function([u, x, w], theano.Lop(y, w, u), on_unused_input="ignore")
+    np.testing.assert_allclose(f(d, b, a), np.outer(b, d))
+
+
+def test_identities_with_gradients_of_their_own() -> None:
+    x = T.dvector("x")
+    value = np.array([1.0, -3.0])
+
+    def gradient(y: object) -> np.ndarray:
+        return theano.function([x], T.grad((y * x).sum(), x))(value)
+
+    np.testing.assert_allclose(gradient(zero_grad(x)), value)
+    np.testing.assert_allclose(gradient(disconnected_grad(x)), value)
+    np.testing.assert_allclose(gradient(grad_scale(x, 0.5)), 1.5 * value)
+    np.testing.assert_allclose(gradient(grad_clip(x, -0.1, 0.1)), value + np.clip(value, -0.1, 0.1))
+    with pytest.raises(DisconnectedInputError):
+        T.grad(disconnected_grad(x).sum(), x)
+    with pytest.raises(NullTypeGradError):
+        T.grad(undefined_grad(x).sum(), x)
+
+
+def test_known_gradients() -> None:
+    x = T.dvector("x")
+    y = x**2
+    value, g = RNG.standard_normal(3), RNG.standard_normal(3)
+    found = theano.function([x], theano.grad(None, x, known_grads={y: T.constant(g)}))(value)
+    np.testing.assert_allclose(found, 2 * value * g)
+
+
+def test_a_wrong_gradient_is_found() -> None:
+    class Wrong(theano.Op):
+        __props__ = ()
+
+        def make_node(self, x):
+            x = T.as_tensor_variable(x)
+            return theano.Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = inputs[0] ** 2
+
+        def grad(self, inputs, gradients):
+            return [gradients[0] * inputs[0]]
+
+    point = [RNG.standard_normal((2, 3))]
+    T.verify_grad(lambda x: T.sqr(x), point, rng=np.random)
+    with pytest.raises(T.verify_grad.E_grad):
+        T.verify_grad(Wrong(), point, rng=np.random)
+
+
+def test_a_graph_as_an_op() -> None:
+    x, y, z = T.dscalars("x", "y", "z")
+    shared = theano.shared(2.0)
+    plain = theano.OpFromGraph([x, y, z], [x + y * z * shared])
+    scaled = theano.OpFromGraph(
+        [x, y, z], [x + y * z], grad_overrides=["default", lambda i, g: i[2] * 2 * g[0], "default"]
+    )
+    f = theano.function([x, y, z], [plain(x, y, z), *T.grad(plain(x, y, z), [x, y, z])])
+    np.testing.assert_allclose(f(1, 2, 3), [13, 1, 6, 4])
+    g = theano.function([x, y, z], T.grad(scaled(x, y, z), [x, y, z]), on_unused_input="ignore")
+    np.testing.assert_allclose(g(2, 3, 4), [1, 8, 3])

@@ -1,0 +1,80 @@
+"""Graphs as text, and the modes that look at each op."""
+
+from __future__ import annotations
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+import septet.dialects.theano as theano
+import septet.dialects.theano.tensor as T
+from septet.dialects.theano.compile import DebugMode, MonitorMode, NanGuardMode
+from septet.dialects.theano.misc import pkl_utils
+
+
+def test_mathematics() -> None:
+    x, y = T.dmatrices("x", "y")
+    assert theano.pp(x + y) == "(x + y)"
+    assert theano.pp(T.exp(x) * 2 - abs(y)) == "((exp(x) * TensorConstant{2}) - |y|)"
+    assert theano.pp(T.dot(x, y.T)[0:3]) == "(x \\dot y.T)[0:3]"
+
+
+def test_trees() -> None:
+    x = T.dvector("x")
+    y = T.tanh(x)
+    text = theano.printing.debugprint(y * y, file="str")
+    assert text.splitlines() == [
+        "Elemwise{mul,no_inplace} [id A] ''   ",
+        " |Elemwise{tanh,no_inplace} [id B] ''   ",
+        " | |x [id C]",
+        " |Elemwise{tanh,no_inplace} [id B] ''   ",
+    ]
+    function = theano.function([x], y)
+    assert "tanh" in theano.printing.debugprint(function, file="str", print_type=True)
+
+
+def test_values_are_printed_when_they_are_computed(capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.dvector("x")
+    f = theano.function([x], theano.printing.Print("x is", attrs=("shape",))(x) * 2)
+    assert f([1.0, 2.0]).tolist() == [2, 4]
+    assert capsys.readouterr().out == "x is shape = (2,)\n"
+
+
+def test_modes_that_look_at_each_op() -> None:
+    x = T.dvector("x")
+    seen: list[str] = []
+    mode = MonitorMode(post_func=lambda i, node, fn: seen.append(f"{i} {node.op} {fn.outputs[0][0]}"))
+    theano.function([x], T.exp(x).sum(), mode=mode)([0.0])
+    assert [line.split()[0] for line in seen] == ["0", "1"]
+    guarded = theano.function([x], T.log(x).sum(), mode=NanGuardMode())
+    assert guarded([1.0]) == 0
+    with pytest.raises(AssertionError, match="NaN detected"):
+        guarded([-1.0])
+
+    class Wrong(theano.Op):
+        __props__ = ()
+        destroy_map: dict[int, list[int]] = {}
+
+        def make_node(self, x):
+            return theano.Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, outputs):
+            inputs[0][0] = 7
+            outputs[0][0] = inputs[0]
+
+    with pytest.raises(theano.compile.debugmode.BadDestroyMap):
+        theano.function([x], Wrong()(x * 1), mode=DebugMode())([1.0])
+
+
+def test_variables_are_pickled_with_their_values() -> None:
+    w = theano.shared(np.arange(3.0), "w")
+    x = T.dvector("x")
+    file = io.BytesIO()
+    pkl_utils.dump((w, x, (w * x).sum()), file)
+    file.seek(0)
+    v, z, cost = pkl_utils.load(file)
+    assert v.get_value().tolist() == [0, 1, 2] and v is not w
+    assert theano.function([z], cost)(np.ones(3)) == 3
+    assert pickle.loads(pickle.dumps(x)).type == x.type
