@@ -30,7 +30,7 @@ from septet.dialects.theano.compile import (
     predefined_optimizers,
     shared,
 )  # fmt: skip
-from septet.dialects.theano.compile.io import Container
+from septet.dialects.theano.containers import Container
 from septet.dialects.theano.gof import Apply, Constant, Generic, Op, OpenMPOp, Type, Variable, generic, object2
 from septet.dialects.theano.gof.fg import FunctionGraph, InconsistencyError
 from septet.dialects.theano.gradient import Lop, Rop, grad, subgraph_grad

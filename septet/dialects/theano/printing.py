@@ -14,7 +14,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.compile.function import Function
-from septet.dialects.theano.compile.io import SymbolicInput, SymbolicOutput
+from septet.dialects.theano.containers import SymbolicInput, SymbolicOutput
 from septet.dialects.theano.gof.fg import FunctionGraph
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable, io_toposort
 from septet.dialects.theano.gof.op import NativeOp, Op

@@ -1,6 +1,6 @@
 """`theano.compile`: functions and what they are made of."""
 
-from septet.dialects.theano.compile import function_module, monitormode, nanguardmode, ops, profiling
+from septet.dialects.theano.compile import function_module, io, monitormode, nanguardmode, ops, profiling, sharedvalue
 from septet.dialects.theano.compile.builders import OpFromGraph
 from septet.dialects.theano.compile.debugmode import DebugMode
 from septet.dialects.theano.compile.function import (
@@ -12,7 +12,6 @@ from septet.dialects.theano.compile.function import (
 )  # fmt: skip
 from septet.dialects.theano.compile.function import function as orig_function
 from septet.dialects.theano.compile.function import function as pfunc
-from septet.dialects.theano.compile.io import Container, In, Out, Param, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.compile.mode import (
     Mode,
     get_default_mode,
@@ -41,11 +40,12 @@ from septet.dialects.theano.compile.ops import (
 )  # fmt: skip
 from septet.dialects.theano.compile.profiling import ProfileStats
 from septet.dialects.theano.compile.rebuild import clone
-from septet.dialects.theano.compile.sharedvalue import (
+from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.containers import Container, In, Out, Param, SymbolicInput, SymbolicOutput
+from septet.dialects.theano.sharing import (
     SharedVariable,
     generic,
     generic_constructor,
     shared,
     shared_constructor,
 )
-from septet.dialects.theano.configdefaults import config

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import septet as st
-from septet.dialects.theano.compile.sharedvalue import SharedVariable
 from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import Apply, Variable, lower
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.sharing import SharedVariable
 
 
 class OpFromGraph(NativeOp):

@@ -6,15 +6,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from septet.dialects.theano.compile.io import Container, In, Out, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.compile.mode import Mode, get_mode
 from septet.dialects.theano.compile.program import Wiring, make_program
 from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
-from septet.dialects.theano.compile.sharedvalue import SharedVariable, TensorCells
 from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.containers import Container, In, Out, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
+from septet.dialects.theano.sharing import SharedVariable, TensorCells
 from septet.dialects.theano.tensor.convert import as_variable
 
 

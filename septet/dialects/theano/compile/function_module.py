@@ -5,5 +5,5 @@ from septet.dialects.theano.compile.function import Function as Function
 from septet.dialects.theano.compile.function import FunctionMaker as FunctionMaker
 from septet.dialects.theano.compile.function import UnusedInputError as UnusedInputError
 from septet.dialects.theano.compile.function import function as orig_function  # noqa: F401
-from septet.dialects.theano.compile.io import SymbolicInput as SymbolicInput
-from septet.dialects.theano.compile.io import SymbolicOutput as SymbolicOutput
+from septet.dialects.theano.containers import SymbolicInput as SymbolicInput
+from septet.dialects.theano.containers import SymbolicOutput as SymbolicOutput

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 import septet as st
-from septet.dialects.theano.compile.io import Container, In
 from septet.dialects.theano.compile.mode import Mode
 from septet.dialects.theano.compile.rebuild import rebuilt
-from septet.dialects.theano.compile.sharedvalue import SharedVariable, TensorCells
+from septet.dialects.theano.containers import Container, In
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
 from septet.dialects.theano.gof.op import evaluate
+from septet.dialects.theano.sharing import SharedVariable, TensorCells
 
 
 class Slot:
