@@ -17,6 +17,8 @@ class Program(Protocol):
     """A graph made ready to run."""
 
     graph: Graph
+    deciding: Sequence[int]
+    """The inputs whose values, and not only their shapes, decide what runs."""
 
     @property
     def made(self) -> Sequence[Made]:
@@ -40,8 +42,8 @@ class Program(Protocol):
     def observe(self, arguments: Sequence[np.ndarray], tell: Tell) -> list[np.ndarray]:
         """Run one work after the other, and say how long each took. Variables keep the arrays that they have."""
 
-    def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
-        """Return what runs for inputs of some shapes, and what memory it takes; nothing is run."""
+    def describe(self, arguments: Sequence[np.ndarray]) -> Description:
+        """Return what runs for some inputs, and what memory it takes; nothing is run."""
 
 
 def owned(results: Sequence[Any], arguments: Sequence[np.ndarray]) -> list[Any]:

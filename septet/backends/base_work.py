@@ -106,6 +106,8 @@ class Made(NamedTuple):
         Those of them that were compiled; the others were found on disk.
     how : str
         Where there are other plans: whether one of them was adapted, or why it could not be.
+    decided : tuple of (str, int)
+        Sizes that values have decided: what takes them, and how large they are.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -114,6 +116,7 @@ class Made(NamedTuple):
     kernels: int = 0
     new: int = 0
     how: str = ""
+    decided: tuple[tuple[str, int], ...] = ()
 
 
 class Description(NamedTuple):

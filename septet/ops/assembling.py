@@ -420,9 +420,16 @@ def roll(x: Any, /, shift: Any, *, axis: Any = None) -> Node:
 
 @function()
 def tile(x: Any, repetitions: Any, /) -> Node:
-    """Repeat the whole tensor along axes."""
+    """Repeat the whole tensor along axes.
+
+    Parameters
+    ----------
+    x : tensor
+    repetitions : int or tuple of (int or integer scalar tensor)
+        For each axis, the last first.
+    """
     x = as_node(x)
-    counts = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    counts = tuple(repetitions) if isinstance(repetitions, (tuple, list)) else (repetitions,)
     ndim = max(x.ndim, len(counts))
     counts = (1,) * (ndim - len(counts)) + counts
     sizes = (1,) * (ndim - x.ndim) + sizes_of(x)
@@ -438,7 +445,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Node:
     Parameters
     ----------
     x : tensor
-    repeats : int or sequence of int
+    repeats : int, integer scalar tensor, or sequence of int
         The same for all, or one for each element.
     axis : int, optional
     """
@@ -453,6 +460,8 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Node:
     if node.value is None and not node.is_symbolic:
         evaluate(node)  # the shape of the result depends on it
     counts, size = node.value, x.shape[axis]
+    if counts is None and node.ndim == 0:
+        return _repeat_each(x, node, axis)
     message = ""
     if counts is None:
         message = "the counts depend on a symbol, so that the size of the result is not known"
@@ -470,7 +479,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Node:
     return ops.take(x, as_node(np.repeat(np.arange(size), counts)), axis=axis)
 
 
-def _repeat_each(x: Node, count: int, axis: int) -> Node:
+def _repeat_each(x: Node, count: int | Node, axis: int) -> Node:
     """Repeat every element the same number of times: a broadcast, without indices."""
     sizes = sizes_of(x)
     apart = reshape(x, (*sizes[: axis + 1], 1, *sizes[axis + 1 :]))

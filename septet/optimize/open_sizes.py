@@ -36,6 +36,9 @@ TELLING = 16
 NEAR = 4
 """How far a bound of a slice may lie from the end of an axis to be counted from there."""
 
+DECIDED = -1
+"""Where a symbol stands that is no size of an input, but one that values decide: see `size_values`."""
+
 NUMBER: Any = Leaf("number", ("numerator", "denominator"))
 """A scalar that follows from sizes: a quotient, in the dtype of the node."""
 
@@ -54,7 +57,7 @@ class Opened(NamedTuple):
     graph : Graph
     scope : Scope
     places : list of list of (int, int)
-        For each symbol the inputs and axes that have its size.
+        For each symbol the inputs and axes that have its size; `DECIDED` and a number for a size that values decide.
     orders : dict of int to list of Node
         For the graph and those inside of it, by identity, the nodes that are computed, in the order of those that they
         were made from.
@@ -65,14 +68,16 @@ class Opened(NamedTuple):
     places: list[list[tuple[int, int]]]
     orders: Mapping[int, list[Node]]
 
-    def values_in(self, shapes: Sequence[tuple[int, ...]]) -> list[int] | None:
-        """Return the values of the symbols for inputs of some shapes; None where there are none."""
+    def values_in(self, shapes: Sequence[tuple[int, ...]], decided: Sequence[int]) -> list[int] | None:
+        """Return the values of the symbols for inputs of some shapes, and decided sizes; None where there are none."""
         inputs = self.graph.inputs
         if len(shapes) != len(inputs) or any(len(s) != node.ndim for s, node in zip(shapes, inputs, strict=True)):
             return None
         found = []
         for places in self.places:
-            values = {shapes[number][axis] for number, axis in places}
+            if any(number == DECIDED and axis >= len(decided) for number, axis in places):
+                return None
+            values = {decided[axis] if number == DECIDED else shapes[number][axis] for number, axis in places}
             if len(values) > 1:
                 return None
             found += values
@@ -83,7 +88,7 @@ class _Mismatch(Exception):
     """What was worked out is not what is there."""
 
 
-def open_sizes(graph: Graph, axes: Sequence[Collection[int]]) -> Opened | None:
+def open_sizes(graph: Graph, axes: Sequence[Collection[int]], decided: Sequence[int] = ()) -> Opened | None:
     """Return a graph with open sizes, None where there are none or they lead to something else.
 
     Parameters
@@ -92,25 +97,32 @@ def open_sizes(graph: Graph, axes: Sequence[Collection[int]]) -> Opened | None:
         Of known sizes.
     axes : sequence of collections of int
         For each input the axes that are open. Those of one size are taken to have the same another time, too.
+    decided : sequence of int
+        Sizes in the graph that are open, too: values have decided them.
     """
     scope = Scope()
     symbols: dict[int, Size] = {}
     places: list[list[tuple[int, int]]] = []
     types: list[TensorType] = []
+
+    def symbol_for(size: int, number: int, axis: int) -> Size:
+        if size not in symbols:
+            symbols[size] = scope.symbol(size)
+            places.append([])
+        places[list(symbols).index(size)].append((number, axis))
+        return symbols[size]
+
     for number, (node, own) in enumerate(zip(graph.inputs, axes, strict=True)):
         shape: list[Any] = list(node.shape)
         for axis in sorted(own):
-            size = shape[axis]
-            if size is None:  # nothing reads this input, so it has kept its type
+            if shape[axis] is None:  # nothing reads this input, so it has kept its type
                 continue
-            if size < LEAST:
-                continue
-            if size not in symbols:
-                symbols[size] = scope.symbol(size)
-                places.append([])
-            places[list(symbols).index(size)].append((number, axis))
-            shape[axis] = symbols[size]
+            if shape[axis] >= LEAST:
+                shape[axis] = symbol_for(shape[axis], number, axis)
         types.append(tensor_type(node.dtype, tuple(shape)))
+    for number, size in enumerate(decided):
+        if size >= LEAST:
+            symbol_for(size, DECIDED, number)
     if not symbols:
         return None
     work = _Opening(symbols)
@@ -371,9 +383,9 @@ class _Carrying:
 # Recognizing
 
 
-def numbers_for(opened: Opened, formulas: Formulas, graph: Graph) -> Numbers | None:
+def numbers_for(opened: Opened, formulas: Formulas, graph: Graph, decided: Sequence[int] = ()) -> Numbers | None:
     """Return the sizes for which an opened graph is the same as another one; None where there are none."""
-    values = opened.values_in([node.shape for node in graph.inputs])  # type: ignore[misc]
+    values = opened.values_in([node.shape for node in graph.inputs], decided)  # type: ignore[misc]
     if values is None or any(value < LEAST for value in values):
         return None
     numbers = Numbers(formulas, values)

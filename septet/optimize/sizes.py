@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,13 +12,30 @@ from septet.base.shapes import Shape
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph, rebuild
 from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
-from septet.graph.op import Op, record
+from septet.graph.op import ITEM, Op, record
 from septet.graph.reference import compute, explain_run
+from septet.graph.types import TensorType, tensor_type
 
-SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in a parameter that is a shape
+SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in a parameter
+SMALL = 64
+"""Elements up to which integers that follow from sizes are computed on the way: sizes may follow from them."""
 
 
-def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
+class Deciding:
+    """Says which sizes follow from values. This one knows none."""
+
+    def takes(self, inputs: Sequence[Node]) -> None:
+        """Take notice of the inputs of the graph."""
+
+    def size(self, source: Node, user: Node) -> int | None:
+        """Return the size that a node computes, for a node that takes it; None where it stays open."""
+        return None
+
+    def stands_for(self, inner: Node, operand: Node) -> None:
+        """Take notice that an input of a graph inside of a node always has the value of an operand."""
+
+
+def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]], decide: Deciding | None = None) -> Graph:
     """Return the graph for inputs of known shapes, with every size that follows from them known too.
 
     Parameters
@@ -26,79 +43,245 @@ def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]]) -> Graph:
     graph : Graph
     shapes : sequence of tuple of int
         Of the inputs.
+    decide : Deciding, optional
+        Knows sizes that follow from values; without it, they stay open.
 
     Returns
     -------
     Graph
-        The given one, where nothing was open. A size that depends on values stays open.
+        The given one, where nothing was open.
 
     Raises
     ------
     SeptetError
         If sizes do not fit, as if they had been known when the node was recorded.
     """
-    if not has_open_sizes(graph):
+    if not has_open_sizes(graph, is_deep=True):
         return graph
-    moved: dict[Node, Node] = {}
+    types = [node.tensor_type.with_shape(shape) for node, shape in zip(graph.inputs, shapes, strict=True)]
     with apart():
-        for node, shape in zip(graph.inputs, shapes, strict=True):
-            moved[node] = symbol(node.tensor_type.with_shape(shape), node.params[0])
-        for node in graph.nodes:
-            if node not in moved:
-                inputs = tuple([moved[source] for source in node.inputs])
-                try:
-                    moved[node] = _settled(node, inputs, moved)
-                except SeptetError as error:  # about the user's node, not about the one that was made here
-                    raise explain_run(error, node, [source.type for source in inputs]) from error.__cause__
-    n_out, n_up = len(graph.outputs), len(graph.updates)
-    roots = [moved[node] for node in graph.roots]
-    updates = [(v, n) for (v, _), n in zip(graph.updates, roots[n_out : n_out + n_up], strict=True)]
-    return Graph([moved[n] for n in graph.inputs], roots[:n_out], updates, roots[n_out + n_up :], graph.name)
+        return _Settling(decide).graph(graph, types)
 
 
-def has_open_sizes(graph: Graph) -> bool:
-    """Tell whether a size in a graph is not known."""
+def has_open_sizes(graph: Graph, *, is_deep: bool = False) -> bool:
+    """Tell whether a size in a graph is not known, or one in the graphs inside of it."""
     for node in graph.nodes:
         types = node.type if isinstance(node.type, tuple) else (node.type,)
         if not all(type_.is_known for type_ in types):
             return True
+        if is_deep and any([has_open_sizes(body.graph, is_deep=True) for body in bodies_of(node)]):
+            return True
     return False
 
 
-def _settled(node: Node, inputs: tuple[Node, ...], moved: dict[Node, Node]) -> Node:
-    """Return a node for other inputs: sizes are computed, and become parameters of the ops that take them."""
+class Sizes(NamedTuple):
+    """The sizes that a node takes as inputs.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter that leaves them open.
+    first : int
+        Where they begin among the inputs.
+    """
+
+    name: str
+    first: int
+
+
+def sizes_taken(node: Node) -> Sizes | None:
+    """Return the sizes that a node takes as its last inputs, None where it takes none."""
     op = node.op
-    if node.op is VARIABLE or not isinstance(op, Op):
-        return node
-    if op.name == "size_of":
-        size = inputs[0].shape[node.param("axis")]
-        if size is not None:
-            return constant(np.array(size, node.dtype))
-    if op.input_names and op.input_names[-1] == SIZES and len(inputs) >= len(op.input_names):
-        settled = _with_sizes(node, op, inputs)
-        if settled is not None:
-            return settled
-    is_size = inputs and node.type and not isinstance(node.type, tuple) and node.shape == () and node.dtype.kind in "iu"
-    if is_size and all(source.op is CONSTANT and source.shape == () for source in inputs):
-        return constant(compute(node, [source.value for source in inputs], None))
-    return rebuild(node, inputs)
-
-
-def _with_sizes(node: Node, op: Op, inputs: tuple[Node, ...]) -> Node | None:
-    """Put sizes that are constants into the parameter that leaves them open."""
-    first = len(op.input_names) - 1
-    given = inputs[first:]
-    if not all(source.op is CONSTANT for source in given):
+    if not isinstance(op, Op) or not op.input_names or op is ITEM:
         return None
-    words = dict(zip(op.param_names, node.params, strict=True))
-    open_shapes = [n for n, value in words.items() if isinstance(value, tuple) and value.count(None) == len(given)]
-    if not open_shapes:
-        return None  # the size is no part of a shape
-    rest = iter(given)
-    shape = words[open_shapes[0]]
-    filled: Shape = tuple(int(next(rest).value) if size is None else size for size in shape)  # type: ignore[arg-type]
-    words[open_shapes[0]] = filled
-    fresh: Any = record(op, inputs[:first], tuple(words[own] for own in op.param_names))
-    fresh.source, fresh.layers, fresh.hooks = node.source, node.layers, node.hooks
-    fresh.flags &= node.flags
-    return fresh
+    if op.name == "scan":
+        words = node.keywords()
+        has_length = not words["sequences"] and words["length"] is None
+        return Sizes("length", len(node.inputs) - 1) if has_length else None
+    if op.name == "dynamic_slice":
+        first = 1 + len(node.param("sizes"))
+    elif op.input_names[-1] == SIZES:
+        first = len(op.input_names) - 1
+    else:
+        return None
+    count = len(node.inputs) - first
+    for name, value in zip(op.param_names, node.params, strict=True):
+        if count and count == (value.count(None) if isinstance(value, tuple) else value is None):
+            return Sizes(name, first)
+    return None
+
+
+CONDITION = "condition"
+"""The parameter of a loop whose graph has the inputs of the body, and says whether there is another step."""
+
+
+class Body(NamedTuple):
+    """A graph inside of a node, and where its inputs come from.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    graph : Graph
+    first : int
+        The operand that is its first input; the others follow.
+    carries : int
+        How many inputs change from step to step.
+    sequences : int
+        How many inputs after them are rows of operands.
+    """
+
+    name: str
+    graph: Graph
+    first: int = 0
+    carries: int = 0
+    sequences: int = 0
+
+
+def bodies_of(node: Node) -> Iterator[Body]:
+    """Yield the graphs inside of a node whose inputs are its operands."""
+    op = node.op
+    if not isinstance(op, Op) or not op.is_higher_order:
+        return
+    words = node.keywords()
+    if op.name == "scan":
+        yield Body("body", words["body"], 0, words["carries"], words["sequences"])
+    elif op.name == "while_loop":
+        yield Body("body", words["body"], 0, words["carries"])
+        yield Body(CONDITION, words["condition"], 0, words["carries"])
+    elif op.name == "cond":
+        yield Body("then_graph", words["then_graph"], 1)
+        yield Body("else_graph", words["else_graph"], 1)
+    elif op.name in ("call", "remat"):
+        yield Body("graph", words["graph"])
+
+
+class _Settling:
+    """The making of a graph of known sizes."""
+
+    def __init__(self, decide: Deciding | None) -> None:
+        self.decide = decide
+        self._bodies: dict[Any, Graph] = {}
+
+    def graph(self, graph: Graph, types: Sequence[TensorType], operands: Mapping[int, Node] | None = None) -> Graph:
+        """Return a graph for inputs of some types; some of them may have the values of nodes outside."""
+        moved: dict[Node, Node] = {}
+        inputs = []
+        for number, (node, type_) in enumerate(zip(graph.inputs, types, strict=True)):
+            own = symbol(type_, node.params[0], is_tracked=node.is_tracked)
+            own.hooks = node.hooks
+            inputs.append(own)
+            operand = None if operands is None else operands.get(number)
+            if operand is not None and operand.op is CONSTANT and _is_small(operand):
+                moved[node] = operand
+                continue
+            moved[node] = own
+            if operand is not None and self.decide is not None:
+                self.decide.stands_for(own, operand)
+        if operands is None and self.decide is not None:
+            self.decide.takes(inputs)
+        for node in graph.nodes:
+            if node not in moved:
+                sources = tuple([moved[source] for source in node.inputs])
+                try:
+                    moved[node] = self._node(node, sources)
+                except SeptetError as error:  # about the user's node, not about the one that was made here
+                    raise explain_run(error, node, [source.type for source in sources]) from error.__cause__
+        n_out, n_up = len(graph.outputs), len(graph.updates)
+        roots = [moved[node] for node in graph.roots]
+        updates = [(v, n) for (v, _), n in zip(graph.updates, roots[n_out : n_out + n_up], strict=True)]
+        return Graph(inputs, roots[:n_out], updates, roots[n_out + n_up :], graph.name)
+
+    def _node(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """Return a node for other inputs: sizes are computed, and become parameters of the ops that take them."""
+        op = node.op
+        if op is VARIABLE or not isinstance(op, Op):
+            return node
+        if op.name == "size_of":
+            size = inputs[0].shape[node.param("axis")]
+            if size is not None:
+                return constant(np.array(size, node.dtype))
+        if inputs and _is_small(node) and not (op.is_higher_order or op.has_effect):
+            if all([source.op is CONSTANT and _is_small(source) for source in inputs]):
+                return constant(compute(node, [source.value for source in inputs], None))
+        params = self._params(node, inputs)
+        taken = sizes_taken(node)
+        if taken is not None:
+            filled = self._filled(node, taken, inputs, params)
+            if filled is not None:
+                inputs, params = inputs[: taken.first], filled
+        if params is node.params:
+            return rebuild(node, inputs)
+        fresh = record(op, inputs, params)
+        fresh.source, fresh.layers, fresh.hooks = node.source, node.layers, node.hooks
+        fresh.flags &= node.flags
+        return fresh
+
+    def _filled(
+        self, node: Node, taken: Sizes, inputs: tuple[Node, ...], params: tuple[Any, ...]
+    ) -> tuple[Any, ...] | None:
+        """Put the sizes that a node takes into the parameter that leaves them open; None where one is not known."""
+        found: list[int] = []
+        for source in inputs[taken.first :]:
+            size: int | None = None
+            if source.op is CONSTANT:
+                size = int(source.value)
+            elif self.decide is not None:
+                size = self.decide.size(source, node)
+            if size is None:
+                return None
+            found.append(size)
+        rest = iter(found)
+        words = dict(zip(node.op.param_names, params, strict=True))
+        value = words[taken.name]
+        if isinstance(value, tuple):
+            filled: Shape = tuple([next(rest) if size is None else size for size in value])
+            words[taken.name] = filled
+        else:
+            words[taken.name] = found[0]
+        return tuple(words.values())
+
+    def _params(self, node: Node, inputs: tuple[Node, ...]) -> tuple[Any, ...]:
+        """Return a node's parameters, with the graphs inside of it for operands of other types."""
+        found: dict[str, Graph] = {}
+        for body in bodies_of(node):
+            found[body.name] = self._body(body, inputs, found)
+        if not found:
+            return node.params
+        return tuple([found.get(name, value) for name, value in zip(node.op.param_names, node.params, strict=True)])
+
+    def _body(self, body: Body, inputs: tuple[Node, ...], before: Mapping[str, Graph]) -> Graph:
+        """Return a graph inside of a node, for operands of other types; `before` has those that the node has made so."""
+        graph = body.graph
+        if not has_open_sizes(graph, is_deep=True):
+            return graph
+        operands = inputs[body.first : body.first + len(graph.inputs)]
+        changing = body.carries + body.sequences
+        fixed = {number: operands[number] for number in range(changing, len(operands)) if _is_small(operands[number])}
+        types = [node.tensor_type for node in (before["body"].inputs if body.name == CONDITION else operands)]
+        for number in range(body.carries, changing):
+            types[number] = tensor_type(types[number].dtype, types[number].shape[1:])
+        while True:
+            key = id(graph), tuple(types), tuple(fixed.items())
+            made = self._bodies.get(key)
+            if made is None:
+                made = self._bodies[key] = self.graph(graph, types, fixed)
+            # A carried value whose size changes from step to step has no known one.
+            ends = () if body.name == CONDITION else made.outputs[: body.carries]
+            joined = [_joined(type_, end.tensor_type) for type_, end in zip(types, ends, strict=False)]
+            if joined == types[: len(joined)]:
+                return made
+            types[: len(joined)] = joined
+
+
+def _joined(a: TensorType, b: TensorType) -> TensorType:
+    """Return the type of what has one type or the other."""
+    if a is b:
+        return a
+    return tensor_type(a.dtype, tuple([own if own == other else None for own, other in zip(a.shape, b.shape, strict=True)]))
+
+
+def _is_small(node: Node) -> bool:
+    """Tell whether a node has few integers (or booleans), from which sizes may follow."""
+    type_ = node.type
+    return type_.__class__ is TensorType and type_.dtype.kind in "iub" and (type_.size or SMALL + 1) <= SMALL

@@ -79,7 +79,7 @@ class Function(Runnable):
 
     @property
     def compiles(self) -> Compiles:
-        """What was compiled so far: for each combination of shapes, one plan."""
+        """What was compiled so far: for each combination of shapes, and of sizes that values decide, one plan."""
         found = Compiles(self.name)
         before: Made | None = None
         for made in self._program.made:
@@ -92,6 +92,7 @@ class Function(Runnable):
                 for name, old, new in zip(self._names, before.shapes if before else (), made.shapes, strict=False)
                 if old != new
             ]
+            changes += _other_sizes(before, made)
             reason = "; ".join(changes) if before else "first call"
             found.append(
                 Compile(", ".join(texts), reason, made.nodes, made.seconds, made.kernels, made.new, how=made.how)
@@ -169,6 +170,13 @@ def function(
     """
     symbols = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     return _make(symbols, outputs, updates, givens, allow_unused, name, optimize, _OF_FUNCTION)
+
+
+def _other_sizes(before: Made | None, made: Made) -> list[str]:
+    """Return how the sizes that values have decided differ from those before."""
+    old = dict(before.decided) if before else {}
+    pairs = [(label, old.get(label), size) for label, size in made.decided]
+    return [f"{label}: {size if own is None else f'{own} -> {size}'}" for label, own, size in pairs if own != size]
 
 
 class _Words(NamedTuple):

@@ -7,7 +7,8 @@ from typing import Any
 
 from septet.base.errors import ArgumentError
 from septet.run.memory import Memory
-from septet.run.target import Target, with_stand_ins
+from septet.run.target import Target, check_values, with_stand_ins
+from septet.tensor import tree
 
 
 class Runnable:
@@ -37,7 +38,8 @@ class Runnable:
         Raises
         ------
         ArgumentError
-            If a symbol has sizes that are not known; otherwise as for a call.
+            If a symbol has sizes that are not known, or stands for an array whose values decide sizes; otherwise as
+            for a call.
         CallError, ShapeError, DTypeError
             As for a call.
 
@@ -52,8 +54,12 @@ class Runnable:
         >>> st.function([x], st.exp(x)).memory(st.symbol(shape=(1000, 100))).outputs
         400000
         """
-        args, words = with_stand_ins(args, words) if args or words else with_stand_ins(self.symbols(), {})
-        return Memory(self.target(*args, **words))
+        args = args if args or words else self.symbols()
+        given, _ = tree.flatten((args, words))
+        args, words = with_stand_ins(args, words)
+        target = self.target(*args, **words)
+        check_values(target, given)
+        return Memory(target)
 
     def symbols(self) -> tuple[Any, ...]:
         """Return the arguments that say which types a call takes, where the function has such."""

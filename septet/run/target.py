@@ -50,7 +50,31 @@ class Target(NamedTuple):
 
     def describe(self) -> Description:
         """Return what the program does for these arguments."""
-        return self.program.describe([array.shape for array in self.arrays])
+        return self.program.describe(self.arrays)
+
+
+def check_values(target: Target, given: Sequence[Any]) -> None:
+    """Refuse symbols in the place of arrays whose values decide sizes.
+
+    Parameters
+    ----------
+    target : Target
+        Found for arguments with stand-ins.
+    given : sequence
+        The arguments, flat: symbols are those that were replaced.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the first that needs a value.
+    """
+    for number in target.program.deciding:
+        node = target.graph.inputs[number]
+        if any([_is_symbol(leaf) and leaf.shape == node.shape and leaf.dtype == node.dtype for leaf in given]):
+            raise ArgumentError(
+                f"memory depends on a value that is not known: that of {node.params[0] or f'input {number}'}",
+                hint="give a number or an array, not a symbol, where a value decides sizes",
+            )
 
 
 def with_stand_ins(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -67,7 +91,7 @@ def with_stand_ins(args: tuple[Any, ...], words: dict[str, Any]) -> tuple[tuple[
 
 
 def _stand_in(leaf: Any) -> Any:
-    if not isinstance(leaf, Tensor) or leaf.node.op is not SYMBOL:
+    if not _is_symbol(leaf):
         return leaf
     type_ = leaf.node.tensor_type
     if None in type_.shape:
@@ -76,3 +100,7 @@ def _stand_in(leaf: Any) -> Any:
             hint="give an array, or a symbol of which all sizes are known: st.symbol(shape=(64, 784))",
         )
     return np.broadcast_to(np.zeros((), type_.dtype), type_.shape)
+
+
+def _is_symbol(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.node.op is SYMBOL

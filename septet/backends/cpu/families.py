@@ -126,8 +126,8 @@ class Family:
         if model.plan.is_native:
             self._models = [model, *self._models[: MOST - 1]]
 
-    def find(self, graph: Graph) -> Found:
-        """Return what there is for a graph."""
+    def find(self, graph: Graph, decided: Sequence[int] = ()) -> Found:
+        """Return what there is for a graph, some sizes of which values have decided."""
         why = ""
         known: dict[int, Numbers | None] = {}  # of sources that were compared
         again: Source | None = None
@@ -137,7 +137,7 @@ class Family:
                 why = why or "other settings"
                 continue
             if id(source) not in known:
-                numbers = numbers_for(source.opened, source.formulas, graph)
+                numbers = numbers_for(source.opened, source.formulas, graph, decided)
                 is_same = numbers is not None and source.formulas.holds(numbers, source.until)
                 why = "decisions that depend on sizes" if numbers is not None else why or "another graph"
                 known[id(source)] = numbers if is_same else None

@@ -143,8 +143,10 @@ _ANY = np.empty(1, np.int8)  # never looked at: NumPy works out strides on it
 
 def _reshaped(old: tuple[int, ...], old_strides: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the strides of a view with other axes as NumPy does, which does not know open sizes."""
-    axes = [(size, stride) for size, stride in zip(old, old_strides, strict=True) if size != 1]
     strides = [0] * len(new)
+    if 0 in old:
+        return tuple(strides)
+    axes = [(size, stride) for size, stride in zip(old, old_strides, strict=True) if size != 1]
     position = 0
     while position < len(new):
         if new[position] == 1:

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -296,6 +296,21 @@ PRODUCT = "dot_general"
 OPEN_SIZES = "sizes in this graph depend on values"
 
 
+class Settled(NamedTuple):
+    """Where a graph comes from whose sizes are known, because values have decided them.
+
+    Attributes
+    ----------
+    graph : Graph
+        With open sizes.
+    decided : tuple of int
+        The sizes that values have decided.
+    """
+
+    graph: Graph
+    decided: tuple[int, ...]
+
+
 class CpuProgram:
     """A graph made ready to run natively.
 
@@ -304,16 +319,31 @@ class CpuProgram:
     graph : Graph
     plans : dict
         One for each combination of shapes so far.
+
+    Parameters
+    ----------
+    graph : Graph
+    reference : Backend
+    beside : Program, optional
+        See `CpuBackend.compile`.
+    is_resized : bool
+        Whether the same graph is likely to come with other sizes.
+    settled : Settled, optional
+        What the graph was made from, where values have decided sizes.
     """
 
+    deciding: Sequence[int] = ()
+
     def __init__(
-        self, graph: Graph, reference: Backend, beside: Program | None = None, is_resized: bool = False
-    ) -> None:
+        self, graph: Graph, reference: Backend, beside: Program | None = None, is_resized: bool = False,
+        settled: Settled | None = None,
+    ) -> None:  # fmt: skip
         # Where sizes are known, it is optimized when it is planned, unless there is a plan to be adapted.
         self._is_raw = is_resized and all(node.tensor_type.is_known for node in graph.inputs)
         self.graph = optimize(graph) if is_resized and not self._is_raw else graph
         self.reference = reference
         self._is_resized = is_resized
+        self._settled = settled or Settled(self.graph, ())
         self._family = beside._family if isinstance(beside, CpuProgram) else Family()
         self.plans: dict[Any, Plan | Program] = {}
         self._last: tuple[Plan, calling.Caller] | None = None  # the plan of the last call, and its native function
@@ -469,13 +499,14 @@ class CpuProgram:
             finally:
                 arena.is_busy = False
 
-    def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
-        """Return what runs for inputs of some shapes, and what memory it takes."""
+    def describe(self, arguments: Sequence[np.ndarray]) -> Description:
+        """Return what runs for some inputs, and what memory it takes."""
+        shapes = [array.shape for array in arguments]
         plan = self._in_full(shapes)
         changes: list[Change] = []
         self._graph_for(tuple(shapes), changes)
         if not isinstance(plan, Plan):
-            found = plan.describe(shapes)
+            found = plan.describe(arguments)
             works = [work._replace(reason=OPEN_SIZES) for work in found.works]
             return found._replace(works=works, changes=changes)
         from septet.backends.cpu import describing
@@ -545,7 +576,7 @@ class CpuProgram:
     def _open_plan(self, source: Graph, shapes: tuple[tuple[int, ...], ...]) -> Plan | None:
         """Return the plan for a graph of known sizes, and keep it for others; None where it can only be for these."""
         family = self._family
-        opened = open_sizes(source, family.open_axes(self.graph, shapes))
+        opened = open_sizes(source, family.open_axes(self._settled.graph, shapes), self._settled.decided)
         if opened is None:
             return None
         try:
@@ -563,7 +594,7 @@ class CpuProgram:
 
     def _from_others(self, source: Graph) -> tuple[Plan | None, str]:
         """Return the plan of a graph that is another one's but for its sizes, and how it was made; None if there is none."""
-        found = self._family.find(source)
+        found = self._family.find(source, self._settled.decided)
         if found.plan is not None and found.numbers is not None:
             return Plan(source, None, self._family.arena, (found.plan, found.numbers)), found.how
         if found.source is None:
@@ -703,7 +734,7 @@ class CpuBackend:
     def __init__(self, reference: Backend) -> None:
         self.reference = reference
 
-    def compile(self, graph: Graph, **options: Any) -> CpuProgram:
+    def compile(self, graph: Graph, **options: Any) -> Program:
         """Return the program of a graph.
 
         Parameters
@@ -712,4 +743,11 @@ class CpuBackend:
         beside : Program, optional
             Another one, in whose memory it runs: the two never do so at the same time.
         """
+        if has_open_sizes(graph, is_deep=True):
+            from septet.backends.cpu.sized import SizedProgram
+            from septet.optimize.size_values import deciding
+
+            leaves = deciding(graph)
+            if leaves:
+                return SizedProgram(graph, leaves, self.reference, **options)
         return CpuProgram(graph, self.reference, **options)

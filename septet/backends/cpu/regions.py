@@ -28,7 +28,7 @@ from septet.backends.cpu.memory import Strided
 from septet.backends.cpu.rows import BLOCK, block_of
 from septet.base.dtypes import BY_NAME, NAMES, accumulator_of
 from septet.base.sizes import of_sizes
-from septet.graph.node import Node
+from septet.graph.node import CONSTANT, Node
 from septet.graph.op import ELEMENTWISE, Op
 from septet.graph.rewrite import fill_value
 from septet.optimize.fuse import LONGEST_ROW, Axes, Group, Role, default_role
@@ -157,6 +157,18 @@ def _take_role(node: Node) -> Role | None:
     return Role({1: tuple(range(axis, axis + indices.ndim))})
 
 
+def _gather_role(node: Node) -> Role:
+    """Places of a tensor, by an index for each of some axes: they may be computed here, and broadcast together."""
+    indices = node.inputs[1:]
+    rank = max([index.ndim for index in indices])
+    return Role({1 + number: tuple(range(rank - index.ndim, rank)) for number, index in enumerate(indices)})
+
+
+def _block_role(node: Node) -> Role | None:
+    """A block of known sizes: where it begins is read from memory."""
+    return None if None in node.param("sizes") else Role({})
+
+
 def _classes_role(node: Node) -> Role | None:
     """Labels that are checked where they are needed; their number is known."""
     return Role({0: tuple(range(node.ndim))}) if node.param("count") is not None else None
@@ -174,7 +186,7 @@ def _band_role(node: Node) -> Role:
 ROLES: dict[str, Callable[[Node], Role | None]] = {
     "argmax": _position_role, "argmin": _position_role,
     "take_along_axis": _along_role, "scatter_along_axis": _scatter_along_role, "take": _take_role, "iota": _iota_role,
-    "check_classes": _classes_role, "band_part": _band_role,
+    "gather": _gather_role, "dynamic_slice": _block_role, "check_classes": _classes_role, "band_part": _band_role,
 }  # fmt: skip
 
 
@@ -575,12 +587,57 @@ def _take(region: Region, node: Node) -> int:
     return region.load(there, tuple(strides), (index, there.strides[axis]))
 
 
+def _gather(region: Region, node: Node) -> int:
+    table, axes = node.inputs[0], node.param("axes")
+    there = region.look(table)
+    points = region.group.points[node]
+    others = [axis for axis in range(table.ndim) if axis not in axes]
+    strides = [0] * len(region.group.domain)
+    for axis, place in zip(others, points[node.ndim - len(others) :], strict=True):
+        if there.shape[axis] != 1 and place is not None:
+            strides[place] = there.strides[axis]
+    indices = []
+    for number, axis in enumerate(axes):
+        indices.append((region.check(region.input(node, 1 + number), there.shape[axis]), there.strides[axis]))
+    return region.load(there, tuple(strides), *indices)
+
+
+def start_of(region: Region, start: int, whole: int, size: int) -> int:
+    """Return where a block begins on an axis, checked: it must lie inside as a whole."""
+    start = region.cast(start, "int64")
+    end = region.load(region.constant(whole, "int64"), (0,) * len(region.group.domain))
+    zero = region.number(0, "int64")
+    is_negative = region.op("less", start, zero, dtype="bool")
+    first = region.op("where", is_negative, region.op("add", start, end), start, dtype="int64")
+    return region.check(_unless_negative(region, first), whole - size + 1)
+
+
+def _block(region: Region, node: Node) -> int:
+    source, *starts = node.inputs
+    there = region.look(source)
+    points = region.group.points[node]
+    strides = [0] * len(region.group.domain)
+    indices = []
+    for axis, (whole, size) in enumerate(zip(there.shape, node.shape, strict=True)):
+        place = points[axis]
+        if size != 1 and place is not None:
+            strides[place] = there.strides[axis]
+        if starts[axis].op is CONSTANT and starts[axis].value == 0:
+            continue
+        start = region.load(region.look(starts[axis]), (0,) * len(region.group.domain))
+        indices.append((start_of(region, start, whole, size), there.strides[axis]))
+    return region.load(there, tuple(strides), *indices)
+
+
+def _unless_negative(region: Region, index: int) -> int:
+    """Return an index that is not counted from the end: a negative one is out of range like those beyond the last."""
+    is_negative = region.op("less", index, region.number(0, "int64"), dtype="bool")
+    return region.op("where", is_negative, region.number((1 << 63) - 1, "int64"), index, dtype="int64")
+
+
 def _classes(region: Region, node: Node) -> int:
-    """Labels are not counted from the end: a negative one is out of range like those beyond the last."""
     label = region.cast(region.input(node, 0), "int64")
-    is_negative = region.op("less", label, region.number(0, "int64"), dtype="bool")
-    index = region.op("where", is_negative, region.number((1 << 63) - 1, "int64"), label, dtype="int64")
-    return region.cast(region.check(index, node.param("count")), NAMES[node.dtype])
+    return region.cast(region.check(_unless_negative(region, label), node.param("count")), NAMES[node.dtype])
 
 
 def _iota(region: Region, node: Node) -> int:
@@ -606,7 +663,7 @@ def _band(region: Region, node: Node) -> int:
 
 
 WRITERS: dict[str, Callable[[Region, Node], int]] = {
-    "scatter_along_axis": _scatter_along, "take": _take, "iota": _iota,
+    "scatter_along_axis": _scatter_along, "take": _take, "gather": _gather, "dynamic_slice": _block, "iota": _iota,
     "check_classes": _classes, "band_part": _band,
 }  # fmt: skip
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def describe(program: ReferenceProgram, shapes: Sequence[tuple[int, ...]]) -> Description:
-    """Return the nodes in the order in which they are computed, and their values; sizes must be known for these."""
+    """Return the nodes in the order in which they are computed, and their values; one of open sizes counts nothing."""
     works = [_work(node) for node, *_ in program.steps if node.op is not ITEM]
     pieces = _Pieces(program, shapes).found
     arena = max([0, *[sum(p.size for p in pieces if p.kind == VALUE and p.first <= number <= p.last)
@@ -46,9 +46,11 @@ class _Pieces:
         self.found: list[Piece] = []
         graph = program.graph
         numbers: dict[Node, int] = {}
+        count = 0
         for node, *_ in program.steps:
-            numbers[node] = len(numbers) if node.op is not ITEM else numbers[node.inputs[0]]
-        end = max(len(program.steps) - 1, 0)
+            numbers[node] = count if node.op is not ITEM else numbers[node.inputs[0]]
+            count += node.op is not ITEM
+        end = max(count - 1, 0)
         for node, shape in zip(graph.inputs, shapes, strict=True):
             size = node.tensor_type.with_shape(tuple(shape)).size or 0
             self.found.append(Piece(ARGUMENT, size * node.dtype.itemsize, 0, end, node, node.params[0]))

@@ -32,6 +32,7 @@ class ReferenceProgram:
     """
 
     made: Sequence[Made] = ()
+    deciding: Sequence[int] = ()
 
     def __init__(self, graph: Graph, observe: Any = None) -> None:
         self.graph = graph
@@ -117,11 +118,11 @@ class ReferenceProgram:
                 values[slot] = None
         return [values[slot] for slot in self.roots]
 
-    def describe(self, shapes: Sequence[tuple[int, ...]]) -> Description:
-        """Return the nodes in the order in which they are computed, and their values; sizes must be known for these."""
+    def describe(self, arguments: Sequence[np.ndarray]) -> Description:
+        """Return the nodes in the order in which they are computed, and their values."""
         from septet.backends.reference.describing import describe  # only who looks at programs needs it
 
-        return describe(self, shapes)
+        return describe(self, [array.shape for array in arguments])
 
 
 def run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:

@@ -14,7 +14,8 @@ from septet.run.programs import REFERENCE
 def described(inputs, outputs, updates=(), shapes=None):
     graph = Graph([x.node for x in inputs], [y.node for y in outputs], [(v, new.node) for v, new in updates])
     shapes = [x.type.shape for x in inputs] if shapes is None else shapes
-    return CpuProgram(graph, REFERENCE).describe(shapes)
+    arrays = [np.zeros(shape, x.dtype) for x, shape in zip(inputs, shapes, strict=True)]
+    return CpuProgram(graph, REFERENCE).describe(arrays)
 
 
 def forms(description):
@@ -113,7 +114,7 @@ def test_memory_of_the_reference():
     w = st.Variable(np.zeros((40, 70), np.float32), "w")
     own = st.Tensor(w.new_leaf((), None, 2))
     graph = Graph([x.node], [st.tanh(st.exp(x).T).sum().node], [(w, (own + 1).node)])
-    found = REFERENCE.compile(graph).describe([(40, 70)])
+    found = REFERENCE.compile(graph).describe([np.zeros((40, 70), np.float32)])
     sizes = {(p.kind, p.name): p.size for p in found.pieces}
     one = 4 * 40 * 70
     assert sizes[ARGUMENT, "x"] == sizes[STATE, "w"] == sizes[NEW, "w"] == one

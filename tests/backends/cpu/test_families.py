@@ -239,10 +239,10 @@ def test_what_is_shown_of_an_adapted_plan_is_about_its_sizes():
     function(rows(39))
     function(rows(37))
     assert how(function)[-1] == "adapted"
-    works = function.target(rows(37)).program.describe([(37, F)]).works
+    works = function.target(rows(37)).program.describe([rows(37)]).works
     sizes = {size for work in works for size in work.domain}
     assert 37 in sizes and 39 not in sizes
-    described = function.target(rows(39)).program.describe([(39, F)])
+    described = function.target(rows(39)).program.describe([rows(39)])
     numbers = [size for work in described.works for size in work.domain] + [piece.size for piece in described.pieces]
     assert 39 in numbers and {type(number) for number in numbers} == {int}
     with st.check(nan=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from septet.backends.cpu.planner import Planner
-from septet.backends.cpu.regions import Region
+from septet.backends.cpu.regions import Region, start_of
 from septet.base.dtypes import accumulator_of
 from septet.graph.node import Node
 from septet.optimize.fuse import Group
@@ -55,4 +55,28 @@ def plan_scatter(planner: Planner, node: Node) -> bool:
     return True
 
 
-TABLE = {"scatter": plan_scatter}
+def plan_block(planner: Planner, node: Node) -> bool:
+    """Write a block over what is there, at starts that are read from memory."""
+    x, update, *starts = node.inputs
+    if not planner.can_copy(node, x, update, *starts):
+        return False
+    if not starts:
+        planner.copied(planner.look(update), planner.allocate(node))
+        return True
+    there = planner.reuse(x, node) or planner.copied(planner.look(x), planner.allocate(node))
+    big = [axis for axis, size in enumerate(update.shape) if size != 1]
+    domain = tuple([update.shape[axis] for axis in big])
+    group = Group(-1, domain, tuple(range(len(big))), True)  # type: ignore[arg-type]
+    region = Region(group, planner.look, planner.constant)
+    given = planner.look(update)
+    value = region.load(given, tuple([given.strides[axis] for axis in big]))
+    places = []
+    for axis, (start, whole, size) in enumerate(zip(starts, there.shape, given.shape, strict=True)):
+        first = region.load(planner.look(start), (0,) * len(big))
+        places.append((start_of(region, first, whole, size), there.strides[axis]))
+    region.put(value, there, tuple([there.strides[axis] for axis in big]), "set", places)
+    planner.emit(region.call((node,), None, {}), node.op.name)
+    return True
+
+
+TABLE = {"scatter": plan_scatter, "dynamic_update_slice": plan_block}
