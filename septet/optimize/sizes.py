@@ -278,7 +278,9 @@ def _joined(a: TensorType, b: TensorType) -> TensorType:
     """Return the type of what has one type or the other."""
     if a is b:
         return a
-    return tensor_type(a.dtype, tuple([own if own == other else None for own, other in zip(a.shape, b.shape, strict=True)]))
+    return tensor_type(
+        a.dtype, tuple([own if own == other else None for own, other in zip(a.shape, b.shape, strict=True)])
+    )
 
 
 def _is_small(node: Node) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 import septet as st
 from septet.graph.graph import Graph
-from septet.optimize.size_values import Branch, Undecided, Walk, find, deciding
+from septet.optimize.size_values import Branch, Undecided, Walk, deciding, find
 from septet.optimize.sizes import has_open_sizes, with_shapes
 
 n = st.symbol("n", (), dtype="int32")
