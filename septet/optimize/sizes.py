@@ -251,7 +251,7 @@ class _Settling:
         return tuple([found.get(name, value) for name, value in zip(node.op.param_names, node.params, strict=True)])
 
     def _body(self, body: Body, inputs: tuple[Node, ...], before: Mapping[str, Graph]) -> Graph:
-        """Return a graph inside of a node, for operands of other types; `before` has those that the node has made so."""
+        """Return a graph inside of a node, for other operands; `before` has those that the node has made so."""
         graph = body.graph
         if not has_open_sizes(graph, is_deep=True):
             return graph
