@@ -192,3 +192,45 @@ def test_a_page_is_run_in_its_order_and_numbers_may_differ_by_rounding(repositor
     subprocess.run([sys.executable, str(child), str(page), str(out)], check=True)
     outcomes = [json.loads(line)["outcome"] for line in out.read_text().splitlines()]
     assert outcomes == ["pass", "pass", "fail", "pass", "pass"]
+
+
+def test_a_program_is_stopped_when_it_has_printed_enough_and_is_judged_by_that(upstream, tmp_path):
+    import program_runs
+    from programs import Program, falls
+
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "endless.py").write_text(
+        "import time\nprint(open('numbers.txt').read())\nfor i in range(99):\n    print 'cost', 9 - i\n    time.sleep(i)\n"
+    )
+    (tmp_path / "data.txt").write_text("cost 10\n")
+    program = Program(
+        "old/endless.py", falls(r"cost (\d+)"), files={"numbers.txt": "data.txt"}, py2=True, stop=("cost", 3), limit=60
+    )
+    options = options_of(tmp_path, tmp_path)
+    options.data = tmp_path
+    record = program_runs.run_program(options, program, is_original=False)
+    assert (record["outcome"], record["error"]) == ("pass", ""), record
+
+
+def test_judges_say_what_is_wrong(upstream):
+    import programs
+
+    assert programs.ends("", 0) == "" and programs.ends("", 1) == "exit status 1"
+    assert programs.falls(r"cost (\S+)")("cost 2.5\ncost 1e-2\n", 0) == ""
+    assert programs.falls(r"cost (\S+)")("cost 1\ncost 2\n", 0) == "from 1.0 to 2.0"
+    assert programs.falls(r"cost (\S+)")("cost 1\n", 3) == "printed 1 times; wanted 2; exit status 3"
+    assert programs.rises(r"cost (\S+)")("cost -9\ncost -3\n", 0) == ""
+    assert programs.rises(r"cost (\S+)")("cost -3\ncost -9\n", 0) == "from -3.0 to -9.0"
+    assert programs.reaches(r"(\S+) %", 90)("89 %\n91 %\n", 0) == ""
+    assert programs.reaches(r"(\S+) %", 90)("89 %\n", 0) == "89.0 < 90"
+    assert programs.last_number(1.7, 2.3)("1 2.01", 0) == "" and programs.last_number(1.7, 2.3)("3", 0)
+    assert programs.raises("x = y")("Traceback ... x = y", 1) == "" and programs.raises("x = y")("x = y", 0)
+    assert programs.first_is_slower("3 sec\n1 sec\n", 0) == "" and programs.first_is_slower("1 sec\n3 sec\n", 0)
+
+
+def test_every_program_has_a_place_and_those_compared_are_among_them(upstream):
+    import programs
+
+    titles = [program.title for program in programs.PROGRAMS]
+    assert len(set(titles)) == len(titles) and set(programs.COMPARED) <= set(titles)
+    assert all(program.path.startswith(program.home) for program in programs.PROGRAMS)

@@ -4,6 +4,8 @@
     python tools/upstream lasagne-tests     Lasagne's test files on septet.dialects.lasagne
     python tools/upstream lasagne-on-ours   the whole of upstream Lasagne, package and tests, on septet.dialects.theano
     python tools/upstream doctests          the examples of their documentation
+    python tools/upstream programs          the programs of the tutorials, judged and timed
+    python tools/upstream compare           some of them here and on the original, side by side
     python tools/upstream summary           what the last runs gave, as a table, and why tests fail
     python tools/upstream outcomes          write tests/dialects/upstream/*.tsv from runs with --original
 
@@ -21,8 +23,16 @@ import tempfile
 from pathlib import Path
 
 from outcomes import write_outcomes
+from program_runs import compare, run_programs
 from suites import SUITES, run_suite
 from summary import print_summary
+
+COMMANDS = {
+    "programs": run_programs,
+    "compare": compare,
+    "summary": print_summary,
+    "outcomes": write_outcomes,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python tools/upstream", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=[*SUITES, "summary", "outcomes"])
+    parser.add_argument("command", choices=[*SUITES, *COMMANDS])
     parser.add_argument("files", nargs="*", help="parts of paths: only these files")
     parser.add_argument("--upstream", type=Path, default=Path("~/upstream").expanduser(), help="folder of checkouts")
     parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "septet-upstream")
@@ -40,12 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=60, help="seconds for each test")
     options = parser.parse_intermixed_args(arguments)
     options.results.mkdir(parents=True, exist_ok=True)
-    if options.command == "summary":
-        print_summary(options)
-    elif options.command == "outcomes":
-        write_outcomes(options)
-    else:
-        run_suite(options)
+    COMMANDS.get(options.command, run_suite)(options)
     return 0
 
 

@@ -72,6 +72,28 @@ def print_summary(options: argparse.Namespace) -> None:
         print(f"| **all** | {cells(total['passed'], total['wanted'])} |\n")
         for text, tests in sorted(causes.items(), key=lambda item: -len(item[1]))[:MOST_CAUSES]:
             print(f"- **{len(tests)}** {text} ({', '.join(tests[:2])})")
+    print_programs(options)
+
+
+def print_programs(options: argparse.Namespace) -> None:
+    """Print which programs work, with their times, and what is wrong with the others."""
+    records = [
+        record for path in sorted((options.results / "programs").glob("*.jsonl")) for record in read(path).values()
+    ]
+    if not records:
+        return
+    passed = [record for record in records if record["outcome"] == "pass"]
+    print(f"\n## programs: {len(passed)} of {len(records)}\n")
+    for record in passed:
+        clock = record["clock"]
+        if clock.get("first_step"):
+            compiling = clock["building"] + clock["warming"]
+            times = f"first step after {clock['first_step']:.1f} s, compiling {compiling:.1f} s, {clock['steps']} steps"
+            print(f"- {record['id']}: {record['seconds']} s ({times})")
+    print(f"- also: {', '.join(record['id'] for record in passed if not record['clock'].get('first_step'))}\n")
+    for record in records:
+        if record["outcome"] != "pass":
+            print(f"- **fails**: {record['id']}: {record['error'][:300]}")
 
 
 def cells(passed: Counter, wanted: Counter) -> str:
