@@ -89,6 +89,14 @@ ZeroDivisionError: division by zero
    two
 """
 
+ENDLESS = """
+import time
+print(open("numbers.txt").read())
+for i in range(99):
+    print "cost", 9 - i
+    time.sleep(i)
+"""
+
 
 @pytest.fixture(scope="module")
 def upstream(repository):
@@ -199,9 +207,7 @@ def test_a_program_is_stopped_when_it_has_printed_enough_and_is_judged_by_that(u
     from programs import Program, falls
 
     (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "endless.py").write_text(
-        "import time\nprint(open('numbers.txt').read())\nfor i in range(99):\n    print 'cost', 9 - i\n    time.sleep(i)\n"
-    )
+    (tmp_path / "old" / "endless.py").write_text(ENDLESS)
     (tmp_path / "data.txt").write_text("cost 10\n")
     program = Program(
         "old/endless.py", falls(r"cost (\d+)"), files={"numbers.txt": "data.txt"}, py2=True, stop=("cost", 3), limit=60

@@ -91,9 +91,12 @@ def print_programs(options: argparse.Namespace) -> None:
             times = f"first step after {clock['first_step']:.1f} s, compiling {compiling:.1f} s, {clock['steps']} steps"
             print(f"- {record['id']}: {record['seconds']} s ({times})")
     print(f"- also: {', '.join(record['id'] for record in passed if not record['clock'].get('first_step'))}\n")
+    causes = defaultdict(list)
     for record in records:
         if record["outcome"] != "pass":
-            print(f"- **fails**: {record['id']}: {record['error'][:300]}")
+            causes[record["error"].split(" | ")[-1]].append(record["id"])
+    for text, names in sorted(causes.items(), key=lambda item: -len(item[1])):
+        print(f"- **{len(names)}** {text[:200]} ({', '.join(names)})")
 
 
 def cells(passed: Counter, wanted: Counter) -> str:
