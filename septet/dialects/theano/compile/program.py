@@ -171,6 +171,11 @@ class Compiled:
         self.function: Any = None
         self._used: list[int] = []
         self._containers = [variable.container for variable in wiring.shared]
+        self._converted = [
+            (place, own.variable.type)
+            for place, own in enumerate(wiring.inputs)
+            if hasattr(own.variable.type, "to_array")
+        ]
         self._link()
 
     def _link(self) -> None:
@@ -245,6 +250,10 @@ class Compiled:
             if container.cell is not cell:
                 self._link()
                 break
+        if self._converted:
+            values = list(values)
+            for place, own in self._converted:
+                values[place] = own.to_array(values[place])
         try:
             found = self._called(values)
         except st.errors.ShapeError:
@@ -253,10 +262,10 @@ class Compiled:
             self._link()
             found = self._called(values)
         count = len(self.wiring.outputs)
-        results = [_own(tensor) for tensor in found[:count]]
+        results = [_value(tensor, v.type) for tensor, v in zip(found[:count], self.wiring.outputs, strict=True)]
         rest = found[count:]
         for own, tensor in zip(self.updated, rest, strict=False):
-            self.wiring.slots[self.wiring.inputs.index(own)].container.data = _own(tensor)
+            self.wiring.slots[self.wiring.inputs.index(own)].container.data = _value(tensor, own.variable.type)
         loose = [v for v in self.wiring.updates if v in self._loose]
         for variable, tensor in zip(loose, rest[len(self.updated) :], strict=True):
             variable.container.data = _own(tensor)
@@ -266,6 +275,12 @@ class Compiled:
 def _unchained(error: BaseException) -> BaseException:
     """Return what an op's own Python code raised."""
     return error if error.__cause__ is None else error.__cause__
+
+
+def _value(tensor: Any, type_: Any) -> Any:
+    """Return a result as a value of a variable's type."""
+    found = _own(tensor)
+    return type_.of_array(found) if hasattr(type_, "of_array") else found
 
 
 def _own(tensor: Any) -> np.ndarray:

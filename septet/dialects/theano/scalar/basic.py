@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import septet as st
+from septet.dialects.theano import stable
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import (
     ALL,
@@ -460,7 +461,7 @@ TABLE: dict[str, tuple[Callable[..., Any], Rule, int]] = {
     "round_half_away_from_zero": (_round_half_away, same_out_float_only, 1),
     "neg": (st.negative, same_out_nobool, 1),
     "inv": (st.reciprocal, upgrade_to_float, 1),
-    "log": (st.log, upgrade_to_float, 1),
+    "log": (stable.log, upgrade_to_float, 1),
     "log2": (st.log2, upgrade_to_float, 1),
     "log10": (st.log10, upgrade_to_float, 1),
     "log1p": (st.log1p, upgrade_to_float, 1),

@@ -1,0 +1,1 @@
+"""`theano.sandbox`: what programs import from there."""

@@ -1,0 +1,109 @@
+"""`theano.tensor.nnet`: functions for neural networks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from septet.dialects.theano.tensor.nnet import abstract_conv, blocksparse, conv, nnet, sigm
+from septet.dialects.theano.tensor.nnet.abstract_conv import (
+    causal_conv1d,
+    conv2d_grad_wrt_inputs,
+    conv2d_grad_wrt_weights,
+    conv3d,
+    separable_conv2d,
+    separable_conv3d,
+)
+from septet.dialects.theano.tensor.nnet.abstract_conv import conv2d as abstract_conv2d
+from septet.dialects.theano.tensor.nnet.conv import ConvOp
+from septet.dialects.theano.tensor.nnet.nnet import (
+    CrossentropyCategorical1Hot,
+    CrossentropyCategorical1HotGrad,
+    CrossentropySoftmax1HotWithBiasDx,
+    CrossentropySoftmaxArgmax1HotWithBias,
+    LogSoftmax,
+    Prepend_scalar_constant_to_each_row,
+    Prepend_scalar_to_each_row,
+    Softmax,
+    SoftmaxGrad,
+    SoftmaxWithBias,
+    binary_crossentropy,
+    categorical_crossentropy,
+    confusion_matrix,
+    crossentropy_categorical_1hot,
+    crossentropy_categorical_1hot_grad,
+    crossentropy_softmax_1hot,
+    crossentropy_softmax_1hot_with_bias,
+    crossentropy_softmax_1hot_with_bias_dx,
+    crossentropy_softmax_argmax_1hot_with_bias,
+    crossentropy_softmax_max_and_argmax_1hot,
+    crossentropy_softmax_max_and_argmax_1hot_with_bias,
+    elu,
+    h_softmax,
+    logsoftmax,
+    logsoftmax_op,
+    prepend_0_to_each_row,
+    prepend_1_to_each_row,
+    prepend_scalar_to_each_row,
+    relu,
+    selu,
+    sigmoid_binary_crossentropy,
+    softmax,
+    softmax_grad,
+    softmax_graph,
+    softmax_op,
+    softmax_with_bias,
+)
+from septet.dialects.theano.tensor.nnet.sigm import (
+    hard_sigmoid,
+    scalar_sigmoid,
+    sigmoid,
+    sigmoid_inplace,
+    softplus,
+    softsign,
+    ultra_fast_sigmoid,
+)
+
+
+def conv2d(
+    input: Any, filters: Any, input_shape: Any = None, filter_shape: Any = None, border_mode: Any = "valid",
+    subsample: Any = (1, 1), filter_flip: bool = True, image_shape: Any = None, filter_dilation: Any = (1, 1),
+    num_groups: int = 1, unshared: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
+    """Convolve images with filters: see `abstract_conv.conv2d`; `image_shape` is the old name of `input_shape`."""
+    if "imshp_logical" in kwargs or "kshp_logical" in kwargs:
+        raise ValueError("Keyword arguments 'imshp_logical' and 'kshp_logical' for conv2d are not supported anymore.")
+    if kwargs:
+        warnings.warn(f"conv2d: {', '.join(kwargs)} are deprecated and will be ignored.", stacklevel=2)
+    if image_shape is not None:
+        warnings.warn(
+            "The `image_shape` keyword argument to `tensor.nnet.conv2d` is deprecated, it has been renamed to `input_shape`.",
+            stacklevel=2,
+        )
+        if input_shape is not None:
+            raise ValueError("input_shape and image_shape should not be provided at the same time.")
+        input_shape = image_shape
+    return abstract_conv2d(
+        input,
+        filters,
+        input_shape,
+        filter_shape,
+        border_mode,
+        subsample,
+        filter_flip,
+        filter_dilation,
+        num_groups,
+        unshared,
+    )
+
+
+def conv2d_transpose(
+    input: Any, filters: Any, output_shape: Any, filter_shape: Any = None, border_mode: Any = "valid",
+    input_dilation: Any = (1, 1), filter_flip: bool = True, filter_dilation: Any = (1, 1), num_groups: int = 1,
+    unshared: bool = False,
+) -> Any:  # fmt: skip
+    """Convolve transposed: the gradient of the `conv2d` with these parameters in its images, of shape `output_shape`."""
+    return conv2d_grad_wrt_inputs(
+        input, filters, output_shape, filter_shape, border_mode, input_dilation, filter_flip, filter_dilation, num_groups,
+        unshared,
+    )  # fmt: skip

@@ -1,0 +1,125 @@
+"""`theano.tensor.shared_randomstreams`: streams of NumPy's random numbers whose states are shared variables."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from septet.dialects.theano.compile.sharedvalue import Cell, SharedVariable, TensorCells, shared, shared_constructor
+from septet.dialects.theano.gof.graph import Variable
+from septet.dialects.theano.tensor import raw_random
+from septet.dialects.theano.tensor.raw_random import random_state_type, state_of, words_of
+
+
+class StateCell(Cell):
+    """The place of a RandomState: its words are in a Variable of Septet.
+
+    An object that was lent out counts until the next function runs: programs seed it in place.
+    """
+
+    _lent: np.random.RandomState | None = None
+    _cell: Any = None
+
+    @property
+    def cell(self) -> Any:
+        """The Variable that holds the words."""
+        if self._lent is not None:
+            lent, self._lent = self._lent, None
+            Cell.data.fset(self, words_of(lent))  # type: ignore[attr-defined]
+        return self._cell
+
+    @cell.setter
+    def cell(self, value: Any) -> None:
+        self._cell = value
+
+    @property
+    def data(self) -> Any:
+        """The RandomState."""
+        if self._lent is None and self._cell is not None:
+            self._lent = state_of(self._cell.value)
+        return self._lent
+
+    @data.setter
+    def data(self, state: Any) -> None:
+        self._lent = None
+        if state is not None and not isinstance(state, np.random.RandomState):
+            state = state_of(state)
+        Cell.data.fset(self, None if state is None else words_of(state))  # type: ignore[attr-defined]
+
+
+class RandomStateSharedVariable(SharedVariable):
+    """A shared RandomState."""
+
+    def __init__(self, name: Any, type: Any, value: Any, strict: bool, allow_downcast: Any = None, container: Any = None) -> None:  # fmt: skip
+        Variable.__init__(self, type, None, None, name)
+        self.container = StateCell(self, None, strict, allow_downcast) if container is None else container
+        if container is None:
+            self.container.data = type.filter(value)
+
+    __getstate__ = TensorCells.__getstate__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        value, strict = state.pop("_value"), state.pop("_strict")
+        self.__dict__.update(state)
+        self.container = StateCell(self, None, *strict)
+        self.container.data = value
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        copied = type(self)(self.name, self.type, self.get_value(), self.container.strict)
+        memo[id(self)] = copied
+        copied.tag = copy.copy(self.tag)
+        if hasattr(self, "default_update"):
+            copied.default_update = copy.deepcopy(self.default_update, memo)
+        return copied
+
+
+@shared_constructor
+def randomstate_constructor(
+    value: Any, name: str | None = None, strict: bool = False, allow_downcast: Any = None, borrow: bool = False
+) -> Any:
+    """Return a shared variable for a RandomState."""
+    if not isinstance(value, np.random.RandomState):
+        raise TypeError("randomstate_constructor takes a RandomState")
+    return RandomStateSharedVariable(name, random_state_type, value, strict, allow_downcast)
+
+
+class RandomStreams(raw_random.RandomStreamsBase):
+    """Streams of random numbers, each with a state of its own, which every call of a function moves on.
+
+    Parameters
+    ----------
+    seed : int, optional
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.state_updates: list[Any] = []
+        self.default_instance_seed = seed
+        self.gen_seedgen = np.random.RandomState(seed)
+
+    def updates(self) -> list[Any]:
+        """Return the pairs of state and next state."""
+        return list(self.state_updates)
+
+    def seed(self, seed: int | None = None) -> None:
+        """Set the state of each stream anew; by default with the first seed."""
+        generator = np.random.RandomState(self.default_instance_seed if seed is None else seed)
+        for state, _ in self.state_updates:
+            state.set_value(np.random.RandomState(int(generator.randint(2**30))), borrow=True)
+
+    def __getitem__(self, item: Any) -> np.random.RandomState:
+        return item.get_value(borrow=True)
+
+    def __setitem__(self, item: Any, val: np.random.RandomState) -> None:
+        item.set_value(val, borrow=True)
+
+    def gen(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return what a distribution of `raw_random` draws from a new stream."""
+        state = shared(np.random.RandomState(int(self.gen_seedgen.randint(2**30))))
+        state.tag.is_rng = True
+        next_state, numbers = op(state, *args, **kwargs)
+        numbers.rng, numbers.update = state, (state, next_state)
+        self.state_updates.append(numbers.update)
+        state.default_update = next_state
+        return numbers
