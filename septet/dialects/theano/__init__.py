@@ -37,13 +37,14 @@ from septet.dialects.theano.gradient import Lop, Rop, grad, subgraph_grad
 from septet.dialects.theano.misc.safe_asarray import _asarray
 from septet.dialects.theano.printing import pp, pprint
 from septet.dialects.theano.scan_module import foldl, foldr, map, reduce, scan, scan_checkpoints
-from septet.dialects.theano.tensor import sharedvar
+from septet.dialects.theano.tensor import nnet, raw_random, shared_randomstreams, sharedvar
 from septet.dialects.theano.tensor.basic import dot, get_scalar_constant_value
 from septet.dialects.theano.updates import OrderedUpdates
 
 __version__ = "1.0.5"
 __api_version__ = 1
 tensor._shared = sharedvar.tensor_constructor
+tensor.RandomStreams = shared_randomstreams.RandomStreams
 for _name in ("grad", "Rop", "Lop", "jacobian", "hessian", "consider_constant", "numeric_grad", "verify_grad"):
     setattr(tensor, _name, getattr(gradient, _name))
 for _name in ("SpecifyShape", "specify_shape"):

@@ -7,11 +7,23 @@ from typing import Any
 
 import numpy as np
 
+import septet as st
 from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.tensor import basic
 
 Size = Any
 """An int, a scalar variable, or None."""
+
+
+@native(name="Assert")
+def _assured(x: Any, *conditions: Any, message: str) -> Any:
+    def check(*values: np.ndarray) -> np.ndarray:
+        if not np.all(values):
+            raise AssertionError(message)
+        return np.asarray(True)
+
+    return st.check_that(st.callback(check, ("bool", ()), *conditions), message, x)
 
 
 def _axes(border_mode: Any, count: int) -> list[Any]:
@@ -146,14 +158,12 @@ def check_conv_gradinputs_shape(
 
 def assert_conv_shape(shape: Sequence[Any]) -> tuple[Any, ...]:
     """Return sizes, those that are symbolic with a check that they are not negative (spatial ones: positive)."""
-    from septet.dialects.theano.tensor.opt import Assert
-
     checked = []
     for axis, size in enumerate(shape):
         value, least, sign = _known(size), 0 if axis < 2 else 1, "<" if axis < 2 else "<="
         if value is None:
             message = f"The convolution would produce an invalid shape (dim[{axis}] {sign} 0)."
-            checked.append(Assert(message)(size, basic.ge(size, least)))
+            checked.append(_assured(size, basic.ge(size, least), message=message))
             continue
         if value < least:
             raise ValueError(f"The convolution would produce an invalid shape (dim[{axis}]: {value} {sign} 0).")
@@ -165,10 +175,8 @@ def assert_shape(x: Any, expected_shape: Any, msg: str = "Unexpected shape.") ->
     """Return a tensor, with a check of its sizes where the setting ``conv.assert_shape`` asks for it."""
     if expected_shape is None or not config.conv.assert_shape:
         return x
-    from septet.dialects.theano.tensor.opt import Assert
-
     tests = [basic.eq(x.shape[axis], size) for axis, size in enumerate(expected_shape) if size is not None]
-    return Assert(msg)(x, *tests) if tests else x
+    return _assured(x, *tests, message=msg) if tests else x
 
 
 def checked_border_mode(mode: Any, convdim: int) -> Any:
