@@ -7,23 +7,12 @@ from typing import Any
 
 import numpy as np
 
-import septet as st
 from septet.dialects.theano.configdefaults import config
-from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.tensor import basic
+from septet.dialects.theano.tensor.asserts import Assert
 
 Size = Any
 """An int, a scalar variable, or None."""
-
-
-@native(name="Assert")
-def _assured(x: Any, *conditions: Any, message: str) -> Any:
-    def check(*values: np.ndarray) -> np.ndarray:
-        if not np.all(values):
-            raise AssertionError(message)
-        return np.asarray(True)
-
-    return st.check_that(st.callback(check, ("bool", ()), *conditions), message, x)
 
 
 def _axes(border_mode: Any, count: int) -> list[Any]:
@@ -163,7 +152,7 @@ def assert_conv_shape(shape: Sequence[Any]) -> tuple[Any, ...]:
         value, least, sign = _known(size), 0 if axis < 2 else 1, "<" if axis < 2 else "<="
         if value is None:
             message = f"The convolution would produce an invalid shape (dim[{axis}] {sign} 0)."
-            checked.append(_assured(size, basic.ge(size, least), message=message))
+            checked.append(Assert(message)(size, basic.ge(size, least)))
             continue
         if value < least:
             raise ValueError(f"The convolution would produce an invalid shape (dim[{axis}]: {value} {sign} 0).")
@@ -176,7 +165,7 @@ def assert_shape(x: Any, expected_shape: Any, msg: str = "Unexpected shape.") ->
     if expected_shape is None or not config.conv.assert_shape:
         return x
     tests = [basic.eq(x.shape[axis], size) for axis, size in enumerate(expected_shape) if size is not None]
-    return _assured(x, *tests, message=msg) if tests else x
+    return Assert(msg)(x, *tests) if tests else x
 
 
 def checked_border_mode(mode: Any, convdim: int) -> Any:
