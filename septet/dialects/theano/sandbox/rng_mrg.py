@@ -453,21 +453,18 @@ def _check_size(size: Any) -> Any:
     return as_tensor_variable(list(size) if size else np.zeros(0, "int64"), ndim=1)
 
 
-class _UndefinedGradient(NativeOp):
-    """The input; asking for its gradient is an error."""
+class _Parameter(NativeOp):
+    """The input, as if nothing that is drawn depended on it: asking for its gradient is an error."""
 
     __props__ = ()
 
     def compute(self, *tensors: Any) -> Any:
-        return st.custom_gradient(lambda x: (x * 1, _refuse))(tensors[0])
+        return st.stop_gradient(tensors[0])
 
-
-def _refuse(g: Any) -> Any:
-    from septet.dialects.theano.gradient import NullTypeGradError
-
-    raise NullTypeGradError("no gradient is defined through the parameters of a random distribution")
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[False]]
 
 
 def undefined_grad(x: Any) -> Any:
-    """Return a parameter of a distribution: asking for its gradient is an error."""
-    return x if isinstance(x, Constant) or x.dtype.startswith(("int", "uint", "bool")) else _UndefinedGradient()(x)
+    """Return a parameter of a distribution, which has no gradient."""
+    return x if isinstance(x, Constant) else _Parameter()(x)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.dialects.theano.compile.sharedvalue import Cell, SharedVariable, TensorCells, shared, shared_constructor
+from septet.dialects.theano.compile.sharedvalue import Cell, SharedVariable, shared, shared_constructor
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.tensor import raw_random
 from septet.dialects.theano.tensor.raw_random import random_state_type, state_of, words_of
@@ -58,7 +58,10 @@ class RandomStateSharedVariable(SharedVariable):
         if container is None:
             self.container.data = type.filter(value)
 
-    __getstate__ = TensorCells.__getstate__
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        container = state.pop("container")
+        return state | {"_value": container.data, "_strict": (container.strict, container.allow_downcast)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         value, strict = state.pop("_value"), state.pop("_strict")
