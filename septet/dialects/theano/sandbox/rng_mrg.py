@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 import septet as st
-from septet.dialects.theano.compile.sharedvalue import shared
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import upcast
 from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.sandbox.multinomial import ChoiceFromUniform, MultinomialFromUniform
+from septet.dialects.theano.sharing import shared
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant
 from septet.dialects.theano.tensor.shaping import elements_of, get_vector_length, join, reshape, stack

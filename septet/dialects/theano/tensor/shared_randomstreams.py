@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from septet.dialects.theano.compile.sharedvalue import Cell, SharedVariable, shared, shared_constructor
 from septet.dialects.theano.gof.graph import Variable
+from septet.dialects.theano.sharing import Cell, SharedVariable, shared, shared_constructor
 from septet.dialects.theano.tensor import raw_random
 from septet.dialects.theano.tensor.raw_random import random_state_type, state_of, words_of
 
