@@ -2,7 +2,8 @@
 
 A sub-graph is closed: everything that it needs comes in through its inputs, and it neither reads nor updates variables.
 The functions of `septet.tensor.control` make such graphs of Python functions. Sizes that are None on one side fit any
-size on the other; where they differ after all, the graph's own ops say so when it runs.
+size on the other; where they differ after all, the graph's own ops say so when it runs. The results of the two graphs of
+`cond` may differ in size where that was not known when they were traced.
 
 These cards work on results as a tuple: use `items(node)`.
 """
@@ -35,7 +36,6 @@ from septet.ops.subgraph import (
     check_graph,
     check_shapes,
     examples,
-    fits,
     is_smooth,
     is_zero,
     out_dtypes,
@@ -81,7 +81,7 @@ def _cond_shape(predicate: Shape, *given: Shape, then_graph: Graph, else_graph: 
     check_shapes(else_graph, given, "the graph of the false branch", 1)
     shapes = []
     for index, (a, b) in enumerate(zip(types_of(then_graph.outputs), types_of(else_graph.outputs), strict=True)):
-        if not fits(a.shape, b.shape):
+        if len(a.shape) != len(b.shape):
             raise ShapeError(f"result {index} is {a!r} in the true branch and {b!r} in the false branch")
         shapes.append(tuple(s if s == t else None for s, t in zip(a.shape, b.shape, strict=True)))
     return tuple(shapes)

@@ -82,8 +82,13 @@ class History(list[Step]):
         return table(rows, ("pass", "nodes", "ms", "rules that fired"), align="lrrl")
 
 
+def _inner(graph: Graph) -> Graph:
+    """Optimize a graph inside of a node."""
+    return optimize(graph, [own for own in PASSES if own.run is not _branches])
+
+
 def _sub_graphs(graph: Graph) -> Outcome:
-    return with_sub_graphs(graph, optimize)
+    return with_sub_graphs(graph, _inner)
 
 
 def _loops(graph: Graph) -> Outcome:
@@ -91,7 +96,15 @@ def _loops(graph: Graph) -> Outcome:
         return Outcome(graph, {}, True)
     from septet.optimize.loops import improve
 
-    return improve(graph, optimize)
+    return improve(graph, _inner)
+
+
+def _branches(graph: Graph) -> Outcome:
+    if not any(isinstance(node.op, Op) and node.op.is_higher_order for node in graph.nodes):
+        return Outcome(graph, {}, True)
+    from septet.optimize.branches import move_into_branches
+
+    return move_into_branches(graph)
 
 
 PASSES = (
@@ -102,6 +115,7 @@ PASSES = (
     Pass("stabilize", stabilize, "before the algebra, which could break up the forms that it looks for"),
     Pass("simplify", simplify, "fewer and cheaper ops"),
     Pass("constants", fold_constants, "the algebra leaves constants behind, and merges once more"),
+    Pass("branches", _branches, "of the whole graph, last: loops have moved out of their bodies what does not change"),
 )
 _BY_NAME = {own.name: own for own in PASSES}
 

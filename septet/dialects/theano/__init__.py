@@ -9,7 +9,7 @@ import pickle
 from septet.dialects.theano.configdefaults import change_flags, config
 
 from septet.dialects.theano import gof, scalar, tensor  # isort: skip
-from septet.dialects.theano import compat, compile, gradient, numeric, printing, scan_module
+from septet.dialects.theano import compat, compile, gradient, ifelse, numeric, printing, scan_module
 from septet.dialects.theano.compile import (
     Function,
     FunctionMaker,
