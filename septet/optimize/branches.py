@@ -1,4 +1,4 @@
-"""Branches: what only one branch of a `cond` needs is computed in it, so that it costs nothing where the other one runs.
+"""Branches: what only one branch of a `cond` needs is computed in it, so it costs nothing where the other one runs.
 
 This comes last: inside of loops, what depends on nothing that changes has been moved out of the body by then.
 """
@@ -136,4 +136,3 @@ def _filled(cond: Node, members: Mapping[Node, Home]) -> tuple[tuple[Node, ...],
         outputs = substitute(graph.outputs, places)
         graphs.append(Graph(list(inner.values()), outputs, name=graph.name))
     return (cond.inputs[0], *operands), tuple(graphs)
-

@@ -51,7 +51,8 @@ def test_what_others_use_stays_outside() -> None:
 
 def test_one_choice_inside_of_another() -> None:
     p, q, x = st.symbol("p", (), "bool"), st.symbol("q", (), "bool"), st.symbol("x", (2,), "float64")
-    inner = st.cond(q, lambda own=noted("inner", st.tanh(x)): own, lambda: x)
+    own = noted("inner", st.tanh(x))
+    inner = st.cond(q, lambda: own, lambda: x)
     f = st.function([p, q, x], [st.cond(p, lambda: inner, lambda: -x)])
     given = np.array([0.5, 1.0])
     for choice, expected, called in (

@@ -36,7 +36,9 @@ class IfElse(NativeOp):
 
     def make_node(self, *inputs: Any) -> Any:
         if len(inputs) != 2 * self.n_outs + 1:
-            raise AssertionError(f"Wrong number of arguments to make_node: expected {2 * self.n_outs}, got {len(inputs) - 1}")
+            raise AssertionError(
+                f"Wrong number of arguments to make_node: expected {2 * self.n_outs}, got {len(inputs) - 1}"
+            )
         condition = as_tensor_variable(inputs[0])
         given = [v if isinstance(v, Variable) else as_tensor_variable(v) for v in inputs[1:]]
         for a, b in zip(given[: self.n_outs], given[self.n_outs :], strict=True):
