@@ -2,8 +2,8 @@
 
 A sub-graph is closed: everything that it needs comes in through its inputs, and it neither reads nor updates variables.
 The functions of `septet.tensor.control` make such graphs of Python functions. Sizes that are None on one side fit any
-size on the other; where they differ after all, the graph's own ops say so when it runs. The results of the two graphs of
-`cond` may differ in size where that was not known when they were traced.
+size on the other; where they differ after all, the graph's own ops say so when it runs. The results of the two graphs
+of `cond` may differ in size where that was not known when they were traced.
 
 These cards work on results as a tuple: use `items(node)`.
 """
