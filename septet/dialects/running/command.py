@@ -68,12 +68,14 @@ class _Account:
     finder: DialectFinder
     uses: Uses
     sources: Sources
+    copies: LocalCopies
 
     def lines(self) -> list[str]:
         """Return it in words."""
         found = [f"dialects: {', '.join(self.finder.imported) or 'none'}"]
         found += [f"translated from Python 2: {name}" for name in dict.fromkeys(self.sources.translated)]
         found += [f"name of Python 2: {name} ({place})" for name, place in sorted(self.sources.names.items())]
+        found += [f"data: {name}: {path}" for name, path in self.copies.served.items() if path is not None]
         found += [f"shim: {name} ({place})" if place else f"shim: {name}" for name, place in self.uses.places.items()]
         return found
 
@@ -111,12 +113,15 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")  # byte strings are printed as they were
     copies = LocalCopies(sources.folder, _note)
     uses = _kept.enter_context(installed((*SHIMS, *copies.shims())))
-    sys.path[0] = folder
+    if sys.flags.safe_path:
+        sys.path.insert(0, folder)
+    else:
+        sys.path[0] = folder
     sys.meta_path.insert(sys.meta_path.index(finder) + 1, sources.finder())
     status = _run(program, content, sources)
     if chosen.explain:
         sys.stdout.flush()
-        for line in _Account(finder, uses, sources).lines():
+        for line in _Account(finder, uses, sources, copies).lines():
             _note(line)
     sys.exit(status)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from septet.base.errors import FileFormatError
 
-__all__ = ["Cell", "read_notebook", "show"]
+__all__ = ["Cell", "is_python2", "read_notebook", "show"]
 
 _TIMERS = ("%%time", "%%timeit", "%%prun", "%%capture", "%%python", "%%python3")  # the rest of such a cell is Python
 
@@ -42,13 +42,30 @@ def read_notebook(content: bytes, name: str) -> list[Cell]:
     FileFormatError
         When the file is no notebook.
     """
+    notebook = _parsed(content, name)
     try:
-        notebook = json.loads(content.decode("utf-8"))
         cells = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
         sources = [cell.get("source", cell.get("input", "")) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise FileFormatError(f"{name}: this is no notebook: {error}") from error
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise FileFormatError(f"{name}: this is no notebook: {error!r}") from error
     return [_cell(number, "".join(source)) for number, source in enumerate(sources, 1)]
+
+
+def _parsed(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        notebook = json.loads(content.decode("utf-8"))
+    except ValueError as error:
+        raise FileFormatError(f"{name}: this is no notebook: {error}") from error
+    if not isinstance(notebook, dict):
+        raise FileFormatError(f"{name}: this is no notebook: it holds a {type(notebook).__name__}")
+    return notebook
+
+
+def is_python2(content: bytes, name: str) -> bool:
+    """Tell whether a notebook says that it is one of Python 2."""
+    about = _parsed(content, name).get("metadata", {})
+    kernel, language = about.get("kernelspec", {}), about.get("language_info", {})
+    return str(language.get("version", "")).startswith("2.") or kernel.get("name") == "python2"
 
 
 def _cell(number: int, source: str) -> Cell:

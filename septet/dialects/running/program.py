@@ -15,7 +15,7 @@ from typing import Any
 
 from septet.base.errors import MissingDataError
 from septet.dialects.running import notebooks
-from septet.dialects.running.python2 import only_python2, read_source, tree_of_python2
+from septet.dialects.running.python2 import read_source, says_python2, tree_of_python2
 from septet.dialects.running.sources import Sources
 
 __all__ = ["Program", "folder_of", "is_python2"]
@@ -81,11 +81,13 @@ def folder_of(program: Program) -> str:
 
 def is_python2(program: Program, content: bytes) -> bool:
     """Tell whether a program is one of Python 2 beyond doubt, which the user is told."""
-    found = None if program.is_notebook else only_python2(read_source(content))
-    if found is None:
-        return False
-    program.note(f"line {found[1]} imports {found[0]}, which Python 2 alone had: translated, as with --py2")
-    return True
+    if program.is_notebook:
+        reason = "it says so" if notebooks.is_python2(content, program.path) else None
+    else:
+        reason = says_python2(read_source(content))
+    if reason is not None:
+        program.note(f"this is Python 2 ({reason}): translated, as with --py2")
+    return reason is not None
 
 
 def run(program: Program, content: bytes, sources: Sources) -> None:
@@ -98,13 +100,13 @@ def run(program: Program, content: bytes, sources: Sources) -> None:
     if program.is_module:
         exec(_module_code(program, main, sources), space)
         return
+    filename = "<stdin>" if program.target == "-" else os.path.abspath(program.path)
     if program.target != "-":
-        space["__file__"] = program.path
+        space["__file__"] = filename
         space["__cached__"] = None
     if program.is_notebook:
         _run_cells(program, content, sources, space)
         return
-    filename = "<stdin>" if program.target == "-" else program.path
     if program.target == "-":
         _remember(filename, read_source(content))
     exec(sources.compile(content, filename), space)

@@ -19,7 +19,7 @@ from typing import Any
 
 from septet.base.errors import LibraryError
 
-__all__ = ["compile_python2", "is_parsed_as_python2", "only_python2", "read_source"]
+__all__ = ["compile_python2", "is_parsed_as_python2", "read_source", "says_python2"]
 
 FIXERS = tuple(
     """
@@ -30,6 +30,8 @@ FIXERS = tuple(
 """The fixers of fissix that rewrite syntax and methods. Names are no matter of the source: see `python2_names`."""
 
 _BYTE = 255
+_SHEBANG = re.compile(r"#!.*\bpython2")
+_METHODS = frozenset({"__eq__", "__cmp__", "__div__", "__rdiv__", "__idiv__", "__getslice__", "__setslice__"})
 ONLY_PYTHON2 = frozenset(
     """
     cPickle cStringIO StringIO urllib2 urlparse httplib cookielib ConfigParser Queue SocketServer Tkinter __builtin__
@@ -139,8 +141,13 @@ def is_parsed_as_python2(source: str) -> bool:
     return True
 
 
-def only_python2(source: str) -> tuple[str, int] | None:
-    """Return a module of Python 2 that a program imports unconditionally, and the line; None where there is none."""
+def says_python2(source: str) -> str | None:
+    """Return why a program is one of Python 2 beyond doubt; None where it may be either.
+
+    Its first line may name that interpreter; or it imports, unconditionally, a module that Python 3 does not have.
+    """
+    if _SHEBANG.match(source):
+        return "its first line says so"
     try:
         tree = _parse(source, "")
     except SyntaxError:
@@ -154,7 +161,7 @@ def only_python2(source: str) -> tuple[str, int] | None:
             continue
         for name in names:
             if name.partition(".")[0] in ONLY_PYTHON2:
-                return name, statement.lineno
+                return f"line {statement.lineno} imports {name}"
     return None
 
 
@@ -216,10 +223,29 @@ class _Meaning(ast.NodeTransformer):
             made.append(ast.Delete([ast.Name(name, ast.Del()) for name in temporary]))
         return [ast.fix_missing_locations(ast.copy_location(statement, node)) for statement in made]
 
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        """``except E, e``: the name stays after the block."""
+        self.generic_visit(node)
+        if node.name is not None:
+            kept = ast.Assign([ast.Name(node.name, ast.Store())], ast.Name("_septet_error", ast.Load()))
+            node.body.insert(0, ast.fix_missing_locations(ast.copy_location(kept, node)))
+            node.name = "_septet_error"
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """``class``: methods with a meaning of their own are known by other names since."""
+        self.generic_visit(node)
+        if any(isinstance(each, ast.FunctionDef) and each.name in _METHODS for each in node.body):
+            decorator = ast.Name("_septet_class", ast.Load())
+            node.decorator_list.append(ast.fix_missing_locations(ast.copy_location(decorator, node)))
+        return node
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """``text.encode(...)``, ``text.decode(...)``, ``values.sort(compare)``."""
+        """``text.encode(...)``, ``text.decode(...)``, ``unicode(text, encoding)``, ``values.sort(compare)``."""
         self.generic_visit(node)
         function = node.func
+        if isinstance(function, ast.Name) and function.id == "unicode" and len(node.args) + len(node.keywords) > 1:
+            return _call("_septet_decode", node, list(node.args), node.keywords)
         if isinstance(function, ast.Attribute) and function.attr == "sort":
             if len(node.args) == 1 or any(keyword.arg == "cmp" for keyword in node.keywords):
                 return _call("_septet_sort", node, [function.value, *node.args], node.keywords)

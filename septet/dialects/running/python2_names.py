@@ -96,6 +96,61 @@ def _cmp(a: Any, b: Any) -> int:
     return (a > b) - (a < b)
 
 
+def _class(cls: type) -> type:
+    """Give a class of Python 2 the methods by which Python 3 knows what it does."""
+    own = vars(cls)
+    if "__eq__" in own and own.get("__hash__", cls) is None:
+        del cls.__hash__  # it was not written: comparing did not take it away
+    given: dict[str, Any] = {}
+    if "__cmp__" in own:
+        given.update(
+            __eq__=lambda self, other: self.__cmp__(other) == 0,
+            __ne__=lambda self, other: self.__cmp__(other) != 0,
+            __lt__=lambda self, other: self.__cmp__(other) < 0,
+            __le__=lambda self, other: self.__cmp__(other) <= 0,
+            __gt__=lambda self, other: self.__cmp__(other) > 0,
+            __ge__=lambda self, other: self.__cmp__(other) >= 0,
+        )
+    for side in ("", "r", "i"):
+        if f"__{side}div__" in own:
+            given[f"__{side}truediv__"] = own[f"__{side}div__"]
+    if "__getslice__" in own:
+        given["__getitem__"] = _sliced(own["__getslice__"], getattr(cls, "__getitem__", None))
+    if "__setslice__" in own:
+        given["__setitem__"] = _sliced(own["__setslice__"], getattr(cls, "__setitem__", None))
+    for name, method in given.items():
+        if name not in own or name.endswith("item__"):
+            setattr(cls, name, method)
+    return cls
+
+
+def _sliced(by_bounds: Any, by_item: Any) -> Any:
+    def method(self: Any, item: Any, *value: Any) -> Any:
+        if isinstance(item, slice) and item.step is None:
+            low = 0 if item.start is None else item.start
+            high = sys.maxsize if item.stop is None else item.stop
+            return by_bounds(self, low, high, *value)
+        return by_item(self, item, *value)
+
+    return method
+
+
+class _FileType(type):
+    """The type of files: what opens them, and tells what is one."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, io.IOBase)
+
+    def __call__(cls, *args: Any) -> Any:
+        return cls.opens(*args)  # type: ignore[attr-defined]
+
+
+class file(metaclass=_FileType):
+    """``file``, in a program that Python 3 can parse."""
+
+    opens = staticmethod(lambda *args: builtins.open(*args))  # noqa: SIM115 (the caller closes it)
+
+
 def _run(code: Any, frame: FrameType, space: Any, names: Any) -> Any:
     """Run code where a caller is, or in dicts."""
     if space is None:
@@ -129,7 +184,7 @@ GONE: dict[str, Any] = {
     "intern": sys.intern,
     "buffer": memoryview,
     "coerce": lambda a, b: (a + 0 * b, b + 0 * a),
-    "file": builtins.open,
+    "file": file,
     "StandardError": Exception,
 }
 """The built-in names that Python 3 has no more; every program that runs here has them."""
@@ -233,6 +288,12 @@ def _open(name: Any, mode: str = "r", buffering: int = -1) -> Any:
     return builtins.open(name, mode.replace("U", "") or "r", buffering if buffering != 0 else 1, **BYTES)
 
 
+class _File(metaclass=_FileType):
+    """``file``, in a program that is translated."""
+
+    opens = staticmethod(_open)
+
+
 CHANGED: dict[str, Any] = {
     "range": _range,
     "map": _map,
@@ -241,13 +302,14 @@ CHANGED: dict[str, Any] = {
     "round": _round,
     "input": _input,
     "open": _open,
-    "file": _open,
+    "file": _File,
     "eval": _eval,
     "exec": _exec,
     "execfile": _execfile_python2,
     "sorted": _sorted,
     "oct": _oct,
     "_septet_sort": _sort,
+    "_septet_class": _class,
     "_septet_divide": divide,
     "_septet_divide_in_place": divide_in_place,
     "_septet_encode": to_bytes_text,

@@ -12,7 +12,7 @@ import pytest
 
 from septet.base.errors import LibraryError
 from septet.dialects.running import python2
-from septet.dialects.running.python2 import compile_python2, only_python2, read_source
+from septet.dialects.running.python2 import compile_python2, read_source, says_python2
 from septet.dialects.running.python2_names import builtins_for
 from tests.dialects.running.test_run import run
 
@@ -76,10 +76,12 @@ def test_tabs_encodings_and_what_is_no_python() -> None:
 
 
 def test_programs_that_no_python3_can_run_are_known() -> None:
-    """By an import without further ado; not by one that has another way out."""
-    assert only_python2("import os\nimport urllib2\n") == ("urllib2", 2)
-    assert only_python2("try:\n    import cPickle\nexcept ImportError:\n    import pickle\n") is None
-    assert only_python2("print 'x'") is None
+    """By an import without further ado, not by one that has another way out; or by their first line."""
+    assert says_python2("import os\nimport urllib2\n") == "line 2 imports urllib2"
+    assert says_python2("try:\n    import cPickle\nexcept ImportError:\n    import pickle\n") is None
+    assert says_python2("print 'x'") is None
+    assert says_python2("#!/usr/bin/env python2.7\n") == "its first line says so"
+    assert says_python2("#!/usr/bin/env python\n") is None
 
 
 def test_modules_of_the_program_are_translated_too(tmp_path: Path) -> None:
@@ -95,7 +97,7 @@ def test_modules_of_the_program_are_translated_too(tmp_path: Path) -> None:
     done = run(tmp_path, "--py2", "program.py")
     assert done.stdout == "part ab\n0 0.5\n[1]\n", done.stderr
     done = run(tmp_path, "program.py")
-    assert done.returncode == 1 and 'File "program.py", line 2' in done.stderr
+    assert done.returncode == 1 and 'program.py", line 2' in done.stderr
     assert "this is Python 2: `septet run --py2 ...` translates it" in done.stderr
 
 

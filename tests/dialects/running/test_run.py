@@ -53,17 +53,17 @@ def test_a_script_is_run_as_python_runs_it(tmp_path: Path) -> None:
     done = run(tmp_path, "programs/script.py", "--leave")
     assert done.returncode == 7, done.stderr
     assert done.stdout.splitlines() == [
-        "__main__ programs/script.py ['programs/script.py', '--leave'] programs helper range(0, 2)",
+        f"__main__ {place / 'script.py'} ['programs/script.py', '--leave'] programs helper range(0, 2)",
         "True 6 float64 [1]",
         "True True",
     ]
     done = run(tmp_path, "--explain", "programs/script.py")
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert lines[:2] == ["Traceback (most recent call last):", '  File "programs/script.py", line 10, in <module>']
+    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{place / "script.py"}", line 10, in <module>']
     assert "KeyError: 'here'" in lines
-    assert "septet run: name of Python 2: xrange (programs/script.py)" in lines
-    assert "septet run: shim: numpy.float (programs/script.py:6)" in lines
+    assert f"septet run: name of Python 2: xrange ({place / 'script.py'})" in lines
+    assert f"septet run: shim: numpy.float ({place / 'script.py'}:6)" in lines
     assert any("shim: inspect.getargspec" in line for line in lines)
     assert not (place / "__pycache__").exists()  # other runs of Python would take it for theirs
 

@@ -166,8 +166,8 @@ _NAMES = [
         "dist": Value(lambda *args, **kwargs: ("", "", ""), "three empty texts"),
     }),
     Names("operator", "Python 3", {
-        "div": "operator:truediv",
-        "idiv": "operator:itruediv",
+        "div": "septet.dialects.running.python2_names:divide",
+        "idiv": "septet.dialects.running.python2_names:divide_in_place",
         "isCallable": "builtins:callable",
         "sequenceIncludes": "operator:contains",
         "isSequenceType": Value(lambda x: hasattr(x, "__getitem__") and not hasattr(x, "keys"), "whether it has items"),
