@@ -138,7 +138,9 @@ def records(upstream, checkout, tmp_path_factory):
 def options_of(checkout, results, original=None):
     from argparse import Namespace
 
-    return Namespace(upstream=checkout, results=results, data=None, site=None, original=original, limit=1)
+    return Namespace(
+        upstream=checkout, results=results, data=None, site=None, original=original, limit=1, lenient=False
+    )
 
 
 def with_path(job, path):

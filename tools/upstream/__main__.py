@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("~/upstream-data").expanduser(), help="folder of data sets")
     parser.add_argument("--site", type=Path, help="folder with further packages of Python")
     parser.add_argument("--original", type=Path, help="the Python that has Theano 1.0.5")
+    parser.add_argument("--lenient", action="store_true", help="go on where an import of a test file fails")
     parser.add_argument("--limit", type=int, default=60, help="seconds for each test")
     options = parser.parse_intermixed_args(arguments)
     options.results.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,8 @@ def theano_jobs(options: argparse.Namespace) -> Iterator[Job]:
         def command(python: str, out: Path, done: Path, path: str = path) -> list[str]:
             child = [python, str(HERE / "nose_child.py"), str(options.upstream / "theano"), path, str(out)]
             child += ["--skip", str(done), "--limit", str(options.limit)]
+            if options.lenient:
+                child.append("--lenient")
             return child if options.original else [*child, "--map"]
 
         yield Job(name, command, "theano")
