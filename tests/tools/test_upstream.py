@@ -1,6 +1,7 @@
 """tools/upstream: old test files and pages run as their runners ran them, and are compared with the original."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -193,6 +194,23 @@ def test_the_summary_counts_what_passes_on_the_original(upstream, tmp_path, monk
     said = capsys.readouterr().out
     assert "| a/test_x | 1 / 2 | 50.0 % |" in said
     assert "**1** fail: TypeError: N things @ f.py:3 g (test_x::one[2])" in said
+
+
+def test_a_file_of_which_imports_fail_can_be_run_for_the_rest(repository, tmp_path):
+    tests = tmp_path / "theano" / "tests"
+    tests.mkdir(parents=True)
+    (tests / "test_half.py").write_text(
+        "from theano.nowhere import gone\nimport theano.lost\nfrom theano.tests import half as half\n\n\n"
+        "def test_other():\n    assert half.ONE\n\n\ndef test_gone():\n    gone(1)\n"
+    )
+    (tests / "half.py").write_text("ONE = 1\n")
+    (tests.parent / "__init__.py").write_text("")
+    command = [sys.executable, str(repository / "tools" / "upstream" / "nose_child.py"), str(tmp_path)]
+    command += ["theano/tests/test_half.py", str(tmp_path / "out"), "--lenient"]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    found = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [(r["id"], r["outcome"]) for r in found[1::2]] == [("test_other", "pass"), ("test_gone", "fail")]
+    assert "absent: theano.nowhere.gone" in found[-1]["error"]
 
 
 def test_a_page_is_run_in_its_order_and_numbers_may_differ_by_rounding(repository, tmp_path):
