@@ -149,12 +149,29 @@ def rotate(x: Any, base: float) -> Any:
     return torch.cat([turned.real, turned.imag], -1)
 
 
-def grouped(x: Any, weights: dict[str, Any], size: int, hidden: Any) -> Any:
-    """Let four heads share two keys and rotate, without biases, head by head; `hidden` is (B, 4, T, T)."""
+def grouped(
+    x: Any, memory: Any, weights: dict[str, Any], size: int, hidden: Any = False, base: float | None = 100.0
+) -> Any:  # fmt: skip
+    """Let four heads share two keys, without biases, head by head.
+
+    Parameters
+    ----------
+    x, memory : Tensor
+    weights : dict
+        The kernels of query, key, value and output.
+    size : int
+        Of a query and a key in a head.
+    hidden : Tensor of bool, (B, 4, T, S), optional
+    base : float, optional
+        By which queries and keys rotate.
+    """
     import torch
 
-    queries, keys = ([rotate(part, 100.0) for part in (x @ weights[name]).split(size, -1)] for name in ("query", "key"))
-    values = (x @ weights["value"]).chunk(2, -1)
+    queries, keys = (x @ weights["query"]).split(size, -1), (memory @ weights["key"]).split(size, -1)
+    if base is not None:
+        queries, keys = ([rotate(part, base) for part in parts] for parts in (queries, keys))
+    values = (memory @ weights["value"]).chunk(2, -1)
+    hidden = torch.as_tensor(hidden).expand(len(x), 4, x.shape[1], memory.shape[1])
     found = []
     for head, query in enumerate(queries):
         scores = (query @ keys[head // 2].mT / size**0.5).masked_fill(hidden[:, head], -torch.inf)
@@ -162,40 +179,67 @@ def grouped(x: Any, weights: dict[str, Any], size: int, hidden: Any) -> Any:
     return torch.cat(found, -1) @ weights["output"]
 
 
+def kernels(query: int, memory: int, size: int, value_size: int, units: int) -> dict[str, Any]:
+    """Return the weights of `grouped`."""
+    import torch
+
+    shapes = {"query": (query, 4 * size), "key": (memory, 2 * size), "value": (memory, 2 * value_size)}
+    shapes["output"] = (4 * value_size, units)
+    return {part: torch.nn.Parameter(torch.tensor(0.5 * draw(*shape)).double()) for part, shape in shapes.items()}
+
+
+def packed_kernels(weights: dict[str, Any], kind: str) -> Arrays:
+    """Return weights of `grouped`, or their gradients, as a packed layer has them."""
+    parts = {part: take(weight, kind) for part, weight in weights.items()}
+    joined = np.concatenate([parts[part] for part in ("query", "key", "value")], 1)
+    return {"attention.projection.kernel": joined, "attention.output.kernel": parts["output"]}
+
+
 def torch_groups(values: Arrays) -> None:
+    """Record heads in groups: attention by itself, and in layers that normalize first and have no biases."""
     import torch
 
     causal = torch.ones(T, T, dtype=torch.bool).triu(1)
-    size, value_size = 4, 3
-    shapes = {"query": (C, 4 * size), "key": (C, 2 * size), "value": (C, 2 * value_size), "output": (4 * value_size, 5)}
-    weights = {part: torch.nn.Parameter(torch.tensor(draw(*shape)).double()) for part, shape in shapes.items()}
+    weights = kernels(C, C, 4, 3, 5)
     record_torch(
         values, "attention in groups that rotates",
-        lambda x, mask, key_mask: grouped(x, weights, size, causal | ~key_mask[:, None, None] | ~mask),
+        lambda x, mask, key_mask: grouped(x, x, weights, 4, causal | ~key_mask[:, None, None] | ~mask),
         lambda kind: {f"{part}.kernel": take(weight, kind) for part, weight in weights.items()}, x=draw(B, T, C),
         mask=some(B, 4, T, T), key_mask=STEP_MASK,
     )  # fmt: skip
-    width = 8
-    own = {"query": (width, 8), "key": (width, 4), "value": (width, 4), "output": (8, width)}
-    inner = {part: torch.nn.Parameter(torch.tensor(0.5 * draw(*shape)).double()) for part, shape in own.items()}
-    norms = [randomize(torch.nn.LayerNorm(width, 1e-3)) for _ in range(2)]
-    first, second = (randomize(torch.nn.Linear(*sizes, bias=False)) for sizes in ((width, 5), (5, width)))
+    width, memory_width = 8, 6
+    own, other = kernels(width, width, 2, 2, width), kernels(width, memory_width, 2, 2, width)
+    norms = {
+        f"{name}_norm": randomize(torch.nn.LayerNorm(width, 1e-3)) for name in ("attention", "memory", "feed_forward")
+    }
+    expand, contract = (randomize(torch.nn.Linear(*sizes, bias=False)) for sizes in ((width, 5), (5, width)))
 
-    def layer(x: Any) -> Any:
-        x = x + grouped(norms[0](x), inner, 2, causal.expand(B, 4, T, T))
-        return x + second(first(norms[1](x)).relu())
+    def layer(x: Any, memory: Any = None) -> Any:
+        y = norms["attention_norm"](x)
+        x = x + grouped(y, y, own, 2, causal)
+        if memory is not None:
+            x = x + grouped(norms["memory_norm"](x), memory, other, 2, base=None)
+        return x + contract(expand(norms["feed_forward_norm"](x)).relu())
 
-    def weights_of(kind: str) -> Arrays:
-        parts = {part: take(weight, kind) for part, weight in inner.items()}
-        found = {"attention.projection.kernel": np.concatenate([parts[part] for part in ("query", "key", "value")], 1)}
-        found |= {"attention.output.kernel": parts["output"]}
-        for name, norm in zip(("attention_norm", "feed_forward_norm"), norms, strict=True):
-            found |= {f"{name}.scale": take(norm.weight, kind), f"{name}.shift": take(norm.bias, kind)}
-        for name, dense in (("expand", first), ("contract", second)):
+    def weights_of(kind: str, has_memory: bool) -> Arrays:
+        found = packed_kernels(own, kind)
+        if has_memory:
+            found |= {f"memory_attention.{part}.kernel": take(weight, kind) for part, weight in other.items()}
+        for name, norm in norms.items():
+            if has_memory or name != "memory_norm":
+                found |= {f"{name}.scale": take(norm.weight, kind), f"{name}.shift": take(norm.bias, kind)}
+        for name, dense in (("expand", expand), ("contract", contract)):
             found[f"feed_forward.{name}.kernel"] = take(dense.weight, kind).T
         return found
 
-    record_torch(values, "encoder layer in groups that rotates", layer, weights_of, x=draw(B, T, width))
+    def record(name: str, **inputs: np.ndarray) -> None:
+        for parameter in (*own.values(), *other.values(), *(p for norm in norms.values() for p in norm.parameters())):
+            parameter.grad = None
+        expand.weight.grad = contract.weight.grad = None
+        record_torch(values, name, layer, lambda kind: weights_of(kind, "memory" in inputs), **inputs)
+
+    record("encoder layer in groups that rotates", x=draw(B, T, width))
+    record("decoder layer in groups that rotates", x=draw(B, T, width), memory=draw(B, S, memory_width))
 
 
 class Scores:

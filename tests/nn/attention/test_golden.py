@@ -11,6 +11,11 @@ from tests.nn import golden
 TORCH, KERAS = golden.load("sequences/torch-attention"), golden.load("sequences/keras-attention")
 WEIGHTS, CAUSAL = {"with_weights": True}, {"is_causal": True}
 
+GROUPS = {
+    "dropout": 0.0, "is_norm_first": True, "epsilon": 1e-3, "key_value_heads": 2, "rotary_base": 100.0,
+    "use_bias": False,
+}  # fmt: skip
+
 
 class Started(nn.Module):
     """A recurrent decoder whose state is given in parts."""
@@ -31,13 +36,8 @@ OF_TORCH = {
         (),
         CAUSAL,
     ),
-    "encoder layer in groups that rotates": (
-        nn.TransformerEncoderLayer(
-            4, 5, dropout=0.0, is_norm_first=True, epsilon=1e-3, key_value_heads=2, rotary_base=100.0, use_bias=False
-        ),
-        (),
-        CAUSAL,
-    ),
+    "encoder layer in groups that rotates": (nn.TransformerEncoderLayer(4, 5, **GROUPS), (), CAUSAL),
+    "decoder layer in groups that rotates": (nn.TransformerDecoderLayer(4, 5, **GROUPS), ("memory",), {}),
     "additive scores": (nn.AdditiveAttention(5), ("memory",), WEIGHTS),
     "general scores": (nn.DotAttention("general"), ("memory",), WEIGHTS),
     "dot scores": (nn.DotAttention("dot"), ("memory",), WEIGHTS),
