@@ -1,0 +1,137 @@
+"""The bases of all layers: `Layer` has one input, `MergeLayer` several."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import septet.dialects.theano.tensor as T
+from septet.dialects.lasagne import utils
+
+__all__ = ["Layer", "MergeLayer"]
+
+Shape = tuple[int | None, ...]
+
+
+class Layer:
+    """A function of the output of another layer, usually with parameters.
+
+    Subclasses define `get_output_for`, `get_output_shape_for` where the shape changes, and call `add_param` in their
+    ``__init__`` for each parameter.
+
+    Parameters
+    ----------
+    incoming : Layer or tuple
+        The layer that feeds this one, or the shape of its input.
+    name : str, optional
+        Put before the names of the parameters.
+    """
+
+    def __init__(self, incoming: Any, name: str | None = None) -> None:
+        is_shape = isinstance(incoming, tuple)
+        self.input_layer: Any = None if is_shape else incoming
+        self.input_shape: Any = incoming if is_shape else incoming.output_shape
+        self._begin(name)
+        if any(size is not None and size <= 0 for size in self.input_shape):
+            raise ValueError(
+                "Cannot create Layer with a non-positive input_shape dimension. "
+                f"input_shape={self.input_shape!r}, self.name={name!r}"
+            )
+
+    def _begin(self, name: str | None) -> None:
+        """Set what layers of every kind have."""
+        self.name = name
+        self.params: OrderedDict[Any, set[str]] = OrderedDict()
+        self.get_output_kwargs: list[str] = []
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output: a tuple of sizes, None where one is not known."""
+        return self._checked(self.get_output_shape_for(self.input_shape))
+
+    def _checked(self, shape: Any) -> Any:
+        if any(isinstance(size, T.Variable) for size in shape):
+            raise ValueError(
+                f"{type(self).__name__} returned a symbolic output shape from its get_output_shape_for() method: "
+                f"{shape!r}. This is not allowed; shapes must be tuples of integers for fixed-size dimensions and "
+                "Nones for variable dimensions."
+            )
+        return shape
+
+    def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
+        """Return the parameters of this layer.
+
+        Parameters
+        ----------
+        unwrap_shared : bool
+            Whether the shared variables are returned that parameters given as expressions depend on.
+        **tags : bool
+            A tag that the parameters must have (``trainable=True``) or must not have (``regularizable=False``).
+        """
+        needed = {tag for tag, value in tags.items() if value}
+        excluded = set(tags) - needed
+        found = [param for param, own in self.params.items() if needed <= own and not excluded & own]
+        return utils.collect_shared_vars(found) if unwrap_shared else found
+
+    def get_output_shape_for(self, input_shape: Any) -> Any:
+        """Return the shape of the output for an input of a shape."""
+        return input_shape
+
+    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
+        """Return the output for an input; the keywords are those of `get_output`."""
+        raise NotImplementedError
+
+    def add_param(self, spec: Any, shape: Sequence[int], name: str | None = None, **tags: bool) -> Any:
+        """Add a parameter.
+
+        Parameters
+        ----------
+        spec : Initializer, callable, number, array or variable
+            What `utils.create_param` makes the parameter of.
+        shape : sequence of int
+        name : str, optional
+        **tags : bool
+            Properties by which `get_params` selects; "trainable" and "regularizable" are set unless they are denied.
+
+        Returns
+        -------
+        variable
+        """
+        if name is not None and self.name is not None:
+            name = f"{self.name}.{name}"
+        param = utils.create_param(spec, shape, name)
+        tags = {"trainable": True, "regularizable": True} | tags
+        self.params[param] = {tag for tag, value in tags.items() if value}
+        return param
+
+
+class MergeLayer(Layer):
+    """A function of the outputs of several layers; its methods get lists of inputs and of shapes.
+
+    Parameters
+    ----------
+    incomings : list of Layer or tuple
+        The layers that feed this one, or the shapes of their outputs.
+    name : str, optional
+    """
+
+    def __init__(self, incomings: Sequence[Any], name: str | None = None) -> None:
+        self.input_layers = [None if isinstance(incoming, tuple) else incoming for incoming in incomings]
+        self.input_shapes = [
+            incoming if isinstance(incoming, tuple) else incoming.output_shape for incoming in incomings
+        ]
+        self._begin(name)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output: a tuple of sizes, None where one is not known."""
+        return self._checked(self.get_output_shape_for(self.input_shapes))
+
+    def get_output_shape_for(self, input_shapes: Any) -> Any:
+        """Return the shape of the output for inputs of some shapes."""
+        raise NotImplementedError
+
+    def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
+        """Return the output for inputs."""
+        raise NotImplementedError

@@ -1,0 +1,213 @@
+"""Functions of whole networks, given by their last layer or layers."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections import deque
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from septet.dialects.lasagne import utils
+from septet.dialects.lasagne.layers.base import Layer, MergeLayer
+from septet.dialects.lasagne.layers.input import InputLayer
+
+__all__ = [
+    "count_params",
+    "get_all_layers",
+    "get_all_param_values",
+    "get_all_params",
+    "get_output",
+    "get_output_shape",
+    "set_all_param_values",
+]
+
+
+def get_all_layers(layer: Any, treat_as_input: Iterable[Any] | None = None) -> list[Any]:
+    """Return the layers that feed some layers, and themselves, each after all that it depends on.
+
+    Parameters
+    ----------
+    layer : Layer or list of Layer
+    treat_as_input : iterable of Layer, optional
+        Layers whose own inputs are not followed.
+    """
+    try:
+        pending = deque(layer)
+    except TypeError:
+        pending = deque([layer])
+    entered = set(treat_as_input or ())
+    found: dict[Any, None] = {}
+    while pending:
+        own = pending[0]
+        if own is None:
+            pending.popleft()
+        elif own not in entered:
+            entered.add(own)
+            if hasattr(own, "input_layers"):
+                pending.extendleft(reversed(own.input_layers))
+            elif hasattr(own, "input_layer"):
+                pending.appendleft(own.input_layer)
+        else:
+            found.setdefault(pending.popleft())
+    return list(found)
+
+
+def _is_several(layer_or_layers: Any) -> bool:
+    try:
+        iter(layer_or_layers)
+    except TypeError:
+        return False
+    return True
+
+
+def _gathered(layer_or_layers: Any, found: dict[Any, Any]) -> Any:
+    """Return what was found for one layer, or the list for several."""
+    if _is_several(layer_or_layers):
+        return [found[layer] for layer in layer_or_layers]
+    return found[layer_or_layers]
+
+
+def _starts(layers: list[Any], given: Any, attribute: str, function: str, noun: str) -> dict[Any, Any]:
+    """Return what holds for the layers where a pass over a network begins: an attribute of theirs, or what is given."""
+    replaced = given if isinstance(given, dict) else {}
+    found = {
+        layer: getattr(layer, attribute) for layer in layers if isinstance(layer, InputLayer) and layer not in replaced
+    }
+    if isinstance(given, dict) or given is None:
+        return found | replaced
+    if len(found) > 1:
+        raise ValueError(
+            f"{function}() was called with a single input {noun} on a network with multiple input layers. "
+            f"Please call it with a dictionary of input {noun}s instead."
+        )
+    return dict.fromkeys(found, given)
+
+
+def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
+    """Return the output of a network as an expression.
+
+    Parameters
+    ----------
+    layer_or_layers : Layer or list of Layer
+    inputs : variable, array or dict of Layer to these, optional
+        The input of a network with one input layer, or the outputs of some layers (any that are to be replaced). By
+        default input layers put out their own variables.
+    **kwargs
+        Handed to the layers' `get_output_for`: ``deterministic=True`` switches noise off and uses averaged statistics.
+
+    Returns
+    -------
+    variable, or list of them
+    """
+    if isinstance(inputs, dict):
+        for key in inputs:
+            if key is not None and not isinstance(key, Layer):
+                raise TypeError(f"The inputs dictionary keys must be lasagne layers not {type(key)}.")
+        inputs = {layer: utils.as_theano_expression(value) for layer, value in inputs.items()}
+    elif inputs is not None:
+        inputs = utils.as_theano_expression(inputs)
+    layers = get_all_layers(layer_or_layers, inputs if isinstance(inputs, dict) else None)
+    outputs = _starts(layers, inputs, "input_var", "get_output", "expression")
+    accepted = {"deterministic"}
+    for layer in layers:
+        if layer in outputs:
+            continue
+        try:
+            given = (
+                [outputs[own] for own in layer.input_layers]
+                if isinstance(layer, MergeLayer)
+                else outputs[layer.input_layer]
+            )
+        except KeyError:
+            raise ValueError(
+                f"get_output() was called without giving an input expression for the free-floating layer {layer!r}. "
+                "Please call it with a dictionary mapping this layer to an input expression."
+            ) from None
+        outputs[layer] = layer.get_output_for(given, **kwargs)
+        try:
+            accepted |= set(utils.inspect_kwargs(layer.get_output_for))
+        except TypeError:  # its signature cannot be read
+            pass
+        accepted |= set(layer.get_output_kwargs)
+    _warn_about(set(kwargs) - accepted, accepted)
+    return _gathered(layer_or_layers, outputs)
+
+
+def _warn_about(unused: set[str], accepted: set[str]) -> None:
+    """Warn of keywords that no layer takes, with what was perhaps meant."""
+    lines = []
+    for word in sorted(unused):
+        close = difflib.get_close_matches(word, sorted(accepted))
+        lines.append(f"{word} (perhaps you meant {close[0]})" if close else word)
+    if lines:
+        warnings.warn("get_output() was called with unused kwargs:\n\t" + "\n\t".join(lines), stacklevel=3)
+
+
+def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:
+    """Return the shape of a network's output.
+
+    Parameters
+    ----------
+    layer_or_layers : Layer or list of Layer
+    input_shapes : tuple or dict of Layer to tuple, optional
+        The shape of the input of a network with one input layer, or those of the outputs of some layers.
+    """
+    if not input_shapes and not isinstance(input_shapes, tuple):
+        if _is_several(layer_or_layers):
+            return [layer.output_shape for layer in layer_or_layers]
+        return layer_or_layers.output_shape
+    layers = get_all_layers(layer_or_layers, input_shapes if isinstance(input_shapes, dict) else None)
+    shapes = _starts(layers, input_shapes, "shape", "get_output_shape", "shape")
+    for layer in layers:
+        if layer not in shapes:
+            is_merge = isinstance(layer, MergeLayer)
+            given = [shapes[own] for own in layer.input_layers] if is_merge else shapes[layer.input_layer]
+            shapes[layer] = layer.get_output_shape_for(given)
+    return _gathered(layer_or_layers, shapes)
+
+
+def get_all_params(layer: Any, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
+    """Return the parameters of some layers and of all that feed them, each once, from the input upwards.
+
+    Parameters
+    ----------
+    layer : Layer or list of Layer
+    unwrap_shared : bool
+        Whether the shared variables are returned that parameters given as expressions depend on.
+    **tags : bool
+        As for `Layer.get_params`.
+    """
+    layers = get_all_layers(layer)
+    return utils.unique(chain.from_iterable(own.get_params(unwrap_shared=unwrap_shared, **tags) for own in layers))
+
+
+def count_params(layer: Any, **tags: bool) -> int:
+    """Return of how many numbers the parameters of a network consist."""
+    return sum(int(np.prod(param.get_value().shape)) for param in get_all_params(layer, **tags))
+
+
+def get_all_param_values(layer: Any, **tags: bool) -> list[np.ndarray]:
+    """Return the values of the parameters of a network, in the order of `get_all_params`."""
+    return [param.get_value() for param in get_all_params(layer, **tags)]
+
+
+def set_all_param_values(layer: Any, values: Any, **tags: bool) -> None:
+    """Set the parameters of a network, to values in the order of `get_all_params`.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many values as parameters, or a shape differs.
+    """
+    params = get_all_params(layer, **tags)
+    if len(params) != len(values):
+        raise ValueError(f"mismatch: got {len(values)} values to set {len(params)} parameters")
+    for param, value in zip(params, values, strict=True):
+        shape = param.get_value().shape
+        if shape != value.shape:
+            raise ValueError(f"mismatch: parameter has shape {shape!r} but value to set has shape {value.shape!r}")
+        param.set_value(value)

@@ -1,0 +1,491 @@
+"""Recurrent layers: a plain one, LSTM, GRU, and one made of other layers.
+
+Their input is (examples, steps, *features). A mask says which steps of which examples count: where it is 0, the state
+stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import septet.dialects.theano as theano
+import septet.dialects.theano.tensor as T
+from septet.dialects.lasagne import init, nonlinearities
+from septet.dialects.lasagne.layers import helper
+from septet.dialects.lasagne.layers.base import Layer, MergeLayer
+from septet.dialects.lasagne.layers.dense import DenseLayer
+from septet.dialects.lasagne.layers.input import InputLayer
+from septet.dialects.lasagne.utils import unroll_scan
+
+__all__ = ["CustomRecurrentLayer", "GRULayer", "Gate", "LSTMLayer", "RecurrentLayer"]
+
+
+def _nonlinearity(given: Any) -> Any:
+    return nonlinearities.identity if given is None else given
+
+
+class BaseRecurrentLayer(MergeLayer):
+    """The base of recurrent layers.
+
+    Parameters
+    ----------
+    incoming : Layer or tuple
+    inits : dict of str to Layer, Initializer, callable, number, array or variable
+        For each state of the layer where it begins: a layer that computes it, or a parameter for all examples.
+    backwards : bool
+        Whether steps are taken from the last to the first; the outputs stand in the order of the inputs all the same.
+    learn_init : bool
+        Whether the states at the start are trained.
+    gradient_steps : int
+        Through how many steps gradients flow back; -1 for all.
+    grad_clipping : float
+        The largest size of gradients before a nonlinearity; 0 for no limit.
+    unroll_scan : bool
+        Whether steps are written out one after the other; the number of steps must be known then.
+    precompute_input : bool
+        Whether what depends on the input only is computed for all steps at once.
+    mask_input : Layer, optional
+        Its output is (examples, steps).
+    only_return_final : bool
+        Whether the output is that of the last step only.
+    """
+
+    def __init__(
+        self, incoming: Any, inits: dict[str, Any], backwards: bool, learn_init: bool, gradient_steps: int,
+        grad_clipping: Any, unroll_scan: bool, precompute_input: bool, mask_input: Any, only_return_final: bool,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        incomings = [incoming]
+
+        def place_of(layer: Any) -> int:
+            if layer is None:
+                return -1
+            incomings.append(layer)
+            return len(incomings) - 1
+
+        self.mask_incoming_index = place_of(mask_input)
+        self._init_places = {
+            name: place_of(given if isinstance(given, Layer) else None) for name, given in inits.items()
+        }
+        super().__init__(incomings, **kwargs)
+        self.backwards = backwards
+        self.learn_init = learn_init
+        self.gradient_steps = gradient_steps
+        self.grad_clipping = grad_clipping
+        self.unroll_scan = unroll_scan
+        self.precompute_input = precompute_input
+        self.only_return_final = only_return_final
+        if unroll_scan and gradient_steps != -1:
+            raise ValueError("Gradient steps must be -1 when unroll_scan is true.")
+        if unroll_scan and self.input_shapes[0][1] is None:
+            raise ValueError("Input sequence length cannot be specified as None when unroll_scan is True")
+
+    def state_at_start(self, name: str, given: Any, shape: Sequence[int]) -> Any:
+        """Return the layer that computes a state at the start, or add a parameter for it."""
+        if isinstance(given, Layer):
+            return given
+        return self.add_param(given, shape, name=name, trainable=self.learn_init, regularizable=False)
+
+    def sequence_shape(self, input_shape: Any, features: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the shape of the output whose steps have some features."""
+        return (*input_shape[: 1 if self.only_return_final else 2], *features)
+
+    def clipped(self, x: Any) -> Any:
+        """Return a variable whose gradient is limited as `grad_clipping` says."""
+        if not self.grad_clipping:
+            return x
+        return theano.gradient.grad_clip(x, -self.grad_clipping, self.grad_clipping)
+
+    def starts(self, inputs: Sequence[Any], names: Sequence[str], examples: Any) -> list[Any]:
+        """Return the states at the start, for all examples."""
+        found = []
+        for name in names:
+            if self._init_places[name] > 0:
+                found.append(inputs[self._init_places[name]])
+            else:
+                one = getattr(self, name)
+                axes = [*range(1, one.ndim - 1), 0, one.ndim - 1]
+                found.append(T.dot(T.ones((examples, 1)), one.dimshuffle(axes)))
+        return found
+
+    def recur(
+        self, step: Callable[..., list[Any]], inputs: Sequence[Any], sequence: Any, starts: list[Any], constants: list[Any]
+    ) -> Any:
+        """Return the last of the states after each step, or after all of them.
+
+        Parameters
+        ----------
+        step : callable
+            Gets an element of the sequence and the states, and returns the next states.
+        inputs : list of variable
+            Those of the layer.
+        sequence : variable
+            Its first axis is that of the steps.
+        starts : list of variable
+        constants : list of variable
+            What `step` uses else.
+        """
+        sequences = [sequence]
+        function = step
+        if self.mask_incoming_index > 0:
+            sequences.append(inputs[self.mask_incoming_index].dimshuffle(1, 0, "x"))
+
+            def function(element: Any, mask: Any, *rest: Any) -> list[Any]:
+                after = step(element, *rest)
+                return [T.switch(mask, new, old) for new, old in zip(after, rest, strict=False)]
+
+        if self.unroll_scan:
+            found = unroll_scan(
+                fn=function, sequences=sequences, outputs_info=starts, go_backwards=self.backwards,
+                non_sequences=constants, n_steps=self.input_shapes[0][1],
+            )  # fmt: skip
+        else:
+            found = theano.scan(
+                fn=function, sequences=sequences, outputs_info=starts, go_backwards=self.backwards,
+                truncate_gradient=self.gradient_steps, non_sequences=constants, strict=True,
+            )[0]  # fmt: skip
+        output = found[-1] if isinstance(found, (list, tuple)) else found
+        if self.only_return_final:
+            return output[-1]
+        output = output.dimshuffle(1, 0, *range(2, output.ndim))
+        return output[:, ::-1] if self.backwards else output
+
+
+class CustomRecurrentLayer(BaseRecurrentLayer):
+    """``h[t] = nonlinearity(input_to_hidden(x[t]) + hidden_to_hidden(h[t - 1]))``, both of any layers.
+
+    Parameters
+    ----------
+    incoming : Layer or tuple
+    input_to_hidden, hidden_to_hidden : Layer
+        The last layers of two networks with one input layer each.
+    nonlinearity : callable or None
+    hid_init : Layer, Initializer, callable, number, array or variable
+        The state at the start.
+    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
+        As for `BaseRecurrentLayer`.
+    """
+
+    def __init__(
+        self, incoming: Any, input_to_hidden: Any, hidden_to_hidden: Any, nonlinearity: Any = nonlinearities.rectify,
+        hid_init: Any = init.Constant(0.0), backwards: bool = False, learn_init: bool = False, gradient_steps: int = -1,
+        grad_clipping: Any = 0, unroll_scan: bool = False, precompute_input: bool = True, mask_input: Any = None,
+        only_return_final: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            incoming, {"hid_init": hid_init}, backwards, learn_init, gradient_steps, grad_clipping, unroll_scan,
+            precompute_input, mask_input, only_return_final, **kwargs,
+        )  # fmt: skip
+        self.input_to_hidden = input_to_hidden
+        self.hidden_to_hidden = hidden_to_hidden
+        self.nonlinearity = _nonlinearity(nonlinearity)
+        self._check_shapes()
+        self.hid_init = self.state_at_start("hid_init", hid_init, (1, *hidden_to_hidden.output_shape[1:]))
+
+    def _check_shapes(self) -> None:
+        """Raise ValueError where the networks do not fit each other or the input."""
+        entries = {}
+        for name in ("input_to_hidden", "hidden_to_hidden"):
+            found = [layer for layer in helper.get_all_layers(getattr(self, name)) if isinstance(layer, InputLayer)]
+            if len(found) != 1:
+                raise ValueError(f"`{name}` must have exactly one InputLayer, but it has {len(found)}")
+            entries[name] = found[0]
+        examples, steps = self.input_shapes[0][:2]
+        from_input, from_hidden = self.input_to_hidden.output_shape, self.hidden_to_hidden.output_shape
+        rows = from_input[0]
+        if self.precompute_input:
+            if None not in (rows, examples, steps) and rows != examples * steps:
+                raise ValueError(
+                    "When precompute_input == True, input_to_hidden.output_shape[0] must equal incoming.output_shape[0]"
+                    "*incoming.output_shape[1] (i.e. batch_size*sequence_length) or be None but "
+                    f"input_to_hidden.output_shape[0] = {rows} and incoming.output_shape[0]*incoming.output_shape[1] = "
+                    f"{examples * steps}"
+                )
+        elif None not in (rows, from_hidden[0]) and rows != from_hidden[0]:
+            raise ValueError(
+                "When precompute_input == False, input_to_hidden.output_shape[0] must equal "
+                f"hidden_to_hidden.output_shape[0] but input_to_hidden.output_shape[0] = {rows} and "
+                f"hidden_to_hidden.output_shape[0] = {from_hidden[0]}"
+            )
+        of_entry = entries["hidden_to_hidden"].output_shape
+        for what, shape in (("hidden_to_hidden.output_shape", from_hidden), ("the shape of its input layer", of_entry)):
+            if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(from_input[1:], shape[1:], strict=False)):
+                raise ValueError(
+                    "The output shape of input_to_hidden and the input and output shapes of hidden_to_hidden must be "
+                    f"equal after the first dimension, but input_to_hidden.output_shape={from_input} and {what}={shape}"
+                )
+
+    def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
+        own = super().get_params(unwrap_shared=unwrap_shared, **tags)
+        for network in (self.input_to_hidden, self.hidden_to_hidden):
+            own = own + helper.get_all_params(network, unwrap_shared=unwrap_shared, **tags)
+        return own
+
+    def get_output_shape_for(self, input_shapes: Any) -> Any:
+        return self.sequence_shape(input_shapes[0], self.hidden_to_hidden.output_shape[1:])
+
+    def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
+        input = inputs[0].dimshuffle(1, 0, *range(2, inputs[0].ndim))
+        steps, examples = input.shape[0], input.shape[1]
+        constants = helper.get_all_params(self.hidden_to_hidden)
+        if self.precompute_input:
+            features = [input.shape[axis] for axis in range(2, input.ndim)]
+            flat = T.reshape(input, (steps * examples, *features), ndim=input.ndim - 1)
+            input = helper.get_output(self.input_to_hidden, flat, **kwargs)
+            features = [input.shape[axis] for axis in range(1, input.ndim)]
+            input = T.reshape(input, (steps, examples, *features), ndim=input.ndim + 1)
+        else:
+            constants = constants + helper.get_all_params(self.input_to_hidden)
+
+        def step(element: Any, hidden: Any, *_: Any) -> list[Any]:
+            total = helper.get_output(self.hidden_to_hidden, hidden, **kwargs)
+            if not self.precompute_input:
+                element = helper.get_output(self.input_to_hidden, element, **kwargs)
+            return [self.nonlinearity(self.clipped(total + element))]
+
+        return self.recur(step, inputs, input, self.starts(inputs, ["hid_init"], examples), constants)
+
+
+class RecurrentLayer(CustomRecurrentLayer):
+    """``h[t] = nonlinearity(dot(x[t], W_in_to_hid) + dot(h[t - 1], W_hid_to_hid) + b)``.
+
+    Parameters
+    ----------
+    incoming : Layer or tuple
+    num_units : int
+    W_in_to_hid, W_hid_to_hid, b : Initializer, callable, number, array or variable
+        Weights of shapes (features, units) and (units, units), biases of shape (units,); None for no biases.
+    nonlinearity : callable or None
+    hid_init : Layer, Initializer, callable, number, array or variable
+        The state at the start.
+    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
+        As for `BaseRecurrentLayer`.
+    """
+
+    def __init__(
+        self, incoming: Any, num_units: int, W_in_to_hid: Any = init.Uniform(), W_hid_to_hid: Any = init.Uniform(),
+        b: Any = init.Constant(0.0), nonlinearity: Any = nonlinearities.rectify, hid_init: Any = init.Constant(0.0),
+        backwards: bool = False, learn_init: bool = False, gradient_steps: int = -1, grad_clipping: Any = 0,
+        unroll_scan: bool = False, precompute_input: bool = True, mask_input: Any = None,
+        only_return_final: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        shape = incoming if isinstance(incoming, tuple) else incoming.output_shape
+        before = kwargs["name"] + "." if "name" in kwargs else ""
+        words = {key: value for key, value in kwargs.items() if key != "name"}
+        from_input = DenseLayer(
+            InputLayer((None, *shape[2:])), num_units, W=W_in_to_hid, b=b, nonlinearity=None,
+            name=before + "input_to_hidden", **words,
+        )  # fmt: skip
+        from_hidden = DenseLayer(
+            InputLayer((None, num_units)), num_units, W=W_hid_to_hid, b=None, nonlinearity=None,
+            name=before + "hidden_to_hidden", **words,
+        )  # fmt: skip
+        self.W_in_to_hid = from_input.W
+        self.W_hid_to_hid = from_hidden.W
+        self.b = from_input.b
+        super().__init__(
+            incoming, from_input, from_hidden, nonlinearity, hid_init, backwards, learn_init, gradient_steps,
+            grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final, **kwargs,
+        )  # fmt: skip
+
+
+class Gate:
+    """The parameters and the nonlinearity of a gate, for `LSTMLayer` and `GRULayer`.
+
+    Parameters
+    ----------
+    W_in, W_hid, W_cell, b : Initializer, callable, number, array or variable
+        Weights of the input, of the hidden state, of the cell (elementwise; None where the gate does not see it), and
+        biases.
+    nonlinearity : callable or None
+    """
+
+    def __init__(
+        self, W_in: Any = init.Normal(0.1), W_hid: Any = init.Normal(0.1), W_cell: Any = init.Normal(0.1),
+        b: Any = init.Constant(0.0), nonlinearity: Any = nonlinearities.sigmoid,
+    ) -> None:  # fmt: skip
+        self.W_in = W_in
+        self.W_hid = W_hid
+        if W_cell is not None:
+            self.W_cell = W_cell
+        self.b = b
+        self.nonlinearity = _nonlinearity(nonlinearity)
+
+
+class GatedLayer(BaseRecurrentLayer):
+    """The base of recurrent layers with gates, whose weights are used side by side in one product."""
+
+    num_units: int
+
+    def add_gates(self, gates: dict[str, Gate]) -> None:
+        """Add the parameters of gates, as attributes ``W_in_to_NAME``, ``W_hid_to_NAME`` and ``b_NAME``."""
+        features = int(np.prod(self.input_shapes[0][2:]))
+        units = self.num_units
+        for name, gate in gates.items():
+            for kind, spec, size in (("in", gate.W_in, features), ("hid", gate.W_hid, units)):
+                label = f"W_{kind}_to_{name}"
+                setattr(self, label, self.add_param(spec, (size, units), name=label))
+            setattr(self, f"b_{name}", self.add_param(gate.b, (units,), name=f"b_{name}", regularizable=False))
+
+    def stacked(self, names: Sequence[str]) -> tuple[Any, Any, Any]:
+        """Return the weights of the input, those of the hidden state and the biases, of some gates side by side."""
+        W_in = T.concatenate([getattr(self, f"W_in_to_{name}") for name in names], axis=1)
+        W_hid = T.concatenate([getattr(self, f"W_hid_to_{name}") for name in names], axis=1)
+        return W_in, W_hid, T.concatenate([getattr(self, f"b_{name}") for name in names], axis=0)
+
+    def part(self, x: Any, position: int) -> Any:
+        """Return what belongs to one of the gates."""
+        own = x[:, position * self.num_units : (position + 1) * self.num_units]
+        return T.addbroadcast(own, 1) if self.num_units == 1 else own
+
+    def parts(self, x: Any, count: int) -> list[Any]:
+        """Return what belongs to each gate."""
+        return [self.part(x, position) for position in range(count)]
+
+    def steps_of(self, inputs: Sequence[Any]) -> Any:
+        """Return the input of shape (steps, examples, features)."""
+        input = inputs[0]
+        return (input.flatten(3) if input.ndim > 3 else input).dimshuffle(1, 0, 2)
+
+    def get_output_shape_for(self, input_shapes: Any) -> Any:
+        return self.sequence_shape(input_shapes[0], (self.num_units,))
+
+
+class LSTMLayer(GatedLayer):
+    """Long short-term memory.
+
+    Parameters
+    ----------
+    incoming : Layer or tuple
+    num_units : int
+    ingate, forgetgate, cell, outgate : Gate
+    nonlinearity : callable or None
+        Applied to the cell before the output gate.
+    cell_init, hid_init : Layer, Initializer, callable, number, array or variable
+        The states at the start.
+    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
+        As for `BaseRecurrentLayer`.
+    peepholes : bool
+        Whether gates see the cell.
+
+    Source
+    ------
+    S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; A. Graves, "Generating sequences with recurrent
+    neural networks", 2013, equations 7 to 11.
+    """
+
+    def __init__(
+        self, incoming: Any, num_units: int, ingate: Any = Gate(), forgetgate: Any = Gate(),
+        cell: Any = Gate(W_cell=None, nonlinearity=nonlinearities.tanh), outgate: Any = Gate(),
+        nonlinearity: Any = nonlinearities.tanh, cell_init: Any = init.Constant(0.0), hid_init: Any = init.Constant(0.0),
+        backwards: bool = False, learn_init: bool = False, peepholes: bool = True, gradient_steps: int = -1,
+        grad_clipping: Any = 0, unroll_scan: bool = False, precompute_input: bool = True, mask_input: Any = None,
+        only_return_final: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            incoming, {"hid_init": hid_init, "cell_init": cell_init}, backwards, learn_init, gradient_steps,
+            grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final, **kwargs,
+        )  # fmt: skip
+        self.num_units = num_units
+        self.nonlinearity = _nonlinearity(nonlinearity)
+        self.peepholes = peepholes
+        gates = {"ingate": ingate, "forgetgate": forgetgate, "cell": cell, "outgate": outgate}
+        self.add_gates(gates)
+        for name, gate in gates.items():
+            setattr(self, f"nonlinearity_{name}", gate.nonlinearity)
+            if peepholes and name != "cell":
+                label = f"W_cell_to_{name}"
+                setattr(self, label, self.add_param(gate.W_cell, (num_units,), name=label))
+        self.cell_init = self.state_at_start("cell_init", cell_init, (1, num_units))
+        self.hid_init = self.state_at_start("hid_init", hid_init, (1, num_units))
+
+    def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
+        own: Any = self
+        sequence = self.steps_of(inputs)
+        examples = sequence.shape[1]
+        W_in, W_hid, b = self.stacked(["ingate", "forgetgate", "cell", "outgate"])
+        constants = [W_hid]
+        if self.peepholes:
+            constants += [own.W_cell_to_ingate, own.W_cell_to_forgetgate, own.W_cell_to_outgate]
+        if self.precompute_input:
+            sequence = T.dot(sequence, W_in) + b
+        else:
+            constants += [W_in, b]
+
+        def step(element: Any, cell: Any, hidden: Any, *_: Any) -> list[Any]:
+            if not self.precompute_input:
+                element = T.dot(element, W_in) + b
+            ingate, forgetgate, entry, outgate = self.parts(self.clipped(element + T.dot(hidden, W_hid)), 4)
+            if self.peepholes:
+                ingate = ingate + cell * own.W_cell_to_ingate
+                forgetgate = forgetgate + cell * own.W_cell_to_forgetgate
+            kept = own.nonlinearity_forgetgate(forgetgate) * cell
+            cell = kept + own.nonlinearity_ingate(ingate) * own.nonlinearity_cell(entry)
+            if self.peepholes:
+                outgate = outgate + cell * own.W_cell_to_outgate
+            return [cell, own.nonlinearity_outgate(outgate) * self.nonlinearity(cell)]
+
+        starts = self.starts(inputs, ["cell_init", "hid_init"], examples)
+        return self.recur(step, inputs, sequence, starts, constants)
+
+
+class GRULayer(GatedLayer):
+    """Gated recurrent units.
+
+    Parameters
+    ----------
+    incoming : Layer or tuple
+    num_units : int
+    resetgate, updategate, hidden_update : Gate
+    hid_init : Layer, Initializer, callable, number, array or variable
+        The state at the start.
+    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
+        As for `BaseRecurrentLayer`.
+
+    Source
+    ------
+    J. Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", 2014; the reset
+    gate is applied after the product with the hidden state's weights.
+    """
+
+    def __init__(
+        self, incoming: Any, num_units: int, resetgate: Any = Gate(W_cell=None), updategate: Any = Gate(W_cell=None),
+        hidden_update: Any = Gate(W_cell=None, nonlinearity=nonlinearities.tanh), hid_init: Any = init.Constant(0.0),
+        backwards: bool = False, learn_init: bool = False, gradient_steps: int = -1, grad_clipping: Any = 0,
+        unroll_scan: bool = False, precompute_input: bool = True, mask_input: Any = None,
+        only_return_final: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            incoming, {"hid_init": hid_init}, backwards, learn_init, gradient_steps, grad_clipping, unroll_scan,
+            precompute_input, mask_input, only_return_final, **kwargs,
+        )  # fmt: skip
+        self.num_units = num_units
+        self.add_gates({"updategate": updategate, "resetgate": resetgate, "hidden_update": hidden_update})
+        self.nonlinearity_updategate = updategate.nonlinearity
+        self.nonlinearity_resetgate = resetgate.nonlinearity
+        self.nonlinearity_hid = hidden_update.nonlinearity
+        self.hid_init = self.state_at_start("hid_init", hid_init, (1, num_units))
+
+    def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
+        sequence = self.steps_of(inputs)
+        examples = sequence.shape[1]
+        W_in, W_hid, b = self.stacked(["resetgate", "updategate", "hidden_update"])
+        constants = [W_hid]
+        if self.precompute_input:
+            sequence = T.dot(sequence, W_in) + b
+        else:
+            constants += [W_in, b]
+
+        def step(element: Any, hidden: Any, *_: Any) -> list[Any]:
+            given = self.parts(self.clipped(T.dot(hidden, W_hid)), 3)
+            element = self.clipped(element)
+            fresh = self.parts(element if self.precompute_input else T.dot(element, W_in) + b, 3)
+            reset = self.nonlinearity_resetgate(given[0] + fresh[0])
+            share = self.nonlinearity_updategate(given[1] + fresh[1])
+            update = self.nonlinearity_hid(self.clipped(fresh[2] + reset * given[2]))
+            return [(1 - share) * hidden + share * update]
+
+        return self.recur(step, inputs, sequence, self.starts(inputs, ["hid_init"], examples), constants)

@@ -1,0 +1,1 @@
+"""What Lasagne added to Theano: padding, and one-dimensional convolutions in several ways."""
