@@ -61,8 +61,8 @@ class Uniform(Initializer):
         return floatX(get_rng().uniform(low=self.range[0], high=self.range[1], size=shape))
 
 
-class ScaledInitializer(Initializer):
-    """The base of initializers whose standard deviation follows from the shape.
+class Scaled:
+    """Makes an initializer one whose standard deviation follows from the shape.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class ScaledInitializer(Initializer):
         raise NotImplementedError
 
 
-class Glorot(ScaledInitializer):
+class Glorot(Scaled, Initializer):
     """Values whose variance is 2 over the sum of the numbers of inputs and outputs.
 
     Source
@@ -107,7 +107,7 @@ class Glorot(ScaledInitializer):
         return np.sqrt(2.0 / (ends * field))
 
 
-class He(ScaledInitializer):
+class He(Scaled, Initializer):
     """Values whose variance is 1 over the number of inputs; use ``gain="relu"`` before rectifiers.
 
     Source
