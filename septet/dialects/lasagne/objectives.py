@@ -34,15 +34,7 @@ def binary_crossentropy(predictions: Any, targets: Any) -> Any:
 
 
 def categorical_crossentropy(predictions: Any, targets: Any) -> Any:
-    """Return the negative log-likelihood of the targets for each row of probabilities.
-
-    Parameters
-    ----------
-    predictions : matrix
-        A row of probabilities of the classes for each example.
-    targets : integer vector or matrix
-        The right classes, or the right probabilities.
-    """
+    """Return the negative log-likelihood of the targets for each row of probabilities."""
     return nnet.categorical_crossentropy(predictions, targets)
 
 
@@ -53,16 +45,7 @@ def squared_error(a: Any, b: Any) -> Any:
 
 
 def aggregate(loss: Any, weights: Any = None, mode: str = "mean") -> Any:
-    """Return one number for losses.
-
-    Parameters
-    ----------
-    loss : variable
-    weights : variable, optional
-        What the losses are multiplied with.
-    mode : "mean", "sum" or "normalized_sum"
-        The last divides the sum by that of the weights.
-    """
+    """Return one number for losses."""
     if weights is not None:
         loss = loss * weights
     if mode == "mean":
@@ -77,23 +60,10 @@ def aggregate(loss: Any, weights: Any = None, mode: str = "mean") -> Any:
 
 
 def binary_hinge_loss(predictions: Any, targets: Any, delta: Any = 1, log_odds: Any = None, binary: bool = True) -> Any:
-    """Return ``max(0, delta - t p)`` for each prediction.
-
-    Parameters
-    ----------
-    predictions : variable
-    targets : variable
-        0 or 1 where `binary`, otherwise -1 or 1.
-    delta : number
-        The margin.
-    log_odds : bool
-        Whether the predictions are log-odds and not probabilities. It must be given.
-    binary : bool
-    """
+    """Return ``max(0, delta - t p)`` for each prediction."""
     if log_odds is None:
         raise FutureWarning(
-            "The `log_odds` argument to `binary_hinge_loss` has no default any more: give log_odds=True for predictions "
-            "that are log-odds, log_odds=False for probabilities"
+            "The `log_odds` argument to `binary_hinge_loss` has no default any more: give log_odds=True for predictions that are log-odds, log_odds=False for probabilities"
         )
     if not log_odds:
         predictions = T.log(predictions / (1 - predictions))
@@ -104,17 +74,7 @@ def binary_hinge_loss(predictions: Any, targets: Any, delta: Any = 1, log_odds: 
 
 
 def multiclass_hinge_loss(predictions: Any, targets: Any, delta: Any = 1) -> Any:
-    """Return by how much the score of the best wrong class, plus a margin, exceeds that of the right one.
-
-    Parameters
-    ----------
-    predictions : matrix
-        A row of scores for each example.
-    targets : integer vector or matrix
-        The right classes, or their one-hot rows.
-    delta : number
-        The margin.
-    """
+    """Return by how much the score of the best wrong class, plus a margin, exceeds that of the right one."""
     classes = predictions.shape[1]
     if targets.ndim == predictions.ndim - 1:
         targets = T.extra_ops.to_one_hot(targets, classes)
@@ -144,15 +104,7 @@ def binary_accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> A
 
 
 def categorical_accuracy(predictions: Any, targets: Any, top_k: int = 1) -> Any:
-    """Return for each row of probabilities whether the right class is among the `top_k` most probable.
-
-    Parameters
-    ----------
-    predictions : matrix
-    targets : integer vector or matrix
-        The right classes, or their one-hot rows.
-    top_k : int
-    """
+    """Return for each row of probabilities whether the right class is among the `top_k` most probable."""
     if targets.ndim == predictions.ndim:
         targets = T.argmax(targets, axis=-1)
     elif targets.ndim != predictions.ndim - 1:

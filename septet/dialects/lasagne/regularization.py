@@ -42,7 +42,8 @@ def regularize_layer_params_weighted(
 ) -> Any:
     """Return the sum of the penalties of layers, each times its coefficient."""
     return sum(
-        coefficient * apply_penalty(layer.get_params(**tags), penalty, **kwargs) for layer, coefficient in layers.items()
+        coefficient * apply_penalty(layer.get_params(**tags), penalty, **kwargs)
+        for layer, coefficient in layers.items()
     )
 
 

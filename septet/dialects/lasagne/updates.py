@@ -34,17 +34,10 @@ __all__ = [
 
 
 def get_or_compute_grads(loss_or_grads: Any, params: Sequence[Any]) -> Any:
-    """Return the gradients of a loss, or the list of gradients that was given in its place.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is no shared variable, or there are not as many gradients as parameters.
-    """
+    """Return the gradients of a loss, or the list of gradients that was given in its place."""
     if any(not isinstance(param, theano.compile.SharedVariable) for param in params):
         raise ValueError(
-            "params must contain shared variables only. If it contains arbitrary parameter expressions, then "
-            "lasagne.utils.collect_shared_vars() may help you."
+            "params must contain shared variables only. If it contains arbitrary parameter expressions, then lasagne.utils.collect_shared_vars() may help you."
         )
     if not isinstance(loss_or_grads, list):
         return theano.grad(loss_or_grads, params)
@@ -89,15 +82,10 @@ def momentum(loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any 
     return apply_momentum(sgd(loss_or_grads, params, learning_rate), momentum=momentum)
 
 
-def apply_nesterov_momentum(updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9) -> OrderedDict[Any, Any]:
+def apply_nesterov_momentum(
+    updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9
+) -> OrderedDict[Any, Any]:
     """Return updates with Nesterov's momentum: the gradient is that at the place where the momentum leads.
-
-    Parameters
-    ----------
-    updates : dict of shared variable to expression
-    params : iterable of shared variable, optional
-        The parameters that get momentum; all that are updated if not given.
-    momentum : number or variable
 
     Source
     ------
@@ -112,7 +100,9 @@ def apply_nesterov_momentum(updates: Any, params: Iterable[Any] | None = None, m
     return updates
 
 
-def nesterov_momentum(loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any = 0.9) -> OrderedDict[Any, Any]:
+def nesterov_momentum(
+    loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any = 0.9
+) -> OrderedDict[Any, Any]:
     """`sgd` with Nesterov's momentum."""
     return apply_nesterov_momentum(sgd(loss_or_grads, params, learning_rate), momentum=momentum)
 
@@ -200,7 +190,12 @@ def _by_moments(
 
 
 def adam(
-    loss_or_grads: Any, params: Any, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, epsilon: Any = 1e-8
+    loss_or_grads: Any,
+    params: Any,
+    learning_rate: Any = 0.001,
+    beta1: Any = 0.9,
+    beta2: Any = 0.999,
+    epsilon: Any = 1e-8,
 ) -> OrderedDict[Any, Any]:
     """Divide an average of the gradients by the root of an average of their squares, both corrected for their start.
 
@@ -222,7 +217,12 @@ def adam(
 
 
 def adamax(
-    loss_or_grads: Any, params: Any, learning_rate: Any = 0.002, beta1: Any = 0.9, beta2: Any = 0.999, epsilon: Any = 1e-8
+    loss_or_grads: Any,
+    params: Any,
+    learning_rate: Any = 0.002,
+    beta1: Any = 0.9,
+    beta2: Any = 0.999,
+    epsilon: Any = 1e-8,
 ) -> OrderedDict[Any, Any]:
     """Divide an average of the gradients by a decaying maximum of their sizes.
 
@@ -243,7 +243,12 @@ def adamax(
 
 
 def amsgrad(
-    loss_or_grads: Any, params: Any, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, epsilon: Any = 1e-8
+    loss_or_grads: Any,
+    params: Any,
+    learning_rate: Any = 0.001,
+    beta1: Any = 0.9,
+    beta2: Any = 0.999,
+    epsilon: Any = 1e-8,
 ) -> OrderedDict[Any, Any]:
     """`adam` with the largest average of squares so far in place of the average.
 
@@ -264,19 +269,10 @@ def amsgrad(
     return _by_moments(loss_or_grads, params, beta1, rate, scale)
 
 
-def norm_constraint(tensor_var: Any, max_norm: Any, norm_axes: Sequence[int] | None = None, epsilon: float = 1e-7) -> Any:
-    """Return weights, those of each unit scaled down where their norm exceeds a maximum.
-
-    Parameters
-    ----------
-    tensor_var : variable
-        Usually the new value of a parameter.
-    max_norm : number
-    norm_axes : sequence of int, optional
-        The axes over which norms are computed; as in `utils.compute_norms` if not given.
-    epsilon : float
-        Keeps the division from being one by zero.
-    """
+def norm_constraint(
+    tensor_var: Any, max_norm: Any, norm_axes: Sequence[int] | None = None, epsilon: float = 1e-7
+) -> Any:
+    """Return weights, those of each unit scaled down where their norm exceeds a maximum."""
     if norm_axes is None:
         norm_axes = utils.axes_of_units(
             tensor_var.ndim, "Unsupported tensor dimensionality {}. Must specify `norm_axes`"
@@ -288,15 +284,6 @@ def norm_constraint(tensor_var: Any, max_norm: Any, norm_axes: Sequence[int] | N
 
 def total_norm_constraint(tensor_vars: Any, max_norm: Any, epsilon: float = 1e-7, return_norm: bool = False) -> Any:
     """Return variables, usually gradients, all scaled down by one factor where their joint norm exceeds a maximum.
-
-    Parameters
-    ----------
-    tensor_vars : list of variable
-    max_norm : number
-    epsilon : float
-        Keeps the division from being one by zero.
-    return_norm : bool
-        Whether the joint norm is returned too.
 
     Source
     ------

@@ -33,8 +33,7 @@ def as_theano_expression(input: Any) -> Any:
         return T.constant(input)
     except Exception as error:
         raise TypeError(
-            f"Input of type {type(input)} is not a Theano expression and cannot be wrapped as a Theano constant "
-            f"(original exception: {error})"
+            f"Input of type {type(input)} is not a Theano expression and cannot be wrapped as a Theano constant (original exception: {error})"
         ) from error
 
 
@@ -47,14 +46,7 @@ def collect_shared_vars(expressions: Any) -> list[Any]:
 
 
 def one_hot(x: Any, m: Any = None) -> Any:
-    """Return a matrix with a row for each integer of a vector: 1 at its position, 0 elsewhere.
-
-    Parameters
-    ----------
-    x : integer vector
-    m : int, optional
-        The number of columns; one more than the largest integer if not given.
-    """
+    """Return a matrix with a row for each integer of a vector: 1 at its position, 0 elsewhere."""
     if m is None:
         m = T.cast(T.max(x) + 1, "int32")
     return T.eye(m)[T.cast(x, "int32")]
@@ -66,15 +58,7 @@ def unique(l: Iterable[Any]) -> list[Any]:
 
 
 def as_tuple(x: Any, N: int, t: Any = None) -> tuple[Any, ...]:
-    """Return a tuple of N elements: those of an iterable, or one value N times.
-
-    Raises
-    ------
-    TypeError
-        If an element is no `t`.
-    ValueError
-        If the iterable does not have N elements.
-    """
+    """Return a tuple of N elements: those of an iterable, or one value N times."""
     try:
         found = tuple(x)
     except TypeError:
@@ -145,8 +129,7 @@ def create_param(spec: Any, shape: Iterable[int], name: str | None = None) -> An
     shape = tuple(shape)
     if any(size <= 0 for size in shape):
         raise ValueError(
-            "Cannot create param with a non-positive shape dimension. "
-            f"Tried to create param with shape={shape!r}, name={name!r}"
+            f"Cannot create param with a non-positive shape dimension. Tried to create param with shape={shape!r}, name={name!r}"
         )
     is_made = callable(spec)
     if is_made:
@@ -174,7 +157,12 @@ def create_param(spec: Any, shape: Iterable[int], name: str | None = None) -> An
 
 
 def unroll_scan(
-    fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any, n_steps: int, go_backwards: bool = False
+    fn: Callable[..., Any],
+    sequences: Any,
+    outputs_info: Any,
+    non_sequences: Any,
+    n_steps: int,
+    go_backwards: bool = False,
 ) -> list[Any]:
     """Return what `theano.scan` would, with the steps written out one after the other.
 

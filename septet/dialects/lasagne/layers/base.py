@@ -19,13 +19,6 @@ class Layer:
 
     Subclasses define `get_output_for`, `get_output_shape_for` where the shape changes, and call `add_param` in their
     ``__init__`` for each parameter.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        The layer that feeds this one, or the shape of its input.
-    name : str, optional
-        Put before the names of the parameters.
     """
 
     def __init__(self, incoming: Any, name: str | None = None) -> None:
@@ -35,8 +28,7 @@ class Layer:
         self._begin(name)
         if any(size is not None and size <= 0 for size in self.input_shape):
             raise ValueError(
-                "Cannot create Layer with a non-positive input_shape dimension. "
-                f"input_shape={self.input_shape!r}, self.name={name!r}"
+                f"Cannot create Layer with a non-positive input_shape dimension. input_shape={self.input_shape!r}, self.name={name!r}"
             )
 
     def _begin(self, name: str | None) -> None:
@@ -53,22 +45,12 @@ class Layer:
     def _checked(self, shape: Any) -> Any:
         if any(isinstance(size, T.Variable) for size in shape):
             raise ValueError(
-                f"{type(self).__name__} returned a symbolic output shape from its get_output_shape_for() method: "
-                f"{shape!r}. This is not allowed; shapes must be tuples of integers for fixed-size dimensions and "
-                "Nones for variable dimensions."
+                f"{type(self).__name__} returned a symbolic output shape from its get_output_shape_for() method: {shape!r}. This is not allowed; shapes must be tuples of integers for fixed-size dimensions and Nones for variable dimensions."
             )
         return shape
 
     def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
-        """Return the parameters of this layer.
-
-        Parameters
-        ----------
-        unwrap_shared : bool
-            Whether the shared variables are returned that parameters given as expressions depend on.
-        **tags : bool
-            A tag that the parameters must have (``trainable=True``) or must not have (``regularizable=False``).
-        """
+        """Return the parameters of this layer."""
         needed = {tag for tag, value in tags.items() if value}
         excluded = set(tags) - needed
         found = [param for param, own in self.params.items() if needed <= own and not excluded & own]
@@ -107,14 +89,7 @@ class Layer:
 
 
 class MergeLayer(Layer):
-    """A function of the outputs of several layers; its methods get lists of inputs and of shapes.
-
-    Parameters
-    ----------
-    incomings : list of Layer or tuple
-        The layers that feed this one, or the shapes of their outputs.
-    name : str, optional
-    """
+    """A function of the outputs of several layers; its methods get lists of inputs and of shapes."""
 
     def __init__(self, incomings: Sequence[Any], name: str | None = None) -> None:
         self.input_layers = [None if isinstance(incoming, tuple) else incoming for incoming in incomings]

@@ -35,13 +35,7 @@ def pad_width(pad: Any, filter_size: int) -> int:
 
 
 def conv_output_length(input_length: int | None, filter_size: int, stride: int, pad: Any = 0) -> int | None:
-    """Return how long the output of a convolution is, None where the input's length is not known.
-
-    Raises
-    ------
-    ValueError
-        If `pad` is neither a number nor "valid", "same" or "full".
-    """
+    """Return how long the output of a convolution is, None where the input's length is not known."""
     if input_length is None:
         return None
     if pad == "same":
@@ -96,8 +90,7 @@ class BaseConvLayer(Layer):
         n = self.spatial if n is None else n
         if n is not None and n != len(self.input_shape) - 2:
             raise ValueError(
-                f"Tried to create a {n}D convolution layer with input shape {self.input_shape!r}. Expected {n + 2} "
-                f"input dimensions (batchsize, channels, {n} spatial dimensions)."
+                f"Tried to create a {n}D convolution layer with input shape {self.input_shape!r}. Expected {n + 2} input dimensions (batchsize, channels, {n} spatial dimensions)."
             )
         self.n = n = len(self.input_shape) - 2
         self.num_filters = num_filters
@@ -109,8 +102,7 @@ class BaseConvLayer(Layer):
         channels = self.input_channels
         if num_groups <= 0 or num_filters % num_groups or channels % num_groups:
             raise ValueError(
-                f"num_groups (here: {num_groups}) must be positive and evenly divide the number of input and output "
-                f"channels (here: {channels} and {num_filters})"
+                f"num_groups (here: {num_groups}) must be positive and evenly divide the number of input and output channels (here: {channels} and {num_filters})"
             )
         self.num_groups = num_groups
         self.W = self.add_param(W, self.get_W_shape(), name="W")
@@ -294,17 +286,6 @@ Deconv3DLayer = TransposedConv3DLayer
 class DilatedConv2DLayer(BaseConvLayer):
     """A correlation along two axes with filters whose taps lie apart.
 
-    Parameters
-    ----------
-    incoming, num_filters, filter_size, untie_biases, b, nonlinearity
-        As for `BaseConvLayer`.
-    dilation : int or tuple of int
-        How far apart the taps are.
-    pad : 0
-    W : Initializer, callable, number, array or variable
-        Filters of shape (channels, filters, *filter_size).
-    flip_filters : False
-
     Source
     ------
     F. Yu and V. Koltun, "Multi-scale context aggregation by dilated convolutions", ICLR 2016.
@@ -323,8 +304,7 @@ class DilatedConv2DLayer(BaseConvLayer):
         )
         if self.pad != (0, 0):
             raise NotImplementedError(
-                f"DilatedConv2DLayer requires pad=0 / (0,0) / 'valid', but got {pad!r}. For a padded dilated "
-                "convolution, add a PadLayer."
+                f"DilatedConv2DLayer requires pad=0 / (0,0) / 'valid', but got {pad!r}. For a padded dilated convolution, add a PadLayer."
             )
         if self.flip_filters:
             raise NotImplementedError("DilatedConv2DLayer requires flip_filters=False.")

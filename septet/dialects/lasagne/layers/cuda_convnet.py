@@ -30,19 +30,25 @@ def _in_order(shape: Any, order: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(shape[axis] for axis in order)
 
 
-class Conv2DCCLayer(CorrelationLayer):
-    """As `Conv2DLayer` with ``flip_filters=False`` by default, for square filters, strides and borders.
+class EitherLayout(Layer):
+    """Makes a layer for (examples, channels, height, width) one for (channels, height, width, examples) if asked."""
 
-    Parameters
-    ----------
-    incoming, num_filters, filter_size, stride, pad, untie_biases, W, b, nonlinearity, flip_filters
-        As for `Conv2DLayer`; `num_filters` is a multiple of 16, the channels are 1, 2, 3 or a multiple of 4.
-    dimshuffle : bool
-        Whether the layout is the usual one. If not, maps are (channels, height, width, examples) and filters
-        (channels, height, width, filters).
-    partial_sum : int
-        Does not matter here.
-    """
+    dimshuffle: bool
+
+    def get_output_shape_for(self, input_shape: Any) -> Any:
+        if self.dimshuffle:
+            return super().get_output_shape_for(input_shape)
+        return _in_order(super().get_output_shape_for(_in_order(input_shape, TO_BC01)), TO_C01B)
+
+    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
+        input = T.as_tensor_variable(input)
+        if self.dimshuffle:
+            return super().get_output_for(input, **kwargs)
+        return super().get_output_for(input.dimshuffle(TO_BC01), **kwargs).dimshuffle(TO_C01B)
+
+
+class Conv2DCCLayer(EitherLayout, CorrelationLayer):
+    """As `Conv2DLayer` with ``flip_filters=False`` by default, for square filters, strides and borders."""
 
     spatial = 2
     function = staticmethod(nnet.conv2d)
@@ -68,8 +74,7 @@ class Conv2DCCLayer(CorrelationLayer):
             )
         if self.input_channels >= 4 and self.input_channels % 4:
             raise RuntimeError(
-                "Conv2DCCLayer requires the number of input channels to be 1, 2, 3 or a multiple of 4, but it is "
-                f"{self.input_channels}"
+                f"Conv2DCCLayer requires the number of input channels to be 1, 2, 3 or a multiple of 4, but it is {self.input_channels}"
             )
 
     @property
@@ -87,16 +92,6 @@ class Conv2DCCLayer(CorrelationLayer):
             return super().bias_shape()
         return self.output_shape[:3]
 
-    def get_output_shape_for(self, input_shape: Any) -> Any:
-        if self.dimshuffle:
-            return super().get_output_shape_for(input_shape)
-        return _in_order(super().get_output_shape_for(_in_order(input_shape, TO_BC01)), TO_C01B)
-
-    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        if self.dimshuffle:
-            return super().get_output_for(input, **kwargs)
-        return super().get_output_for(input.dimshuffle(TO_BC01), **kwargs).dimshuffle(TO_C01B)
-
     def convolve(self, input: Any, **kwargs: Any) -> Any:
         return self.convolution(
             input, self.W if self.dimshuffle else self.W.dimshuffle(TO_BC01), subsample=self.stride,
@@ -104,18 +99,8 @@ class Conv2DCCLayer(CorrelationLayer):
         )  # fmt: skip
 
 
-class MaxPool2DCCLayer(Pool2DLayer):
-    """The largest value of each square region; regions at the end may be cut.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    pool_size, stride : int or tuple of int
-        The stride is at most the size.
-    ignore_border : False
-    dimshuffle : bool
-        Whether the layout is the usual one; if not, maps are (channels, height, width, examples).
-    """
+class MaxPool2DCCLayer(EitherLayout, Pool2DLayer):
+    """The largest value of each square region; regions at the end may be cut."""
 
     def __init__(
         self, incoming: Any, pool_size: Any, stride: Any = None, ignore_border: bool = False, dimshuffle: bool = True,
@@ -137,16 +122,6 @@ class MaxPool2DCCLayer(Pool2DLayer):
         if ignore_border:
             raise NotImplementedError("MaxPool2DCCLayer does not support ignore_border=True.")
         self.dimshuffle = dimshuffle
-
-    def get_output_shape_for(self, input_shape: Any) -> Any:
-        if self.dimshuffle:
-            return super().get_output_shape_for(input_shape)
-        return _in_order(super().get_output_shape_for(_in_order(input_shape, TO_BC01)), TO_C01B)
-
-    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        if self.dimshuffle:
-            return super().get_output_for(input, **kwargs)
-        return super().get_output_for(input.dimshuffle(TO_BC01), **kwargs).dimshuffle(TO_C01B)
 
 
 class ShuffleBC01ToC01BLayer(Layer):

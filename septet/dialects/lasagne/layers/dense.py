@@ -14,18 +14,7 @@ __all__ = ["DenseLayer", "NINLayer"]
 
 
 class DenseLayer(Layer):
-    """``nonlinearity(dot(input, W) + b)``.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    num_units : int
-    W, b : Initializer, callable, number, array or variable
-        Weights of shape (inputs, units) and biases of shape (units,); None for no biases.
-    nonlinearity : callable or None
-    num_leading_axes : int
-        How many axes of the input are kept; the others are flattened. A negative number counts from the end.
-    """
+    """``nonlinearity(dot(input, W) + b)``."""
 
     def __init__(
         self, incoming: Any, num_units: int, W: Any = init.GlorotUniform(), b: Any = init.Constant(0.0),
@@ -38,19 +27,16 @@ class DenseLayer(Layer):
         ndim = len(self.input_shape)
         if num_leading_axes >= ndim:
             raise ValueError(
-                f"Got num_leading_axes={num_leading_axes} for a {ndim}-dimensional input, leaving no trailing axes "
-                "for the dot product."
+                f"Got num_leading_axes={num_leading_axes} for a {ndim}-dimensional input, leaving no trailing axes for the dot product."
             )
         if num_leading_axes < -ndim:
             raise ValueError(
-                f"Got num_leading_axes={num_leading_axes} for a {ndim}-dimensional input, requesting more trailing "
-                "axes than there are input dimensions."
+                f"Got num_leading_axes={num_leading_axes} for a {ndim}-dimensional input, requesting more trailing axes than there are input dimensions."
             )
         trailing = self.input_shape[num_leading_axes:]
         if any(size is None for size in trailing):
             raise ValueError(
-                "A DenseLayer requires a fixed input shape (except for the leading axes). "
-                f"Got {self.input_shape!r} for num_leading_axes={num_leading_axes}."
+                f"A DenseLayer requires a fixed input shape (except for the leading axes). Got {self.input_shape!r} for num_leading_axes={num_leading_axes}."
             )
         self.W = self.add_param(W, (int(np.prod(trailing)), num_units), name="W")
         self.b = None if b is None else self.add_param(b, (num_units,), name="b", regularizable=False)
@@ -68,16 +54,6 @@ class DenseLayer(Layer):
 
 class NINLayer(Layer):
     """A dense layer that is applied at each place of a map: a convolution with filters of size 1.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    num_units : int
-    untie_biases : bool
-        Whether each place has biases of its own.
-    W, b : Initializer, callable, number, array or variable
-        Weights of shape (channels, units) and biases of shape (units,) or (units, *places); None for no biases.
-    nonlinearity : callable or None
 
     Source
     ------

@@ -81,8 +81,7 @@ class BatchNormDNNLayer(BatchNormLayer):
         super().__init__(incoming, axes, *args, **kwargs)
         if self.axes not in ((0,), (0, *range(2, len(self.input_shape)))):
             raise ValueError(
-                "BatchNormDNNLayer only supports normalization across the first axis, or across all but the second "
-                f"axis, got axes={axes!r}"
+                f"BatchNormDNNLayer only supports normalization across the first axis, or across all but the second axis, got axes={axes!r}"
             )
 
 

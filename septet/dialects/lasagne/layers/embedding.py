@@ -11,23 +11,9 @@ __all__ = ["EmbeddingLayer"]
 
 
 class EmbeddingLayer(Layer):
-    """The row of a matrix for each integer of the input.
+    """The row of a matrix for each integer of the input."""
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output must be integers.
-    input_size : int
-        How many rows there are: one more than the largest integer.
-    output_size : int
-        How long each vector is.
-    W : Initializer, callable, number, array or variable
-        The matrix, of shape (input_size, output_size).
-    """
-
-    def __init__(
-        self, incoming: Any, input_size: int, output_size: int, W: Any = init.Normal(), **kwargs: Any
-    ) -> None:
+    def __init__(self, incoming: Any, input_size: int, output_size: int, W: Any = init.Normal(), **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
         self.input_size = input_size
         self.output_size = output_size

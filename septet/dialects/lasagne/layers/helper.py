@@ -6,6 +6,7 @@ import difflib
 import warnings
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -27,14 +28,7 @@ __all__ = [
 
 
 def get_all_layers(layer: Any, treat_as_input: Iterable[Any] | None = None) -> list[Any]:
-    """Return the layers that feed some layers, and themselves, each after all that it depends on.
-
-    Parameters
-    ----------
-    layer : Layer or list of Layer
-    treat_as_input : iterable of Layer, optional
-        Layers whose own inputs are not followed.
-    """
+    """Return the layers that feed some layers, and themselves, each after all that it depends on."""
     try:
         pending = deque(layer)
     except TypeError:
@@ -81,8 +75,7 @@ def _starts(layers: list[Any], given: Any, attribute: str, function: str, noun: 
         return found | replaced
     if len(found) > 1:
         raise ValueError(
-            f"{function}() was called with a single input {noun} on a network with multiple input layers. "
-            f"Please call it with a dictionary of input {noun}s instead."
+            f"{function}() was called with a single input {noun} on a network with multiple input layers. Please call it with a dictionary of input {noun}s instead."
         )
     return dict.fromkeys(found, given)
 
@@ -124,14 +117,11 @@ def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
             )
         except KeyError:
             raise ValueError(
-                f"get_output() was called without giving an input expression for the free-floating layer {layer!r}. "
-                "Please call it with a dictionary mapping this layer to an input expression."
+                f"get_output() was called without giving an input expression for the free-floating layer {layer!r}. Please call it with a dictionary mapping this layer to an input expression."
             ) from None
         outputs[layer] = layer.get_output_for(given, **kwargs)
-        try:
+        with suppress(TypeError):  # where the signature cannot be read
             accepted |= set(utils.inspect_kwargs(layer.get_output_for))
-        except TypeError:  # its signature cannot be read
-            pass
         accepted |= set(layer.get_output_kwargs)
     _warn_about(set(kwargs) - accepted, accepted)
     return _gathered(layer_or_layers, outputs)
@@ -148,14 +138,7 @@ def _warn_about(unused: set[str], accepted: set[str]) -> None:
 
 
 def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:
-    """Return the shape of a network's output.
-
-    Parameters
-    ----------
-    layer_or_layers : Layer or list of Layer
-    input_shapes : tuple or dict of Layer to tuple, optional
-        The shape of the input of a network with one input layer, or those of the outputs of some layers.
-    """
+    """Return the shape of a network's output."""
     if not input_shapes and not isinstance(input_shapes, tuple):
         if _is_several(layer_or_layers):
             return [layer.output_shape for layer in layer_or_layers]
@@ -171,16 +154,7 @@ def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:
 
 
 def get_all_params(layer: Any, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
-    """Return the parameters of some layers and of all that feed them, each once, from the input upwards.
-
-    Parameters
-    ----------
-    layer : Layer or list of Layer
-    unwrap_shared : bool
-        Whether the shared variables are returned that parameters given as expressions depend on.
-    **tags : bool
-        As for `Layer.get_params`.
-    """
+    """Return the parameters of some layers and of all that feed them, each once, from the input upwards."""
     layers = get_all_layers(layer)
     return utils.unique(chain.from_iterable(own.get_params(unwrap_shared=unwrap_shared, **tags) for own in layers))
 
@@ -196,13 +170,7 @@ def get_all_param_values(layer: Any, **tags: bool) -> list[np.ndarray]:
 
 
 def set_all_param_values(layer: Any, values: Any, **tags: bool) -> None:
-    """Set the parameters of a network, to values in the order of `get_all_params`.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many values as parameters, or a shape differs.
-    """
+    """Set the parameters of a network, to values in the order of `get_all_params`."""
     params = get_all_params(layer, **tags)
     if len(params) != len(values):
         raise ValueError(f"mismatch: got {len(values)} values to set {len(params)} parameters")

@@ -13,23 +13,15 @@ __all__ = ["InputLayer"]
 
 
 class InputLayer(Layer):
-    """A layer without one below: its output is a variable, or what `get_output` is given for it.
+    """A layer without one below: its output is a variable, or what `get_output` is given for it."""
 
-    Parameters
-    ----------
-    shape : iterable of int or None
-        The shape of the data, None where a size is not fixed.
-    input_var : variable, optional
-        Its output; one of dtype floatX is made if not given.
-    name : str, optional
-    """
-
-    def __init__(self, shape: Iterable[int | None], input_var: Any = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, shape: Iterable[int | None], input_var: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
         self.shape = tuple(shape)
         if any(size is not None and size <= 0 for size in self.shape):
             raise ValueError(
-                "Cannot create InputLayer with a non-positive shape dimension. "
-                f"shape={self.shape!r}, self.name={name!r}"
+                f"Cannot create InputLayer with a non-positive shape dimension. shape={self.shape!r}, self.name={name!r}"
             )
         if input_var is None:
             kind = T.TensorType(theano.config.floatX, [size == 1 for size in self.shape])

@@ -12,19 +12,7 @@ __all__ = ["LocallyConnected2DLayer"]
 
 
 class LocallyConnected2DLayer(Conv2DLayer):
-    """A convolution along two axes in which each place has filters of its own.
-
-    Parameters
-    ----------
-    incoming, num_filters, filter_size, untie_biases, b, nonlinearity, flip_filters
-        As for `Conv2DLayer`.
-    stride : 1
-    pad : "same"
-    W : Initializer, callable, number, array or variable
-        Filters of shape (filters, channels, *filter_size, height, width), without the channels where `channelwise`.
-    channelwise : bool
-        Whether each filter sees one channel only, its own; there are as many filters as channels then.
-    """
+    """A convolution along two axes in which each place has filters of its own."""
 
     def __init__(
         self, incoming: Any, num_filters: int, filter_size: Any, stride: Any = (1, 1), pad: Any = "same",
@@ -44,8 +32,7 @@ class LocallyConnected2DLayer(Conv2DLayer):
     def get_W_shape(self) -> tuple[int, ...]:
         if any(size is None for size in self.input_shape[1:]):
             raise ValueError(
-                "A LocallyConnected2DLayer requires a fixed input shape (except for the batch size). "
-                f"Got {self.input_shape!r}."
+                f"A LocallyConnected2DLayer requires a fixed input shape (except for the batch size). Got {self.input_shape!r}."
             )
         places = self.get_output_shape_for(self.input_shape)[-2:]
         channels = self.input_channels
@@ -53,8 +40,7 @@ class LocallyConnected2DLayer(Conv2DLayer):
             return (self.num_filters, channels, *self.filter_size, *places)
         if self.num_filters != channels:
             raise ValueError(
-                "num_filters and the number of input channels should match when channelwise is true, but got "
-                f"num_filters={self.num_filters!r} and {channels} input channels"
+                f"num_filters and the number of input channels should match when channelwise is true, but got num_filters={self.num_filters!r} and {channels} input channels"
             )
         return (self.num_filters, *self.filter_size, *places)
 

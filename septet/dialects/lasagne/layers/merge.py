@@ -32,15 +32,7 @@ def _modes_for(cropping: Sequence[Any], ranks: Sequence[int]) -> list[Any]:
 
 
 def autocrop(inputs: Sequence[Any], cropping: Sequence[Any] | None) -> Any:
-    """Return variables cut to the smallest of their sizes along some axes.
-
-    Parameters
-    ----------
-    inputs : list of variable
-    cropping : list of "lower", "center", "upper" or None
-        For each axis what is kept: the start, the middle, the end; None leaves it as it is, and so does a list that is
-        too short.
-    """
+    """Return variables cut to the smallest of their sizes along some axes."""
     if cropping is None:
         return inputs
     modes = _modes_for(cropping, [input.ndim for input in inputs])
@@ -85,15 +77,7 @@ def _joint_shape(shapes: Sequence[Any], message: str, free: int | None = None) -
 
 
 class ConcatLayer(MergeLayer):
-    """Puts its inputs one after the other along an axis.
-
-    Parameters
-    ----------
-    incomings : list of Layer or tuple
-    axis : int
-    cropping : list, optional
-        How sizes that differ along the other axes are cut, see `autocrop`.
-    """
+    """Puts its inputs one after the other along an axis."""
 
     def __init__(self, incomings: Any, axis: int = 1, cropping: Any = None, **kwargs: Any) -> None:
         super().__init__(incomings, **kwargs)
@@ -121,16 +105,7 @@ concat = ConcatLayer
 
 
 class ElemwiseMergeLayer(MergeLayer):
-    """Combines its inputs, from left to right, by a function of two variables.
-
-    Parameters
-    ----------
-    incomings : list of Layer or tuple
-    merge_function : callable
-        For example ``theano.tensor.mul``.
-    cropping : list, optional
-        How sizes that differ are cut, see `autocrop`.
-    """
+    """Combines its inputs, from left to right, by a function of two variables."""
 
     def __init__(
         self, incomings: Any, merge_function: Callable[[Any, Any], Any], cropping: Any = None, **kwargs: Any
@@ -151,15 +126,7 @@ class ElemwiseMergeLayer(MergeLayer):
 
 
 class ElemwiseSumLayer(ElemwiseMergeLayer):
-    """The sum of its inputs, each times a coefficient.
-
-    Parameters
-    ----------
-    incomings : list of Layer or tuple
-    coeffs : number or list of number
-    cropping : list, optional
-        How sizes that differ are cut, see `autocrop`.
-    """
+    """The sum of its inputs, each times a coefficient."""
 
     def __init__(self, incomings: Any, coeffs: Any = 1, cropping: Any = None, **kwargs: Any) -> None:
         super().__init__(incomings, T.add, cropping=cropping, **kwargs)

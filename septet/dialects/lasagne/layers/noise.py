@@ -28,16 +28,6 @@ def seeded_streams() -> Any:
 class DropoutLayer(Layer):
     """Sets values to zero with a probability.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    p : float or variable
-        The probability of a zero.
-    rescale : bool
-        Whether what is kept is divided by the probability of keeping it, so that no change is due for predictions.
-    shared_axes : iterable of int
-        The axes along which values are dropped together.
-
     Source
     ------
     N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
@@ -85,14 +75,7 @@ def dropout_locations(incoming: Any, *args: Any, **kwargs: Any) -> DropoutLayer:
 
 
 class GaussianNoiseLayer(Layer):
-    """Adds normally distributed values.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    sigma : float or variable
-        Their standard deviation.
-    """
+    """Adds normally distributed values."""
 
     def __init__(self, incoming: Any, sigma: Any = 0.1, **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)

@@ -25,14 +25,6 @@ __all__ = [
 class LocalResponseNormalization2DLayer(Layer):
     """Divides by a power of the sum of squares of neighbouring channels: ``x / (k + alpha * sum(x**2)) ** beta``.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output is (examples, channels, height, width).
-    alpha, k, beta : float
-    n : int
-        How many channels are summed, an odd number.
-
     Source
     ------
     A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", NIPS 2012 (`alpha` is not
@@ -66,20 +58,6 @@ class BatchNormLayer(Layer):
     In training the statistics are those of the batch, and functions that use the output move averages of them, by
     default updates of shared variables; ``deterministic=True`` uses the averages and does not move them. The keywords
     ``batch_norm_use_averages`` and ``batch_norm_update_averages`` of `get_output` say otherwise.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    axes : int, tuple of int or "auto"
-        The axes that are normalized over: by default all but the second.
-    epsilon : float
-        Added to variances.
-    alpha : float
-        How much of the batch's statistics goes into the averages.
-    beta, gamma : Initializer, callable, number, array, variable or None
-        Shifts and scales.
-    mean, inv_std : Initializer, callable, number, array or variable
-        The averages at the start, of the means and of the inverses of the standard deviations.
 
     Source
     ------
@@ -201,9 +179,7 @@ class StandardizationLayer(Layer):
         return (input - mean) / T.sqrt(input.var(self.axes, keepdims=True) + self.epsilon)
 
 
-def _standardized(
-    layer: Any, axes: str, ending: str, has_scale: bool, has_bias: bool, words: dict[str, Any]
-) -> Any:
+def _standardized(layer: Any, axes: str, ending: str, has_scale: bool, has_bias: bool, words: dict[str, Any]) -> Any:
     """Return a layer with a standardization before its nonlinearity, in place of its biases."""
     name = _named(words, layer, ending)
     nonlinearity = _bare(layer)
@@ -216,16 +192,7 @@ def _standardized(
 
 
 def instance_norm(layer: Any, learn_scale: bool = True, learn_bias: bool = True, **kwargs: Any) -> Any:
-    """Return a layer whose maps are standardized one by one before its nonlinearity, in place of its biases.
-
-    Parameters
-    ----------
-    layer : Layer
-    learn_scale, learn_bias : bool
-        Whether a `ScaleLayer` and a `BiasLayer` follow.
-    **kwargs
-        Those of `StandardizationLayer`.
-    """
+    """Return a layer whose maps are standardized one by one before its nonlinearity, in place of its biases."""
     return _standardized(layer, "spatial", "_in", learn_scale, learn_bias, kwargs)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne.layers.base import Layer
 from septet.dialects.lasagne.utils import as_tuple
-from septet.dialects.theano.tensor.signal import pool as theano_pool
+from septet.dialects.theano.tensor.signal.pool import pool_2d, pool_3d
 
 __all__ = [
     "FeaturePoolLayer",
@@ -30,15 +30,7 @@ __all__ = [
 def pool_output_length(
     input_length: int | None, pool_size: int | None, stride: int, pad: int, ignore_border: bool
 ) -> int | None:
-    """Return how many regions there are along an axis, None where that is not known.
-
-    Parameters
-    ----------
-    input_length, pool_size : int or None
-    stride, pad : int
-    ignore_border : bool
-        Whether a region that is not whole, at the end, is left out; if not, there is no padding.
-    """
+    """Return how many regions there are along an axis, None where that is not known."""
     if input_length is None or pool_size is None:
         return None
     if ignore_border:
@@ -77,8 +69,7 @@ class BasePoolLayer(Layer):
         n = self.spatial
         if len(self.input_shape) != n + 2:
             raise ValueError(
-                f"Tried to create a {n}D pooling layer with input shape {self.input_shape!r}. Expected {n + 2} input "
-                f"dimensions (batchsize, channels, {n} spatial dimensions)."
+                f"Tried to create a {n}D pooling layer with input shape {self.input_shape!r}. Expected {n + 2} input dimensions (batchsize, channels, {n} spatial dimensions)."
             )
         self.pool_size = as_tuple(pool_size, n)
         self.stride = self.pool_size if stride is None else as_tuple(stride, n)
@@ -95,7 +86,7 @@ class BasePoolLayer(Layer):
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
         is_line = self.spatial == 1
         more = (1,) if is_line else ()
-        function = theano_pool.pool_3d if self.spatial == 3 else theano_pool.pool_2d
+        function = pool_3d if self.spatial == 3 else pool_2d
         pooled = function(
             T.shape_padright(input, 1) if is_line else input, ws=self.pool_size + more, stride=self.stride + more,
             pad=self.pad + (0,) * len(more), ignore_border=self.ignore_border, mode=self.mode,
@@ -143,16 +134,7 @@ class MaxPool3DLayer(TakesMaximum, Pool3DLayer):
 
 
 class BaseUpscaleLayer(Layer):
-    """The base of layers that make maps larger.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output is (examples, channels, *places).
-    scale_factor : int or tuple of int
-    mode : "repeat" or "dilate"
-        Whether values are repeated, or have zeros put between them.
-    """
+    """The base of layers that make maps larger."""
 
     spatial: int
 
@@ -201,16 +183,7 @@ class Upscale3DLayer(BaseUpscaleLayer):
 
 
 class BaseFeatureLayer(Layer):
-    """The base of layers that look at groups of channels.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    pool_size : int
-        How many channels, one after the other, make a group.
-    axis : int
-        Where the channels are.
-    """
+    """The base of layers that look at groups of channels."""
 
     noun = "pool"
 
@@ -220,8 +193,7 @@ class BaseFeatureLayer(Layer):
         self.axis = axis
         if self.input_shape[axis] % pool_size:
             raise ValueError(
-                f"Number of input feature maps ({self.input_shape[axis]}) is not a multiple of the {self.noun} size "
-                f"(pool_size={pool_size})"
+                f"Number of input feature maps ({self.input_shape[axis]}) is not a multiple of the {self.noun} size (pool_size={pool_size})"
             )
 
     def grouped(self, input: Any) -> Any:
@@ -233,13 +205,6 @@ class BaseFeatureLayer(Layer):
 
 class FeaturePoolLayer(BaseFeatureLayer):
     """Pools groups of channels: with the maximum, after a linear layer, that is maxout.
-
-    Parameters
-    ----------
-    incoming, pool_size, axis
-        As for `BaseFeatureLayer`.
-    pool_function : callable
-        Gets a variable and an axis.
 
     Source
     ------
@@ -275,14 +240,7 @@ class FeatureWTALayer(BaseFeatureLayer):
 
 
 class GlobalPoolLayer(Layer):
-    """Pools each channel over all places.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    pool_function : callable
-        Gets a variable and an axis.
-    """
+    """Pools each channel over all places."""
 
     def __init__(self, incoming: Any, pool_function: Callable[..., Any] = T.mean, **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
@@ -295,8 +253,8 @@ class GlobalPoolLayer(Layer):
         return self.pool_function(input.flatten(3), axis=2)
 
 
-def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max") -> list[Any]:
-    """Return the pooled regions of a grid over images: regions overlap where the size is no multiple of theirs.
+def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max", is_exact: bool = True) -> list[Any]:
+    """Return the pooled regions of a grid over images, row by row, each as (examples, channels, 1).
 
     Parameters
     ----------
@@ -304,21 +262,18 @@ def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max") -> lis
     output_size : int
         How many rows and columns of regions there are.
     mode : "max", "average_inc_pad" or "average_exc_pad"
-
-    Returns
-    -------
-    list of tensor3
-        Each of shape (examples, channels, 1).
+    is_exact : bool
+        Whether the regions cover the image exactly, so that their sizes differ, or are all of one size.
     """
     if mode not in ("max", "average_inc_pad", "average_exc_pad"):
         raise ValueError(f"Mode must be either 'max', 'average_inc_pad' or 'average_exc_pad'. Got '{mode}'")
     function = T.max if mode == "max" else T.mean
-    share = float(output_size)
 
     def bounds(place: int, size: Any) -> slice:
-        start = T.floor(place / share * size).astype("int32")
-        end = T.ceil((place + 1) / share * size).astype("int32")
-        return slice(start, end)
+        if is_exact:
+            return slice(place * size // output_size, ((place + 1) * size + output_size - 1) // output_size)
+        start = place * (size // output_size)
+        return slice(start, start + (size + output_size - 1) // output_size)
 
     height, width = inputs.shape[2], inputs.shape[3]
     return [
@@ -330,16 +285,6 @@ def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max") -> lis
 
 class SpatialPyramidPoolingLayer(Layer):
     """Pools images in grids of several sizes: the output has the same size for images of any.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output is (examples, channels, height, width).
-    pool_dims : list of int
-        How many rows and columns each grid has.
-    mode : "max", "average_inc_pad" or "average_exc_pad"
-    implementation : "fast" or "kaiming"
-        Whether regions are all of one size, or those of the original, which cover the image exactly.
 
     Source
     ------
@@ -353,8 +298,7 @@ class SpatialPyramidPoolingLayer(Layer):
         super().__init__(incoming, **kwargs)
         if len(self.input_shape) != 4:
             raise ValueError(
-                f"Tried to create a SPP layer with input shape {self.input_shape!r}. Expected 4 input dimensions "
-                "(batchsize, channels, 2 spatial dimensions)."
+                f"Tried to create a SPP layer with input shape {self.input_shape!r}. Expected 4 input dimensions (batchsize, channels, 2 spatial dimensions)."
             )
         self.mode = mode
         self.implementation = implementation
@@ -364,15 +308,15 @@ class SpatialPyramidPoolingLayer(Layer):
         return (input_shape[0], input_shape[1], sum(count * count for count in self.pool_dims))
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        sizes = [input.shape[axis] if size is None else size for axis, size in enumerate(self.input_shape)][2:]
+        sizes = self.input_shape[2:]
+        is_exact = self.implementation == "kaiming"
         pooled: list[Any] = []
         for count in self.pool_dims:
-            if self.implementation == "kaiming":
-                pooled += pool_2d_nxn_regions(input, count, mode=self.mode)
+            if is_exact or None in sizes:
+                pooled += pool_2d_nxn_regions(input, count, self.mode, is_exact)
             else:
-                regions = theano_pool.pool_2d(
-                    input, ws=tuple((size + count - 1) // count for size in sizes),
-                    stride=tuple(size // count for size in sizes), mode=self.mode, pad=None, ignore_border=True,
-                )  # fmt: skip
+                windows = tuple((size + count - 1) // count for size in sizes)
+                strides = tuple(size // count for size in sizes)
+                regions = pool_2d(input, ws=windows, stride=strides, mode=self.mode, ignore_border=True)
                 pooled.append(regions.flatten(3))
         return T.concatenate(pooled, axis=2)

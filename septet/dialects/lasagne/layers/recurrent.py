@@ -112,7 +112,12 @@ class BaseRecurrentLayer(MergeLayer):
         return found
 
     def recur(
-        self, step: Callable[..., list[Any]], inputs: Sequence[Any], sequence: Any, starts: list[Any], constants: list[Any]
+        self,
+        step: Callable[..., list[Any]],
+        inputs: Sequence[Any],
+        sequence: Any,
+        starts: list[Any],
+        constants: list[Any],
     ) -> Any:
         """Return the last of the states after each step, or after all of them.
 
@@ -155,19 +160,7 @@ class BaseRecurrentLayer(MergeLayer):
 
 
 class CustomRecurrentLayer(BaseRecurrentLayer):
-    """``h[t] = nonlinearity(input_to_hidden(x[t]) + hidden_to_hidden(h[t - 1]))``, both of any layers.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    input_to_hidden, hidden_to_hidden : Layer
-        The last layers of two networks with one input layer each.
-    nonlinearity : callable or None
-    hid_init : Layer, Initializer, callable, number, array or variable
-        The state at the start.
-    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
-        As for `BaseRecurrentLayer`.
-    """
+    """``h[t] = nonlinearity(input_to_hidden(x[t]) + hidden_to_hidden(h[t - 1]))``, both of any layers."""
 
     def __init__(
         self, incoming: Any, input_to_hidden: Any, hidden_to_hidden: Any, nonlinearity: Any = nonlinearities.rectify,
@@ -199,23 +192,19 @@ class CustomRecurrentLayer(BaseRecurrentLayer):
         if self.precompute_input:
             if None not in (rows, examples, steps) and rows != examples * steps:
                 raise ValueError(
-                    "When precompute_input == True, input_to_hidden.output_shape[0] must equal incoming.output_shape[0]"
-                    "*incoming.output_shape[1] (i.e. batch_size*sequence_length) or be None but "
-                    f"input_to_hidden.output_shape[0] = {rows} and incoming.output_shape[0]*incoming.output_shape[1] = "
-                    f"{examples * steps}"
+                    f"When precompute_input == True, input_to_hidden.output_shape[0] must equal incoming.output_shape[0]*incoming.output_shape[1] (i.e. batch_size*sequence_length) or be None but input_to_hidden.output_shape[0] = {rows} and incoming.output_shape[0]*incoming.output_shape[1] = {examples * steps}"
                 )
         elif None not in (rows, from_hidden[0]) and rows != from_hidden[0]:
             raise ValueError(
-                "When precompute_input == False, input_to_hidden.output_shape[0] must equal "
-                f"hidden_to_hidden.output_shape[0] but input_to_hidden.output_shape[0] = {rows} and "
-                f"hidden_to_hidden.output_shape[0] = {from_hidden[0]}"
+                f"When precompute_input == False, input_to_hidden.output_shape[0] must equal hidden_to_hidden.output_shape[0] but input_to_hidden.output_shape[0] = {rows} and hidden_to_hidden.output_shape[0] = {from_hidden[0]}"
             )
         of_entry = entries["hidden_to_hidden"].output_shape
         for what, shape in (("hidden_to_hidden.output_shape", from_hidden), ("the shape of its input layer", of_entry)):
-            if any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(from_input[1:], shape[1:], strict=False)):
+            if any(
+                None not in sizes and sizes[0] != sizes[1] for sizes in zip(from_input[1:], shape[1:], strict=False)
+            ):
                 raise ValueError(
-                    "The output shape of input_to_hidden and the input and output shapes of hidden_to_hidden must be "
-                    f"equal after the first dimension, but input_to_hidden.output_shape={from_input} and {what}={shape}"
+                    f"The output shape of input_to_hidden and the input and output shapes of hidden_to_hidden must be equal after the first dimension, but input_to_hidden.output_shape={from_input} and {what}={shape}"
                 )
 
     def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
@@ -250,20 +239,7 @@ class CustomRecurrentLayer(BaseRecurrentLayer):
 
 
 class RecurrentLayer(CustomRecurrentLayer):
-    """``h[t] = nonlinearity(dot(x[t], W_in_to_hid) + dot(h[t - 1], W_hid_to_hid) + b)``.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    num_units : int
-    W_in_to_hid, W_hid_to_hid, b : Initializer, callable, number, array or variable
-        Weights of shapes (features, units) and (units, units), biases of shape (units,); None for no biases.
-    nonlinearity : callable or None
-    hid_init : Layer, Initializer, callable, number, array or variable
-        The state at the start.
-    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
-        As for `BaseRecurrentLayer`.
-    """
+    """``h[t] = nonlinearity(dot(x[t], W_in_to_hid) + dot(h[t - 1], W_hid_to_hid) + b)``."""
 
     def __init__(
         self, incoming: Any, num_units: int, W_in_to_hid: Any = init.Uniform(), W_hid_to_hid: Any = init.Uniform(),
@@ -293,15 +269,7 @@ class RecurrentLayer(CustomRecurrentLayer):
 
 
 class Gate:
-    """The parameters and the nonlinearity of a gate, for `LSTMLayer` and `GRULayer`.
-
-    Parameters
-    ----------
-    W_in, W_hid, W_cell, b : Initializer, callable, number, array or variable
-        Weights of the input, of the hidden state, of the cell (elementwise; None where the gate does not see it), and
-        biases.
-    nonlinearity : callable or None
-    """
+    """The parameters and the nonlinearity of a gate, for `LSTMLayer` and `GRULayer`."""
 
     def __init__(
         self, W_in: Any = init.Normal(0.1), W_hid: Any = init.Normal(0.1), W_cell: Any = init.Normal(0.1),
@@ -356,20 +324,6 @@ class GatedLayer(BaseRecurrentLayer):
 
 class LSTMLayer(GatedLayer):
     """Long short-term memory.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    num_units : int
-    ingate, forgetgate, cell, outgate : Gate
-    nonlinearity : callable or None
-        Applied to the cell before the output gate.
-    cell_init, hid_init : Layer, Initializer, callable, number, array or variable
-        The states at the start.
-    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
-        As for `BaseRecurrentLayer`.
-    peepholes : bool
-        Whether gates see the cell.
 
     Source
     ------
@@ -434,16 +388,6 @@ class LSTMLayer(GatedLayer):
 
 class GRULayer(GatedLayer):
     """Gated recurrent units.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    num_units : int
-    resetgate, updategate, hidden_update : Gate
-    hid_init : Layer, Initializer, callable, number, array or variable
-        The state at the start.
-    backwards, learn_init, gradient_steps, grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final
-        As for `BaseRecurrentLayer`.
 
     Source
     ------

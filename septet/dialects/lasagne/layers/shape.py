@@ -116,13 +116,7 @@ reshape = ReshapeLayer
 
 
 class DimshuffleLayer(Layer):
-    """Reorders axes, adds axes of size 1 ("x"), and drops those of size 1 that are not named.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    pattern : tuple of int or "x"
-    """
+    """Reorders axes, adds axes of size 1 ("x"), and drops those of size 1 that are not named."""
 
     def __init__(self, incoming: Any, pattern: Any, **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
@@ -144,8 +138,7 @@ class DimshuffleLayer(Layer):
         for axis, size in enumerate(input_shape):
             if axis not in self.pattern and size not in (1, None):
                 raise ValueError(
-                    f"pattern attempted to collapse dimension {axis} of size {size}; dimensions with size != 1/None "
-                    "are not broadcastable and cannot be collapsed"
+                    f"pattern attempted to collapse dimension {axis} of size {size}; dimensions with size != 1/None are not broadcastable and cannot be collapsed"
                 )
         return tuple(1 if axis == "x" else input_shape[axis] for axis in self.pattern)
 
@@ -189,14 +182,7 @@ pad = PadLayer
 
 
 class SliceLayer(Layer):
-    """Takes a part along an axis: with an integer the axis goes away, with a slice it stays.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    indices : int or slice
-    axis : int
-    """
+    """Takes a part along an axis: with an integer the axis goes away, with a slice it stays."""
 
     def __init__(self, incoming: Any, indices: Any, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)

@@ -43,15 +43,7 @@ class NonlinearityLayer(Layer):
 
 
 class BiasLayer(Layer):
-    """Adds biases.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    b : Initializer, callable, number, array, variable or None
-    shared_axes : int, tuple of int or "auto"
-        The axes along which a bias is shared: by default all but the second.
-    """
+    """Adds biases."""
 
     def __init__(self, incoming: Any, b: Any = init.Constant(0), shared_axes: Any = "auto", **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
@@ -69,15 +61,7 @@ class BiasLayer(Layer):
 
 
 class ScaleLayer(Layer):
-    """Multiplies with scales.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    scales : Initializer, callable, number, array or variable
-    shared_axes : int, tuple of int or "auto"
-        The axes along which a scale is shared: by default all but the second.
-    """
+    """Multiplies with scales."""
 
     def __init__(self, incoming: Any, scales: Any = init.Constant(1), shared_axes: Any = "auto", **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
@@ -93,15 +77,7 @@ class ScaleLayer(Layer):
 
 
 def standardize(layer: Any, offset: Any, scale: Any, shared_axes: Any = "auto") -> ScaleLayer:
-    """Return a layer that takes an offset off the output of another and divides it by a scale; neither is trained.
-
-    Parameters
-    ----------
-    layer : Layer
-    offset, scale : number or array
-        Usually the mean and the standard deviation of training data.
-    shared_axes : int, tuple of int or "auto"
-    """
+    """Return a layer that takes an offset off the output of another and divides it by a scale; neither is trained."""
     centered = BiasLayer(layer, -offset, shared_axes)
     centered.params[centered.b].remove("trainable")
     scaled = ScaleLayer(centered, floatX(1.0) / scale, shared_axes)
@@ -146,12 +122,6 @@ class ExpressionLayer(Layer):
 class InverseLayer(MergeLayer):
     """Applies the transpose of another layer's derivative: its inverse for layers that sort, a deconvolution for
     convolutions, an unpooling for maxima.
-
-    Parameters
-    ----------
-    incoming : Layer
-    layer : Layer
-        The layer that is inverted; it has one input.
     """
 
     def __init__(self, incoming: Any, layer: Any, **kwargs: Any) -> None:
@@ -168,20 +138,14 @@ class InverseLayer(MergeLayer):
 class ParametricRectifierLayer(Layer):
     """A rectifier whose slope below zero is learned.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    alpha : Initializer, callable, number, array or variable
-        The slopes.
-    shared_axes : int, tuple of int, "auto" or "all"
-        The axes along which a slope is shared: by default all but the second.
-
     Source
     ------
     K. He et al., "Delving deep into rectifiers", ICCV 2015.
     """
 
-    def __init__(self, incoming: Any, alpha: Any = init.Constant(0.25), shared_axes: Any = "auto", **kwargs: Any) -> None:
+    def __init__(
+        self, incoming: Any, alpha: Any = init.Constant(0.25), shared_axes: Any = "auto", **kwargs: Any
+    ) -> None:
         super().__init__(incoming, **kwargs)
         self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
         shape = unshared_shape(
@@ -197,20 +161,14 @@ class ParametricRectifierLayer(Layer):
 class RandomizedRectifierLayer(Layer):
     """A rectifier whose slope below zero is drawn anew each time; the mean of the bounds where it is deterministic.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    lower, upper : float or variable
-        The bounds.
-    shared_axes : int, tuple of int, "auto" or "all"
-        The axes along which a slope is shared: by default all but the second.
-
     Source
     ------
     B. Xu et al., "Empirical evaluation of rectified activations in convolutional network", 2015.
     """
 
-    def __init__(self, incoming: Any, lower: Any = 0.3, upper: Any = 0.8, shared_axes: Any = "auto", **kwargs: Any) -> None:
+    def __init__(
+        self, incoming: Any, lower: Any = 0.3, upper: Any = 0.8, shared_axes: Any = "auto", **kwargs: Any
+    ) -> None:
         super().__init__(incoming, **kwargs)
         self._srng = seeded_streams()
         self.lower = lower

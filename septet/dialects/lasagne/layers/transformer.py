@@ -15,22 +15,7 @@ __all__ = ["TPSTransformerLayer", "TransformerLayer"]
 
 
 class BaseTransformerLayer(MergeLayer):
-    """The base of layers that read an image at places that another network computes.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output is (examples, channels, height, width).
-    localization_network : Layer
-    count : int
-        How many numbers the network computes for each example.
-    noun : str
-        What messages call that number.
-    downsample_factor : float or tuple of float
-        By how much the output is smaller.
-    border_mode : "nearest", "mirror" or "wrap"
-        What lies beyond the image's border.
-    """
+    """The base of layers that read an image at places that another network computes."""
 
     def __init__(
         self, incoming: Any, localization_network: Any, count: int, noun: str, downsample_factor: Any, border_mode: str,
@@ -44,8 +29,7 @@ class BaseTransformerLayer(MergeLayer):
             raise ValueError(f"The localization network must have output shape: (batch_size, {noun})")
         if len(image) != 4:
             raise ValueError(
-                "The input network must have a 4-dimensional output shape: "
-                "(batch_size, num_input_channels, input_rows, input_columns)"
+                "The input network must have a 4-dimensional output shape: (batch_size, num_input_channels, input_rows, input_columns)"
             )
 
     def get_output_shape_for(self, input_shapes: Any) -> Any:
@@ -64,15 +48,6 @@ class BaseTransformerLayer(MergeLayer):
 
 class TransformerLayer(BaseTransformerLayer):
     """Applies an affine transformation to images.
-
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    localization_network : Layer
-        Computes the six numbers of a matrix of two rows, which takes (x, y, 1) in the output to (x, y) in the input,
-        both from -1 to 1.
-    downsample_factor : float or tuple of float
-    border_mode : "nearest", "mirror" or "wrap"
 
     Source
     ------
@@ -115,22 +90,7 @@ def _within(place: Any, size: Any, border_mode: str) -> Any:
 
 
 def _interpolate(im: Any, x: Any, y: Any, out_height: Any, out_width: Any, border_mode: str) -> Any:
-    """Return values between pixels, from the four around each place.
-
-    Parameters
-    ----------
-    im : tensor4
-        Images of shape (examples, height, width, channels).
-    x, y : vector
-        The places of all examples, from -1 to 1.
-    out_height, out_width : int or scalar variable
-    border_mode : "nearest", "mirror" or "wrap"
-
-    Returns
-    -------
-    matrix
-        A row of channels for each place.
-    """
+    """Return values between pixels, from the four around each place."""
     examples, height, width, channels = (im.shape[axis] for axis in range(4))
     height_f, width_f = T.cast(height, theano.config.floatX), T.cast(width, theano.config.floatX)
     x, y = (x + 1) / 2 * (width_f - 1), (y + 1) / 2 * (height_f - 1)
@@ -162,18 +122,6 @@ def _meshgrid(height: Any, width: Any) -> Any:
 class TPSTransformerLayer(BaseTransformerLayer):
     """Bends images as a thin plate that is held at control points.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    localization_network : Layer
-        Computes by how much each control point is moved: first all in x, then all in y.
-    downsample_factor : float or tuple of float
-    control_points : int
-        How many there are: a square number, in a grid from -1 to 1.
-    precompute_grid : bool or "auto"
-        Whether what does not depend on the moves is computed once; that needs images of a known size.
-    border_mode : "nearest", "mirror" or "wrap"
-
     Source
     ------
     M. Jaderberg et al., "Spatial transformer networks", NIPS 2015; F. Bookstein, "Principal warps", 1989.
@@ -184,7 +132,13 @@ class TPSTransformerLayer(BaseTransformerLayer):
         precompute_grid: Any = "auto", border_mode: str = "nearest", **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(
-            incoming, localization_network, 2 * control_points, "2*control_points", downsample_factor, border_mode, **kwargs
+            incoming,
+            localization_network,
+            2 * control_points,
+            "2*control_points",
+            downsample_factor,
+            border_mode,
+            **kwargs,
         )
         self.control_points = control_points
         side = round(np.sqrt(control_points))
