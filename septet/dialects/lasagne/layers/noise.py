@@ -45,7 +45,7 @@ class DropoutLayer(Layer):
     def get_output_for(self, input: Any, deterministic: bool = False, **kwargs: Any) -> Any:
         if deterministic or self.p == 0:
             return input
-        kept = T.constant(1, dtype="int8") - self.p  # an int8 keeps the result in the precision of p
+        kept = 1 - self.p
         if self.rescale:
             input = input / kept
         shape = input.shape if any(size is None for size in self.input_shape) else self.input_shape
