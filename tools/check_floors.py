@@ -6,6 +6,7 @@ Every module is parsed, none is imported. The rules, by the name that a finding 
                TYPE_CHECKING count too: they are knowledge of the floor above all the same)
     sibling    folders of one floor do not import each other; what is allowed stands in SIBLINGS
     backend    the parts of backends/ import themselves and backends/base* only
+    dialect    the parts of dialects/ import themselves, and those that DIALECTS says they are made of
     root       only the upper floors import the package `septet` itself, which gathers all the others
     cycle      no import cycle at module level (TYPE_CHECKING blocks and functions do not run at import time)
     local      an import inside a function is for optional or heavy modules (LOCAL_THIRD_PARTY, LOCAL_STANDARD), or for
@@ -54,6 +55,8 @@ FLOORS = {
 # folder -> the folders of its own floor that it may import
 SIBLINGS = {name: {"nn"} for name in ("optim", "train", "metrics", "io", "parallel", "view")} | {"__main__": {"cli"}}
 SIBLINGS["train"] = {"nn", "optim", "metrics", "data", "io"}  # training brings the others together
+# dialect -> the dialects that it is made of
+DIALECTS = {"lasagne": {"theano"}}
 # who may write `import septet` or `from septet import Tensor`
 ROOT_IMPORTERS = {"dialects", "cli", "__main__"}
 # where imports inside functions may name septet's own modules: the public names and the commands load lazily
@@ -285,6 +288,16 @@ def check_backend(module: Module, found: Import, target: str) -> Iterator[Findin
         yield Finding(module.path, found.line, "backend", message)
 
 
+def check_dialect(module: Module, found: Import, target: str) -> Iterator[Finding]:
+    """Check that a dialect imports no other one but those that it is made of."""
+    here, there = module.name.split("."), target.split(".")
+    if here[1:2] != ["dialects"] or there[1:2] != ["dialects"] or len(here) < 3 or len(there) < 3:
+        return
+    if there[2] != here[2] and there[2] not in DIALECTS.get(here[2], ()) and here[2] != "__main__":
+        allowed = ", ".join(sorted(DIALECTS.get(here[2], ()))) or "none"
+        yield Finding(module.path, found.line, "dialect", f"{module.name} imports {target} (allowed here: {allowed})")
+
+
 def check_imports(modules: dict[str, Module]) -> Iterator[Finding]:
     """Check every import by itself; cycles are looked for elsewhere."""
     for module in modules.values():
@@ -300,6 +313,7 @@ def check_imports(modules: dict[str, Module]) -> Iterator[Finding]:
                 continue
             yield from check_floor(module, found, target)
             yield from check_backend(module, found, target)
+            yield from check_dialect(module, found, target)
             is_lazy = module.folder in LAZY_PLACES or module.name in LAZY_MODULES
             if found.local and not found.prefix and not is_lazy:
                 message = f"{target} is imported inside a function; {PACKAGE}'s own modules are imported at the top"

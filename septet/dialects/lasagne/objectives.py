@@ -75,11 +75,11 @@ def binary_hinge_loss(predictions: Any, targets: Any, delta: Any = 1, log_odds: 
 
 def multiclass_hinge_loss(predictions: Any, targets: Any, delta: Any = 1) -> Any:
     """Return by how much the score of the best wrong class, plus a margin, exceeds that of the right one."""
-    classes = predictions.shape[1]
-    if targets.ndim == predictions.ndim - 1:
-        targets = T.extra_ops.to_one_hot(targets, classes)
-    elif targets.ndim != predictions.ndim:
+    if targets.ndim not in (predictions.ndim, predictions.ndim - 1):
         raise TypeError("rank mismatch between targets and predictions")
+    classes = predictions.shape[1]
+    if targets.ndim < predictions.ndim:
+        targets = T.extra_ops.to_one_hot(targets, classes)
     right = predictions[targets.nonzero()]
     wrong = T.reshape(predictions[(1 - targets).nonzero()], (-1, classes - 1))
     return nnet.relu(T.max(wrong, axis=1) - right + delta)

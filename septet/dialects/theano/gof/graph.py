@@ -495,3 +495,12 @@ def as_string(
         return f"{names[node]} -> {own}" + index if node in names else own + index
 
     return [text(variable) for variable in o]
+
+
+def is_same_graph(var1: Variable, var2: Variable, givens: Any = None, debug: bool = False) -> bool:
+    """Tell whether two variables are the same computation, where `givens` (pairs, or a dict) stand for each other."""
+    from septet.dialects.theano.scan_module.scan_utils import equal_computations
+
+    pairs = list(givens.items() if isinstance(givens, dict) else givens or ())
+    left, right = [old for old, _ in pairs], [new for _, new in pairs]
+    return equal_computations([var1], [var2], left + right, right + left)
