@@ -107,6 +107,14 @@ def test_backends_do_not_import_each_other(findings, statement):
     assert found == [("backends/cpu/lower.py", 1, "backend")]
 
 
+def test_a_dialect_imports_those_that_it_is_made_of_only(findings):
+    tree = {
+        "dialects/lasagne/layers.py": "from septet.dialects import theano\n",
+        "dialects/theano/tensor.py": "import septet.dialects.lasagne.layers\n",
+    }
+    assert findings(tree) == [("dialects/theano/tensor.py", 1, "dialect")]
+
+
 def test_the_protocol_does_not_import_a_backend(findings):
     found = findings({"backends/base/protocol.py": "from septet.backends import cpu\n", "backends/cpu/lower.py": ""})
     assert found == [("backends/base/protocol.py", 1, "backend")]

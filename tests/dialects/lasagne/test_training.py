@@ -115,7 +115,9 @@ def test_losses() -> None:
     np.testing.assert_allclose(objectives.categorical_crossentropy(x, k).eval(), -np.log(chosen))
     others = np.where(np.eye(4)[t] == 1, -np.inf, p).max(1)
     np.testing.assert_allclose(objectives.multiclass_hinge_loss(x, k).eval(), np.maximum(0, 1 + others - chosen))
-    np.testing.assert_array_equal(objectives.categorical_accuracy(x, k, top_k=2).eval(), (p > chosen[:, None]).sum(1) < 2)
+    np.testing.assert_array_equal(
+        objectives.categorical_accuracy(x, k, top_k=2).eval(), (p > chosen[:, None]).sum(1) < 2
+    )
     a, b = rng.standard_normal((2, 6)) * 2
     d = np.abs(a - b)
     want = np.where(d <= 1, d * d / 2, d - 0.5)

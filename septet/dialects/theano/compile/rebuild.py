@@ -49,9 +49,8 @@ def clone(
         memo[old] = old.type.filter_variable(value) if strict else value
     is_shared = share_inputs if copy_inputs is None else copy_inputs
     if not is_shared:
-        for node in io_toposort(memo, outputs):
-            for given in node.inputs:
-                if given.owner is None and given not in memo and not hasattr(given, "data"):
-                    memo[given] = given.clone()
+        for given in [*(v for node in io_toposort(memo, outputs) for v in node.inputs), *outputs]:
+            if given.owner is None and given not in memo and not hasattr(given, "data"):
+                memo[given] = given.clone()
     found = rebuilt(outputs, memo, strict)
     return found if isinstance(output, (list, tuple)) else found[0]

@@ -31,6 +31,7 @@ from septet.dialects.theano.tensor.extra_ops import (
     unravel_index,
 )
 from septet.dialects.theano.tensor.reductions import CAReduce
+from septet.dialects.theano.tensor.sort import argsort, sort
 from septet.dialects.theano.tensor.subtensor import inc_subtensor, set_subtensor
 from septet.dialects.theano.tensor.type_other import *
 from septet.dialects.theano.tensor.var import (
