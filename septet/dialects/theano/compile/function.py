@@ -208,7 +208,7 @@ class Function:
         name: str | None = None,
         profile: Any = None,
     ) -> Function:
-        """Return the same function, with other shared variables (`swap`) or without updates."""
+        """Return the same function, with other shared variables (`swap`) or without updates; it returns a list, or a dict."""
         wiring = self._wiring
         replacement = {}
         for old, new in pairs_of(swap):
@@ -218,7 +218,8 @@ class Function:
                 raise TypeError(f"Type of given SharedVariable: {new} conflicts with the original one: {old}")
             replacement[old] = new
         copied = wiring.copied(replacement, delete_updates)
-        return Function(copied, self._mode, name or (self.name and self.name + " copy"), self._structure, profile)
+        structure = self._structure if isinstance(self._structure, Named) else Listed()
+        return Function(copied, self._mode, name or (self.name and self.name + " copy"), structure, profile)
 
     __copy__ = copy
 
