@@ -11,44 +11,21 @@ import numpy as np
 import septet as st
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE
 from septet.dialects.theano.engine import replaced
-from septet.dialects.theano.gof.graph import Apply, Constant, Variable, lower
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable, ancestors, lower
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay
-from septet.dialects.theano.gof.type import Type
+from septet.dialects.theano.missing import DisconnectedInputError as DisconnectedInputError
+from septet.dialects.theano.missing import DisconnectedType as DisconnectedType
+from septet.dialects.theano.missing import NullTypeGradError as NullTypeGradError
+from septet.dialects.theano.missing import disconnected_type as disconnected_type
+from septet.dialects.theano.pullbacks import pulled_back
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.creation import zeros_like
 from septet.tensor.tensor import Tensor
 from septet.transform.jacobian import jacobian_nodes
 from septet.transform.jvp import jvp
 from septet.transform.vjp import vjp
-
-
-class DisconnectedInputError(ValueError):
-    """A gradient with respect to something that the cost does not depend on."""
-
-
-class NullTypeGradError(TypeError):
-    """A gradient that is not defined."""
-
-
-class DisconnectedType(Type):
-    """The type of a gradient that does not exist because nothing depends on the input."""
-
-    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
-        raise AssertionError("If you're assigning to a DisconnectedType you're doing something wrong.")
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __str__(self) -> str:
-        return "DisconnectedType"
-
-
-disconnected_type = DisconnectedType()
 
 
 def connected(outputs: Iterable[Variable], blockers: Iterable[Variable] = ()) -> set[Variable]:
@@ -147,14 +124,20 @@ def grad(
     for variable in variables:
         if not isinstance(variable, Variable):
             raise TypeError(f"Expected Variable, got {variable!r} of type {type(variable)}")
-    known = {own: as_tensor_variable(value) for own, value in dict(known_grads or {}).items()}
+    known = {
+        own: value if isinstance(value, Variable) else as_tensor_variable(value)
+        for own, value in dict(known_grads or {}).items()
+    }
     for own, value in known.items():
-        if own.type.ndim != value.type.ndim:
+        if value.type.is_tensor and own.type.ndim != value.type.ndim:
             raise AssertionError(f"the gradient of {own} has {value.type.ndim} axes, the variable {own.type.ndim}")
     starts = [*([cost] if cost is not None else []), *known]
     constants = list(consider_constant or [])
-    found = _gradients(cost, variables, known, constants)
-    reached = connected(starts, blockers=constants) - set(constants)
+    if _is_plain(cost, variables, known, constants, starts):
+        found = _gradients(cost, variables, known, constants)
+    else:
+        found = pulled_back(cost, variables, known, constants)
+    reached = connected([v for v in starts if v not in known or known[v].type.is_tensor], blockers=constants)
     result: list[Any] = []
     for variable, gradient in zip(variables, found, strict=True):
         if variable not in reached:
@@ -162,10 +145,21 @@ def grad(
             gradient = _nothing(variable, return_disconnected)
         elif gradient is None:
             gradient = _float_zeros(variable)
+        elif isinstance(gradient.type, NullType) and null_gradients == "raise":
+            raise NullTypeGradError(f"tensor.grad encountered a NaN. {gradient.type.why_null}")
         elif add_names and cost is not None and cost.name is not None and variable.name is not None:
             gradient.name = f"(d{cost.name}/d{variable.name})"
         result.append(gradient)
     return type(wrt)(result) if is_many else result[0]
+
+
+def _is_plain(cost: Any, variables: Any, known: Any, constants: Any, starts: Any) -> bool:
+    """Tell whether the whole graph can be differentiated at once: it is made of Septet's ops and floats."""
+    if any(isinstance(v, Constant) or v in constants or v.type.dtype in DISCRETE for v in [*variables, *starts]):
+        return False
+    if any(not value.type.is_tensor for value in known.values()):
+        return False
+    return all(v.owner is None or v.owner.op.is_native for v in ancestors(starts, blockers=set(constants)))
 
 
 def _gradients(cost: Any, variables: Sequence[Variable], known: Any, constants: Sequence[Variable]) -> list[Any]:
@@ -338,11 +332,9 @@ def subgraph_grad(wrt: Any, end: Any, start: Any = None, cost: Any = None, detai
     parts = [own for own in (by_start, by_cost) if own is not None]
     total = [sum(own[1:], own[0]) for own in zip(*parts, strict=True)]
     count = len(end)
-    # a constant stops what flows through it, not what arrives at it
-    ends = grad(cost, list(end), None, "ignore", known_grads=known or None)
     if details:
-        return total[count:], ends, by_start and by_start[:count], by_cost and by_cost[:count]
-    return total[count:], ends
+        return total[count:], total[:count], by_start and by_start[:count], by_cost and by_cost[:count]
+    return total[count:], total[:count]
 
 
 def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:

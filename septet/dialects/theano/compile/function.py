@@ -14,6 +14,7 @@ from septet.dialects.theano.containers import Container, In, Out, SymbolicInput,
 from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
+from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
 from septet.dialects.theano.tensor.convert import as_variable
 
@@ -520,6 +521,8 @@ def _check_use(wiring: Wiring, on_unused_input: str | None, name: str | None) ->
         if action == "warn":
             warnings.warn(message, stacklevel=4)
     for variable in graph_inputs(list(used | given_used), blockers=known | replaced):
+        if isinstance(variable.type, NullType):
+            raise TypeError(f"a function over something that is not defined: {variable.type.why_null}")
         if variable in known or variable in replaced or isinstance(variable, (Constant, SharedVariable)):
             continue
         if variable in used or variable in given_used:

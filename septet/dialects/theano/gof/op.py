@@ -130,7 +130,7 @@ class PureOp:
 
     def _pulled(self, node: Apply, g: Any, args: Sequence[Any]) -> list[Any]:
         """Return the cotangents of the inputs, as tensors, by the op's own gradient."""
-        from septet.dialects.theano.gradient import DisconnectedType, NullTypeGradError
+        from septet.dialects.theano.missing import DisconnectedType, NullTypeGradError
 
         cotangents = g if isinstance(g, tuple) else (g,)
         inputs = [v.type.holding(t, like=v) for v, t in zip(node.inputs, args, strict=True)]

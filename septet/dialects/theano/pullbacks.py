@@ -1,0 +1,164 @@
+"""Gradients op by op, as the ops themselves give them: where programs define ops, and for what has no gradient elsewhere.
+
+Graphs of Septet's ops alone are differentiated as a whole (`gradient`). Here each application is pulled back by itself,
+so that what an op of a program returns is exactly what arrives: also gradients that are not defined, or of integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.dtypes import DISCRETE
+from septet.dialects.theano.engine import replaced
+from septet.dialects.theano.gof.graph import Apply, Variable, io_toposort
+from septet.dialects.theano.gof.null_type import NullType
+from septet.dialects.theano.gof.op import PureOp
+from septet.dialects.theano.missing import DisconnectedType, disconnected_type
+from septet.dialects.theano.tensor.creation import ones_like, zeros_like
+from septet.tensor.tensor import Tensor
+from septet.transform.vjp import vjp
+
+
+def float_dtype(variable: Variable) -> str:
+    """Return the dtype of a variable's gradient: its own, and `floatX` for integers."""
+    dtype = str(variable.type.dtype)
+    return str(config.floatX) if dtype in DISCRETE else dtype
+
+
+def is_missing(gradient: Any) -> bool:
+    """Tell whether there is no gradient."""
+    return gradient is None or isinstance(gradient.type, DisconnectedType)
+
+
+def pulled_back(
+    cost: Variable | None,
+    variables: Sequence[Variable],
+    known: Mapping[Variable, Variable],
+    constants: Sequence[Variable],
+) -> list[Any]:
+    """Return the gradients of variables; None where none arrives, a variable of NullType where it is not defined."""
+    collected: dict[Variable, Any] = {}
+    starts = [*([] if cost is None else [cost]), *known]
+    if cost is not None and cost not in known:
+        collected[cost] = ones_like(cost, dtype=float_dtype(cost))
+    for variable, gradient in known.items():
+        _collect(collected, variable, gradient)
+    stops = set(constants)
+    for node in reversed(io_toposort([], starts)):
+        given = [None if output in stops else collected.get(output) for output in node.outputs]
+        if all(is_missing(one) for one in given):
+            continue
+        for variable, gradient in zip(node.inputs, _pull(node, given), strict=True):
+            if not is_missing(gradient):
+                _collect(collected, variable, gradient)
+    return [collected.get(variable) for variable in variables]
+
+
+def _collect(collected: dict[Variable, Any], variable: Variable, gradient: Any) -> None:
+    """Add to what a variable has received; what is not defined stays so."""
+    before = collected.get(variable)
+    if before is None or isinstance(gradient.type, NullType):
+        collected[variable] = gradient
+    elif not isinstance(before.type, NullType):
+        collected[variable] = before + gradient
+
+
+def _pull(node: Apply, given: Sequence[Any]) -> list[Any]:
+    """Return the gradients of the inputs of an application, given those of its outputs."""
+    pattern = node.op.connection_pattern(node) if hasattr(node.op, "connection_pattern") else None
+    connected = [
+        any((pattern is None or pattern[place][index]) and not is_missing(one) for index, one in enumerate(given))
+        for place in range(len(node.inputs))
+    ]
+    if not any(connected):
+        return [None] * len(node.inputs)
+    nulls = [
+        next(
+            (
+                one
+                for index, one in enumerate(given)
+                if (pattern is None or pattern[place][index]) and not is_missing(one) and isinstance(one.type, NullType)
+            ),
+            None,
+        )
+        for place in range(len(node.inputs))
+    ]
+    if any(own is not None for own in nulls):
+        return nulls
+    given = [None if not is_missing(one) and isinstance(one.type, NullType) else one for one in given]
+    if node.op.is_native:
+        return _pull_native(node, given, connected)
+    return _pull_own(node, given, connected)
+
+
+def _pull_own(node: Apply, given: Sequence[Any], connected: Sequence[bool]) -> list[Any]:
+    """Return what the op of a program says, checked."""
+    op = node.op
+    cotangents = [
+        disconnected_type() if one is None else _of_dtype(one, output)
+        for one, output in zip(given, node.outputs, strict=True)
+    ]
+    if type(op).L_op is not PureOp.L_op:
+        found = op.L_op(node.inputs, node.outputs, cotangents)
+    else:
+        found = op.grad(node.inputs, cotangents)
+    if not isinstance(found, (list, tuple)):
+        raise TypeError(f"{op}.grad returned {type(found).__name__}, expected a list or tuple of variables")
+    if len(found) != len(node.inputs):
+        raise ValueError(f"{op}.grad returned {len(found)} gradients for {len(node.inputs)} inputs")
+    result: list[Any] = []
+    for place, (gradient, source) in enumerate(zip(found, node.inputs, strict=True)):
+        if gradient is None:
+            raise TypeError(
+                f"{op}.grad returned None for input {place}: zeros_like() or disconnected_type() say what is meant"
+            )
+        if not connected[place]:
+            result.append(None)
+            continue
+        if gradient.type.is_tensor and gradient.type.dtype in DISCRETE:
+            raise TypeError(f"{op}.grad returned integers ({gradient.type}) for input {place}")
+        result.append(
+            gradient if source.type.is_tensor and source.type.dtype in DISCRETE else _of_dtype(gradient, source)
+        )
+    return result
+
+
+def _of_dtype(gradient: Any, like: Variable) -> Any:
+    """Return a gradient in the dtype of what it belongs to, where that is a float."""
+    if gradient.type.is_tensor and like.type.is_tensor and like.type.dtype not in DISCRETE:
+        return gradient.astype(like.type.dtype)
+    return gradient
+
+
+def _pull_native(node: Apply, given: Sequence[Any], connected: Sequence[bool]) -> list[Any]:
+    """Return what Septet makes of one of its own ops; integers are taken for floats of the same values."""
+    from septet.dialects.theano.gradient import transformed
+
+    inputs = [v.tensor for v in node.inputs]
+    symbols = [st.symbol("", v.tensor.type.shape, float_dtype(v)) for v in node.inputs]
+    made = node.op.compute(*[s if connected[place] else inputs[place] for place, s in enumerate(symbols)])
+    made = list(made) if isinstance(made, (tuple, list)) else [made]
+    pairs = [
+        (m, one.tensor.astype(m.dtype))
+        for m, one in zip(made, given, strict=True)
+        if not is_missing(one) and np.dtype(m.dtype).kind in "fc"
+    ]
+    back = [(s, t.astype(s.dtype)) for s, t in zip(symbols, inputs, strict=True)]
+    places = [place for place, is_reached in enumerate(connected) if is_reached]
+    found: list[Any] = [None] * len(inputs)
+    nodes = vjp([m.node for m, _ in pairs], [g.node for _, g in pairs], [symbols[place].node for place in places])
+    reached = [(place, n) for place, n in zip(places, nodes, strict=True) if n is not None]
+    if reached:
+        tensors = replaced([Tensor(n) for _, n in reached], back)
+        sources = [*node.inputs, *[one for one in given if not is_missing(one)]]
+        for (place, _), variable in zip(reached, transformed("Gradient", tensors, sources), strict=True):
+            found[place] = variable
+    for place in places:
+        if found[place] is None:
+            found[place] = zeros_like(node.inputs[place], dtype=float_dtype(node.inputs[place]))
+    return found
