@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,6 +19,8 @@ class Program(Protocol):
     graph: Graph
     deciding: Sequence[int]
     """The inputs whose values, and not only their shapes, decide what runs."""
+    tell: Callable[[Made], None] | None
+    """Where values decide: is told about everything that is made for a call."""
 
     @property
     def made(self) -> Sequence[Made]:

@@ -132,6 +132,8 @@ class Description(NamedTuple):
         Bytes that the program keeps for its values on the way.
     changes : list of Change
     made : Made or None
+    is_optimized : bool
+        Whether the changes begin with what the optimizer did.
     """
 
     backend: str
@@ -141,6 +143,7 @@ class Description(NamedTuple):
     arena: int
     changes: Sequence[Change] = ()
     made: Made | None = None
+    is_optimized: bool = False
 
 
 Tell = Callable[[int, int, int], None]

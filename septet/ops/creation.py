@@ -13,6 +13,7 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, AxisError
 from septet.base.shapes import Shape, check_axis
 from septet.base.text import shape_text
+from septet.graph.context import context
 from septet.graph.node import Node, constant, scalar
 from septet.graph.op import (
     LEAF,
@@ -200,8 +201,8 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     first, last, by = ends
     count = max(0, math.ceil((last - first) / by) if max(kinds) > dtypes.INTEGER else -((first - last) // by))
     wide = dtypes.float64 if max(kinds) > dtypes.INTEGER else dtypes.int64
-    if count > FOLDED and (first, by) == (0, 1):
-        return record(iota, (), ((count,), 0, kind))
+    if (first, by) == (0, 1) and (count > FOLDED or context.trace is not None):
+        return record(iota, (), ((count,), 0, kind))  # in a function that is traced, it may be as long as a batch
     if count > FOLDED and dtypes.KIND[kind] != dtypes.COMPLEX and (wide == dtypes.float64 or last <= 2**63):
         line = record(iota, (), ((count,), 0, wide))
         return cast_to(line * by + first, kind)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from septet.backends.base_work import Made
 from septet.base.config import config
 from septet.base.errors import ArgumentError, SeptetError
 from septet.base.watch import TRACE, span
@@ -20,7 +21,7 @@ from septet.graph.params import exact
 from septet.graph.types import TensorType, tensor_type
 from septet.run import eager
 from septet.run.arguments import explain_arguments
-from septet.run.compiles import Compile, Compiles, with_made
+from septet.run.compiles import Compile, Compiles, other_sizes, with_made
 from septet.run.names import argument_names, check_call, function_name, leaf_names, signature
 from septet.run.plans import Call, Plan, Plans, arguments_text, surroundings
 from septet.run.programs import make_program
@@ -145,9 +146,25 @@ class Compiled(Runnable):
         rebuild = _rebuilder(found, shape)
         plan = Plan(graph, program, rebuild, is_single, len(outputs), call, names, notes)
         compile = Compile(arguments_text(names, call.slots), reason, len(graph), perf_counter() - start)
-        self.compiles.append(with_made(compile, made))
+        if program.deciding:  # there is more to make for each call with other sizes
+            program.tell = self._noting(compile)
+        else:
+            self.compiles.append(with_made(compile, made))
         self._plans.add(key, plan)
         return plan
+
+    def _noting(self, first: Compile) -> Callable[[Made], None]:
+        """Return what notes the compiles of a graph whose sizes values decide; `first` is what the first one began with."""
+        before: Made | None = None
+
+        def note(made: Made) -> None:
+            nonlocal before
+            reason = first.reason if before is None else "; ".join(other_sizes(before, made))
+            seconds = made.seconds + (first.seconds if before is None else 0.0)
+            self.compiles.append(with_made(first._replace(reason=reason, seconds=seconds), made))
+            before = made
+
+        return note
 
     def _leaf_names(self, args: tuple[Any, ...], words: dict[str, Any]) -> list[str]:
         """Return the names of the leaves of a call, which must fit the function."""
@@ -208,12 +225,16 @@ def _rebuilder(leaves: Sequence[Any], structure: tree.Structure) -> Callable[[li
 def capture(graph: Graph) -> Graph:
     """Compute what the graph takes from outside (pending tensors that depend on no symbol) and make it constant.
 
-    What is made of single numbers stays as it is: a repeated number costs nothing in a loop, an array has to be read.
+    What is made of single numbers stays as it is, and so do positions: a repeated number costs nothing in a loop, an
+    array has to be read, and one as long as a batch is another one for each size of it.
     """
     outside = [
         node
         for node in order(graph.roots, stop=lambda n: not n.flags & SYMBOLIC)
-        if not node.flags & SYMBOLIC and node.op is not CONSTANT and isinstance(node.type, TensorType)
+        if not node.flags & SYMBOLIC
+        and node.op is not CONSTANT
+        and isinstance(node.type, TensorType)
+        and node.op.name != "iota"
     ]
     plain = _of_numbers(outside)
     outside = [node for node in outside if node not in plain]

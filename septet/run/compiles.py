@@ -80,3 +80,10 @@ class Compiles(list[Compile], Shown):
 def with_made(compile: Compile, made: Made | None) -> Compile:
     """Return a compile with what the backend says about its part."""
     return compile if made is None else compile._replace(kernels=made.kernels, new=made.new, how=made.how)
+
+
+def other_sizes(before: Made | None, made: Made) -> list[str]:
+    """Return how the sizes that values have decided differ from those before."""
+    old = dict(before.decided) if before else {}
+    pairs = [(label, old.get(label), size) for label, size in made.decided]
+    return [f"{label}: {size if own is None else f'{own} -> {size}'}" for label, own, size in pairs if own != size]

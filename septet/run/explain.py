@@ -96,8 +96,11 @@ class Explanation(Shown):
         self.call = target.call
         self.backend = found.backend
         self.threads = found.threads
-        own = history(target.graph, level=target.level)
-        self.passes = [Change(step.name or "given", len(step.graph), step.fired, step.seconds) for step in own]
+        if found.is_optimized:
+            self.passes = [Change("given", len(target.graph), {}, 0.0)]
+        else:
+            own = history(target.graph, level=target.level)
+            self.passes = [Change(step.name or "given", len(step.graph), step.fired, step.seconds) for step in own]
         self.passes += found.changes
         self.memory = Memory(target, found)
         self.compiles: Compiles = target.compiles

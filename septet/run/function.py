@@ -16,8 +16,8 @@ from septet.graph.op import as_node, cast_to
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.subgraph import fits
 from septet.run.arguments import as_argument, at_once, explain_arguments, misfits, place
-from septet.run.compiles import Compile, Compiles
-from septet.run.programs import make_program
+from septet.run.compiles import Compile, Compiles, other_sizes
+from septet.run.programs import history, make_program
 from septet.run.runnable import Runnable
 from septet.run.target import Target
 from septet.tensor.tensor import Tensor
@@ -46,8 +46,8 @@ class Function(Runnable):
 
     @property
     def optimized(self) -> Graph:
-        """The graph after all passes."""
-        return self._program.graph
+        """The graph after all passes; they do more where sizes are known, as in a call."""
+        return history(self.graph, level=self._level)[-1].graph
 
     def __call__(self, *args: Any, **words: Any) -> Any:
         """Run: inputs by position, or by the names of their symbols.
@@ -92,7 +92,7 @@ class Function(Runnable):
                 for name, old, new in zip(self._names, before.shapes if before else (), made.shapes, strict=False)
                 if old != new
             ]
-            changes += _other_sizes(before, made)
+            changes += other_sizes(before, made)
             reason = "; ".join(changes) if before else "first call"
             found.append(
                 Compile(", ".join(texts), reason, made.nodes, made.seconds, made.kernels, made.new, how=made.how)
@@ -170,13 +170,6 @@ def function(
     """
     symbols = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     return _make(symbols, outputs, updates, givens, allow_unused, name, optimize, _OF_FUNCTION)
-
-
-def _other_sizes(before: Made | None, made: Made) -> list[str]:
-    """Return how the sizes that values have decided differ from those before."""
-    old = dict(before.decided) if before else {}
-    pairs = [(label, old.get(label), size) for label, size in made.decided]
-    return [f"{label}: {size if own is None else f'{own} -> {size}'}" for label, own, size in pairs if own != size]
 
 
 class _Words(NamedTuple):

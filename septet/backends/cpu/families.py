@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from septet.backends.cpu.arenas import Arena
@@ -103,20 +103,26 @@ class Family:
         self._models: list[Model] = []
         self._seen: list[Shapes] = []
 
-    def open_axes(self, graph: Graph, shapes: Shapes) -> list[list[int]]:
-        """Return for each input the axes whose sizes may be others the next time.
+    def open_axes(self, graph: Graph, shapes: Shapes) -> Iterator[list[list[int]]]:
+        """Yield for each input the axes whose sizes may be others the next time: the best guess, and further ones.
 
-        Where the graph leaves sizes open, these; otherwise those that have been others before, or, at first, that of the
-        batch.
+        Where the graph leaves sizes open, these: but one that is the size of something else by chance stands in the way of
+        all, and the first axes are more likely to change. Otherwise those that have been others before, or, at first,
+        that of the batch.
         """
         own = [[axis for axis, size in enumerate(node.shape) if size is None] for node in graph.inputs]
         if any(own):
-            return own
+            yield own
+            firsts = [axes[:1] for axes in own]
+            if firsts != own:
+                yield firsts
+            return
         before = [seen for seen in self._seen if list(map(len, seen)) == list(map(len, shapes))]
         self._seen = [*self._seen[-MOST:], shapes]
         if not before:
-            return [[0] if shape else [] for shape in shapes]
-        return [
+            yield [[0] if shape else [] for shape in shapes]
+            return
+        yield [
             [axis for axis, size in enumerate(shape) if any([seen[number][axis] != size for seen in before])]
             for number, shape in enumerate(shapes)
         ]

@@ -30,7 +30,7 @@ from septet.base.sizes import Carried, Numbers, Scope, plain
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
-from septet.optimize.open_sizes import carried, open_sizes
+from septet.optimize.open_sizes import Opened, carried, open_sizes
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 from septet.tensor.variable import Variable, go_through, storing
@@ -305,10 +305,13 @@ class Settled(NamedTuple):
         With open sizes.
     decided : tuple of int
         The sizes that values have decided.
+    seconds : float
+        What that took.
     """
 
     graph: Graph
     decided: tuple[int, ...]
+    seconds: float = 0.0
 
 
 class CpuProgram:
@@ -333,14 +336,14 @@ class CpuProgram:
     """
 
     deciding: Sequence[int] = ()
+    tell: Callable[[Made], None] | None = None
 
     def __init__(
         self, graph: Graph, reference: Backend, beside: Program | None = None, is_resized: bool = False,
         settled: Settled | None = None,
     ) -> None:  # fmt: skip
-        # Where sizes are known, it is optimized when it is planned, unless there is a plan to be adapted.
-        self._is_raw = is_resized and all(node.tensor_type.is_known for node in graph.inputs)
-        self.graph = optimize(graph) if is_resized and not self._is_raw else graph
+        self._is_raw = is_resized  # it is optimized when it is planned, unless there is a plan to be adapted
+        self.graph = graph
         self.reference = reference
         self._is_resized = is_resized
         self._settled = settled or Settled(self.graph, ())
@@ -505,6 +508,8 @@ class CpuProgram:
         plan = self._in_full(shapes)
         changes: list[Change] = []
         self._graph_for(tuple(shapes), changes)
+        if self._settled.graph is not self.graph:
+            changes.insert(0, Change("sizes", len(self.graph), {}, self._settled.seconds))
         if not isinstance(plan, Plan):
             found = plan.describe(arguments)
             works = [work._replace(reason=OPEN_SIZES) for work in found.works]
@@ -512,7 +517,8 @@ class CpuProgram:
         from septet.backends.cpu import describing
 
         pieces = describing.pieces_of(plan.planner, plan.in_place)
-        return Description("cpu", plan.planner.threads, plan.works, pieces, plan.linked.arena_size, changes, plan.made)
+        arena = plan.linked.arena_size
+        return Description("cpu", plan.planner.threads, plan.works, pieces, arena, changes, plan.made, self._is_raw)
 
     def _graph_for(self, shapes: tuple[tuple[int, ...], ...], changes: list[Change] | None = None) -> Graph | None:
         """Return the graph for some shapes, as it is planned; None where sizes depend on values.
@@ -535,12 +541,10 @@ class CpuProgram:
     def _improved(self, graph: Graph, changes: list[Change] | None = None) -> Graph:
         """Return a graph as it is planned."""
         noted: list[Change] = []
-        if graph is not self.graph:
+        if self._is_raw or graph is not self.graph:
             steps: list[Any] = []
             graph = optimize(graph, None, steps)
             noted += [Change(own.name, len(own.graph), own.fired, own.seconds) for own in steps[1:]]
-        elif self._is_raw:
-            graph = optimize(graph)
         if any(node.op.name == PRODUCT for node in graph.nodes):
             graph = _with_products(graph, noted)
         if changes is not None:
@@ -557,13 +561,11 @@ class CpuProgram:
             plan = Plan(graph, planner, self._family.arena)
         else:
             with span(PLAN, self.graph.name or "graph"):
-                source = self.graph if self._is_raw else self._with_shapes(shapes)
-                if self._is_resized and source is not None:
-                    plan, how = self._from_others(source)
-                if plan is None and self._is_raw:
-                    source = self._with_shapes(shapes)
+                source = self._with_shapes(shapes)
                 if source is None:
                     return self.reference.compile(optimize(self.graph) if self._is_raw else self.graph)
+                if self._is_resized:
+                    plan, how = self._from_others(source)
                 if plan is None and self._is_resized:
                     plan = self._open_plan(source, shapes)
                 if plan is None:
@@ -575,21 +577,26 @@ class CpuProgram:
 
     def _open_plan(self, source: Graph, shapes: tuple[tuple[int, ...], ...]) -> Plan | None:
         """Return the plan for a graph of known sizes, and keep it for others; None where it can only be for these."""
-        family = self._family
-        opened = open_sizes(source, family.open_axes(self._settled.graph, shapes), self._settled.decided)
-        if opened is None:
-            return None
+        for axes in self._family.open_axes(self._settled.graph, shapes):
+            opened = open_sizes(source, axes, self._settled.decided)
+            plan = None if opened is None else self._plan_of(opened)
+            if plan is not None:
+                return plan
+        return None
+
+    def _plan_of(self, opened: Opened) -> Plan | None:
+        """Return the plan for a graph of open sizes, and keep it; None where they lead to an error."""
         try:
             graph = self._improved(opened.graph)
             until = opened.scope.formulas.mark()
-            plan = Plan(graph, None, family.arena)
+            plan = Plan(graph, None, self._family.arena)
         except SeptetError:  # of sizes that are what they are by chance: without open ones it is another
             if config.verify:
                 raise
             return None
         finally:
             formulas = opened.scope.close()
-        family.add(Model(Source(opened, formulas, until, graph, surroundings()), formulas, plan))
+        self._family.add(Model(Source(opened, formulas, until, graph, surroundings()), formulas, plan))
         return plan
 
     def _from_others(self, source: Graph) -> tuple[Plan | None, str]:

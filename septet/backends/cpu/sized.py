@@ -7,7 +7,7 @@ slices begin.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -75,6 +75,8 @@ class SizedProgram:
         The inputs whose values decide.
     made : list of Made
         What each program took.
+    tell : callable or None
+        Is told about each of these.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class SizedProgram:
         self._calls = 0
         self._interpreter: Program | None = None
         self.made: list[Made] = []
+        self.tell: Callable[[Made], None] | None = None
 
     @property
     def graph(self) -> Graph:
@@ -198,7 +201,7 @@ class SizedProgram:
             return program
         branch = walk.branch
         decided = branch.decided()
-        settled = Settled(self._given, tuple([size for _, size in decided]))
+        settled = Settled(self._given, tuple([size for _, size in decided]), perf_counter() - start)
         program = CpuProgram(graph, self._reference, self._beside, self._is_resized, settled)
         self._beside = program
         made = program.make_ready(key)
@@ -211,3 +214,5 @@ class SizedProgram:
     def _note(self, made: Made) -> None:
         """Remember what was made."""
         self.made = [*self.made[1 - NOTED :], made]
+        if self.tell is not None:
+            self.tell(made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ class ReferenceProgram:
 
     made: Sequence[Made] = ()
     deciding: Sequence[int] = ()
+    tell: Callable[[Made], None] | None = None
 
     def __init__(self, graph: Graph, observe: Any = None) -> None:
         self.graph = graph

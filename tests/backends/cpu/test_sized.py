@@ -224,12 +224,16 @@ def test_compiled_functions_with_integers():
     for number in (0, 4, 1):
         found = float(call(st.tensor(number)))
         assert found == pytest.approx(np.exp(X[number * 5 : (number + 1) * 5]).sum(), rel=1e-5)
+    first, last = call.compiles
+    assert first.reason == "first call" and first.kernels > 0 and last.reason.endswith(": 5 -> 3")
     assert {own.kind for own in st.explain(call, st.tensor(1)).steps} == {"kernel"}
 
 
 def test_looking_at_a_call():
     call = batches()
-    assert "python" not in {own.kind for own in st.explain(call, 1).steps}
+    found = st.explain(call, 1)
+    assert [own.name for own in found.passes][:3] == ["given", "sizes", "control_flow"]
+    assert {own.kind for own in found.steps} == {"kernel"} and found.compiles[0].reason == "first call"
     assert call.memory(4).outputs == 16
     with pytest.raises(ArgumentError, match="a value that is not known: that of n"):
         call.memory()
