@@ -233,7 +233,7 @@ def test_looking_at_a_call():
     call = batches()
     found = st.explain(call, 1)
     assert [own.name for own in found.passes][:3] == ["given", "sizes", "control_flow"]
-    assert {own.kind for own in found.steps} == {"kernel"} and found.compiles[0].reason == "first call"
+    assert {own.kind for own in found.steps} == {"kernel"}
     assert call.memory(4).outputs == 16
     with pytest.raises(ArgumentError, match="a value that is not known: that of n"):
         call.memory()
