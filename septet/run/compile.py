@@ -154,7 +154,7 @@ class Compiled(Runnable):
         return plan
 
     def _noting(self, first: Compile) -> Callable[[Made], None]:
-        """Return what notes the compiles of a graph whose sizes values decide; `first` is what the first one began with."""
+        """Return what notes the compiles of a graph whose sizes values decide; `first` is how the first one begins."""
         before: Made | None = None
 
         def note(made: Made) -> None:
