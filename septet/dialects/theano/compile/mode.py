@@ -68,6 +68,7 @@ predefined_modes: dict[str, Mode] = {
     "None": Mode("py", None),
 }
 predefined_modes |= {name: predefined_modes["FAST_RUN"] for name in ("ProfileMode", "PROFILE_MODE", "PYMODE", "VM")}
+FAST_RUN, FAST_COMPILE = predefined_modes["FAST_RUN"], predefined_modes["FAST_COMPILE"]
 predefined_linkers: dict[str, Any] = dict.fromkeys(
     ("py", "c", "c|py", "vm", "cvm", "vm_nogc", "cvm_nogc", "c&py"), "cvm"
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from septet.dialects.theano.gof.graph import Variable, io_toposort
+from septet.dialects.theano.gof.graph import Constant, Variable, io_toposort
+from septet.dialects.theano.gof.graph import inputs as graph_inputs
 
 
 def pairs_of(replace: Any) -> list[tuple[Any, Any]]:
@@ -47,10 +48,7 @@ def clone(
     for old, new in pairs_of(replace):
         value = new if isinstance(new, Variable) else old.type.filter_variable(new)
         memo[old] = old.type.filter_variable(value) if strict else value
-    is_shared = share_inputs if copy_inputs is None else copy_inputs
-    if not is_shared:
-        for given in [*(v for node in io_toposort(memo, outputs) for v in node.inputs), *outputs]:
-            if given.owner is None and given not in memo and not hasattr(given, "data"):
-                memo[given] = given.clone()
     found = rebuilt(outputs, memo, strict)
+    if not (share_inputs if copy_inputs is None else copy_inputs):
+        found = rebuilt(found, {leaf: leaf.clone() for leaf in graph_inputs(found) if not isinstance(leaf, Constant)})
     return found if isinstance(output, (list, tuple)) else found[0]

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from septet.dialects.theano.compile.program import Wiring
 from septet.dialects.theano.compile.sharedvalue import SharedVariable
 from septet.dialects.theano.dtypes import INTS, UINTS
 from septet.dialects.theano.gof.fg import MissingInputError
-from septet.dialects.theano.gof.graph import Constant, Variable
+from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.scan_module.scan_op import Info, Scan, outside_of
 from septet.dialects.theano.scan_module.scan_utils import (
@@ -199,20 +198,23 @@ def scan(
     if is_single:
         found = [unbroadcast(shape_padleft(v), 0) if v.type.is_tensor else v for v in results]
         return _returned(found, return_list), OrderedUpdates(updates)
-    updates = _all_updates(results, updates, condition)
+    given = [v for v in others if not isinstance(v, (Constant, SharedVariable))]
+    updates = _all_updates([*results, *([] if condition is None else [condition])], updates, given)
     own = [*elements, *states, *updates]
     outputs = [*results, *updates.values(), *([] if condition is None else [condition])]
-    outside = outside_of(outputs, own)
+    outside = outside_of(outputs, own, given)
     if strict:
         _check_strict(outside, others)
+    outside += [v for v in others if v not in outside and v not in own and not isinstance(v, Constant)]
     info = Info(
         len(elements), tuple([one.taps for one in infos]), len(updates), condition is not None,
         int(truncate_gradient), name, given_steps is not None,
     )  # fmt: skip
     op = Scan([*own, *outside], outputs, info)
     first = [one.first for one in infos if one.taps is not None]
-    node = op.make_node(steps, *_cut(walked, steps, given_steps is not None), *first, *updates, *outside)
-    stacks, last = node.outputs[: len(results)], node.outputs[len(results) :]
+    cut = _cut(walked, steps, given_steps is not None)
+    made = op(steps, *cut, *first, *updates, *outside, return_list=True)
+    stacks, last = made[: len(results)], made[len(results) :]
     return _returned(stacks, return_list), OrderedUpdates(zip(updates, last, strict=True))
 
 
@@ -248,15 +250,26 @@ def _returned(found: Sequence[Any], is_list: bool) -> Any:
     return found[0] if len(found) == 1 and not is_list else list(found)
 
 
-def _all_updates(results: Sequence[Any], updates: Any, condition: Any) -> Any:
-    """Return the updates of a step: those returned, and the default ones of shared variables that it reads."""
+def _all_updates(roots: Sequence[Any], updates: Any, given: Sequence[Any]) -> Any:
+    """Return the updates of a step: those returned, and the default ones of shared variables that it reads.
+
+    What is given from outside is computed there, with the shared variables that it reads.
+    """
+    found = OrderedDict()
     for variable, value in updates.items():
         if not isinstance(variable, SharedVariable):
             raise TypeError("update target must be a SharedVariable", variable)
-        updates[variable] = variable.filter_update(value)
-    wiring = Wiring([], [*results, *([] if condition is None else [condition])], updates, [])
-    wiring.find_shared(False)
-    return OrderedDict(wiring.updates)
+        found[variable] = variable.filter_update(value)
+    pending = [*roots, *found.values()]
+    while pending:
+        read = [v for v in reversed(ancestors(pending, blockers=set(given))) if isinstance(v, SharedVariable)]
+        pending = []
+        for variable in read:
+            update = getattr(variable, "default_update", None)
+            if update is not None and variable not in found:
+                found[variable] = variable.filter_update(update)
+                pending.append(found[variable])
+    return found
 
 
 def _check_strict(outside: Sequence[Any], others: Sequence[Any]) -> None:

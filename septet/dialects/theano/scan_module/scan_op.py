@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import septet as st
-from septet.dialects.theano.engine import replaced
+from septet.dialects.theano.engine import constants_anew, replaced
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.gradient import connected
@@ -129,10 +129,17 @@ class Scan(NativeOp):
                     "shape_padleft give the initial state more."
                 )
         for start, after in zip(shared, self.outputs[len(self.info.taps) :], strict=False):
-            if start.type.is_tensor and (start.type.dtype, start.type.ndim) != (after.type.dtype, after.type.ndim):
+            if start.type != after.type:
                 raise ValueError(
                     f"the update of {start} inside of scan has type {after.type}, the variable {start.type}"
                 )
+
+    def applied(self, inputs: Sequence[Variable]) -> Any:
+        node = super().applied(inputs)
+        count = len(self.info.taps)
+        for start, end in zip(self._parts(inputs)[3], node.outputs[count:], strict=True):
+            end.type = start.type
+        return node
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         """Tell for each input and output whether gradients flow from one to the other, through any number of steps."""
@@ -219,6 +226,7 @@ class _Loop:
         moved = [(old.tensor, new) for old, new in kept if old.tensor.node is not new.node]
         outputs = [v.tensor for v in op.outputs]
         self.outputs = replaced(outputs, moved) if moved else outputs
+        self._outside = list(outside)
 
     def start(self, first: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
         windows = []
@@ -237,7 +245,8 @@ class _Loop:
             at, taps = op._windows[number]
             pairs += [(self.symbols[at + place], window[tap + len(window)]) for place, tap in enumerate(taps)]
         pairs += zip(self.symbols[op._first_shared :], shared, strict=False)
-        found = replaced(self.outputs, pairs)
+        pairs += [(one, one) for one in self._outside]  # as it is, even if it depends on what is handed on
+        found = replaced(self.outputs, [*constants_anew(self.outputs), *pairs])
         count = len(self.info.taps)
         results = found[:count]
         after = [[*window[1:], results[number]] for number, window in zip(op._recurrent, windows, strict=True)]
@@ -314,14 +323,20 @@ def _plain(steps: Any) -> Any:
     return int(steps.numpy()) if not steps.node.is_symbolic else steps
 
 
-def outside_of(outputs: Sequence[Variable], inputs: Sequence[Variable]) -> list[Variable]:
-    """Return what the graph of a step takes from outside: variables that depend on none of its inputs, the nearest."""
-    own = set(inputs)
-    depends: dict[Variable, bool] = {}
+def outside_of(
+    outputs: Sequence[Variable], inputs: Sequence[Variable], given: Sequence[Variable] = ()
+) -> list[Variable]:
+    """Return what the graph of a step takes from outside: variables that depend on none of its inputs, the nearest.
+
+    Those that are given are outside in any case.
+    """
+    own, stops = set(inputs), set(given)
+    depends: dict[Variable, bool] = dict.fromkeys(given, False)
     for variable in _in_order(outputs):
-        depends[variable] = variable in own or (
-            variable.owner is not None and any(depends[source] for source in variable.owner.inputs)
-        )
+        if variable not in stops:
+            depends[variable] = variable in own or (
+                variable.owner is not None and any(depends[source] for source in variable.owner.inputs)
+            )
     found: dict[Variable, None] = {}
     for variable in outputs:
         if not depends[variable]:

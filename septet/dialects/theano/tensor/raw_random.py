@@ -18,6 +18,7 @@ from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.graph import Apply
 from septet.dialects.theano.gof.op import Op
 from septet.dialects.theano.gof.type import Type
+from septet.dialects.theano.missing import NullTypeGradError
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
 from septet.dialects.theano.tensor.shaping import get_vector_length, stack
@@ -147,8 +148,11 @@ class RandomFunction(Op):
             return self._drawn(state, *rest), words_of(state)
 
         types = [(drawn.dtype, tuple(sizes)), ("uint32", random_state_type.shape)]
-        numbers, words = st.callback(run, types, *[v.tensor for v in node.inputs], gradient=None)
+        numbers, words = st.callback(run, types, *[v.tensor for v in node.inputs], gradient=self._no_gradient)
         return [words, numbers]
+
+    def _no_gradient(self, g: Any, *args: Any) -> Any:
+        raise NullTypeGradError("No gradient defined through raw random numbers op")
 
     def _drawn(self, state: np.random.RandomState, shape: np.ndarray, *args: np.ndarray) -> np.ndarray:
         size = tuple(int(one) for one in shape) if len(shape) else None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.sharing import SharedVariable as SharedVariable
 from septet.dialects.theano.sharing import TensorCells, shared_constructor
 from septet.dialects.theano.tensor.var import _tensor_py_operators
 from septet.dialects.theano.tensortype import TensorType
