@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
 import septet as st
 from septet.base.errors import SeptetError
-from septet.cli.data import data
-from septet.cli.explain import errors
-from septet.cli.look import board, summary, view
-from septet.cli.machine import bench, doctor
-from septet.cli.run import run
-from septet.cli.train import train
-from septet.cli.use import evaluate, predict
+
+COMMANDS = {
+    "train": "train",
+    "evaluate": "use",
+    "predict": "use",
+    "summary": "look",
+    "view": "look",
+    "board": "look",
+    "doctor": "machine",
+    "bench": "machine",
+    "run": "run",
+    "data": "data",
+    "errors": "explain",
+}
+"""The commands, each with the module in `septet.cli` that has it; only the one that is called is imported."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"septet.cli.{COMMANDS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(st.__version__, prog_name="septet")
 def septet() -> None:
     """Septet: deep learning in Python.
@@ -30,10 +54,6 @@ def septet() -> None:
         septet evaluate              how good it is, class by class
         septet predict picture.jpg   what a new picture shows
     """
-
-
-for command in (train, evaluate, predict, summary, view, board, doctor, bench, run, data, errors):
-    septet.add_command(command)
 
 
 def main() -> None:

@@ -15,10 +15,6 @@ import numpy
 from septet.base.config import cache_folder, config
 from septet.base.errors import ArgumentError, MissingDataError
 from septet.base.files import open_atomic
-from septet.data.cifar_sets import load_cifar10
-from septet.data.fetching import folders
-from septet.data.idx import write_idx
-from septet.data.sets import load_mnist
 
 __all__ = ["GONE_HOSTS", "LOST", "LostFile", "advice", "find", "is_gone", "lookup", "make"]
 
@@ -65,6 +61,8 @@ class LostFile:
 
 def _mnist(split: str, places: Sequence[Path]) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Return grey values (N, 784) of MNIST and the labels, from the first folder that has its four files."""
+    from septet.data.sets import load_mnist  # the library of data is loaded for programs that need it
+
     for place in places:
         try:
             images, labels = load_mnist(split, place)
@@ -105,6 +103,8 @@ def _write_mnist_npz(path: Path, places: Sequence[Path]) -> None:
 
 def _write_idx(path: Path, places: Sequence[Path]) -> None:
     """Write one of MNIST's four files in another spelling, or with or without compression."""
+    from septet.data.idx import write_idx
+
     split = "train" if path.name.startswith("train") else "test"
     pixels, labels = _mnist(split, places)
     array = pixels.reshape(-1, 28, 28) if "images" in path.name else labels.astype(numpy.uint8)
@@ -113,6 +113,8 @@ def _write_idx(path: Path, places: Sequence[Path]) -> None:
 
 def _write_cifar(path: Path, places: Sequence[Path]) -> None:
     """Write a batch of CIFAR-10 as the version for Python has it."""
+    from septet.data.cifar_sets import load_cifar10
+
     for place in places:
         try:
             images, labels = load_cifar10("test" if "test" in path.name else "train", place)
@@ -179,7 +181,14 @@ def lookup(path: Any) -> LostFile | None:
 def places(file: LostFile, folder: Path) -> list[Path]:
     """Return the folders in which a file is looked for: the program's, then those of the data set."""
     near = [folder, folder / "data", folder.parent / "data", Path.cwd()]
-    return list(dict.fromkeys([*near, *folders(file.set)]))
+    return list(dict.fromkeys([*near, *set_folders(file)]))
+
+
+def set_folders(file: LostFile) -> list[Path]:
+    """Return the folders of a file's data set; the first is the one to put it into."""
+    from septet.data.fetching import folders
+
+    return folders(file.set)
 
 
 def made_in(file: LostFile) -> Path:
@@ -229,7 +238,7 @@ def make(name: str, from_folder: Path | None, to_folder: Path | None) -> Path:
         raise ArgumentError(f"data make: {name!r} is not one of the files that can be made: {makeable}")
     path = made_in(file) if to_folder is None else to_folder / file.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    searched = folders(file.set) if from_folder is None else [from_folder]
+    searched = set_folders(file) if from_folder is None else [from_folder]
     try:
         file.make(path, searched)
     except MissingDataError as error:
@@ -243,7 +252,7 @@ def make(name: str, from_folder: Path | None, to_folder: Path | None) -> Path:
 
 def advice(file: LostFile, folder: Path) -> str:
     """Say which file to put where."""
-    target = folders(file.set)[0]
+    target = set_folders(file)[0]
     text = (
         f"{file.name} ({file.text}) is no longer where this program looks for it. Put a copy into {folder or '.'} or into "
         f"{target}, or name a folder that holds it in SEPTET_DATA"

@@ -11,7 +11,6 @@ import shutil
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from email.message import Message
 from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any
@@ -110,6 +109,7 @@ class LocalCopies:
         asking("isdir", True)
 
     def _urls(self, module: ModuleType, uses: Uses, stack: ExitStack) -> None:
+        from http.client import HTTPMessage
         from urllib.error import URLError
         from urllib.response import addinfourl
 
@@ -137,7 +137,7 @@ class LocalCopies:
             found = copy_of(address)
             if found is None:
                 return urlopen(url, data, timeout, **options)
-            headers = Message()
+            headers = HTTPMessage()
             headers["Content-Length"] = str(found.stat().st_size)
             return addinfourl(io.BytesIO(found.read_bytes()), headers, address, 200)
 
@@ -147,10 +147,10 @@ class LocalCopies:
             if found is None:
                 return urlretrieve(url, filename, *args, **options)
             if filename is None:
-                return str(found), Message()
+                return str(found), HTTPMessage()
             if not (os.path.exists(filename) and os.path.samefile(found, filename)):
                 shutil.copyfile(found, filename)
-            return filename, Message()
+            return filename, HTTPMessage()
 
         replaced(module, "urlopen", urlopen_of_old, stack)
         replaced(module, "urlretrieve", urlretrieve_of_old, stack)
