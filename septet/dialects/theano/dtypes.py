@@ -19,6 +19,16 @@ LIFTED = {"bool": "float32", "int8": "float32", "int16": "float32", "uint8": "fl
 """The floats that hold what a function of small integers gives; others give float64."""
 
 
+class _Names(dict[Any, str]):
+    def __missing__(self, dtype: Any) -> str:
+        self[dtype] = name = str(np.dtype(dtype))
+        return name
+
+
+NAME_OF = _Names()
+"""The names of NumPy's dtypes; NumPy itself makes them anew each time, which is most of what building a graph costs."""
+
+
 def upcast(dtype: str, *dtypes: str) -> str:
     """Return the dtype that can hold all of some: NumPy's, but float32 at most where the policy is numpy+floatX."""
     given = [str(own) for own in (dtype, *dtypes)]

@@ -10,7 +10,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.configdefaults import config
-from septet.dialects.theano.dtypes import ALL, DISCRETE, upcast
+from septet.dialects.theano.dtypes import ALL, DISCRETE, NAME_OF, upcast
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.type import Type
 from septet.graph.context import TRACKED
@@ -35,7 +35,7 @@ class TensorType(Type):
     context_name = "cpu"
 
     def __init__(self, dtype: Any, broadcastable: Any, name: str | None = None, sparse_grad: bool = False) -> None:
-        self.dtype = str(dtype)
+        self.dtype = NAME_OF[dtype] if isinstance(dtype, np.dtype) else str(dtype)
         if self.dtype == "floatX":
             self.dtype = config.floatX
         if self.dtype not in ALL:

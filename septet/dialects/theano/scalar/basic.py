@@ -17,6 +17,7 @@ from septet.dialects.theano.dtypes import (
     DISCRETE,
     FLOATS,
     INTS,
+    NAME_OF,
     UINTS,
     autocast_float,
     autocast_float_as,
@@ -262,7 +263,7 @@ class ScalarOp(NativeOp):
         return [get_scalar_type(self.output_dtype(*[own.dtype for own in types]))]
 
     def compute(self, *tensors: Any) -> Any:
-        inner, outer = self.rule(*[t.dtype.name for t in tensors])
+        inner, outer = self.rule(*[NAME_OF[t.dtype] for t in tensors])
         return as_dtype(self.function(*[as_dtype(t, inner) for t in tensors]), outer)
 
     def make_node(self, *inputs: Any) -> Apply:
@@ -270,7 +271,7 @@ class ScalarOp(NativeOp):
         if self.nin >= 0 and len(given) != self.nin:
             raise TypeError(f"Wrong number of inputs for {self}.make_node (got {len(given)}, expected {self.nin})")
         tensor = self.compute(*[v.tensor for v in given])
-        return Apply(self, given, [get_scalar_type(tensor.dtype.name).holding(tensor)])
+        return Apply(self, given, [get_scalar_type(NAME_OF[tensor.dtype]).holding(tensor)])
 
     def impl(self, *values: Any) -> Any:
         """Compute with numbers."""
@@ -288,7 +289,7 @@ UnaryScalarOp = BinaryScalarOp = ScalarOp
 
 def as_dtype(tensor: Any, dtype: str) -> Any:
     """Return a tensor in a dtype; a complex one loses its imaginary part on the way to a real one."""
-    own = tensor.dtype.name
+    own = NAME_OF[tensor.dtype]
     if own == dtype:
         return tensor
     if own in COMPLEXES and dtype not in COMPLEXES:
@@ -318,7 +319,7 @@ class Switch(ScalarOp):
 
     def compute(self, *tensors: Any) -> Any:
         test, *rest = tensors
-        own = upcast(*[t.dtype.name for t in rest])
+        own = upcast(*[NAME_OF[t.dtype] for t in rest])
         return st.where(as_dtype(test, "bool"), *[as_dtype(t, own) for t in rest])
 
 
@@ -338,14 +339,14 @@ class Second(ScalarOp):
 def _product(*terms: Any) -> Any:
     total = terms[0]
     for term in terms[1:]:
-        total = total * term if total.dtype.name != "bool" else total & term
+        total = total * term if NAME_OF[total.dtype] != "bool" else total & term
     return total
 
 
 def _sum(*terms: Any) -> Any:
     total = terms[0]
     for term in terms[1:]:
-        total = total + term if total.dtype.name != "bool" else total | term
+        total = total + term if NAME_OF[total.dtype] != "bool" else total | term
     return total
 
 
@@ -354,7 +355,7 @@ def _round_half_away(x: Any) -> Any:
 
 
 def _sign(x: Any) -> Any:
-    return x.astype("int8") if x.dtype.name == "bool" else st.sign(x)
+    return x.astype("int8") if NAME_OF[x.dtype] == "bool" else st.sign(x)
 
 
 def _larger(x: Any, y: Any) -> Any:
@@ -367,7 +368,7 @@ def _smaller(x: Any, y: Any) -> Any:
 
 
 def _first_where(plain: Any, is_first: Any, is_second: Any, x: Any, y: Any) -> Any:
-    if x.dtype.name in DISCRETE:
+    if NAME_OF[x.dtype] in DISCRETE:
         return plain(x, y)
     if _is_number(x):
         return st.where(is_first(x, y), x, y)
