@@ -56,7 +56,8 @@ def with_shapes(graph: Graph, shapes: Sequence[tuple[int, ...]], decide: Decidin
     SeptetError
         If sizes do not fit, as if they had been known when the node was recorded.
     """
-    if not has_open_sizes(graph, is_deep=True):
+    is_open = has_open_sizes(graph, is_deep=True)
+    if not is_open and all(node.tensor_type.is_known for node in graph.inputs):  # inputs may be unused
         return graph
     types = [node.tensor_type.with_shape(shape) for node, shape in zip(graph.inputs, shapes, strict=True)]
     with apart():

@@ -26,6 +26,12 @@ def settled(graph, root, *values):
     return made, walk.branch, arrays
 
 
+def test_an_open_input_that_is_not_used_gets_its_shape():
+    held = st.Variable(np.ones((2, 3)))
+    call = st.function([x], -held, allow_unused=True)
+    np.testing.assert_array_equal(call(np.ones((4, 3), "float32")).numpy(), -np.ones((2, 3)))
+
+
 @pytest.mark.parametrize(
     ("inputs", "result", "expected"),
     [

@@ -98,6 +98,7 @@ def test_numpys_old_ways() -> None:
         common = np.find_common_type  # type: ignore[attr-defined]
         assert common([np.float32], [np.int64, np.float64]) == np.float32
         assert common([np.float32], [np.complex64]) == np.complex64
+        assert common([np.int64], [np.float16]) == np.float64
         assert common([np.float32, np.int64, np.int16], []) == np.float64
     with pytest.raises(ValueError):
         np.array(array, dtype="float32", copy=False)

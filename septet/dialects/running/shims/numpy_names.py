@@ -31,7 +31,7 @@ def find_common_type(array_types: Any, scalar_types: Any) -> Any:
         return array if scalar is None else scalar
     kinds = "buifc"
     if array.kind in kinds and scalar.kind in kinds and kinds.index(scalar.kind) > kinds.index(array.kind):
-        return numpy.promote_types(array, scalar) if {array.kind, scalar.kind} == {"u", "i"} else scalar
+        return numpy.promote_types(array, scalar)
     return array
 
 

@@ -6,13 +6,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from septet.dialects.theano.compile.mode import Mode, get_mode
 from septet.dialects.theano.compile.program import Wiring, make_program
 from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.containers import Container, In, Out, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
-from septet.dialects.theano.gof.graph import Constant, Variable, ancestors
+from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
@@ -80,6 +82,7 @@ class Function:
         self.containers = [own.container for own in wiring.slots]
         self.trust_input = False
         self.takes_none = wiring.takes_none
+        self._overwritten = wiring.overwritten
         self._arguments = [slot for slot in wiring.slots if not slot.own.implicit]
         self._names = {slot.own.name: slot for slot in self._arguments if slot.own.name is not None}
         self._variables = {slot.own.variable: slot for slot in wiring.slots}
@@ -110,6 +113,10 @@ class Function:
         else:
             values = self._values(args, kwargs)
         found = self._program.run(values)
+        if self._overwritten:
+            found, written = found[: -len(self._overwritten)], found[-len(self._overwritten) :]
+            for place, value in zip(self._overwritten, written, strict=True):
+                np.copyto(values[place], value)
         if subset is not None:
             return [found[index] for index in subset]
         return self._structure(found)
@@ -307,6 +314,8 @@ def function(
         Replacements made in the graph.
     no_default_updates : bool or list of shared variable
         Whether (or for which) the default updates of shared variables are left out.
+    accept_inplace : bool
+        Whether ops that overwrite their inputs may be in the graph; the arguments are overwritten too.
     name : str, optional
     allow_input_downcast : bool, optional
         Whether arguments may lose precision; by default only Python's floats may, on their way to `floatX`.
@@ -346,10 +355,24 @@ def function(
     if not rebuild_strict:
         listed, update_pairs, givens = _rebuilt_loosely(listed, update_pairs, givens)
     given_pairs = _checked_givens(givens)
-    wiring = Wiring(given, listed, dict(update_pairs), given_pairs, [own for own in given if own.implicit])
+    written = _overwritten([own.variable for own in given], listed) if accept_inplace else {}
+    wiring = Wiring(
+        given, [*listed, *written.values()], dict(update_pairs), given_pairs, [own for own in given if own.implicit]
+    )
+    wiring.overwritten = list(written)
     wiring.find_shared(no_default_updates)
     _check_use(wiring, on_unused_input, name)
     return Function(wiring, get_mode(mode), name, structure, profile)
+
+
+def _overwritten(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> dict[int, Variable]:
+    """Return which inputs the ops that write in place leave with the values of other variables."""
+    found = {}
+    for node in io_toposort(inputs, outputs):
+        for place, sources in getattr(node.op, "destroy_map", {}).items():
+            if node.inputs[sources[0]] in inputs:
+                found[list(inputs).index(node.inputs[sources[0]])] = node.outputs[place]
+    return found
 
 
 def _as_input(own: Any, allow_downcast: bool | None) -> In:

@@ -86,6 +86,7 @@ class Wiring:
         self.givens = list(givens)
         self.slots = [Slot(own) for own in self.inputs]
         self.shared: list[Any] = []
+        self.overwritten: list[int] = []
 
     def roots(self) -> list[Variable]:
         """Return what is computed: outputs, updates, and the next values of inputs with an update."""
@@ -131,6 +132,7 @@ class Wiring:
         givens = [(old, rebuilt([new], replacement)[0]) for old, new in self.givens]
         fresh = Wiring(self.inputs, outputs, updates, givens)
         fresh.find_shared()
+        fresh.overwritten = self.overwritten
         return fresh
 
     @property
@@ -182,11 +184,16 @@ class Compiled:
         """Make the function for the cells that hold the shared values now."""
         cells = [container.cell for container in self._containers]
         key = (*[id(cell) for cell in cells], *sorted(id(v) for v in self._loose))
+        self._cells = cells
+        self._error: Exception | None = None
         if key not in self._kept:
             if len(self._kept) > 16:
                 self._kept.clear()
-            self._kept[key] = (self._made(cells), cells)
-        self._cells = cells
+            try:
+                self._kept[key] = (self._made(cells), cells)
+            except st.errors.ShapeError as error:  # other values of shared variables may fit: it is for a call to say
+                self._error = error
+                return
         self.function = self._kept[key][0]
 
     def _made(self, cells: Sequence[Any]) -> Any:
@@ -235,6 +242,8 @@ class Compiled:
 
     def _called(self, values: Sequence[Any]) -> Any:
         """Call the function of Septet; what an op's Python code raises comes out as it was raised."""
+        if self._error is not None:
+            raise self._error
         if not self.function.graph.roots:
             return []
         if len(self._used) < len(values):

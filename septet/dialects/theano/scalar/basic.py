@@ -354,6 +354,14 @@ def _round_half_away(x: Any) -> Any:
     return st.sign(x) * st.floor(st.abs(x) + 0.5)
 
 
+def round_half_away_from_zero_vec(a: Any) -> Any:
+    """Return an array's elements rounded, those in the middle away from zero."""
+    return np.sign(a) * np.floor(np.abs(a) + np.asarray(a).dtype.type(0.5))
+
+
+round_half_away_from_zero_ = round_half_away_from_zero_vec
+
+
 def _sign(x: Any) -> Any:
     return x.astype("int8") if NAME_OF[x.dtype] == "bool" else st.sign(x)
 
@@ -370,6 +378,10 @@ def _smaller(x: Any, y: Any) -> Any:
 def _first_where(plain: Any, is_first: Any, is_second: Any, x: Any, y: Any) -> Any:
     if NAME_OF[x.dtype] in DISCRETE:
         return plain(x, y)
+    if NAME_OF[x.dtype] in COMPLEXES:  # in the order of the real parts, then of the imaginary ones
+        a, b = st.real(x), st.real(y)
+        is_tie = (a == b) & is_first(st.imag(x), st.imag(y))
+        return st.where((is_first(a, b) & (a != b)) | is_tie | (x != x), x, y)
     if _is_number(x):
         return st.where(is_first(x, y), x, y)
     if _is_number(y):
@@ -442,8 +454,8 @@ TABLE: dict[str, tuple[Callable[..., Any], Rule, int]] = {
     "and_": (st.bitwise_and, bits, 2),
     "xor": (st.bitwise_xor, bits, 2),
     "invert": (st.bitwise_invert, bits, 1),
-    "maximum": (_larger, upcast_out_no_complex, 2),
-    "minimum": (_smaller, upcast_out_no_complex, 2),
+    "maximum": (_larger, upcast_out, 2),
+    "minimum": (_smaller, upcast_out, 2),
     "add": (_sum, upcast_out, -1),
     "mul": (_product, upcast_out, -1),
     "sub": (st.subtract, upcast_out_nobool, 2),
