@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 
 class SeptetError(Exception):
     """The base of every exception that Septet raises on purpose.
@@ -222,7 +224,7 @@ class GradientError(SeptetError, ValueError):
     code = "S301"
 
 
-class LinearAlgebraError(SeptetError, ValueError):
+class LinearAlgebraError(SeptetError, np.linalg.LinAlgError):
     """A matrix lacks the property that a decomposition or solver needs.
 
     Cause

@@ -9,12 +9,14 @@ import numpy as np
 
 from septet.base import dtypes
 from septet.base.dtypes import DType
-from septet.base.errors import LinearAlgebraError, NotSupportedError, ShapeError
+from septet.base.errors import LinearAlgebraError, ShapeError
 from septet.base.shapes import Shape, broadcast
 from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import OTHER, BadCase, Case, Op, card, ops
 from septet.graph.types import TensorType
+from septet.ops.assembling import concatenate
+from septet.ops.keys import get_item
 from septet.ops.matrices import (
     adjoint,
     align,
@@ -37,7 +39,7 @@ from septet.ops.matrices import (
     wide,
 )
 from septet.ops.resize import cut
-from septet.ops.shaping import broadcast_to, reshape, sizes_of, sum_to
+from septet.ops.shaping import broadcast_to, reshape, size_of, sizes_of, sum_to, zeros_like
 
 GILES = "Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation (2008)"
 
@@ -368,7 +370,7 @@ def _expm_reference(x: np.ndarray) -> np.ndarray:
 def _expm_gradient(g: Node, y: Node, x: Node) -> tuple[Any]:
     size = x.shape[-1] if x.shape[-2] is None else x.shape[-2]
     if size is None:
-        raise NotSupportedError(f"the gradient of expm needs matrices of known size, got {x.type!r}")
+        return (_expm_gradient_of_open_size(g, adjoint(x)),)
     rows, columns, double = x.ndim - 2, x.ndim - 1, 2 * size
     h = adjoint(x)
 
@@ -377,6 +379,14 @@ def _expm_gradient(g: Node, y: Node, x: Node) -> tuple[Any]:
 
     whole = expm(place(h, 0, 0) + place(h, size, size) + place(g, 0, size))
     return (cut(cut(whole, rows, size), columns, size, size),)
+
+
+def _expm_gradient_of_open_size(g: Node, h: Node) -> Node:
+    """Return the same corner where the size is known only when values come."""
+    above, below = concatenate([h, g], axis=-1), concatenate([zeros_like(h), h], axis=-1)
+    whole = expm(concatenate([above, below], axis=-2))
+    size = size_of(h, axis=h.ndim - 1)
+    return get_item(whole, (Ellipsis, slice(None, size), slice(size, None)))
 
 
 expm: Op = card(

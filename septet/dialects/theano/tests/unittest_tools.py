@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import sys
@@ -18,6 +19,9 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.numeric import GradientError
 from septet.dialects.theano.numeric import verify_grad as _verify_grad
 from septet.dialects.theano.tensor import basic
+
+with contextlib.suppress(ImportError):  # only tests of Theano's own kind need it
+    from parameterized import parameterized as parameterized
 
 
 def attr(*_: Any, **__: Any) -> Callable[[Any], Any]:

@@ -1,0 +1,201 @@
+"""`theano.tensor.slinalg`: linear algebra as in SciPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import septet as st
+from septet.dialects.theano.dtypes import DISCRETE, upcast
+from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.scalar.basic import as_dtype
+from septet.dialects.theano.tensor.basic import as_tensor_variable
+from septet.dialects.theano.tensor.type_other import NoneConst
+
+MATRIX_STRUCTURES = (
+    "general", "symmetric", "lower_triangular", "upper_triangular", "hermitian", "banded", "diagonal", "toeplitz",
+)  # fmt: skip
+
+
+def _floats(*tensors: Any) -> list[Any]:
+    own = upcast(*[t.dtype.name for t in tensors])
+    return [as_dtype(t, "float64" if own in DISCRETE else own) for t in tensors]
+
+
+class Cholesky(NativeOp):
+    """A triangular matrix whose product with its transpose is the given one.
+
+    Parameters
+    ----------
+    lower : bool
+    on_error : "raise" or "nan"
+        What a matrix that is not positive definite gives.
+    """
+
+    __props__ = ("lower", "destructive", "on_error")
+
+    def __init__(self, lower: bool = True, on_error: str = "raise") -> None:
+        if on_error not in ("raise", "nan"):
+            raise ValueError('on_error must be one of "raise" or "nan"')
+        self.lower, self.on_error, self.destructive = lower, on_error, False
+
+    def make_node(self, *inputs: Any) -> Any:
+        x = as_tensor_variable(inputs[0])
+        if x.ndim != 2:
+            raise AssertionError(f"Cholesky is for matrices, got {x.ndim} axes")
+        return self.applied([x])
+
+    def compute(self, *tensors: Any) -> Any:
+        (x,) = _floats(*tensors)
+        if self.on_error == "raise":
+            return st.linalg.cholesky(x, upper=not self.lower)
+        good = st.callback(_is_positive, ("bool", ()), x, gradient=lambda g, x: None)
+        safe = st.where(good, x, st.eye(x.shape[0], dtype=x.dtype))
+        return st.where(good, st.linalg.cholesky(safe, upper=not self.lower), x * np.nan)
+
+
+def _is_positive(x: np.ndarray) -> np.ndarray:
+    try:
+        np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        return np.asarray(False)
+    return np.asarray(True)
+
+
+cholesky = Cholesky()
+
+
+class CholeskyGrad(NativeOp):
+    """The gradient of a Cholesky factor: from the matrix, the factor and the factor's gradient."""
+
+    __props__ = ("lower", "destructive")
+
+    def __init__(self, lower: bool = True) -> None:
+        self.lower, self.destructive = lower, False
+
+    def compute(self, *tensors: Any) -> Any:
+        x, _, g = tensors
+        found = st.lop(st.linalg.cholesky(x, upper=not self.lower), x, g)
+        return (st.tril if self.lower else st.triu)(found + st.matrix_transpose(found)) - st.diag(st.diagonal(found))
+
+
+class Solve(NativeOp):
+    """The solution of a system of linear equations.
+
+    Parameters
+    ----------
+    A_structure : str
+        One of `MATRIX_STRUCTURES`; triangular systems are solved by substitution.
+    """
+
+    __props__ = ("A_structure", "lower", "overwrite_A", "overwrite_b")
+
+    def __init__(
+        self, A_structure: str = "general", lower: bool = False, overwrite_A: bool = False, overwrite_b: bool = False
+    ) -> None:
+        if A_structure not in MATRIX_STRUCTURES:
+            raise ValueError("Invalid matrix structure argument", A_structure)
+        self.A_structure, self.lower = A_structure, lower
+        self.overwrite_A, self.overwrite_b = overwrite_A, overwrite_b
+
+    def make_node(self, *inputs: Any) -> Any:
+        a, b = [as_tensor_variable(value) for value in inputs]
+        if a.ndim != 2 or b.ndim not in (1, 2):
+            raise AssertionError(f"Solve is for a matrix and a vector or matrix, got {a.ndim} and {b.ndim} axes")
+        return self.applied([a, b])
+
+    def compute(self, *tensors: Any) -> Any:
+        a, b = _floats(*tensors)
+        if self.A_structure not in ("lower_triangular", "upper_triangular"):
+            return st.linalg.solve(a, b)
+        is_lower = self.A_structure == "lower_triangular"
+        a = (st.tril if is_lower else st.triu)(a)
+        found = st.linalg.triangular_solve(a, b if b.ndim == 2 else b[:, None], lower=is_lower)
+        return found if b.ndim == 2 else found[:, 0]
+
+    def __repr__(self) -> str:
+        return f"Solve{{{self._props()}}}"
+
+
+solve = Solve()
+solve_lower_triangular = Solve(A_structure="lower_triangular", lower=True)
+solve_upper_triangular = Solve(A_structure="upper_triangular", lower=False)
+solve_symmetric = Solve(A_structure="symmetric")
+
+
+class Eigvalsh(NativeOp):
+    """Eigenvalues of a symmetric matrix, or of a pair of which the second is positive definite."""
+
+    __props__ = ("lower",)
+
+    def __init__(self, lower: bool = True) -> None:
+        self.lower = lower
+
+    def make_node(self, a: Any, b: Any = None) -> Any:
+        given = [as_tensor_variable(a)]
+        if b is not None and b is not NoneConst and getattr(b, "data", b) is not None:
+            given.append(as_tensor_variable(b))
+        if any(v.ndim != 2 for v in given):
+            raise AssertionError("Eigvalsh is for matrices")
+        return self.applied(given)
+
+    def compute(self, *tensors: Any) -> Any:
+        a, *rest = [self._symmetric(t) for t in _floats(*tensors)]
+        if rest:  # A x = w B x, with B = L L': the eigenvalues of inv(L) A inv(L')
+            factor = st.linalg.cholesky(rest[0])
+            half = st.linalg.triangular_solve(factor, a)
+            a = st.linalg.triangular_solve(factor, st.matrix_transpose(half))
+        return st.linalg.eigvalsh((a + st.matrix_transpose(a)) / 2)
+
+    def _symmetric(self, x: Any) -> Any:
+        part = st.tril(x) if self.lower else st.matrix_transpose(st.triu(x))
+        return part + st.matrix_transpose(st.tril(part, k=-1))
+
+
+EigvalshGrad = Eigvalsh
+
+
+def eigvalsh(a: Any, b: Any, lower: bool = True) -> Any:
+    """Return the eigenvalues of a symmetric matrix, or of a pair of matrices; `b` may be None."""
+    return Eigvalsh(lower)(a, b)
+
+
+def kron(a: Any, b: Any) -> Any:
+    """Return the Kronecker product of two tensors, of two axes at most."""
+    a, b = as_tensor_variable(a), as_tensor_variable(b)
+    if a.ndim + b.ndim <= 2:
+        raise TypeError(f"kron: inputs dimensions must sum to 3 or more. You passed {a.ndim} and {b.ndim}.")
+    o = a.dimshuffle(*range(a.ndim), *["x"] * b.ndim) * b.dimshuffle(*["x"] * a.ndim, *range(b.ndim))
+    if o.ndim == 3:
+        return (
+            o.dimshuffle(1, 0, 2).reshape((o.shape[1], o.shape[0] * o.shape[2]))
+            if a.ndim == 1
+            else o.dimshuffle(0, 1, 2).reshape((o.shape[0], o.shape[1] * o.shape[2]))
+        )
+    o = o.dimshuffle(0, 2, 1, 3) if o.ndim == 4 else o
+    return o.reshape((o.shape[0] * o.shape[1], o.shape[2] * o.shape[3]))
+
+
+class Expm(NativeOp):
+    """The exponential of a matrix."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Any:
+        x = as_tensor_variable(inputs[0])
+        if x.ndim != 2:
+            raise AssertionError(f"Expm is for matrices, got {x.ndim} axes")
+        return self.applied([x])
+
+    def compute(self, *tensors: Any) -> Any:
+        return st.linalg.expm(_floats(*tensors)[0])
+
+
+expm = Expm()
+
+__all__ = [
+    "MATRIX_STRUCTURES", "Cholesky", "CholeskyGrad", "Eigvalsh", "EigvalshGrad", "Expm", "Solve", "cholesky", "eigvalsh",
+    "expm", "kron", "solve", "solve_lower_triangular", "solve_symmetric",
+    "solve_upper_triangular",
+]  # fmt: skip
