@@ -42,9 +42,3 @@ def cmp(x: Any, y: Any) -> int:
 
 class DefaultOrderedDict(defaultdict[Any, Any]):
     """A dict with a default that remembers its order, as all do by now."""
-
-
-def exc_message(e: BaseException) -> Any:
-    """Return what an exception says."""
-    message = e.args[0]
-    return exc_message(message) if isinstance(message, Exception) else message
