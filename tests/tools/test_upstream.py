@@ -200,8 +200,8 @@ def test_a_file_of_which_imports_fail_can_be_run_for_the_rest(repository, tmp_pa
     tests = tmp_path / "theano" / "tests"
     tests.mkdir(parents=True)
     (tests / "test_half.py").write_text(
-        "from theano.nowhere import gone\nimport theano.lost\nfrom theano.tests import half as half\n\n\n"
-        "def test_other():\n    assert half.ONE\n\n\ndef test_gone():\n    gone(1)\n"
+        "from theano.nowhere import gone\nimport theano.lost\nimport theano.tests as its\nfrom theano.tests import half as half\n\n\n"
+        "def test_other():\n    assert half.ONE and its.half\n\n\ndef test_gone():\n    gone(1)\n"
     )
     (tests / "half.py").write_text("ONE = 1\n")
     (tests.parent / "__init__.py").write_text("")

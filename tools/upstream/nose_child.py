@@ -117,7 +117,9 @@ class LenientLoader(importlib.machinery.SourceFileLoader):
                 names = [(alias.name, alias.asname or alias.name) for alias in node.names if alias.name != "*"]
                 text = "; ".join(f"{new} = import_one({node.module!r}, {old!r})" for old, new in names)
             elif isinstance(node, ast.Import) and node.names[0].name.startswith("theano."):
-                text = "import_one('theano', {!r}); import theano".format(node.names[0].name.split(".", 1)[1])
+                alias = node.names[0]
+                text = "{} = import_one('theano', {!r})".format(alias.asname or "_", alias.name.split(".", 1)[1])
+                text += "; import theano"
             else:
                 continue
             if text:
@@ -251,7 +253,9 @@ def run(test, limit):
         raise TimeLimit()
 
     signal.signal(signal.SIGALRM, stop)
-    signal.alarm(limit)
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, limit)  # of processor time: others may be at work on the machine
+    signal.alarm(5 * limit)
     try:
         test()
     except unittest.SkipTest as error:
@@ -262,6 +266,7 @@ def run(test, limit):
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return "fail", "{}: {}".format(type(error).__name__, " | ".join(lines[:3]))[:400], place(error)
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
     return "pass", "", ""
 
