@@ -236,7 +236,7 @@ def tests_of(module, tree):
 
 def place(error):
     """Return the last place in a package under test, and in the test, where an exception came from."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/unittest/" not in f.filename]
     inside = [f for f in frames if re.search(r"[/\\](septet|theano|lasagne)[/\\]", f.filename)]
     inside = [f for f in inside if "/tests/" not in f.filename] or frames
     if not inside:

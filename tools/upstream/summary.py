@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from outcomes import grouped, outcomes_of, worst
 from suites import SUITES, read
 
-MOST_CAUSES = 25
+MOST_CAUSES = 40
 
 
 @dataclass
@@ -44,12 +44,14 @@ def line_of(options: argparse.Namespace, suite: str, name: str, rows: list[dict[
     return line
 
 
-def cause(record: dict) -> str:
-    """Return why a test failed, without what differs from test to test."""
-    error = re.sub(r"0x[0-9a-f]+|\[id \w+\]", "", record.get("error", ""))
-    error = re.sub(r"\d+", "N", error.split(" | ")[0])
-    where = record.get("where", "")
-    return f"{record['outcome']}: {error[:150]} @ {where}" if where else f"{record['outcome']}: {error[:150]}"
+def cause(record: dict) -> tuple[str, str]:
+    """Return by what a failure is grouped, and how it reads: missing names by the name, others by class and place."""
+    error = re.sub(r"0x[0-9a-f]+|\[id \w+\]", "", record.get("error", "")).split(" | ")[0]
+    kind, where = error.split(":")[0], record.get("where", "")
+    if kind in ("AttributeError", "ImportError", "ModuleNotFoundError", "NameError"):
+        where = ""
+    text = f"{record['outcome']}: {error[:170]}" + (f" @ {where}" if where else "")
+    return (f"{record['outcome']} {kind} {where}" if where else text), text
 
 
 def print_summary(options: argparse.Namespace) -> None:
@@ -62,16 +64,19 @@ def print_summary(options: argparse.Namespace) -> None:
         print(f"\n## {suite}\n\n| file | pass / clean | share | made | inside |\n|---|---|---|---|---|")
         total: dict[str, Counter] = {"wanted": Counter(), "passed": Counter()}
         causes: dict[str, list[str]] = defaultdict(list)
+        texts: dict[str, str] = {}
         for name in names:
             line = line_of(options, suite, name, rows)
             total["wanted"] += line.wanted
             total["passed"] += line.passed
             print(f"| {name} | {cells(line.passed, line.wanted) if line.ran else 'not run | | |'} |")
             for record in line.failing:
-                causes[cause(record)].append(f"{name.split('/')[-1]}::{record['id']}")
+                key, text = cause(record)
+                texts.setdefault(key, text)
+                causes[key].append(f"{name.split('/')[-1]}::{record['id']}")
         print(f"| **all** | {cells(total['passed'], total['wanted'])} |\n")
-        for text, tests in sorted(causes.items(), key=lambda item: -len(item[1]))[:MOST_CAUSES]:
-            print(f"- **{len(tests)}** {text} ({', '.join(tests[:2])})")
+        for key, tests in sorted(causes.items(), key=lambda item: -len(item[1]))[:MOST_CAUSES]:
+            print(f"- **{len(tests)}** {texts[key]} ({', '.join(tests[:3])})")
     print_programs(options)
 
 
