@@ -90,6 +90,19 @@ ZeroDivisionError: division by zero
    two
 """
 
+HALF_IMPORTED = """
+from theano.nowhere import gone
+import theano.lost
+import theano.tests as its
+from theano.tests import half as half
+
+def test_other():
+    assert half.ONE and its.half
+
+def test_gone():
+    gone(1)
+"""
+
 ENDLESS = """
 import time
 print(open("numbers.txt").read())
@@ -199,10 +212,7 @@ def test_the_summary_counts_what_passes_on_the_original(upstream, tmp_path, monk
 def test_a_file_of_which_imports_fail_can_be_run_for_the_rest(repository, tmp_path):
     tests = tmp_path / "theano" / "tests"
     tests.mkdir(parents=True)
-    (tests / "test_half.py").write_text(
-        "from theano.nowhere import gone\nimport theano.lost\nimport theano.tests as its\n"
-        "from theano.tests import half as half\n\n\ndef test_other():\n    assert half.ONE and its.half\n\n\ndef test_gone():\n    gone(1)\n"
-    )
+    (tests / "test_half.py").write_text(HALF_IMPORTED)
     (tests / "half.py").write_text("ONE = 1\n")
     (tests.parent / "__init__.py").write_text("")
     command = [sys.executable, str(repository / "tools" / "upstream" / "nose_child.py"), str(tmp_path)]
