@@ -70,3 +70,10 @@ def test_default_stands_for_none():
 def test_refused_names_say_what_is_used_instead():
     with pytest.raises(NotImplementedError, match="Septet's own compiler"):
         T.opt.register_canonicalize
+
+
+def test_a_list_of_slices_is_a_key_and_parts_take_wider_floats() -> None:
+    x = T.matrix("x")
+    wide = T.set_subtensor(T.zeros((2, 3), dtype="float32")[[slice(None), slice(1, None)]], x.astype("float64"))
+    assert wide.dtype == "float32"
+    np.testing.assert_array_equal(wide.eval({x: np.ones((2, 2))}), [[0, 1, 1]] * 2)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import septet as st
-from septet.dialects.theano.dtypes import DISCRETE, upcast
+from septet.dialects.theano.dtypes import DISCRETE, FLOATS, upcast
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.shaping import Shape, element, shape_i
@@ -65,6 +65,8 @@ class Key:
             found.append(variable)
             return Slot(len(found) - 1)
 
+        if isinstance(key, list) and any(item is None or item is Ellipsis or isinstance(item, slice) for item in key):
+            key = tuple(key)  # as NumPy did until 1.22
         items = []
         for item in key if isinstance(key, tuple) else (key,):
             if item is Ellipsis:
@@ -223,7 +225,8 @@ def inc_subtensor(
         raise TypeError(
             f"Trying to increment a {x.type.ndim}-dimensional subtensor with a {y.type.ndim}-dimensional value."
         )
-    if upcast(x.type.dtype, y.type.dtype) != x.type.dtype:
+    is_lossy = upcast(x.type.dtype, y.type.dtype) != x.type.dtype
+    if is_lossy and not (x.type.dtype in FLOATS and y.type.dtype in (*FLOATS, *DISCRETE)):
         raise TypeError(f"Trying to increment a subtensor of dtype {x.type.dtype} with a value of dtype {y.type.dtype}")
     owner = x.owner
     if owner is None:
