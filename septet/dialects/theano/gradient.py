@@ -22,6 +22,7 @@ from septet.dialects.theano.missing import disconnected_type as disconnected_typ
 from septet.dialects.theano.pullbacks import pulled_back
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.creation import zeros_like
+from septet.graph.graph import order
 from septet.tensor.tensor import Tensor
 from septet.transform.jacobian import jacobian_nodes
 from septet.transform.jvp import jvp
@@ -48,7 +49,9 @@ def connected(outputs: Iterable[Variable], blockers: Iterable[Variable] = ()) ->
     return found
 
 
-def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) -> list[Variable]:
+def transformed(
+    name: str, results: Sequence[Any], sources: Sequence[Variable], is_whole: bool = False
+) -> list[Variable]:
     """Return tensors that a transformation has made of a graph as variables that depend on what the graph depends on.
 
     Parameters
@@ -58,8 +61,11 @@ def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) 
     results : sequence of Tensor
     sources : sequence of Variable
         What the results were made from.
+    is_whole : bool
+        Whether they count as depending on all of that, also where nothing of it is left in them.
     """
-    leaves = [v for v in graph_inputs(sources) if v.type.is_tensor and not isinstance(v, Constant)]
+    used = set(order([tensor.node for tensor in results]))
+    leaves = [v for v in graph_inputs(sources) if v.type.is_tensor and (is_whole or v.tensor.node in used)]
     op = Replay(name, [v.tensor for v in leaves], results)
     return list(op.applied(leaves).outputs)
 
@@ -281,7 +287,7 @@ def _as_variables(name: str, nodes: Sequence[Any], sources: Sequence[Variable]) 
     places = [place for place, node in enumerate(nodes) if node is not None]
     result: list[Any] = [None] * len(nodes)
     if places:
-        made = transformed(name, [Tensor(nodes[place]) for place in places], sources)
+        made = transformed(name, [Tensor(nodes[place]) for place in places], sources, is_whole=name == "Rop")
         for place, variable in zip(places, made, strict=True):
             result[place] = variable
     return result

@@ -71,9 +71,7 @@ class Variable(Node):
         if self.owner is None:
             return f"<{self.type}>"
         op = self.owner.op
-        suffix = (
-            "out" if self.index == getattr(op, "default_output", None) or len(self.owner.outputs) == 1 else self.index
-        )
+        suffix = "out" if self.index == getattr(op, "default_output", None) else self.index
         return f"{op}.{suffix}"
 
     def __repr__(self) -> str:
