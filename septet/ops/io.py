@@ -18,7 +18,7 @@ from septet.graph.node import Node, symbol
 from septet.graph.op import REQUIRED, BadCase, Case, Op, card, items, record
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.control import record_scan
-from septet.ops.shaping import broadcast_to, sizes_of
+from septet.ops.shaping import broadcast_to, sizes_of, with_sizes
 
 Array = np.ndarray
 
@@ -187,20 +187,30 @@ def as_type(result: Any) -> TensorType:
 
 
 def _callback_canonical(
-    types: tuple[TensorType, ...], function: Any, results: Any, pullback: Any, vectorized: Any
+    types: tuple[TensorType, ...], function: Any, results: Any, pullback: Any, vectorized: Any, sized: Any
 ) -> dict[str, Any]:
     if not callable(function):
         raise ArgumentError(f"function must be a Python function, got {function!r}")
     if pullback is not None and not callable(pullback):
         raise ArgumentError(f"the gradient must be a function or None, got {pullback!r}")
     declared = tuple([as_type(result) for result in results])
-    return {"function": function, "results": declared, "pullback": pullback, "vectorized": bool(vectorized)}
+    places = tuple([(int(number), int(axis)) for number, axis in sized])
+    if len(places) > len(types) or any([declared[number].shape[axis] is not None for number, axis in places]):
+        raise ArgumentError(f"sizes {places} are none of the open sizes of the results {declared!r}")
+    return {
+        "function": function, "results": declared, "pullback": pullback, "vectorized": bool(vectorized),
+        "sized": places,
+    }  # fmt: skip
 
 
 def _callback_reference(
-    *arrays: Array, function: Callable[..., Any], results: Sequence[TensorType], pullback: Any, vectorized: bool
-) -> list[Array]:
+    *arrays: Array, function: Callable[..., Any], results: Sequence[TensorType], pullback: Any, vectorized: bool,
+    sized: Sequence[tuple[int, int]],
+) -> list[Array]:  # fmt: skip
     name = _name(function)
+    if sized:
+        results = with_sizes(results, sized, [int(size) for size in arrays[-len(sized) :]])
+        arrays = arrays[: -len(sized)]
     try:
         found = function(*arrays)
     except Exception as error:
@@ -238,7 +248,10 @@ def _callback_dtype(
     return given, tuple(type_.dtype for type_ in results)
 
 
-def _callback_gradient(g: Any, y: Any, *inputs: Node, function: Any, pullback: Any, **_: Any) -> list[Node | None]:
+def _callback_gradient(
+    g: Any, y: Any, *inputs: Node, function: Any, pullback: Any, sized: Sequence[tuple[int, int]], **_: Any
+) -> list[Node | None]:
+    inputs, sizes = inputs[: len(inputs) - len(sized)], inputs[len(inputs) - len(sized) :]
     if pullback is None:
         raise GradientError(
             f"the Python function {_name(function)} has no gradient: none was given to callback",
@@ -258,7 +271,7 @@ def _callback_gradient(g: Any, y: Any, *inputs: Node, function: Any, pullback: A
             raise ShapeError(
                 f"the gradient of {_name(function)} is {cotangent.type!r} for argument {index}, which is {node.type!r}"
             )
-    return found
+    return [*found, *[None] * len(sizes)]
 
 
 def _callback_batch(op: Callable[[], Op]) -> Any:
@@ -266,23 +279,27 @@ def _callback_batch(op: Callable[[], Op]) -> Any:
 
     def rule(
         is_batched: Sequence[bool], *inputs: Node, function: Any, results: Sequence[TensorType], pullback: Any,
-        vectorized: bool,
+        vectorized: bool, sized: Sequence[tuple[int, int]],
     ) -> tuple[Node, ...]:  # fmt: skip
+        count = len(inputs) - len(sized)
+        if any(is_batched[count:]):
+            raise ArgumentError("callback: sizes cannot differ within a batch")
         if vectorized:
             size = next(sizes_of(node)[0] for node, mark in zip(inputs, is_batched, strict=True) if mark)
             static = None if isinstance(size, Node) else size
             given = [
-                node if mark else broadcast_to(node, (size, *sizes_of(node)))
-                for node, mark in zip(inputs, is_batched, strict=True)
+                node if mark or number >= count else broadcast_to(node, (size, *sizes_of(node)))
+                for number, (node, mark) in enumerate(zip(inputs, is_batched, strict=True))
             ]
             types = tuple([tensor_type(type_.dtype, (static, *type_.shape)) for type_ in results])
-            return items(record(op(), tuple(given), (function, types, pullback, True)))
+            further = tuple([(number, axis + 1) for number, axis in sized])
+            return items(record(op(), tuple(given), (function, types, pullback, True, further)))
         marks = list(is_batched)
         own = [
             symbol(tensor_type(node.dtype, node.shape[1:]) if mark else node.tensor_type)
             for node, mark in zip(inputs, marks, strict=True)
         ]
-        called = record(op(), tuple(own), (function, results, pullback, False))
+        called = record(op(), tuple(own), (function, results, pullback, False, sized))
         first = [node for node, mark in zip(own, marks, strict=True) if mark]
         second = [node for node, mark in zip(own, marks, strict=True) if not mark]
         body = Graph([*first, *second], items(called), name=_name(function))
@@ -301,13 +318,14 @@ def _half(x: Array) -> Array:
 _FLOAT3 = tensor_type(dtypes.float64, (3,))
 _CALLBACK: dict[str, Any] = {
     "inputs": "*arguments",
-    "params": {"function": REQUIRED, "results": REQUIRED, "pullback": None, "vectorized": False},
+    "params": {"function": REQUIRED, "results": REQUIRED, "pullback": None, "vectorized": False, "sized": ()},
     "param_docs": {
         "function": "Takes arrays (read-only) and returns the declared results; its errors are chained.",
         "results": "Dtype and shape of each result.",
         "pullback": "From cotangents, results and inputs (nodes) to a cotangent or None for each input.",
         "vectorized": "Whether the function accepts one more axis in front of all arguments, and returns it (for "
         "`vmap`).",
+        "sized": "The open sizes (result, axis) that the last arguments give; the function does not take these.",
     },
     "public": False, "canonical": _callback_canonical, "shape": _callback_shape, "dtype": _callback_dtype,
     "reference": _callback_reference, "gradient": _callback_gradient,

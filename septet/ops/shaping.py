@@ -18,7 +18,7 @@ from septet.base.shapes import Shape, as_shape, broadcast, check_axis, count
 from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
-from septet.graph.types import TensorType
+from septet.graph.types import TensorType, tensor_type
 
 
 def split_sizes(sizes: Any, name: str = "shape") -> tuple[Shape, tuple[Node, ...]]:
@@ -51,6 +51,16 @@ def fill_sizes(shape: Sequence[int | None], sizes: Sequence[Any]) -> tuple[int, 
     """Put the values of the size inputs where the parameter has None (for references)."""
     rest = iter(sizes)
     return tuple(int(next(rest)) if size is None else size for size in shape)
+
+
+def with_sizes(
+    types: Sequence[TensorType], places: Sequence[tuple[int, int]], sizes: Sequence[int]
+) -> tuple[TensorType, ...]:
+    """Return types with sizes put in at some places: each is the number of a type and an axis."""
+    shapes = [list(type_.shape) for type_ in types]
+    for (number, axis), size in zip(places, sizes, strict=True):
+        shapes[number][axis] = size
+    return tuple([tensor_type(type_.dtype, tuple(shape)) for type_, shape in zip(types, shapes, strict=True)])
 
 
 def sized_dtype(x: DType, *sizes: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:

@@ -15,8 +15,10 @@ from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
 from septet.graph.op import ITEM, Op, record
 from septet.graph.reference import compute, explain_run
 from septet.graph.types import TensorType, tensor_type
+from septet.ops.shaping import with_sizes
 
 SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in a parameter
+CALLBACKS = ("callback", "effect_callback")
 SMALL = 64
 """Elements up to which integers that follow from sizes are computed on the way: sizes may follow from them."""
 
@@ -99,6 +101,9 @@ def sizes_taken(node: Node) -> Sizes | None:
         words = node.keywords()
         has_length = not words["sequences"] and words["length"] is None
         return Sizes("length", len(node.inputs) - 1) if has_length else None
+    if op.name in CALLBACKS:
+        sized = node.param("sized")
+        return Sizes("results", len(node.inputs) - len(sized)) if sized else None
     if op.name == "dynamic_slice":
         first = 1 + len(node.param("sizes"))
     elif op.input_names[-1] == SIZES:
@@ -235,7 +240,9 @@ class _Settling:
         rest = iter(found)
         words = dict(zip(node.op.param_names, params, strict=True))
         value = words[taken.name]
-        if isinstance(value, tuple):
+        if node.op.name in CALLBACKS:
+            words["results"], words["sized"] = with_sizes(value, words["sized"], found), ()
+        elif isinstance(value, tuple):
             filled: Shape = tuple([next(rest) if size is None else size for size in value])
             words[taken.name] = filled
         else:

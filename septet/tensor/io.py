@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from septet.base.errors import ArgumentError, DTypeError
 from septet.graph.node import Node
 from septet.graph.op import as_node, cast_to, items, ops, record
+from septet.graph.types import TensorType
 from septet.ops import io as ops_io
+from septet.ops.shaping import split_sizes
 from septet.tensor.tensor import Tensor
 from septet.tensor.wrap import unwrap, wrap
 
@@ -161,7 +163,8 @@ def callback(
     fn : callable
         Takes NumPy arrays (read-only) and returns arrays of the declared types.
     result : (dtype, shape), tensor, list of them, or None
-        What the function returns; a list for several results, None for none. A size may be None where it is not known.
+        What the function returns; a list for several results, None for none. A size may be an integer scalar tensor, or
+        None where it is not known before the function is called: then what depends on it is not compiled.
     *args : tensor
     gradient : callable, optional
         ``gradient(g, *args)``: from the cotangent of the result (a tuple for several) and the arguments, all tensors,
@@ -192,14 +195,32 @@ def callback(
     tensor([1., 3., 6.], dtype=float32)
     """
     is_single = result is not None and not isinstance(result, list)
-    declared = tuple(ops_io.as_type(own) for own in ([result] if is_single else (result or ())))
+    declared, sized, sizes = _declared([result] if is_single else (result or ()))
     rule = None if gradient is None else _Gradient(gradient, is_single)
     op = ops_io.effect_callback if (result is None if effect is None else effect) else ops_io.callback
-    nodes = tuple([as_node(unwrap(arg)) for arg in args])
-    found = tuple([Tensor(node) for node in items(record(op, nodes, (fn, declared, rule, vectorized)))])
+    nodes = (*[as_node(unwrap(arg)) for arg in args], *sizes)
+    found = tuple([Tensor(node) for node in items(record(op, nodes, (fn, declared, rule, vectorized, sized)))])
     if result is None:
         return None
     return found[0] if is_single else found
+
+
+def _declared(results: Sequence[Any]) -> tuple[tuple[TensorType, ...], tuple[tuple[int, int], ...], list[Node]]:
+    """Return the types of declared results; of the sizes in them that are tensors, where they stand, and these."""
+    types: list[TensorType] = []
+    places: list[tuple[int, int]] = []
+    sizes: list[Node] = []
+    for number, own in enumerate(results):
+        if isinstance(own, tuple) and len(own) == 2 and isinstance(own[1], (tuple, list)):
+            shape: list[Any] = []
+            for axis, size in enumerate(own[1]):
+                (static,), dynamic = split_sizes(unwrap(size), "result") if isinstance(size, Tensor) else ((size,), ())
+                shape.append(static)
+                places += [(number, axis)] * len(dynamic)
+                sizes += dynamic
+            own = own[0], tuple(shape)
+        types.append(ops_io.as_type(own))
+    return tuple(types), tuple(places), sizes
 
 
 __all__ = ["callback", "check_finite", "check_that", "print"]

@@ -220,11 +220,10 @@ class Plan:
             base = int(self.bases[0]) + memory.offset
         else:
             base = int(self.bases[self.linked.first[memory.kind] + memory.number])
-        size = memory.size
-        raw = (ctypes.c_char * max(size, 1)).from_address(base)
-        array = np.ndarray(size // there.dtype.itemsize, there.dtype, buffer=raw)
-        strides = tuple(s * there.dtype.itemsize for s in there.strides)
-        return np.lib.stride_tricks.as_strided(array[there.offset :], there.shape, strides)
+        raw = (ctypes.c_char * max(plain(memory.size), 1)).from_address(base)
+        shape, strides, offset = plain((there.shape, there.strides, there.offset))
+        each = there.dtype.itemsize
+        return np.ndarray(shape, there.dtype, raw, offset * each, tuple([stride * each for stride in strides]))
 
 
 def _with_products(graph: Graph, changes: list[Change]) -> Graph:

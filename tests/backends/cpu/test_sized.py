@@ -7,7 +7,7 @@ import pytest
 
 import septet as st
 from septet.backends.cpu import sized
-from septet.base.errors import ArgumentError, IndexOutOfRangeError, SeptetError
+from septet.base.errors import ArgumentError, IndexOutOfRangeError, SeptetError, UserFunctionError
 from septet.run.programs import REFERENCE
 
 X = np.random.default_rng(0).standard_normal((23, 4)).astype(np.float32)
@@ -241,3 +241,28 @@ def test_looking_at_a_call():
     with st.profile() as found:
         call(2)
     assert "tanh" in str(found) and "node" not in str(found)
+
+
+def test_results_of_callbacks_whose_sizes_are_tensors():
+    w = st.Variable(np.eye(4, dtype=np.float32), "w")
+    half = x.shape[0] // 2
+    noise = st.callback(lambda a: a[::2][: len(a) // 2] * 2, ("float32", (half, 4)), x * 1.5, gradient=lambda g, a: a)
+    total = (noise @ w).sum(axis=0)
+    call = st.function([x], total + st.grad(total.sum(), w)[0])
+    for rows in (6, 4):
+        agree(call, X[:rows])
+    assert len(call.compiles) == 2
+    assert [own.name for own in st.explain(call, X[:6]).steps if own.kind == "python"] == ["callback"]
+    drawn = st.callback(lambda count: np.ones((3, 2), np.float32), ("float32", (n, m)), n)
+    call = st.function([n, m], drawn * 2)
+    np.testing.assert_array_equal(call(3, 2).numpy(), np.full((3, 2), 2))
+    with pytest.raises(UserFunctionError, match=r"is float32\[3, 2\], declared was float32\[4, 2\]"):
+        call(4, 2)
+
+
+def test_batches_of_callbacks_with_sizes():
+    def twice(a, count):
+        return st.callback(lambda own: own * 2, ("float32", (count, 4)), a, vectorized=True)
+
+    call = st.function([x, n], st.vmap(lambda a: twice(a, n), in_axes=0)(x.reshape((2, n, 4))))
+    np.testing.assert_array_equal(call(X[:6], 3).numpy(), 2 * X[:6].reshape(2, 3, 4))

@@ -139,9 +139,12 @@ class RandomFunction(Op):
     def lower(self, node: Apply) -> list[Any]:
         drawn = node.outputs[1].type
         known = known_value(node.inputs[1])
-        sizes = list(drawn.shape)
+        sizes: list[Any] = list(drawn.shape)
+        wanted = node.inputs[1].tensor
         if known is not None and len(known):
             sizes[: len(known)] = [int(one) for one in known]
+        elif wanted.shape == (len(sizes) - self.ndim_added,):
+            sizes[: wanted.shape[0]] = [wanted[place] for place in range(wanted.shape[0])]
 
         def run(words: np.ndarray, *rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             state = state_of(words)
