@@ -100,7 +100,7 @@ def ctc(
     if label_lengths is not None:
         is_label = Tensor(arange(unwrap(count))) < label_lengths.reshape(-1, 1)
         labels = Tensor(ops.where(is_label.node, labels.node, blank))
-    static, dynamic = split_sizes((logits.node.shape[-1],))
+    static, dynamic = split_sizes((unwrap(logits.shape[-1]),))
     labels = Tensor(record(check_classes, (labels.node, *dynamic), (static[0], "ctc")))
     # Blanks around all labels: position 2 s + 1 is label s.
     pairs = Tensor(stack([blanks[:, :-1].node, labels.node], axis=-1)).reshape(batch, 2 * count)

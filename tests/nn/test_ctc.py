@@ -138,3 +138,11 @@ def test_cross_entropy_of_sequences():
         loss(logits, labels).numpy()
     with pytest.raises(st.errors.ShapeError, match=r"the mask must have shape \(2, 4\), got \(2, 3\)"):
         loss(logits, labels, mask[:, 1:])
+
+
+def test_the_number_of_classes_may_be_known_only_when_it_runs() -> None:
+    logits, labels = st.symbol("logits", (None, None, None)), st.symbol("labels", (None, None), "int64")
+    loss = st.function([logits, labels], nn.losses.ctc(logits, labels))
+    assert float(st.exp(-loss(np.zeros((1, 2, 3), np.float32), [[1]]))) == pytest.approx(1 / 3)
+    with pytest.raises(st.errors.IndexOutOfRangeError, match="class 3"):
+        loss(np.zeros((1, 2, 3), np.float32), [[3]])

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-DIFFERS: dict[str, str] = {}
+DIFFERS: dict[str, str] = {
+    "theano.tensor.signal.pool.pool_2d": "the gradient of a maximum goes to the first of equal elements, not to all",
+    "theano.tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; Theano's rewrites do not replace it",
+}
 """Public name to how it behaves differently."""
 
+_NO_GPU = (
+    "Septet's theano runs on the CPU; `device=gpu` and `device=cuda` are not there",
+    "the function of theano.tensor.nnet",
+)
 REFUSED: dict[str, tuple[str, str]] = {
+    **{
+        f"theano.{module}.*": _NO_GPU
+        for module in ("gpuarray", "gpuarray.basic_ops", "gpuarray.dnn", "sandbox.cuda", "sandbox.cuda.dnn")
+    },
+    "theano.tensor.nnet.opt.*": (
+        "graphs are rewritten by Septet's own compiler, which Theano's rewrites cannot enter",
+        "theano.function(..., mode='FAST_RUN'), which optimizes",
+    ),
     "theano.tensor.opt.*": (
         "graphs are rewritten by Septet's own compiler, which Theano's rewrites cannot enter",
         "theano.function(..., mode='FAST_RUN'), which optimizes",

@@ -5,7 +5,21 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from septet.dialects.theano.tensor.nnet import abstract_conv, blocksparse, conv, nnet, sigm
+from septet.dialects.theano.tensor.nnet import (
+    abstract_conv,
+    blocksparse,
+    bn,
+    conv,
+    conv3d2d,
+    corr,
+    corr3d,
+    ctc,
+    neighbours,
+    nnet,
+    opt,
+    sigm,
+    upsampling,
+)
 from septet.dialects.theano.tensor.nnet.abstract_conv import (
     causal_conv1d,
     conv2d_grad_wrt_inputs,
@@ -15,6 +29,7 @@ from septet.dialects.theano.tensor.nnet.abstract_conv import (
     separable_conv3d,
 )
 from septet.dialects.theano.tensor.nnet.abstract_conv import conv2d as abstract_conv2d
+from septet.dialects.theano.tensor.nnet.bn import batch_normalization
 from septet.dialects.theano.tensor.nnet.conv import ConvOp
 from septet.dialects.theano.tensor.nnet.nnet import (
     CrossentropyCategorical1Hot,
@@ -107,3 +122,7 @@ def conv2d_transpose(
         input, filters, output_shape, filter_shape, border_mode, input_dilation, filter_flip, filter_dilation, num_groups,
         unshared,
     )  # fmt: skip
+
+
+for _name in ("bilinear_kernel_1D", "bilinear_kernel_2D", "bilinear_upsampling", "frac_bilinear_upsampling"):
+    setattr(abstract_conv, _name, getattr(upsampling, _name))  # where Theano has them
