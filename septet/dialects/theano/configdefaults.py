@@ -118,6 +118,7 @@ DEFAULTS: dict[str, Any] = {
     "warn.ignore_bug_before": "0.9",
     "warn.argmax_pushdown_bug": False,
     "warn.gpusum_01_011_0111_bug": False,
+    "warn.gpu_set_subtensor1": False,
     "warn.inc_set_subtensor1": False,
     "warn.round": False,
     "warn.reduce_join": False,

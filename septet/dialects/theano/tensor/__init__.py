@@ -32,7 +32,26 @@ from septet.dialects.theano.tensor.extra_ops import (
 )
 from septet.dialects.theano.tensor.reductions import CAReduce
 from septet.dialects.theano.tensor.sort import argsort, sort
-from septet.dialects.theano.tensor.subtensor import inc_subtensor, set_subtensor
+from septet.dialects.theano.tensor.subtensor import (
+    AdvancedBooleanIncSubtensor,
+    AdvancedBooleanSubtensor,
+    AdvancedIncSubtensor,
+    AdvancedIncSubtensor1,
+    AdvancedSubtensor,
+    AdvancedSubtensor1,
+    IncSubtensor,
+    Subtensor,
+    advanced_boolean_inc_subtensor,
+    advanced_boolean_subtensor,
+    advanced_inc_subtensor,
+    advanced_inc_subtensor1,
+    advanced_set_subtensor,
+    advanced_set_subtensor1,
+    advanced_subtensor,
+    advanced_subtensor1,
+    inc_subtensor,
+    set_subtensor,
+)
 from septet.dialects.theano.tensor.type_other import *
 from septet.dialects.theano.tensor.var import (
     AsTensorError,

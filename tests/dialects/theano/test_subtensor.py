@@ -1,0 +1,102 @@
+"""Indexing in the theano dialect, against NumPy: values, gradients through indices, updates, and errors."""
+
+import numpy as np
+import pytest
+
+import septet.dialects.theano as theano
+from septet.dialects.theano import tensor as T
+
+X = np.arange(24.0).reshape(2, 3, 4)
+MASK = np.array([True, False, True])
+KEYS = [
+    np.index_exp[1], np.index_exp[-1, ..., 2], np.index_exp[:, None, ::-1], np.index_exp[..., 1:3], np.index_exp[[1, 0, 1]],
+    np.index_exp[:, [0, 2], [1, 1]], np.index_exp[0, MASK], np.index_exp[:, MASK, None], np.index_exp[X > 5],
+    np.index_exp[[0, 1], :, np.array([[1], [3]])], np.index_exp[1:, [], 2],
+]  # fmt: skip
+
+
+def updated(x, key, value, is_set):
+    x = x.copy()
+    if is_set:
+        x[key] = value
+    else:
+        np.add.at(x, key, value)
+    return x
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_keys_take_add_and_set(key):
+    x = T.dtensor3()
+    part = x[key]
+    found = theano.function([x], [part, T.inc_subtensor(part, 2.0), T.set_subtensor(part, -1.0), T.grad(part.sum(), x)])(X)
+    expected = [X[key], updated(X, key, 2, False), updated(X, key, -1, True), updated(0 * X, key, 1, False)]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bounds_and_indices_are_variables():
+    x, i, j = T.dmatrix(), T.iscalar(), T.lscalar()
+    key = (slice(i, j), -i)
+    f = theano.function([x, i, j], [x[key], T.inc_subtensor(x[key], 1), T.grad((x[key] ** 2).sum(), x)])
+    for a, b in ((0, 3), (1, -1), (-2, 9), (2, 1)):
+        own = np.index_exp[a:b, -a]
+        got = f(X[0], a, b)
+        np.testing.assert_array_equal(got[0], X[0][own])
+        np.testing.assert_array_equal(got[1], updated(X[0], own, 1, False))
+        np.testing.assert_array_equal(got[2], updated(0 * X[0], own, 2 * X[0][own], False))
+
+
+def test_updates_go_through_dimshuffle_and_reshape():
+    x, v = T.dmatrix(), T.dvector()
+    got = theano.function([x, v], [T.inc_subtensor(x[1:].T, v[1:]), T.set_subtensor(x[1:].flatten(), 0)])
+    first, second = got(X[0], [1.0, 2, 3])
+    np.testing.assert_array_equal(first, X[0].T + [0, 2, 3])
+    np.testing.assert_array_equal(second, np.where(np.arange(3)[:, None] > 0, 0, X[0]))
+
+
+def test_ops_are_applied_to_indices_as_theano_does():
+    x, i = T.dmatrix(), T.lvector()
+    rows = T.AdvancedSubtensor1()(x, i)
+    assert T.AdvancedSubtensor1()(x, i).owner.op == x[i].owner.op == rows.owner.op
+    one = T.Subtensor([T.lscalar().type, slice(1, T.lscalar().type)])(x, 1, 3)
+    added = T.advanced_inc_subtensor(x, [1.0, 2.0], [0, 0], [1, 1])
+    got = theano.function([x, i], [rows, one, added])(X[0], [2, 0])
+    for own, expected in zip(got, [X[0][[2, 0]], X[0][1, 1:3], updated(X[0], ([0, 0], [1, 1]), [1, 2], False)], strict=True):
+        np.testing.assert_array_equal(own, expected)
+
+
+def test_slices_are_arguments():
+    part = T.slicetype()
+    f = theano.function([part], theano.shared(X[0])[part])
+    np.testing.assert_array_equal(f(slice(1, 3)), X[0][1:3])
+
+
+@pytest.mark.parametrize("key, kind", [
+    ((0, 0, 0, 0), IndexError), (np.ones((1, 2, 3, 4), bool), IndexError), (([0.0], [1]), TypeError), ((True,), TypeError),
+    (([0, 1], [0, False]), TypeError), ((..., 0, ...), IndexError), (slice(2**64), OverflowError),
+])  # fmt: skip
+def test_keys_that_are_refused(key, kind):
+    with pytest.raises(kind):
+        T.dtensor3()[key]
+
+
+def test_indices_out_of_range_are_found_when_a_function_runs():
+    x, i = T.dvector(), T.lvector()
+    f = theano.function([x, i], x[i])
+    with pytest.raises(IndexError):
+        f([1.0, 2.0], [0, 2])
+    with pytest.raises(TypeError, match="a 1-dimensional subtensor with a 2-dimensional"):
+        T.inc_subtensor(x[i], T.dmatrix())
+
+
+def test_canonical_slices():
+    start, stop, step, size = T.lscalars("abcn")
+    part, turn = T.subtensor.get_canonical_form_slice(slice(start, stop, step), size)
+    f = theano.function([start, stop, step, size], [part.start, part.stop, part.step, turn])
+    a = np.arange(5)
+    for low in (-8, -1, 0, 4, 8):
+        for high in (-8, -2, 0, 3, 8):
+            for by in (-3, -1, 1, 2):
+                x, y, z, sign = f(low, high, by, 5)
+                assert 0 <= x <= y <= 5 and z > 0
+                np.testing.assert_array_equal(a[x:y:z][::sign], a[low:high:by])
