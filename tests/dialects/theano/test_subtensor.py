@@ -9,7 +9,8 @@ from septet.dialects.theano import tensor as T
 X = np.arange(24.0).reshape(2, 3, 4)
 MASK = np.array([True, False, True])
 KEYS = [
-    np.index_exp[1], np.index_exp[-1, ..., 2], np.index_exp[:, None, ::-1], np.index_exp[..., 1:3], np.index_exp[[1, 0, 1]],
+    np.index_exp[1], np.index_exp[-1, ..., 2], np.index_exp[:, None, ::-1], np.index_exp[..., 1:3],
+    np.index_exp[[1, 0, 1]],
     np.index_exp[:, [0, 2], [1, 1]], np.index_exp[0, MASK], np.index_exp[:, MASK, None], np.index_exp[X > 5],
     np.index_exp[[0, 1], :, np.array([[1], [3]])], np.index_exp[1:, [], 2],
 ]  # fmt: skip
@@ -28,7 +29,9 @@ def updated(x, key, value, is_set):
 def test_keys_take_add_and_set(key):
     x = T.dtensor3()
     part = x[key]
-    found = theano.function([x], [part, T.inc_subtensor(part, 2.0), T.set_subtensor(part, -1.0), T.grad(part.sum(), x)])(X)
+    found = theano.function(
+        [x], [part, T.inc_subtensor(part, 2.0), T.set_subtensor(part, -1.0), T.grad(part.sum(), x)]
+    )(X)
     expected = [X[key], updated(X, key, 2, False), updated(X, key, -1, True), updated(0 * X, key, 1, False)]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -61,7 +64,9 @@ def test_ops_are_applied_to_indices_as_theano_does():
     one = T.Subtensor([T.lscalar().type, slice(1, T.lscalar().type)])(x, 1, 3)
     added = T.advanced_inc_subtensor(x, [1.0, 2.0], [0, 0], [1, 1])
     got = theano.function([x, i], [rows, one, added])(X[0], [2, 0])
-    for own, expected in zip(got, [X[0][[2, 0]], X[0][1, 1:3], updated(X[0], ([0, 0], [1, 1]), [1, 2], False)], strict=True):
+    for own, expected in zip(
+        got, [X[0][[2, 0]], X[0][1, 1:3], updated(X[0], ([0, 0], [1, 1]), [1, 2], False)], strict=True
+    ):
         np.testing.assert_array_equal(own, expected)
 
 
@@ -72,7 +77,8 @@ def test_slices_are_arguments():
 
 
 @pytest.mark.parametrize("key, kind", [
-    ((0, 0, 0, 0), IndexError), (np.ones((1, 2, 3, 4), bool), IndexError), (([0.0], [1]), TypeError), ((True,), TypeError),
+    ((0, 0, 0, 0), IndexError), (np.ones((1, 2, 3, 4), bool), IndexError), (([0.0], [1]), TypeError),
+    ((True,), TypeError),
     (([0, 1], [0, False]), TypeError), ((..., 0, ...), IndexError), (slice(2**64), OverflowError),
 ])  # fmt: skip
 def test_keys_that_are_refused(key, kind):
