@@ -13,8 +13,10 @@ import inspect
 import re
 import sys
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from septet.dialects.running.aliases import available
@@ -90,20 +92,35 @@ def absent_parameters(thing: Any, text: str) -> list[str]:
 
 
 def entry(table: dict[str, Any], name: str) -> Any:
-    """Return what a table says about a name, or about the module or class that it is in; None if nothing."""
+    """Return what a table says about a name, or what it is in, by itself or by a pattern; None if nothing."""
     parts = name.split(".")
-    return next((table[key] for i in range(len(parts), 0, -1) if (key := ".".join(parts[:i])) in table), None)
+    names = [".".join(parts[:i]) for i in range(len(parts), 0, -1)]
+    exact = next((table[key] for key in names if key in table), None)
+    if exact is not None:
+        return exact
+    return next((value for key, value in table.items() if "*" in key for own in names if fnmatchcase(own, key)), None)
+
+
+def _key(table: dict[str, Any], name: str) -> str:
+    """Return the name under which a table speaks of a name exactly, or a pattern."""
+    parts = name.split(".")
+    return next((key for i in range(len(parts), 0, -1) if (key := ".".join(parts[:i])) in table), "*")
 
 
 def state(system: str, name: str, text: str, coverage: Any) -> tuple[str, str]:
     """Return what a name of the original is here: one of STATES, and how or why."""
     refused = entry(coverage.REFUSED, name)
-    if refused is not None:
-        reason, nearest = refused
-        return "refused", f"{reason} Nearest: `{nearest}`." if nearest else reason
     try:
         thing = find(system, name)
     except Exception:  # AttributeError, or what the dialect raises for a name that it does not have
+        thing = None
+    is_there = thing is not None and not (
+        isinstance(thing, ModuleType) and thing.__doc__ and "is refused" in thing.__doc__
+    )
+    if refused is not None and ("*" not in _key(coverage.REFUSED, name) or not is_there):
+        reason, nearest = refused
+        return "refused", f"{reason}. Nearest: `{nearest}`" if nearest else reason
+    if thing is None:
         return "missing", ""
     how = coverage.DIFFERS.get(name)
     if how is not None:

@@ -9,7 +9,7 @@ import pickle
 from septet.dialects.theano.configdefaults import change_flags, config
 
 from septet.dialects.theano import gof, scalar, tensor  # isort: skip
-from septet.dialects.theano import compat, compile, gradient, ifelse, numeric, printing, scan_module
+from septet.dialects.theano import compat, compile, coverage, gradient, ifelse, numeric, printing, scan_module
 from septet.dialects.theano.compile import (
     Function,
     FunctionMaker,
@@ -60,3 +60,6 @@ def function_dump(filename: str, *args: object, extra_tag_to_remove: object = No
 def sparse_grad(var: Variable) -> Variable:
     """Return rows taken from a matrix; their gradient has the size of the matrix, as others have."""
     return var
+
+
+coverage.install()

@@ -144,6 +144,38 @@ DEFAULTS: dict[str, Any] = {
     "reoptimize": False,
     "sched": "default",
     "vm.lazy": None,
+    "NanGuardMode.action": "raise",
+    "cache_optimizations": False,
+    "check_input": True,
+    "compiledir_format": "",
+    "cmodule.age_thresh_use": 2073600,
+    "cmodule.compilation_warning": False,
+    "cmodule.debug": False,
+    "cmodule.preload_cache": False,
+    "cmodule.remove_gxx_opt": False,
+    "cuda.include_path": "",
+    "dnn.base_path": "",
+    "dnn.bin_path": "",
+    "dnn.include_path": "",
+    "dnn.library_path": "",
+    "dnn.conv.algo_bwd": "guess_once",
+    "dnn.conv.precision": "as_input_f32",
+    "dnn.conv.workmem": "",
+    "dnn.conv.workmem_bwd": "",
+    "gpu.local_elemwise_fusion": True,
+    "gpuarray.cache_path": "",
+    "gpuarray.sched": "default",
+    "gpuarray.single_stream": True,
+    "gpuarray.sync": False,
+    "gpuelemwise.sync": True,
+    "magma.enabled": False,
+    "magma.include_path": "",
+    "magma.library_path": "",
+    "metaopt.optimizer_excluding": "",
+    "metaopt.optimizer_including": "",
+    "warn.gpu_set_subtensor1": False,
+    "warn.identify_1pexp_bug": False,
+    "warn.inc_subtensor1_opt": False,
 }
 
 
@@ -155,7 +187,10 @@ class Section:
         object.__setattr__(self, "_name", name)
 
     def __getattr__(self, name: str) -> Any:
-        return self._config.get(f"{self._name}.{name}")
+        whole = f"{self._name}.{name}"
+        if any(own.startswith(whole + ".") for own in self._config):
+            return Section(self._config, whole)
+        return self._config.get(whole)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._config.set(f"{self._name}.{name}", value)

@@ -537,7 +537,19 @@ def _bessel(name: str, order: int, x: Any) -> Any:
     return scipy_special(name)(st.full_like(x, order), x)
 
 
-OPS: dict[str, ScalarOp] = {name: ScalarOp(name, *entry) for name, entry in TABLE.items()}
+CLASSES = {
+    "and_": "AND", "or_": "OR", "xor": "XOR", "lt": "LT", "gt": "GT", "le": "LE", "ge": "GE", "eq": "EQ", "neq": "NEQ",
+    "isnan": "IsNan", "isinf": "IsInf", "abs_": "Abs", "chi2sf": "Chi2SF", "complex_from_polar": "ComplexFromPolar",
+    "deg2rad": "Deg2Rad", "rad2deg": "Rad2Deg", "gammainc": "GammaInc", "gammaincc": "GammaIncC", "gammal": "GammaL",
+    "gammau": "GammaU", "gammaln": "GammaLn", "int_div": "IntDiv", "true_div": "TrueDiv", "tri_gamma": "TriGamma",
+    "round_half_to_even": "RoundHalfToEven", "round_half_away_from_zero": "RoundHalfAwayFromZero",
+    **{name: "Arc" + name[3:].capitalize() for name in ("arccos", "arcsin", "arctan", "arctan2")},
+    **{name: "Arc" + name[3:].capitalize() for name in ("arccosh", "arcsinh", "arctanh")},
+}  # fmt: skip
+"""Names of classes that are not the op's own with a capital; programs ask for them with ``isinstance``."""
+_classes = {name: type(CLASSES.get(name, name.capitalize()), (ScalarOp,), {"__module__": __name__}) for name in TABLE}
+globals().update({own.__name__: own for own in _classes.values()})
+OPS: dict[str, ScalarOp] = {name: _classes[name](name, *entry) for name, entry in TABLE.items()}
 OPS["switch"] = Switch("switch", st.where, upcast_out, 3)
 OPS["second"] = Second("second", lambda a, b: b, same_out, 2)
 OPS |= {f"convert_to_{dtype}": Cast(dtype, f"convert_to_{dtype}") for dtype in ALL}
@@ -568,5 +580,5 @@ __all__ = [
     "autocast_float_as", "autocast_int", "bool", "cast", "complex128", "complex64", "complex_types", "constant",
     "continuous_types", "convert", "discrete_types", "float16", "float32", "float64", "float_types", "get_scalar_type",
     "int16", "int32", "int64", "int8", "int_types", "integer_types", "uint16", "uint32", "uint64", "uint8", "uint_types",
-    "upcast", *OPS,
+    "upcast", *OPS, *[own.__name__ for own in _classes.values()],
 ]  # fmt: skip
