@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-DIFFERS: dict[str, str] = {
-    "theano.tensor.signal.pool.pool_2d": "the gradient of a maximum goes to the first of equal elements, not to all",
-    "theano.tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; Theano's rewrites do not replace it",
-}
-"""Public name to how it behaves differently."""
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -16,6 +11,8 @@ from typing import Any
 PACKAGE = "septet.dialects.theano"
 
 DIFFERS: dict[str, str] = {
+    "tensor.signal.pool.pool_2d": "the gradient of a maximum goes to the first of equal elements, not to all",
+    "tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; no rewrite replaces it",
     "compile.DebugMode": "looks at each op twice instead of comparing C code with Python",
     "compile.ProfileStats": "says how time is measured here: `septet.profile`",
     "config.device": "is always `cpu`",
@@ -28,30 +25,17 @@ _REWRITES = (
     "graphs are rewritten by Septet's own compiler, which Theano's rewrites cannot enter",
     "theano.function(..., mode='FAST_RUN'), which optimizes",
 )
+_NO_GPU = (
+    "Septet's theano runs on the CPU; `device=gpu` and `device=cuda` are not there",
+    "the function of theano.tensor.nnet",
+)
 _LINKERS = ("functions are compiled by Septet, not linked from ops", "theano.function, MonitorMode")
 _OBSERVERS = ("nobody is told when variables are made", "gof.graph.ancestors, after they were made")
 _LISTS = ("values are tensors, not lists of them", "Python lists of variables")
 _MPI = ("variables are not sent between processes", "theano.shared, with values set by your own code")
 _PICKLES = ("arrays are written beside the pickle, without steps of one's own", "misc.pkl_utils.dump and load")
 
-_NO_GPU = (
-    "Septet's theano runs on the CPU; `device=gpu` and `device=cuda` are not there",
-    "the function of theano.tensor.nnet",
-)
 REFUSED: dict[str, tuple[str, str]] = {
-    **{
-        f"theano.{module}.*": _NO_GPU
-        for module in ("gpuarray", "gpuarray.basic_ops", "gpuarray.dnn", "sandbox.cuda", "sandbox.cuda.dnn")
-    },
-    "theano.tensor.nnet.opt.*": (
-        "graphs are rewritten by Septet's own compiler, which Theano's rewrites cannot enter",
-        "theano.function(..., mode='FAST_RUN'), which optimizes",
-    ),
-    "theano.tensor.opt.*": (
-        "graphs are rewritten by Septet's own compiler, which Theano's rewrites cannot enter",
-        "theano.function(..., mode='FAST_RUN'), which optimizes",
-    ),
-    "theano.tensor.blas.*": (
     "*.c_*": _C,
     "*.make_c_thunk": _C,
     "*.make_py_thunk": _C,
@@ -143,6 +127,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "gof.sched": _LINKERS,
     "gof.vm": _LINKERS,
     "*construction_observer*": _OBSERVERS,
+    "gpuarray.*": _NO_GPU,
+    "sandbox.cuda.*": _NO_GPU,
     "typed_list": _LISTS,
     "typed_list.*": _LISTS,
     "tensor.io": _MPI,
