@@ -173,7 +173,6 @@ DEFAULTS: dict[str, Any] = {
     "magma.library_path": "",
     "metaopt.optimizer_excluding": "",
     "metaopt.optimizer_including": "",
-    "warn.gpu_set_subtensor1": False,
     "warn.identify_1pexp_bug": False,
     "warn.inc_subtensor1_opt": False,
 }
