@@ -27,11 +27,15 @@ class Cell:
         Its lines; those that are skipped are comments, so that lines keep their numbers.
     skipped : tuple of str
         What was skipped.
+    is_to_fail : bool
+        Whether the notebook was saved with an error of this cell, or marks it as one that raises: later cells count on
+        what came before.
     """
 
     number: int
     source: str
     skipped: tuple[str, ...]
+    is_to_fail: bool = False
 
 
 def read_notebook(content: bytes, name: str) -> list[Cell]:
@@ -45,10 +49,19 @@ def read_notebook(content: bytes, name: str) -> list[Cell]:
     notebook = _parsed(content, name)
     try:
         cells = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
-        sources = [cell.get("source", cell.get("input", "")) for cell in cells if cell["cell_type"] == "code"]
+        found = [cell for cell in cells if cell["cell_type"] == "code"]
+        sources = ["".join(cell.get("source", cell.get("input", ""))) for cell in found]
+        to_fail = [_is_to_fail(cell) for cell in found]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise FileFormatError(f"{name}: this is no notebook: {error!r}") from error
-    return [_cell(number, "".join(source)) for number, source in enumerate(sources, 1)]
+    return [_cell(number, source, fails) for number, (source, fails) in enumerate(zip(sources, to_fail), 1)]
+
+
+def _is_to_fail(cell: dict[str, Any]) -> bool:
+    tags = cell.get("metadata", {}).get("tags", ())
+    return "raises-exception" in tags or any(
+        output.get("output_type") in ("error", "pyerr") for output in cell.get("outputs", ())
+    )
 
 
 def _parsed(content: bytes, name: str) -> dict[str, Any]:
@@ -68,11 +81,11 @@ def is_python2(content: bytes, name: str) -> bool:
     return str(language.get("version", "")).startswith("2.") or kernel.get("name") == "python2"
 
 
-def _cell(number: int, source: str) -> Cell:
+def _cell(number: int, source: str, is_to_fail: bool) -> Cell:
     lines = source.split("\n")
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("%%") and not first.startswith(_TIMERS):
-        return Cell(number, "\n".join(f"# {line}" for line in lines), (first,))
+        return Cell(number, "\n".join(f"# {line}" for line in lines), (first,), is_to_fail)
     skipped = []
     for place, line in enumerate(lines):
         text = line.strip()
@@ -87,7 +100,7 @@ def _cell(number: int, source: str) -> Cell:
         else:
             continue
         skipped.append(text)
-    return Cell(number, "\n".join(lines), tuple(skipped))
+    return Cell(number, "\n".join(lines), tuple(skipped), is_to_fail)
 
 
 def _is_operand(lines: list[str], place: int) -> bool:

@@ -17,6 +17,7 @@ from septet.base.errors import MissingDataError
 from septet.dialects.running import notebooks
 from septet.dialects.running.python2 import read_source, says_python2, tree_of_python2
 from septet.dialects.running.sources import Sources
+from septet.dialects.running.tracebacks import print_traceback
 
 __all__ = ["Program", "folder_of", "is_python2"]
 
@@ -151,4 +152,10 @@ def _run_cells(program: Program, content: bytes, sources: Sources, space: dict[s
         else:
             tree = ast.parse(cell.source, filename)
         code = compile(notebooks.show(tree, cell.source), filename, "exec", dont_inherit=True)
-        exec(sources.note(code, filename), space)
+        try:
+            exec(sources.note(code, filename), space)
+        except Exception as error:
+            if not cell.is_to_fail:
+                raise
+            print_traceback(error, sources.translated)
+            program.note(f"cell {cell.number}: raised, as it did when the notebook was saved: going on")

@@ -88,11 +88,14 @@ def test_a_notebook_runs_cell_by_cell(tmp_path: Path) -> None:
         "y = 1\nundefined",
     ]
     notebook = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
+    failed = {"cell_type": "code", "source": "x = x / 0", "outputs": [{"output_type": "error", "ename": "Zero"}]}
+    notebook["cells"].insert(1, failed)  # type: ignore[arg-type]
     (tmp_path / "book.ipynb").write_text(json.dumps(notebook))
     done = run(tmp_path, "book.ipynb")
     assert (done.stdout, done.returncode) == ("agg\n3\n", 1)
-    assert "cell 1: skipped: %matplotlib inline" in done.stderr and "cell 3: skipped: %%bash" in done.stderr
-    assert 'File "book.ipynb[cell 4]", line 2' in done.stderr and "    undefined\n" in done.stderr
+    assert "cell 1: skipped: %matplotlib inline" in done.stderr and "cell 4: skipped: %%bash" in done.stderr
+    assert "ZeroDivisionError" in done.stderr and "cell 2: raised, as it did" in done.stderr
+    assert 'File "book.ipynb[cell 5]", line 2' in done.stderr and "    undefined\n" in done.stderr
 
 
 def test_words_of_the_command_and_of_the_program() -> None:
