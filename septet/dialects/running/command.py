@@ -74,7 +74,7 @@ class _Account:
         """Return it in words."""
         found = [f"dialects: {', '.join(self.finder.imported) or 'none'}"]
         found += [f"translated from Python 2: {name}" for name in dict.fromkeys(self.sources.translated)]
-        found += [f"name of Python 2: {name} ({place})" for name, place in sorted(self.sources.names.items())]
+        found += [f"name of Python 2: {name} ({place})" for name, place in sorted(self.sources.names().items())]
         found += [f"data: {name}: {path}" for name, path in self.copies.served.items() if path is not None]
         found += [f"shim: {name} ({place})" if place else f"shim: {name}" for name, place in self.uses.places.items()]
         return found
@@ -103,7 +103,11 @@ def main(words: Sequence[str] | None = None) -> None:
         content = b"" if program.is_module else program.content()
         folder = folder_of(program)
         sources = Sources(folder, chosen.py2 or (not program.is_module and is_python2(program, content)))
-        finder = _kept.enter_context(aliases(choose(chosen.names, folder)))
+        names = choose(chosen.names, folder)
+        for name in available() if chosen.names is None else ():
+            if name not in names:
+                _note(f"{name} is the program's own module in {folder}; --as {name} takes Septet's instead")
+        finder = _kept.enter_context(aliases(names))
     except SeptetError as error:
         _note(str(error))
         sys.exit(2)

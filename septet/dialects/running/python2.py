@@ -14,12 +14,14 @@ import io
 import re
 import tokenize
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
 from septet.base.errors import LibraryError
 
-__all__ = ["compile_python2", "is_parsed_as_python2", "read_source", "says_python2"]
+__all__ = ["compile_python2", "is_parsed_as_python2", "quiet", "read_source", "says_python2"]
 
 FIXERS = tuple(
     """
@@ -270,9 +272,16 @@ def _call(name: str, node: ast.AST, arguments: list[ast.expr], keywords: Any = (
     )
 
 
-def _parse(source: str, filename: str) -> ast.Module:
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Compile without warnings (``"\\d"`` in a text, ``is`` with a literal ...): nobody will change an old program."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "\d" in a text, `is` with a literal: nobody will change the file
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _parse(source: str, filename: str) -> ast.Module:
+    with quiet():
         return ast.parse(source, filename)
 
 
@@ -322,4 +331,6 @@ def tree_of_python2(source: str, filename: str) -> ast.Module:
 
 def compile_python2(source: str, filename: str) -> CodeType:
     """Return the code of a module of Python 2."""
-    return compile(tree_of_python2(source, filename), filename, "exec", dont_inherit=True)
+    tree = tree_of_python2(source, filename)
+    with quiet():
+        return compile(tree, filename, "exec", dont_inherit=True)

@@ -6,6 +6,7 @@ import ast
 import builtins
 import codecs
 import decimal
+import dis
 import functools
 import importlib
 import io
@@ -327,7 +328,8 @@ def builtins_for(is_python2: bool) -> dict[str, Any]:
 
 def names_in(code: CodeType) -> set[str]:
     """Return those of the built-in names of Python 2 that a module's code mentions."""
-    found = GONE.keys() & set(code.co_names)
+    loads = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_NAME", "LOAD_GLOBAL")}
+    found = GONE.keys() & loads
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             found |= names_in(constant)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from septet.dialects.running.python2 import compile_python2, read_source
+from septet.dialects.running.python2 import compile_python2, quiet, read_source
 from septet.dialects.running.python2_names import builtins_for, names_in
 
 __all__ = ["Sources"]
@@ -35,7 +35,7 @@ class Sources:
         self.folder = Path(folder or os.curdir).resolve()
         self.is_python2 = is_python2
         self.translated: list[str] = []
-        self.names: dict[str, str] = {}  # built-in names of Python 2, each with a file that uses it
+        self.codes: list[tuple[CodeType, str]] = []  # what was compiled, with its file
 
     def is_own(self, path: Path) -> bool:
         """Tell whether a file belongs to the program: it lies in its folder, and is not installed there."""
@@ -50,21 +50,31 @@ class Sources:
 
         A module from elsewhere is translated only where Python 3 cannot parse it.
         """
-        if not self.is_python2:
-            return self.note(compile(content, filename, "exec", dont_inherit=True), filename)
-        if not is_own:
+        code = None
+        if not self.is_python2 or not is_own:
             try:
-                return compile(content, filename, "exec", dont_inherit=True)
+                with quiet():
+                    code = compile(content, filename, "exec", dont_inherit=True)
             except SyntaxError:
-                pass
-        self.translated.append(filename)
-        return self.note(compile_python2(read_source(content), filename), filename)
+                if not self.is_python2:
+                    raise
+        if code is None:
+            self.translated.append(filename)
+            code = compile_python2(read_source(content), filename)
+        return self.note(code, filename)
 
     def note(self, code: CodeType, filename: str) -> CodeType:
-        """Remember which of Python 2's built-in names code mentions."""
-        for name in names_in(code):
-            self.names.setdefault(name, filename)
+        """Remember what was compiled."""
+        self.codes.append((code, filename))
         return code
+
+    def names(self) -> dict[str, str]:
+        """Return the built-in names of Python 2 that the program uses, each with a file that does."""
+        found: dict[str, str] = {}
+        for code, filename in self.codes:
+            for name in names_in(code):
+                found.setdefault(name, filename)
+        return found
 
     def builtins(self) -> dict[str, Any]:
         """Return the built-in names for one of the program's modules."""

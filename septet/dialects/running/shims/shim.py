@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import pkgutil
 import sys
@@ -203,15 +204,31 @@ class _Watch(MetaPathFinder):
             return None
         self.names.discard(fullname)  # asked again from here, the other finders answer
         spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
-            run = spec.loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                run(module)
-                self.after(fullname, module)
-
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            spec.loader = _Then(spec.loader, functools.partial(self.after, fullname))
         return spec
+
+
+class _Then(Loader):
+    """Load a module as its own loader does, and then call back."""
+
+    def __init__(self, own: Any, after: Callable[[ModuleType], None]) -> None:
+        self.own = own
+        self.after = after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Return what the module's own loader makes."""
+        return self.own.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module."""
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self.own
+        self.own.exec_module(module)
+        self.after(module)
 
 
 @contextmanager
