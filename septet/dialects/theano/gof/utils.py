@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import functools
+import graphlib
+import traceback
+import warnings
 from typing import Any
 
 
@@ -107,3 +112,68 @@ def to_return_values(values: Any) -> Any:
 def from_return_values(values: Any) -> list[Any]:
     """Return a list in any case."""
     return list(values) if isinstance(values, (list, tuple)) else [values]
+
+
+def memoize(f: Any) -> Any:
+    """Return a function that remembers its results."""
+    return functools.lru_cache(maxsize=None)(f)
+
+
+def deprecated(filename: str, msg: str = "") -> Any:
+    """Have a function warn, the first time that it is called, that it is out of use."""
+
+    def decorator(f: Any) -> Any:
+        @functools.wraps(f)
+        def call(*args: Any, **words: Any) -> Any:
+            warnings.warn(f"{filename}.{f.__name__} is deprecated. {msg}", DeprecationWarning, stacklevel=2)
+            return f(*args, **words)
+
+        return call
+
+    return decorator
+
+
+def toposort(prereqs_d: dict[Any, Any]) -> list[Any]:
+    """Return the keys of a dict from each to what has to come before it, in such an order."""
+    return list(graphlib.TopologicalSorter(prereqs_d).static_order())
+
+
+def unique(x: Any) -> bool:
+    """Tell whether no element occurs twice."""
+    return len(set(x)) == len(x)
+
+
+def hist(coll: Any) -> dict[Any, int]:
+    """Return how often each element occurs."""
+    return dict(collections.Counter(coll))
+
+
+def remove(predicate: Any, coll: Any) -> list[Any]:
+    """Return the elements for which a predicate does not hold."""
+    return [x for x in coll if not predicate(x)]
+
+
+def give_variables_names(variables: Any) -> list[str]:
+    """Return a name for each variable: its own where nobody else has it."""
+    names = [v.name for v in variables]
+    found = [
+        n if n is not None and names.count(n) == 1 else f"{n or 'anonymous_variable'}_{i}" for i, n in enumerate(names)
+    ]
+    return found if unique(found) else [f"{n}_{i}" for i, n in enumerate(found)]
+
+
+def simple_extract_stack(f: Any = None, limit: int | None = None, skips: Any = ()) -> list[Any]:
+    """Return where a program is: (file, line, function, text) of each call under way."""
+    return [(e.filename, e.lineno, e.name, e.line) for e in traceback.extract_stack(f, limit)]
+
+
+def add_tag_trace(thing: Any, user_line: int | None = None) -> Any:
+    """Note where something was made."""
+    thing.tag.trace = [simple_extract_stack(limit=user_line or 8)]
+    return thing
+
+
+def get_variable_trace_string(v: Any) -> str:
+    """Return where a variable was made, as text."""
+    rows = [row for trace in getattr(v.tag, "trace", ()) for row in trace]
+    return "".join(traceback.format_list(rows))
