@@ -81,7 +81,6 @@ class Function:
         self._inputs = wiring.inputs
         self.containers = [own.container for own in wiring.slots]
         self.trust_input = False
-        self.takes_none = wiring.takes_none
         self._overwritten = wiring.overwritten
         self._arguments = [slot for slot in wiring.slots if not slot.own.implicit]
         self._names = {slot.own.name: slot for slot in self._arguments if slot.own.name is not None}

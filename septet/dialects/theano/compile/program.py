@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -55,7 +54,7 @@ class Slot:
     def filter(self, value: Any, place: int, function: Any) -> Any:
         """Return an argument as a value of the variable's type."""
         own = self.own
-        if function.trust_input or (value is None and function.takes_none):
+        if function.trust_input or value is None:  # ops may take None: see `OpByOp`
             return value
         try:
             return own.variable.type.filter(value, strict=own.strict, allow_downcast=own.allow_downcast)
@@ -139,12 +138,7 @@ class Wiring:
     def is_of_tensors(self) -> bool:
         """Whether everything on the way is a tensor."""
         variables = ancestors([*self.roots(), *[v for pair in self.givens for v in pair]])
-        return all(v.type.is_tensor for v in [*variables, *self.shared]) and not self.takes_none
-
-    @functools.cached_property
-    def takes_none(self) -> bool:
-        """Whether an op wants to know that no value was given."""
-        return any(getattr(v.owner.op, "takes_none", False) for v in ancestors(self.roots()) if v.owner is not None)
+        return all(v.type.is_tensor for v in [*variables, *self.shared])
 
 
 class Compiled:
@@ -154,9 +148,9 @@ class Compiled:
     that hold their values now, so sizes are known; where a value of another shape has been set since, it is made anew.
     """
 
-    def __init__(self, wiring: Wiring, level: str, name: str | None) -> None:
+    def __init__(self, wiring: Wiring, mode: Mode, name: str | None) -> None:
         self.wiring = wiring
-        self.level = level
+        self.mode = mode
         self.name = name or "function"
         self.updated = [own for own in wiring.inputs if own.update is not None]
         lower(
@@ -171,6 +165,7 @@ class Compiled:
         self._loose: set[Any] = set()
         self._kept: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
         self.function: Any = None
+        self._by_op: OpByOp | None = None
         self._used: list[int] = []
         self._containers = [variable.container for variable in wiring.shared]
         self._converted = [
@@ -212,7 +207,7 @@ class Compiled:
         fixed = {cell_of[v]: new.tensor for v, new in wiring.updates.items() if v not in self._loose}
         outputs = [v.tensor for v in wiring.outputs]
         outputs += [own.update.tensor for own in self.updated] + [wiring.updates[v].tensor for v in loose]
-        words: dict[str, Any] = {"name": self.name, "optimize": self.level}
+        words: dict[str, Any] = {"name": self.name, "optimize": self.mode.level}
         try:
             made = st.function(symbols, outputs, fixed, replaced, allow_unused=True, **words)
         except (st.errors.GraphError, st.errors.ShapeError):
@@ -255,6 +250,9 @@ class Compiled:
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Return the outputs for some values of the inputs."""
+        if any(value is None for value in values):
+            self._by_op = self._by_op or OpByOp(self.wiring, self.mode)
+            return self._by_op.run(values)
         for container, cell in zip(self._containers, self._cells, strict=True):
             if container.cell is not cell:
                 self._link()
@@ -350,4 +348,4 @@ def make_program(wiring: Wiring, mode: Mode, name: str | None) -> Any:
     """Return what runs a function."""
     if mode.is_op_by_op or not wiring.is_of_tensors:
         return OpByOp(wiring, mode)
-    return Compiled(wiring, mode.level, name)
+    return Compiled(wiring, mode, name)

@@ -195,10 +195,10 @@ class Apply(Node):
     def default_output(self) -> Variable:
         """Return the output that stands for all."""
         index = getattr(self.op, "default_output", None)
-        if index is None:
-            if len(self.outputs) != 1:
-                raise ValueError(f"{self.op} has {len(self.outputs)} outputs and none that stands for all")
+        if index is None and len(self.outputs) == 1:
             index = 0
+        if not isinstance(index, int) or not 0 <= index < len(self.outputs):
+            raise AttributeError(f"{self.op}.default_output should be an output index.")
         return self.outputs[index]
 
     out = property(default_output, doc="The output that stands for all.")

@@ -205,6 +205,10 @@ class NativeOp(Op):
         found = self.compute(*[v.tensor for v in inputs])
         return list(found) if isinstance(found, (tuple, list)) else [found]
 
+    def filled(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return values for the inputs where None was given for some: what None means to the op."""
+        raise TypeError(f"{self} got None as input {[value is None for value in values].index(True)}")
+
     def _refusing(self, inputs: Sequence[Variable], error: Exception) -> list[Any]:
         """Return tensors that raise an error when they are computed: known shapes are looked at no earlier than that."""
         message = str(error)
@@ -317,6 +321,8 @@ def evaluate(node: Apply, values: Sequence[Any]) -> list[Any]:
     """Return the results of one application for some values of its inputs, as arrays."""
     if not node.op.is_native:
         return list(node.op.computed(node, values))
+    if any(value is None for value in values):
+        values = node.op.filled(values)
     constants = [v.clone() if not isinstance(v, Constant) else v for v in node.inputs]
     for variable, value in zip(constants, values, strict=True):
         variable.tensor = st.asarray(value)

@@ -190,11 +190,6 @@ def comparison(*dtypes: str) -> tuple[str, str]:
     return upcast(*dtypes), "bool"
 
 
-def ordering(*dtypes: str) -> tuple[str, str]:
-    _no_complex(dtypes)
-    return upcast(*dtypes), "bool"
-
-
 def bits(*dtypes: str) -> tuple[str, str]:
     if any(dtype not in DISCRETE for dtype in dtypes):
         raise TypeError("input to a bitwise op must have an integer or bool dtype", dtypes)
@@ -394,6 +389,18 @@ def _is_number(x: Any) -> Any:
     return x.ndim == 0 and not x.node.is_symbolic and not np.isnan(x.numpy())
 
 
+def _in_order(strict: Any, loose: Any) -> Callable[..., Any]:
+    """Return a comparison; complex numbers are in the order of their real parts, then of their imaginary ones."""
+
+    def compared(x: Any, y: Any) -> Any:
+        if NAME_OF[x.dtype] not in COMPLEXES:
+            return loose(x, y)
+        a, b = st.real(x), st.real(y)
+        return strict(a, b) | ((a == b) & loose(st.imag(x), st.imag(y)))
+
+    return compared
+
+
 def _clip(x: Any, low: Any, high: Any) -> Any:
     return st.where(x < low, low, st.where(x > high, high, x))
 
@@ -442,10 +449,10 @@ def scipy_special(name: str, derivative: Callable[..., Any] | None = None) -> Ca
 
 TABLE: dict[str, tuple[Callable[..., Any], Rule, int]] = {
     # name: function, dtypes, number of inputs
-    "lt": (st.less, ordering, 2),
-    "gt": (st.greater, ordering, 2),
-    "le": (st.less_equal, ordering, 2),
-    "ge": (st.greater_equal, ordering, 2),
+    "lt": (_in_order(st.less, st.less), comparison, 2),
+    "gt": (_in_order(st.greater, st.greater), comparison, 2),
+    "le": (_in_order(st.less, st.less_equal), comparison, 2),
+    "ge": (_in_order(st.greater, st.greater_equal), comparison, 2),
     "eq": (st.equal, comparison, 2),
     "neq": (st.not_equal, comparison, 2),
     "isnan": (st.isnan, comparison, 1),

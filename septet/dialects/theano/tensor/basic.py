@@ -21,6 +21,7 @@ from septet.dialects.theano.dtypes import (
     upcast,
 )  # fmt: skip
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable
+from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp, Op
 from septet.dialects.theano.scalar import basic as scal
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
@@ -74,6 +75,7 @@ from septet.dialects.theano.tensor.shaping import (
     Shape_i,
     Split,
     Tile,
+    _join,
     addbroadcast,
     concatenate,
     element,
@@ -116,7 +118,7 @@ floor_div = FUNCTIONS["int_div"]
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (FUNCTIONS[name] for name in ("and_", "or_", "xor", "invert"))
 tensor_copy = Elemwise(scal.OPS["identity"])
 Tensor = tensor
-join_ = Join
+join_ = _join
 alloc_validate_shape = alloc.validated
 isnan_, isinf_ = FUNCTIONS["isnan"], FUNCTIONS["isinf"]
 float16_atol = float16_rtol = 1e-3
@@ -528,16 +530,39 @@ class Choose(NativeOp):
             which = st.clip(which, 0, count - 1)
         rank = builtins.max(which.ndim, choices.ndim - 1)
         choices = st.reshape(choices, (count, *[1] * (rank - choices.ndim + 1), *choices.shape[1:]))
-        shape = st.broadcast_arrays(which, choices[0])[0].shape
+        shape = _common_shape(which, choices[0])
         choices = st.broadcast_to(choices, (count, *shape))
         return st.take_along_axis(choices, st.broadcast_to(which, shape)[None], axis=0)[0]
+
+
+def _common_shape(*tensors: Any) -> tuple[Any, ...]:
+    """Return the shape that tensors broadcast to; sizes that are not known yet may turn out to be 1."""
+    rank = builtins.max(t.ndim for t in tensors)
+    shape = []
+    for axis in range(-rank, 0):
+        sizes = [t.shape[axis] for t in tensors if t.ndim >= -axis]
+        known = [size for size in sizes if isinstance(size, int) and size != 1]
+        largest_size = known[0] if known else 1
+        for size in sizes:
+            if not known and not isinstance(size, int):
+                largest_size = size if isinstance(largest_size, int) else st.maximum(largest_size, size)
+        shape.append(largest_size)
+    return tuple(shape)
+
+
+@native(name="StackAlike")
+def _stack_alike(*tensors: Any) -> Any:
+    own = upcast(*[t.dtype.name for t in tensors])
+    shape = _common_shape(*tensors)
+    return st.stack([st.broadcast_to(t.astype(own), shape) for t in tensors])
 
 
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Return for each element of `a` that of the tensor among `choices` that it names."""
     if out is not None:
         raise ValueError("choose: out is not supported; use the result")
-    choices = stack(list(choices)) if isinstance(choices, (list, tuple)) else choices
+    if isinstance(choices, (list, tuple)):
+        choices = _stack_alike(*choices)
     return Choose(mode)(a, choices)
 
 
@@ -545,7 +570,6 @@ class Default(Op):
     """A value, or another where there is none (None was given)."""
 
     __props__ = ()
-    takes_none = True
 
     def make_node(self, *inputs: Any) -> Any:
         x, other = [as_tensor_variable(value) for value in inputs]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import septet as st
 from septet.dialects.theano.dtypes import convert
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable
 from septet.dialects.theano.tensor.var import AsTensorError, TensorConstant
@@ -62,9 +63,9 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
     if hasattr(x, "_as_TensorVariable"):
         return x._as_TensorVariable()
     if isinstance(x, Apply):
-        if len(x.outputs) != 1:
+        if x.op.default_output is None and len(x.outputs) != 1:
             raise ValueError("It is ambiguous which output of a multi-output Op has to be fetched.", x)
-        x = x.outputs[0]
+        x = x.default_output()
     if isinstance(x, Variable):
         return _of_rank(x, ndim)
     if isinstance(x, (list, tuple)) and _has_variable(x):
@@ -116,5 +117,8 @@ def known_value(x: Any) -> np.ndarray | None:
         return np.asarray(x.data)
     if isinstance(x, Variable):
         tensor = x.tensor
-        return None if tensor.node.is_symbolic else np.asarray(tensor.numpy())
+        try:
+            return None if tensor.node.is_symbolic else np.asarray(tensor.numpy())
+        except st.errors.UserFunctionError:  # an Assert that does not hold
+            return None
     return np.asarray(x)

@@ -177,7 +177,11 @@ class ARange(NativeOp):
 
     def compute(self, *tensors: Any) -> Any:
         start, stop, step = [t if t.node.is_symbolic else t.numpy().item() for t in tensors]
-        return st.arange(start, stop, step, dtype=self.dtype)
+        if self.dtype in DISCRETE:
+            return st.arange(start, stop, step, dtype=self.dtype)
+        start, stop, step = [st.asarray(t).astype(self.dtype) for t in tensors]
+        count = st.maximum(st.ceil((stop - start) / step), 0).astype("int64")
+        return start + st.arange(count).astype(self.dtype) * ((start + step) - start)  # NumPy takes this for the step
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         return [[self.dtype not in DISCRETE] for _ in node.inputs]
@@ -205,7 +209,19 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
     return ARange(as_dtype(dtype))(*given)
 
 
-class Eye(NativeOp):
+class _Diagonals(NativeOp):
+    """Matrices with ones by the distance from the diagonal: of numbers of rows and columns, and an offset."""
+
+    __props__: tuple[str, ...] = ("dtype",)
+
+    def filled(self, values: Any) -> Any:
+        return [values[0] if place == 1 and value is None else value for place, value in enumerate(values)]
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[False]] * 3
+
+
+class Eye(_Diagonals):
     """Ones on a diagonal."""
 
     __props__ = ("dtype",)
@@ -219,9 +235,6 @@ class Eye(NativeOp):
             return st.eye(n, m, k=k, dtype=self.dtype)
         return (st.arange(m)[None, :] - st.arange(n)[:, None] == k).astype(self.dtype)
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]] * 3
-
 
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Any:
     """Return an n x m matrix (square by default) with ones on the k-th diagonal."""
@@ -234,7 +247,7 @@ def identity_like(x: Any) -> Any:
     return eye(x.shape[0], x.shape[1], k=0, dtype=x.dtype)
 
 
-class Tri(NativeOp):
+class Tri(_Diagonals):
     """Ones at and below a diagonal."""
 
     __props__ = ("dtype",)
@@ -245,9 +258,6 @@ class Tri(NativeOp):
     def compute(self, *tensors: Any) -> Any:
         n, m, k = [element(t) for t in tensors]
         return (st.arange(m)[None, :] - st.arange(n)[:, None] <= k).astype(self.dtype)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]] * 3
 
 
 def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Any:

@@ -43,7 +43,14 @@ class Elemwise(NativeOp):
         nin = self.scalar_op.nin
         if nin >= 0 and len(given) != nin:
             raise TypeError(f"{self} takes {nin} inputs, got {len(given)}")
-        return self.applied(given)
+        node = self.applied(given)
+        for place, source in self.inplace_pattern.items():
+            written, over = node.outputs[place].type, given[source].type
+            if written.broadcastable != over.broadcastable:
+                raise ValueError("Operation cannot be done inplace on an input with broadcasted dimensions.")
+            if written.dtype != over.dtype:
+                raise TypeError("Cannot do an inplace operation on incompatible data types.", written, over)
+        return node
 
     def compute(self, *tensors: Any) -> Any:
         return self.scalar_op.compute(*tensors)

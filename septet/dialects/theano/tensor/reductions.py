@@ -49,9 +49,8 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
         if not -ndim <= one < ndim:
             raise ValueError(f"Not enough dimensions: axis {one} of a tensor with {ndim} dimensions")
         found.append(one % ndim)
-    if len(set(found)) != len(found):
-        raise ValueError(f"the axes {axis} name one axis twice")
-    return tuple(sorted(found)) if set(found) != set(range(ndim)) or ndim == 0 else None
+    found = sorted(set(found))
+    return tuple(found) if set(found) != set(range(ndim)) or ndim == 0 else None
 
 
 class CAReduce(NativeOp):

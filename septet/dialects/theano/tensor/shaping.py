@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,6 +30,11 @@ def vector_of(elements: Sequence[Any], dtype: str = "int64") -> Any:
         found = st.stack([st.asarray(one).astype(dtype) for one in elements])
     _vectors[found.node] = list(elements)
     return found
+
+
+def remembered(vector: Any) -> list[Any] | None:
+    """Return the elements that a vector was made of, where that is known."""
+    return _vectors.get(vector.node)
 
 
 def elements_of(vector: Any, count: int | None = None) -> list[Any]:
@@ -274,8 +280,8 @@ def flatten(x: Any, ndim: int | None = None, outdim: int | None = None) -> Any:
     if ndim < 1 or (ndim > 1 and ndim > x.type.ndim):
         raise ValueError(f"ndim {ndim} out of bound [1, {x.type.ndim + 1})")
     sizes = [x.shape[axis] for axis in range(ndim - 1)] if ndim > 1 else []
-    found = reshape(x, (*sizes, -1))
-    return found
+    is_one = x.type.ndim >= ndim and all(x.type.broadcastable[ndim - 1 :])
+    return reshape(x, (*sizes, 1 if is_one else -1))
 
 
 def is_flat(var: Any, ndim: int | None = None, outdim: int | None = None) -> bool:
@@ -354,43 +360,54 @@ def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
 
 
 class Join(NativeOp):
-    """Tensors joined along an axis."""
+    """Tensors joined along an axis, the first input.
 
-    __props__ = ("axis",)
+    Parameters
+    ----------
+    view : int
+        Kept for programs that give it; what is not copied is the compiler's decision.
+    """
 
-    def __init__(self, axis: int = 0) -> None:
-        self.axis = axis
+    __props__ = ("view",)
+
+    def __init__(self, view: int = -1) -> None:
+        self.view = view
 
     def make_node(self, *inputs: Any) -> Any:
-        return self.applied([as_tensor_variable(value) for value in inputs])
+        axis, *parts = inputs
+        given = [as_tensor_variable(value) for value in parts]
+        if not given:
+            raise ValueError("Cannot join an empty list of tensors")
+        value = known_value(axis)
+        if value is None:
+            raise NotImplementedError("join: the axis is a number that is known before anything is computed")
+        if value.dtype.kind not in "iu":
+            raise TypeError(f"join: the axis is an integer, got {axis!r}")
+        ndim = given[0].type.ndim
+        if any(v.type.ndim != ndim for v in given):
+            raise TypeError("Join() can only join tensors with the same number of dimensions.", [v.type for v in given])
+        if not ndim:
+            raise TypeError("Join cannot handle arguments of dimension 0. For joining scalar values, see @stack")
+        if not -ndim <= int(value) < ndim:
+            raise IndexError(f"Join axis {int(value)} is out of bounds for tensors of {ndim} dimensions")
+        return self.applied([as_tensor_variable(axis), *given])
 
     def compute(self, *tensors: Any) -> Any:
-        own = upcast(*[t.dtype.name for t in tensors])
-        return st.concatenate([t.astype(own) for t in tensors], axis=self.axis)
+        axis, *parts = tensors
+        own = upcast(*[t.dtype.name for t in parts])
+        return st.concatenate([t.astype(own) for t in parts], axis=element(axis))
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        return [[False], *[[True] for _ in node.inputs[1:]]]
+
+
+_join = Join()
 
 
 def join(axis: Any, *tensors_list: Any) -> Any:
     """Return tensors joined along an axis."""
-    if not tensors_list:
-        raise ValueError("Cannot join an empty list of tensors")
-    given = [as_tensor_variable(value) for value in tensors_list]
-    value = known_value(axis)
-    if value is None:
-        raise NotImplementedError("join: the axis is a number that is known before anything is computed")
-    if value.dtype.kind not in "iu":
-        raise TypeError(f"join: the axis is an integer, got {axis!r}")
-    ndims = {v.type.ndim for v in given}
-    if len(ndims) != 1:
-        raise TypeError("Join() can only join tensors with the same number of dimensions.", [v.type for v in given])
-    ndim = ndims.pop()
-    if not ndim:
-        raise TypeError("Join cannot handle arguments of dimension 0. For joining scalar values, see @stack")
-    number = int(value)
-    if not -ndim <= number < ndim:
-        raise IndexError(f"Join axis {number} is out of bounds for tensors of {ndim} dimensions")
-    if len(given) == 1:
-        return given[0]
-    return Join(number % ndim)(*given)
+    found = _join(axis, *tensors_list)
+    return found.owner.inputs[1] if len(tensors_list) == 1 else found
 
 
 def concatenate(tensor_list: Any, axis: Any = 0) -> Any:
@@ -406,10 +423,13 @@ def concatenate(tensor_list: Any, axis: Any = 0) -> Any:
 def stack(*tensors: Any, **kwargs: Any) -> Any:
     """Return tensors of one shape joined along a new axis: ``stack(tensors, axis=0)`` or ``stack(a, b, c)``."""
     axis = kwargs.pop("axis", 0)
+    tensors = (kwargs.pop("tensors"),) if "tensors" in kwargs else tensors
     if kwargs:
         raise TypeError(f"stack takes tensors and an axis, got {', '.join(kwargs)}")
     if not tensors:
         raise ValueError("theano.tensor.stack(tensors, axis) expects a list of tensors")
+    if not isinstance(tensors[0], (list, tuple)):
+        warnings.warn("stack(*tensors) is deprecated: use stack(tensors, axis=0)", DeprecationWarning, stacklevel=2)
     if isinstance(tensors[0], (list, tuple)):
         if len(tensors) > 2:
             raise TypeError("stack takes a list of tensors and an axis")
@@ -553,7 +573,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
     for one in counts:
         if isinstance(one, Variable) and one.type.ndim:
             raise ValueError("elements of reps must be scalars of integer dtype")
-    if ndim is not None and ndim < len(counts):
+    if ndim is not None and ndim < max(len(counts), x.type.ndim):
         raise ValueError("len(reps) should be equal or less than ndim")
     rank = max(x.type.ndim, len(counts), ndim or 0)
     return Tile(rank)(x, as_sizes([1] * (rank - len(counts)) + counts))

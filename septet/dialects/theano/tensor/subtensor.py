@@ -16,7 +16,7 @@ from septet.dialects.theano.gof.op import NativeOp, Op
 from septet.dialects.theano.gof.type import PureType
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle
-from septet.dialects.theano.tensor.shaping import Reshape, Shape, element, reshape, shape_i
+from septet.dialects.theano.tensor.shaping import Reshape, Shape, element, remembered, reshape, shape_i
 from septet.dialects.theano.tensor.type_other import MakeSlice, NoneConst, NoneTypeT, SliceType
 from septet.dialects.theano.tensortype import TensorType
 
@@ -219,7 +219,11 @@ class Subtensor(_Keyed):
     """``x[key]`` with integers and slices."""
 
     def compute(self, *tensors: Any) -> Any:
-        return tensors[0][self.key.fill(tensors[1:])]
+        key = self.key.fill(tensors[1:])
+        kept = remembered(tensors[0]) if len(key) == 1 and isinstance(key[0], int) else None
+        if kept is not None and -len(kept) <= key[0] < len(kept):
+            return st.asarray(kept[key[0]]).astype(tensors[0].dtype)
+        return tensors[0][key]
 
 
 class AdvancedSubtensor(Subtensor):
