@@ -15,10 +15,10 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.containers import Container, In, Out, SymbolicInput, SymbolicOutput
 from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort
-from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
 from septet.dialects.theano.tensor.convert import as_variable
+from septet.graph.graph import order
 
 
 class UnusedInputError(Exception):
@@ -515,24 +515,15 @@ def _checked_givens(givens: Any) -> list[tuple[Variable, Variable]]:
 
 def _check_use(wiring: Wiring, on_unused_input: str | None, name: str | None) -> None:
     """Refuse inputs that nothing depends on, and graphs that depend on what is no input."""
-    roots = wiring.roots()
-    used = set(ancestors(roots, blockers=[old for old, _ in wiring.givens] + [own.variable for own in wiring.inputs]))
-    replaced = {old for old, _ in wiring.givens}
-    given_used = set(
-        ancestors([new for old, new in wiring.givens if old in used], blockers=[own.variable for own in wiring.inputs])
-    )
     known = {own.variable for own in wiring.inputs}
+    used, leaves = _reached(wiring, known)
     action = config.on_unused_input if on_unused_input is None else on_unused_input
     if action not in ("raise", "warn", "ignore"):
         raise ValueError(
             f'Invalid value for keyword "on_unused_input" of theano.function: {action!r}. Valid values are "raise", "warn", and "ignore".'
         )
     for place, own in enumerate(wiring.inputs):
-        if (
-            (own.variable in used and own.variable not in replaced)
-            or own.variable in given_used
-            or own.update is not None
-        ):
+        if own.variable in used or own.update is not None:
             continue
         message = (
             f"theano.function was asked to create a function computing outputs given certain inputs, but the provided input variable at index {place} is not part of the computational graph needed to compute the outputs: "
@@ -542,13 +533,29 @@ def _check_use(wiring: Wiring, on_unused_input: str | None, name: str | None) ->
             raise UnusedInputError(message)
         if action == "warn":
             warnings.warn(message, stacklevel=4)
-    for variable in graph_inputs(list(used | given_used), blockers=known | replaced):
+    for variable in leaves:
         if isinstance(variable.type, NullType):
             raise TypeError(f"a function over something that is not defined: {variable.type.why_null}")
-        if variable in known or variable in replaced or isinstance(variable, (Constant, SharedVariable)):
-            continue
-        if variable in used or variable in given_used:
+        if variable not in known and not isinstance(variable, (Constant, SharedVariable)):
             raise MissingInputError(
                 f"Undeclared input: {variable} of type {variable.type} was not provided and not given a value. Use the Theano flag exception_verbosity='high', for more information on this error.",
                 variable,
             )
+
+
+def _reached(wiring: Wiring, known: set[Any]) -> tuple[set[Any], list[Any]]:
+    """Return what the roots depend on, and the variables without an owner among that.
+
+    What a gradient depends on is more than its op's inputs say: it is made of the tensors of all variables on the way.
+    """
+    replaced = dict(wiring.givens)
+    used = ancestors(wiring.roots(), blockers=[*replaced, *known])
+    given = ancestors([replaced[v] for v in used if v in replaced], blockers=known)
+    found = [v for v in (*used, *given) if v not in replaced or v in given]
+    leaves = [v for v in found if v.owner is None]
+    if not all(v.type.is_tensor for v in found):
+        return set(found), leaves
+    roots = [v.tensor.node for v in (*wiring.roots(), *[replaced[v] for v in used if v in replaced])]
+    stops = {v.tensor.node for v in (*known, *replaced)}
+    nodes = set(order(roots, stop=lambda node: node in stops))
+    return set(found) | {v for v in known if v.tensor.node in nodes}, [v for v in leaves if v.tensor.node in nodes]
