@@ -22,7 +22,6 @@ from septet.dialects.theano.missing import disconnected_type as disconnected_typ
 from septet.dialects.theano.pullbacks import pulled_back
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.creation import zeros_like
-from septet.graph.graph import order
 from septet.tensor.tensor import Tensor
 from septet.transform.jacobian import jacobian_nodes
 from septet.transform.jvp import jvp
@@ -49,9 +48,7 @@ def connected(outputs: Iterable[Variable], blockers: Iterable[Variable] = ()) ->
     return found
 
 
-def transformed(
-    name: str, results: Sequence[Any], sources: Sequence[Variable], is_whole: bool = False
-) -> list[Variable]:
+def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) -> list[Variable]:
     """Return tensors that a transformation has made of a graph as variables that depend on what the graph depends on.
 
     Parameters
@@ -61,11 +58,8 @@ def transformed(
     results : sequence of Tensor
     sources : sequence of Variable
         What the results were made from.
-    is_whole : bool
-        Whether they count as depending on all of that, also where nothing of it is left in them.
     """
-    used = set(order([tensor.node for tensor in results]))
-    leaves = [v for v in graph_inputs(sources) if v.type.is_tensor and (is_whole or v.tensor.node in used)]
+    leaves = [v for v in graph_inputs(sources) if v.type.is_tensor and not isinstance(v, Constant)]
     op = Replay(name, [v.tensor for v in leaves], results)
     return list(op.applied(leaves).outputs)
 
@@ -143,7 +137,9 @@ def grad(
         found = _gradients(cost, variables, known, constants)
     else:
         found = pulled_back(cost, variables, known, constants)
-    reached = connected([v for v in starts if v not in known or known[v].type.is_tensor], blockers=constants)
+    reached = connected(
+        [v for v in starts if v not in known or not isinstance(known[v].type, DisconnectedType)], blockers=constants
+    )
     result: list[Any] = []
     for variable, gradient in zip(variables, found, strict=True):
         if variable not in reached:
@@ -287,7 +283,7 @@ def _as_variables(name: str, nodes: Sequence[Any], sources: Sequence[Variable]) 
     places = [place for place, node in enumerate(nodes) if node is not None]
     result: list[Any] = [None] * len(nodes)
     if places:
-        made = transformed(name, [Tensor(nodes[place]) for place in places], sources, is_whole=name == "Rop")
+        made = transformed(name, [Tensor(nodes[place]) for place in places], sources)
         for place, variable in zip(places, made, strict=True):
             result[place] = variable
     return result
