@@ -16,7 +16,7 @@ from septet.base.config import cache_folder, config
 from septet.base.errors import ArgumentError, MissingDataError
 from septet.base.files import open_atomic
 
-__all__ = ["GONE_HOSTS", "LOST", "LostFile", "advice", "find", "is_gone", "lookup", "make"]
+__all__ = ["GONE_HOSTS", "LOST", "LostFile", "advice", "find", "is_gone", "lookup", "make", "mnist_by_digit"]
 
 GONE_HOSTS = (
     "deeplearning.net/",
@@ -71,6 +71,23 @@ def _mnist(split: str, places: Sequence[Path]) -> tuple[numpy.ndarray, numpy.nda
         pixels = numpy.rint(images.reshape(len(images), -1) * 255).astype(numpy.uint8)
         return pixels, labels
     raise MissingDataError("no folder holds the four files of MNIST")
+
+
+def mnist_by_digit() -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Return MNIST's grey values (N, 784) and labels as floats, each part ordered by digit, those to train on first.
+
+    Raises
+    ------
+    MissingDataError
+        When its files are missing.
+    """
+    parts = []
+    for split in ("train", "test"):
+        pixels, labels = _mnist(split, set_folders(LOST["mnist.npz"]))
+        order = numpy.argsort(labels, kind="stable")
+        parts.append((pixels[order], labels[order].astype(numpy.float64)))
+    (first, first_labels), (second, second_labels) = parts
+    return numpy.concatenate([first, second]), numpy.concatenate([first_labels, second_labels])
 
 
 def _three_parts(places: Sequence[Path]) -> list[tuple[numpy.ndarray, numpy.ndarray]]:

@@ -144,3 +144,58 @@ def test_a_programs_own_module_comes_first(toy: Path, monkeypatch: pytest.Monkey
     assert choose("toy", str(toy)) == ("toy",)
     with pytest.raises(ArgumentError, match="no dialect 'caffe'; this version has toy"):
         choose("caffe", str(toy))
+
+
+OF_LIBRARIES = """\
+import numpy as np
+from scipy.misc import imresize, imread, imsave, logsumexp
+from PIL import Image
+import matplotlib.pyplot as plt
+print(imresize(np.arange(16.0).reshape(4, 4), 50).shape, round(logsumexp([0, 0]), 4))
+print(len(Image.fromarray(np.zeros((4, 4), np.uint8)).resize((2, 2), Image.ANTIALIAS).tostring()))
+imsave("eye.png", np.eye(5))
+print(imread("eye.png").tolist()[0])
+plt.hold(True)
+print(plt.hist([1, 2, 2], bins=2, normed=True)[0].tolist())
+import scipy.weave
+try:
+    scipy.weave.inline("code")
+except NotImplementedError as error:
+    print("refused")
+"""
+
+
+def test_what_scipy_pillow_and_matplotlib_have_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images by SciPy, old names of Pillow, old arguments of matplotlib; compiled C++ is refused."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    (tmp_path / "script.py").write_text(OF_LIBRARIES)
+    done = run(tmp_path, "script.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "(2, 2) 0.6931",
+        "4",
+        "[255, 0, 0, 0, 0]",
+        "[0.6666666666666666, 1.3333333333333333]",
+        "refused",
+    ]
+
+
+OF_THEANO = """\
+import theano
+import theano.tensor as T
+from theano import config, function, shared
+from theano.tensor.shared_randomstreams import RandomStreams
+assert T is theano.tensor and theano.__name__ == "septet.dialects.theano"
+x = T.dvector("x")
+w = shared(2.0, name="w")
+step = function([x], (w * x).sum(), updates=[(w, w - 0.5 * T.grad((w * x).sum(), w))])
+print(step([1.0, 2.0]), w.get_value(), isinstance(x, T.TensorVariable))
+"""
+
+
+def test_a_program_of_theano(tmp_path: Path) -> None:
+    """The dialect's own modules, by the names of the original."""
+    (tmp_path / "script.py").write_text(OF_THEANO)
+    done = run(tmp_path, "--as", "theano", "--explain", "script.py")
+    assert (done.stdout, done.returncode) == ("6.0 0.5 True\n", 0), done.stderr
+    assert "septet run: dialects: theano" in done.stderr

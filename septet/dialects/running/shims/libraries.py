@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy
 
-from septet.base.errors import NotSupportedError
+from septet.base.errors import MissingDataError, NotSupportedError
+from septet.dialects.running.lost_data import mnist_by_digit
+from septet.dialects.running.notebooks import display
 from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced
 
 __all__ = ["LIBRARIES"]
@@ -127,6 +129,43 @@ _OF_NUMPY = tuple(
 )
 
 
+def fetch_mldata(dataname: str, *args: Any, **kwargs: Any) -> Any:
+    """Return ``"MNIST original"`` as mldata.org had it; it had others, and is gone.
+
+    Raises
+    ------
+    MissingDataError
+        When it is another data set.
+    """
+    if dataname.lower().replace("-", " ") != "mnist original":
+        raise MissingDataError(f"fetch_mldata: mldata.org is gone, and with it {dataname!r}; known is 'MNIST original'")
+    from sklearn.utils import Bunch
+
+    data, target = mnist_by_digit()
+    return Bunch(data=data, target=target, COL_NAMES=["label", "data"], DESCR="mldata.org dataset: mnist-original")
+
+
+class _Shown:
+    """Something that a notebook would show as a picture."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.args = args
+
+    def __repr__(self) -> str:
+        source = next((each for each in self.args if isinstance(each, str) and len(each) < 80), "")
+        return f"<{type(self).__name__} {source}>"
+
+
+def _display(uses: Uses) -> Mapping[str, Any]:
+    names = ("Image", "SVG", "HTML", "Math", "Latex", "Markdown", "Audio", "Video", "YouTubeVideo", "IFrame")
+    shown = {name: type(name, (_Shown,), {}) for name in names}
+    return {**shown, "display": display, "clear_output": lambda wait=False: None}
+
+
+def _ipython(uses: Uses) -> Mapping[str, Any]:
+    return {"get_ipython": lambda: None}
+
+
 def _image_methods(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     for old, new in (("tostring", "tobytes"), ("fromstring", "frombytes")):
         if hasattr(module.Image, old):
@@ -171,6 +210,7 @@ LIBRARIES: list[Names | NewModule | Change] = [
         "rand": "numpy.random:rand",
         "randn": "numpy.random:randn",
     }),
+    Names("scipy.linalg", "SciPy 2.0", {"kron": "numpy:kron"}),
     Names("scipy.misc", "SciPy 1.3 to 2.0", _MISC),
     NewModule("scipy.misc", _misc, "Pillow and scipy.special"),
     NewModule("scipy.weave", _weave, "refused, with words"),
@@ -187,6 +227,16 @@ LIBRARIES: list[Names | NewModule | Change] = [
     ),
     *(NewModule(name, f"PIL.{name}") for name in ("Image", "ImageDraw", "ImageFont", "ImageOps", "ImageFilter")),
     Change("PIL.Image", "PIL.Image.Image.tostring ...", "tobytes, frombytes", _image_methods),
+    Names(
+        "sklearn.datasets",
+        "scikit-learn 0.22",
+        {"fetch_mldata": Value(fetch_mldata, "MNIST's four files, of which st.data knows")},
+    ),
+    NewModule("sklearn.cross_validation", "sklearn.model_selection"),
+    NewModule("sklearn.grid_search", "sklearn.model_selection"),
+    NewModule("sklearn.externals.joblib", "joblib"),
+    NewModule("IPython", _ipython, "its display, as text", is_package=True),
+    NewModule("IPython.display", _display, "what a notebook shows, as text"),
     Names("matplotlib.pyplot", "matplotlib 3", {"hold": Value(lambda *args: None, "nothing")}),
     Names("matplotlib.mlab", "matplotlib 3.1", {"normpdf": Value(
         lambda x, mu, sigma: numpy.exp(-0.5 * ((x - mu) / sigma) ** 2) / (sigma * numpy.sqrt(2 * numpy.pi)),

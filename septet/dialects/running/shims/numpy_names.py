@@ -171,6 +171,7 @@ _MAIN: Mapping[str, str | Value] = {
     "disp": Value(disp, "print"),
     "safe_eval": "ast:literal_eval",
     "math": "math",
+    "MAXDIMS": Value(32, "32"),
     "DataSource": "numpy.lib.npyio:DataSource",
     "add_newdoc": Value(lambda *args, **kwargs: None, "nothing"),
     "set_string_function": Value(lambda *args, **kwargs: None, "nothing"),
@@ -356,6 +357,12 @@ NUMPY: list[Names | NewModule | Change] = [
         NewModule(f"numpy.testing.{name}", _testing, "numpy.testing, and the decorators")
         for name in ("utils", "nosetester", "noseclasses", "decorators")
     ),
+    NewModule("numpy.linalg.linalg", "numpy.linalg"),
+    NewModule("numpy.fft.fftpack", "numpy.fft"),
+    NewModule("numpy.fft.helper", "numpy.fft"),
+    NewModule("numpy.lib.function_base", "numpy"),
+    NewModule("numpy.lib.arraysetops", "numpy"),
+    NewModule("numpy.lib.index_tricks", "numpy"),
     NewModule("numpy.testing.decorators", lambda uses: {
         name: getattr(dec, name) for name in dir(_Decorators) if not name.startswith("_")
     }, "the decorators, without nose"),
