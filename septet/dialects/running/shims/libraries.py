@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pkgutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import ModuleType
@@ -13,7 +14,7 @@ import numpy
 from septet.base.errors import MissingDataError, NotSupportedError
 from septet.dialects.running.lost_data import mnist_by_digit
 from septet.dialects.running.notebooks import display
-from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced
+from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced, resolve
 
 __all__ = ["LIBRARIES"]
 
@@ -103,8 +104,6 @@ def _misc(uses: Uses) -> Mapping[str, Any]:
     def __getattr__(name: str) -> Any:
         if name not in _MISC:
             raise AttributeError(f"module 'scipy.misc' has no attribute {name!r}")
-        from septet.dialects.running.shims.shim import resolve
-
         uses.record(f"scipy.misc.{name}")
         return resolve(_MISC[name])
 
@@ -139,10 +138,9 @@ def fetch_mldata(dataname: str, *args: Any, **kwargs: Any) -> Any:
     """
     if dataname.lower().replace("-", " ") != "mnist original":
         raise MissingDataError(f"fetch_mldata: mldata.org is gone, and with it {dataname!r}; known is 'MNIST original'")
-    from sklearn.utils import Bunch
-
     data, target = mnist_by_digit()
-    return Bunch(data=data, target=target, COL_NAMES=["label", "data"], DESCR="mldata.org dataset: mnist-original")
+    bunch = pkgutil.resolve_name("sklearn.utils:Bunch")
+    return bunch(data=data, target=target, COL_NAMES=["label", "data"], DESCR="mldata.org dataset: mnist-original")
 
 
 class _Shown:

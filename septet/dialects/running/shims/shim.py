@@ -17,7 +17,7 @@ from typing import Any
 
 from septet.dialects.running.aliases import Alias
 
-__all__ = ["Change", "Names", "NewModule", "Uses", "Value", "installed", "replaced"]
+__all__ = ["Change", "Names", "NewModule", "Uses", "Value", "installed", "replaced", "resolve"]
 
 _LIBRARIES = ("<frozen", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 _OWN = __name__.rpartition(".shims")[0]
