@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from septet.graph.graph import order, substitute
 from septet.graph.node import CONSTANT, constant
 from septet.tensor.tensor import Tensor
+
+_cuts: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
 
 SMALL = 64
 """Elements up to which constants are made anew; larger ones are shared."""
@@ -25,3 +28,18 @@ def constants_anew(results: Sequence[Any]) -> list[tuple[Any, Any]]:
     nodes = order([tensor.node for tensor in results])
     found = [n for n in nodes if n.op is CONSTANT and n.value is not None and n.value.size <= SMALL]
     return [(Tensor(node), Tensor(constant(node.value))) for node in found]
+
+
+def cut(rows: Any, count: Any) -> Any:
+    """Return the first rows of a tensor, as many as a value says that is only known when the graph runs.
+
+    The size of the result is not known before. What asks `cut_of` can do with the tensor itself, whose size is known.
+    """
+    found = rows[:count]
+    _cuts[found.node] = rows, count
+    return found
+
+
+def cut_of(tensor: Any) -> tuple[Any, Any] | None:
+    """Return the tensor and the number of rows that another one was cut from; None where it was not made by `cut`."""
+    return _cuts.get(tensor.node)

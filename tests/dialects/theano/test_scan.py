@@ -175,3 +175,32 @@ def test_graphs_taken_apart() -> None:
     assert sums.owner.op == again.owner.op and equal_computations([sums], [again])
     (mapped,) = map_variables(lambda v: v * 10 if v is y else v, [sums])
     np.testing.assert_array_equal(theano.function([x, y], mapped)([1, 2], [2]), [20, 60])
+
+
+def test_loops_until_a_condition_are_compiled() -> None:
+    start, limit = T.dscalar("start"), T.dscalar("limit")
+    powers, _ = theano.scan(lambda s, limit: (s * 2, until(s * 2 > limit)), [], start, limit, n_steps=100)
+    f = theano.function([start, limit], [powers, powers[-1], powers[-2], T.grad(powers[-1], start)])
+    for bound, count in ((45, 6), (3, 2)):
+        rows, last, before, gradient = f(1, bound)
+        np.testing.assert_array_equal(rows, 2.0 ** np.arange(1, count + 1))
+        assert (float(last), float(before), float(gradient)) == (2**count, 2 ** (count - 1), 2**count)
+    assert len(f.septet.compiles) == 1 and not f.septet.compiles[0].error  # one program for all bounds
+
+
+def test_an_argument_that_turns_out_not_to_matter() -> None:
+    x, y = T.dvector("x"), T.dvector("y")
+    found, _ = theano.scan(lambda s, y: y[0] + 1, outputs_info=x[0], non_sequences=y, n_steps=3)
+    np.testing.assert_array_equal(theano.function([x, y], found)([1, 2], [3]), [4, 4, 4])
+
+
+def test_random_numbers_of_each_step() -> None:
+    stream = T.shared_randomstreams.RandomStreams(5)
+    drawn, updates = theano.scan(lambda: stream.uniform((2,)), n_steps=3)
+    once = stream.uniform((2,))
+    same, _ = theano.scan(lambda a: a, non_sequences=once, n_steps=2)
+    f = theano.function([], [drawn, once, same], updates=updates)
+    a, b = f(), f()
+    assert len(np.unique([*a[0].ravel(), *b[0].ravel()])) == 12
+    np.testing.assert_array_equal(a[2], [a[1], a[1]])
+    assert not np.allclose(a[1], b[1])

@@ -13,6 +13,7 @@ import septet as st
 from septet.dialects.theano.compile.mode import Mode
 from septet.dialects.theano.compile.rebuild import rebuilt
 from septet.dialects.theano.containers import Container, In
+from septet.dialects.theano.engine import cut_of
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
 from septet.dialects.theano.gof.op import evaluate
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
@@ -168,6 +169,8 @@ class Compiled:
         self._by_op: OpByOp | None = None
         self._used: list[int] = []
         self._containers = [variable.container for variable in wiring.shared]
+        found = [(place, cut_of(v.tensor)) for place, v in enumerate(wiring.outputs)]
+        self._cuts = {place: own for place, own in found if own is not None}  # cut to their sizes by the caller
         self._converted = [
             (place, own.variable.type)
             for place, own in enumerate(wiring.inputs)
@@ -205,8 +208,9 @@ class Compiled:
         cell_of = dict(zip(wiring.shared, cells, strict=True))
         loose = [v for v in wiring.updates if v in self._loose]
         fixed = {cell_of[v]: new.tensor for v, new in wiring.updates.items() if v not in self._loose}
-        outputs = [v.tensor for v in wiring.outputs]
+        outputs = [self._cuts[place][0] if place in self._cuts else v.tensor for place, v in enumerate(wiring.outputs)]
         outputs += [own.update.tensor for own in self.updated] + [wiring.updates[v].tensor for v in loose]
+        outputs += [count for _, count in self._cuts.values()]
         words: dict[str, Any] = {"name": self.name, "optimize": self.mode.level}
         try:
             made = st.function(symbols, outputs, fixed, replaced, allow_unused=True, **words)
@@ -270,7 +274,9 @@ class Compiled:
             found = self._called(values)
         count = len(self.wiring.outputs)
         results = [_value(tensor, v.type) for tensor, v in zip(found[:count], self.wiring.outputs, strict=True)]
-        rest = found[count:]
+        for place, rows in zip(self._cuts, found[len(found) - len(self._cuts) :], strict=True):
+            results[place] = results[place][: int(rows)].copy()
+        rest = found[count : len(found) - len(self._cuts)]
         for own, tensor in zip(self.updated, rest, strict=False):
             self.wiring.slots[self.wiring.inputs.index(own)].container.data = _value(tensor, own.variable.type)
         loose = [v for v in self.wiring.updates if v in self._loose]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import septet as st
-from septet.dialects.theano.engine import constants_anew, replaced
+from septet.dialects.theano.engine import constants_anew, cut, replaced
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.gradient import connected
@@ -257,7 +257,7 @@ class _Loop:
         """Return the stacks of all results, and the last values of the shared variables."""
         if self.info.as_while:
             (states, count), stacks = self._until(states, sequences, steps)
-            return (*[stack[:count] for stack in stacks], *states[1])
+            return (*[cut(stack, count) for stack in stacks], *states[1])
         states, stacks = self._scan(lambda own, x: self.step(own, x)[:2], states, sequences, steps)
         return (*stacks, *states[1])
 

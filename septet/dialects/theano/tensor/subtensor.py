@@ -11,6 +11,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, FLOATS, upcast
+from septet.dialects.theano.engine import cut_of
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp, Op
 from septet.dialects.theano.gof.type import PureType
@@ -219,11 +220,14 @@ class Subtensor(_Keyed):
     """``x[key]`` with integers and slices."""
 
     def compute(self, *tensors: Any) -> Any:
-        key = self.key.fill(tensors[1:])
-        kept = remembered(tensors[0]) if len(key) == 1 and isinstance(key[0], int) else None
+        rows, key = tensors[0], self.key.fill(tensors[1:])
+        kept = remembered(rows) if len(key) == 1 and isinstance(key[0], int) else None
         if kept is not None and -len(kept) <= key[0] < len(kept):
-            return st.asarray(kept[key[0]]).astype(tensors[0].dtype)
-        return tensors[0][key]
+            return st.asarray(kept[key[0]]).astype(rows.dtype)
+        if key and isinstance(key[0], int) and key[0] < 0 and (own := cut_of(rows)) is not None:
+            rows, count = own  # from the last row that counts, not from the end
+            key = (count + key[0], *key[1:])
+        return rows[key]
 
 
 class AdvancedSubtensor(Subtensor):
