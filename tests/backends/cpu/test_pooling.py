@@ -151,3 +151,19 @@ def test_a_padded_maximum_and_its_gradient_run_natively() -> None:
     with st.config.override(backend="reference"):
         expected = st.grad(lambda x: (st.max_pool(x, **words) ** 2).sum())(st.tensor(values)).numpy()
     np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_what_was_pooled_lie_as_the_convolution_does(dtype: str) -> None:
+    """The gradient of a bias is summed row by row then, and not along channels that lie far apart."""
+
+    def loss(kernel: Any, bias: Any, images: Any, weights: Any) -> Any:
+        active = st.maximum(st.conv(images, kernel) + bias.reshape(1, -1, 1, 1), 0)
+        return (st.max_pool(active, 2).reshape(40, -1) @ weights).sum()
+
+    numbers = np.random.default_rng(0)
+    shapes = ((16, 1, 5, 5), (16,), (40, 1, 28, 28), (16 * 144, 3))
+    arguments = [st.tensor(numbers.standard_normal(shape).astype(dtype)) for shape in shapes]
+    steps = st.explain(st.compile(st.grad(loss, argnums=(0, 1))), *arguments).steps
+    assert any("totals row by row" in step.form for step in steps)
+    assert not any("rows of 23040" in step.form for step in steps)  # 40 images of 24 x 24

@@ -216,19 +216,25 @@ def _order(node: Node, like: Strided) -> tuple[int, ...]:
 
 
 def order_of_pool(node: Node, users: Sequence[Node]) -> tuple[int, ...] | None:
-    """Images that are pooled in between convolutions keep their channels next to each other."""
-    source = node.inputs[0]
+    """Images that are pooled in between convolutions keep their channels next to each other.
+
+    A gradient of pooling is between them, too, where what was pooled comes from a convolution.
+    """
+    return channels_last(node.ndim) if any(_is_image(source, node.ndim) for source in node.inputs) else None
+
+
+def _is_image(source: Node, ndim: int) -> bool:
+    """Tell whether a node is computed, in a few steps, from a convolution whose channels are next to each other."""
     seen = 0
     while seen < 8 and source.op.name not in ("conv", "conv_input") and source.inputs:
-        if source.ndim != node.ndim:
-            return None
-        same = [s for s in source.inputs if s.ndim == node.ndim and s.op.name != "constant"]
+        if source.ndim != ndim:
+            return False
+        same = [s for s in source.inputs if s.ndim == ndim and s.op.name != "constant"]
         if not same:
-            return None
+            return False
         source = same[0]
         seen += 1
-    is_image = source.op.name in ("conv", "conv_input") and source.dtype.name == "float32"
-    return channels_last(node.ndim) if is_image else None
+    return source.op.name in ("conv", "conv_input") and source.dtype.name in ("float32", "float64")
 
 
 def plan_max_gradient(planner: Planner, node: Node) -> bool:
