@@ -117,6 +117,7 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")  # byte strings are printed as they were
     copies = LocalCopies(sources.folder, _note)
     uses = _kept.enter_context(installed((*SHIMS, *copies.shims())))
+    sources.record = uses.record
     if sys.flags.safe_path:
         sys.path.insert(0, folder)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import linecache
 import os
@@ -15,7 +14,7 @@ from typing import Any
 
 from septet.base.errors import MissingDataError
 from septet.dialects.running import notebooks
-from septet.dialects.running.python2 import read_source, says_python2, tree_of_python2
+from septet.dialects.running.python2 import read_source, says_python2
 from septet.dialects.running.sources import Sources
 from septet.dialects.running.tracebacks import print_traceback
 
@@ -110,7 +109,7 @@ def run(program: Program, content: bytes, sources: Sources) -> None:
         return
     if program.target == "-":
         _remember(filename, read_source(content))
-    exec(sources.compile(content, filename), space)
+    exec(sources.compile(sources.tree(content, filename), filename), space)
 
 
 def _module_code(program: Program, main: ModuleType, sources: Sources) -> CodeType:
@@ -146,14 +145,10 @@ def _run_cells(program: Program, content: bytes, sources: Sources, space: dict[s
             program.note(f"cell {cell.number}: skipped: {text}")
         filename = f"{program.path}[cell {cell.number}]"
         _remember(filename, cell.source)
-        if sources.is_python2:
-            tree = tree_of_python2(cell.source, filename)
-            sources.translated.append(filename)
-        else:
-            tree = ast.parse(cell.source, filename)
-        code = compile(notebooks.show(tree, cell.source), filename, "exec", dont_inherit=True)
+        tree = sources.tree(cell.source.encode(), filename)
+        code = sources.compile(notebooks.show(tree, cell.source), filename)
         try:
-            exec(sources.note(code, filename), space)
+            exec(code, space)
         except Exception as error:
             if not cell.is_to_fail:
                 raise

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from septet.dialects.running.python2 import compile_python2, quiet, read_source
+from septet.dialects.running.former_methods import FormerMethods, call_former, is_mentioned
+from septet.dialects.running.python2 import quiet, read_source, tree_of_python2
 from septet.dialects.running.python2_names import builtins_for, names_in
 
 __all__ = ["Sources"]
@@ -31,7 +33,10 @@ class Sources:
         Whether they are of Python 2.
     """
 
+    record: Callable[[str], None]  # takes the names of methods that are gone, when they are called
+
     def __init__(self, folder: str, is_python2: bool) -> None:
+        self.record = lambda name: None
         self.folder = Path(folder or os.curdir).resolve()
         self.is_python2 = is_python2
         self.translated: list[str] = []
@@ -45,26 +50,30 @@ class Sources:
         inside = path.relative_to(self.folder).parts
         return not any(part in _INSTALLED for part in inside) and not path.is_relative_to(Path(sys.prefix).resolve())
 
-    def compile(self, content: bytes, filename: str, is_own: bool = True) -> CodeType:
-        """Return the code of a source: translated where the program is of Python 2.
+    def tree(self, content: bytes, filename: str, is_own: bool = True) -> ast.Module:
+        """Return the syntax tree of a source: translated where the program is of Python 2.
 
         A module from elsewhere is translated only where Python 3 cannot parse it.
         """
-        code = None
+        tree = None
         if not self.is_python2 or not is_own:
             try:
                 with quiet():
-                    code = compile(content, filename, "exec", dont_inherit=True)
+                    tree = ast.parse(content, filename)
             except SyntaxError:
                 if not self.is_python2:
                     raise
-        if code is None:
+        if tree is None:
             self.translated.append(filename)
-            code = compile_python2(read_source(content), filename)
-        return self.note(code, filename)
+            tree = tree_of_python2(read_source(content), filename)
+        if is_own and is_mentioned(content):
+            tree = FormerMethods().visit(tree)
+        return tree
 
-    def note(self, code: CodeType, filename: str) -> CodeType:
-        """Remember what was compiled."""
+    def compile(self, tree: ast.Module, filename: str) -> CodeType:
+        """Return the code of a syntax tree."""
+        with quiet():
+            code = compile(tree, filename, "exec", dont_inherit=True)
         self.codes.append((code, filename))
         return code
 
@@ -78,7 +87,7 @@ class Sources:
 
     def builtins(self) -> dict[str, Any]:
         """Return the built-in names for one of the program's modules."""
-        return builtins_for(self.is_python2)
+        return {**builtins_for(self.is_python2), "_septet_former": call_former(self.record)}
 
     def finder(self) -> MetaPathFinder:
         """Return what finds the program's modules for the import system."""
@@ -122,7 +131,8 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """Return the module's code."""
-        return self.sources.compile(self.get_data(self.path), self.path, self.has_own_names)
+        tree = self.sources.tree(self.get_data(self.path), self.path, self.has_own_names)
+        return self.sources.compile(tree, self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module."""

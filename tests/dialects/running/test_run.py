@@ -28,6 +28,10 @@ import helper
 from six.moves import cPickle as pickle
 print(__name__, __file__, sys.argv, os.path.basename(sys.path[0]), helper.NAME, xrange(2))
 import numpy as np
+import array
+a = np.arange(4, dtype="<i2")
+a.itemset(1, 7)
+print(a.tostring(), a.ptp(), a.newbyteorder()[0], array.array("b", [1]).tostring())
 print(np.float is float, np.product([2, 3]), np.find_common_type([np.int32], [np.float64]), np.array([1], copy=False))
 print(time.clock() >= 0, pickle.loads(pickle.dumps(len)) is len)
 if sys.argv[1:] == ["--leave"]:
@@ -54,16 +58,17 @@ def test_a_script_is_run_as_python_runs_it(tmp_path: Path) -> None:
     assert done.returncode == 7, done.stderr
     assert done.stdout.splitlines() == [
         f"__main__ {place / 'script.py'} ['programs/script.py', '--leave'] programs helper range(0, 2)",
+        r"b'\x00\x00\x07\x00\x02\x00\x03\x00' 7 0 b'\x01'",
         "True 6 float64 [1]",
         "True True",
     ]
     done = run(tmp_path, "--explain", "programs/script.py")
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{place / "script.py"}", line 10, in <module>']
+    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{place / "script.py"}", line 14, in <module>']
     assert "KeyError: 'here'" in lines
     assert f"septet run: name of Python 2: xrange ({place / 'script.py'})" in lines
-    assert f"septet run: shim: numpy.float ({place / 'script.py'}:6)" in lines
+    assert f"septet run: shim: numpy.float ({place / 'script.py'}:10)" in lines
     assert any("shim: inspect.getargspec" in line for line in lines)
     assert not (place / "__pycache__").exists()  # other runs of Python would take it for theirs
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from septet.base.text import table
+from septet.dialects.running.former_methods import FORMER
 from septet.dialects.running.shims.files import LocalCopies
 from septet.dialects.running.shims.libraries import LIBRARIES
 from septet.dialects.running.shims.numpy_names import NUMPY
@@ -22,6 +23,8 @@ SHIMS: tuple[Names | NewModule | Change, ...] = (*PYTHON, *NUMPY, *PICKLES, *TES
 
 def described() -> Iterator[tuple[str, str]]:
     """Yield the name of each shim, and what stands in for what is gone."""
+    for name in FORMER:
+        yield f"numpy.ndarray.{name}", "in calls that the program's own sources make"
     for shim in (*SHIMS, *LocalCopies(Path(), str).shims()):
         if isinstance(shim, NewModule):
             yield shim.name, shim.make if isinstance(shim.make, str) else shim.text

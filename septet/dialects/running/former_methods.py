@@ -1,0 +1,61 @@
+"""Methods of arrays that are gone: a type in C takes no new ones, so that sources ask here for those that they call."""
+
+from __future__ import annotations
+
+import array
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+__all__ = ["FORMER", "FormerMethods", "call_former", "is_mentioned"]
+
+
+def _itemset(a: Any, *args: Any) -> None:
+    place, value = (args[0] if len(args) == 2 else args[:-1]), args[-1]
+    if isinstance(place, tuple):
+        a[place or (0,) * a.ndim] = value
+    else:
+        a.flat[place] = value
+
+
+FORMER: dict[str, Callable[..., Any]] = {
+    "tostring": lambda a, *args: a.tobytes(*args),
+    "fromstring": lambda a, *args: a.frombytes(*args),
+    "itemset": _itemset,
+    "newbyteorder": lambda a, order="S": a.view(a.dtype.newbyteorder(order)),
+    "ptp": lambda a, *args, **options: numpy.ptp(a, *args, **options),
+}
+"""The methods, each with what it did."""
+
+
+def call_former(record: Callable[[str], None]) -> Callable[..., Any]:
+    """Return what the sources call instead of a method; `record` takes the names of those that are gone."""
+
+    def call(value: Any, name: str, *args: Any, **options: Any) -> Any:
+        if isinstance(value, numpy.ndarray | numpy.generic | array.array) and not hasattr(value, name):
+            record(f"{type(value).__module__}.{type(value).__name__}.{name}")
+            return FORMER[name](value, *args, **options)
+        return getattr(value, name)(*args, **options)
+
+    return call
+
+
+def is_mentioned(content: bytes) -> bool:
+    """Tell whether a source calls such a method."""
+    return any(f".{name}(".encode() in content for name in FORMER)
+
+
+class FormerMethods(ast.NodeTransformer):
+    """Let calls of such methods ask `call_former`."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """``a.tostring()``."""
+        self.generic_visit(node)
+        function = node.func
+        if not isinstance(function, ast.Attribute) or function.attr not in FORMER:
+            return node
+        words = [function.value, ast.Constant(function.attr), *node.args]
+        made = ast.Call(ast.Name("_septet_former", ast.Load()), words, node.keywords)
+        return ast.fix_missing_locations(ast.copy_location(made, node))
