@@ -107,7 +107,8 @@ class Cell(Container):
             or self.cell.variable_type.shape != array.shape
             or self.cell.variable_type.dtype != array.dtype
         ):
-            self.cell = st.Variable(np.zeros(array.shape, array.dtype), self.name or "", role="state")
+            zeros = np.zeros(array.shape, array.dtype)
+            self.cell = st.Variable(zeros, self.name or "", role="state", is_symbolic=True)
         if not kept.flags.c_contiguous:
             kept = np.ascontiguousarray(kept)
         self.cell.store(kept)

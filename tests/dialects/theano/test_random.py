@@ -97,3 +97,9 @@ def test_multinomials_and_choices() -> None:
     assert np.sort(chosen, axis=1).tolist() == [[0, 1, 2]] * 4000
     with pytest.raises(NotImplementedError, match="without replacement"):
         streams.choice(size=1, p=p)
+
+
+def test_what_depends_on_drawn_values_is_drawn_anew() -> None:
+    f = theano.function([], MRG_RandomStreams(5).normal((40,), truncate=True))
+    first, second = f(), f()
+    assert not np.isin(first, second).any() and abs(np.concatenate([first, second])).max() <= 2

@@ -112,6 +112,24 @@ def _sample(state: Sequence[Any], dtype: str) -> Any:
     return (whole.astype("int32").astype(scale.dtype.name) * st.asarray(scale)).astype(dtype)
 
 
+def _too_many(streams: np.ndarray) -> np.ndarray:
+    raise ValueError("rng_mrg does not support more then (2**31 -1) samples")
+
+
+class DotModulo(NativeOp):
+    """Two products of matrix and vector, each modulo a number, one after the other."""
+
+    __props__ = ()
+
+    def compute(self, *tensors: Any) -> Any:
+        parts = []
+        for a, s, m in (tensors[:3], tensors[3:]):
+            own = m.astype("int64")
+            terms = st.remainder(a.astype("int64") * s.astype("int64"), own)
+            parts.append(st.remainder(st.sum(terms, axis=1), own).astype(s.dtype))
+        return st.concatenate(parts)
+
+
 class mrg_uniform(NativeOp):
     """The next state of all streams, and uniform numbers between 0 and 1."""
 
@@ -136,7 +154,8 @@ class mrg_uniform(NativeOp):
         for size in sizes:
             count = count * size
         if isinstance(count, int) and count > int(M1):
-            raise ValueError("rng_mrg does not support more then (2**31 -1) samples")
+            none = (self.output_type.dtype, (None,) * len(sizes))
+            return tensors[0], st.callback(_too_many, none, tensors[0])
         width = streams.shape[0]
         state = [streams[:, place].astype("uint32") for place in range(6)]
         if isinstance(count, int) and isinstance(width, int) and -(-count // width) <= UNROLLED:
@@ -321,10 +340,10 @@ class MRG_RandomStreams:
         nstreams: int | None = None, **kwargs: Any,
     ) -> Any:  # fmt: skip
         """Return how often each outcome is drawn in n trials, for each row of the matrix `pvals`."""
-        pvals = self._rows("multinomial", "pvals", pvals)
         for name, given in (("a size", size), ("an ndim", ndim)):
             if given is not None:
                 raise ValueError(f"Provided {name} argument to MRG_RandomStreams.multinomial, which does not use it.")
+        pvals = self._rows("multinomial", "pvals", pvals)
         numbers = self.uniform(size=pvals[:, 0].shape * n, ndim=1, nstreams=nstreams, **kwargs)
         return MultinomialFromUniform(dtype)(pvals, numbers, as_tensor_variable(n))
 

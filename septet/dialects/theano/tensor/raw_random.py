@@ -143,8 +143,8 @@ class RandomFunction(Op):
         wanted = node.inputs[1].tensor
         if known is not None and len(known):
             sizes[: len(known)] = [int(one) for one in known]
-        elif wanted.shape == (len(sizes) - self.ndim_added,):
-            sizes[: wanted.shape[0]] = [wanted[place] for place in range(wanted.shape[0])]
+        elif wanted.type.shape == (len(sizes) - self.ndim_added,):
+            sizes[: wanted.type.shape[0]] = [wanted[place] for place in range(wanted.type.shape[0])]
 
         def run(words: np.ndarray, *rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             state = state_of(words)
@@ -335,7 +335,8 @@ def choice(
 ) -> Any:
     """Draw elements of a vector, or integers below a number; return the next state and them."""
     replace = constant(replace, dtype="int8") if isinstance(replace, bool) else replace
-    p = constant([], dtype="float64") if p is None else p
+    if p is None or (isinstance(p, (int, float, list, tuple)) and not p):  # Theano takes 0 and [] for none, too
+        p = constant([], dtype="float64")
     return _draw(choice_helper, random_state, size, [a, replace, p], ndim, dtype, ())
 
 

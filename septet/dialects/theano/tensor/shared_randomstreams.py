@@ -16,18 +16,20 @@ from septet.dialects.theano.tensor.raw_random import random_state_type, state_of
 class StateCell(Cell):
     """The place of a RandomState: its words are in a Variable of Septet.
 
-    An object that was lent out counts until the next function runs: programs seed it in place.
+    The object that programs see, and may seed in place, is always the same; what they did to it counts at the next
+    call of a function.
     """
 
-    _lent: np.random.RandomState | None = None
+    _object: np.random.RandomState | None = None
+    _is_lent = False
     _cell: Any = None
 
     @property
     def cell(self) -> Any:
         """The Variable that holds the words."""
-        if self._lent is not None:
-            lent, self._lent = self._lent, None
-            Cell.data.fset(self, words_of(lent))  # type: ignore[attr-defined]
+        if self._is_lent:
+            self._is_lent = False
+            Cell.data.fset(self, words_of(self._object))  # type: ignore[attr-defined, arg-type]
         return self._cell
 
     @cell.setter
@@ -37,16 +39,24 @@ class StateCell(Cell):
     @property
     def data(self) -> Any:
         """The RandomState."""
-        if self._lent is None and self._cell is not None:
-            self._lent = state_of(self._cell.value)
-        return self._lent
+        if self._cell is None:
+            return None
+        if not self._is_lent:
+            now = state_of(self._cell.value)
+            if self._object is None:
+                self._object = now
+            else:
+                self._object.set_state(now.get_state())
+            self._is_lent = True
+        return self._object
 
     @data.setter
     def data(self, state: Any) -> None:
-        self._lent = None
-        if state is not None and not isinstance(state, np.random.RandomState):
-            state = state_of(state)
-        Cell.data.fset(self, None if state is None else words_of(state))  # type: ignore[attr-defined]
+        if isinstance(state, np.random.RandomState):
+            self._object = state
+            state = words_of(state)
+        self._is_lent = False
+        Cell.data.fset(self, state)  # type: ignore[attr-defined]
 
 
 class RandomStateSharedVariable(SharedVariable):
@@ -85,6 +95,7 @@ def randomstate_constructor(
     """Return a shared variable for a RandomState."""
     if not isinstance(value, np.random.RandomState):
         raise TypeError("randomstate_constructor takes a RandomState")
+    value = value if borrow else copy.deepcopy(value)
     return RandomStateSharedVariable(name, random_state_type, value, strict, allow_downcast)
 
 

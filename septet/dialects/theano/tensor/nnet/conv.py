@@ -5,17 +5,36 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import septet as st
+from septet.dialects.theano.gof.graph import Variable
+from septet.dialects.theano.gof.native import native
+from septet.dialects.theano.tensor.basic import get_scalar_constant_value
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.nnet.abstract_conv import AbstractConv2d
 from septet.dialects.theano.tensor.nnet.conv_shapes import get_conv_output_shape
+from septet.dialects.theano.tensor.shaping import get_vector_length
+
+imported_scipy_signal = True
+"""Whether "full" and "valid" work without a C compiler: always."""
 
 
-def _known(name: str, shape: Any) -> tuple[Any, ...] | None:
+def _known(shape: Any) -> tuple[int | None, ...] | None:
+    """Return a shape in numbers; None for what is not known."""
     if shape is None:
         return None
-    if len(shape) != 4:
-        raise ValueError(f"{name} must have four entries, got {shape}")
-    return tuple(None if one is None else int(getattr(one, "data", one)) for one in shape)
+    if isinstance(shape, Variable):
+        shape = [shape[axis] for axis in range(get_vector_length(shape))]
+    return tuple(None if size is None else int(get_scalar_constant_value(size)) for size in shape)
+
+
+def _checked(tensor: Any, shape: Any) -> Any:
+    """Return a tensor whose shape is known now; it is checked when the function runs."""
+    return tensor if shape is None else native_shape(tensor, shape=shape)
+
+
+@native(name="KnownShape")
+def native_shape(x: Any, *, shape: Any) -> Any:
+    return st.ensure_shape(x, shape)
 
 
 def conv2d(
@@ -40,11 +59,11 @@ def conv2d(
             raise NotImplementedError(
                 f"conv2d: {name} is not supported; repeat the pixels with T.repeat before convolving"
             )
-    image, kernel = _known("image_shape", image_shape), _known("filter_shape", filter_shape)
+    image, kernel = _known(image_shape), _known(filter_shape)
     if image and kernel and None not in (image[1], kernel[1]) and image[1] != kernel[1]:
-        raise ValueError(f"image_shape has {image[1]} channels, filter_shape takes {kernel[1]}")
+        raise AssertionError(f"image_shape has {image[1]} channels, filter_shape takes {kernel[1]}")
     op = AbstractConv2d(image, kernel, border_mode, tuple(subsample))
-    return op(as_tensor_variable(input), as_tensor_variable(filters))
+    return op(_checked(as_tensor_variable(input), image), _checked(as_tensor_variable(filters), kernel))
 
 
 class ConvOp(AbstractConv2d):

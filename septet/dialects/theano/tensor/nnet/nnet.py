@@ -17,11 +17,12 @@ from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor import basic, extra_ops
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.nnet.blocksparse import sparse_block_dot
-from septet.dialects.theano.tensor.nnet.sigm import softplus
+from septet.dialects.theano.tensor.nnet.sigm import scalar_softsign, softplus, softsign  # noqa: F401  (Theano has softsign here)
 from septet.dialects.theano.tensor.products import dot, tensordot
 from septet.dialects.theano.tensor.reductions import max_and_argmax
 from septet.dialects.theano.tensor.reductions import sum as sum_
 from septet.dialects.theano.tensor.shaping import concatenate, shape_padleft
+from septet.ops.checks import classes
 
 
 def _floats(x: Any, ranks: tuple[int, ...], name: str = "x") -> Any:
@@ -113,7 +114,8 @@ def softmax_graph(c: Any) -> Any:
 
 
 def _picked(rows: Any, index: Any) -> Any:
-    """Return one element of each row."""
+    """Return one element of each row; an index that is no column of it is an error, also a negative one."""
+    index = st.Tensor(classes(index.node, rows.node, 1, "crossentropy"))
     return st.squeeze(st.take_along_axis(rows, st.expand_dims(index.astype("int64"), axis=1), axis=1), axis=1)
 
 
@@ -146,6 +148,7 @@ class CrossentropySoftmax1HotWithBiasDx(_Plain):
 
     def compute(self, *tensors: Any) -> Any:
         dy, sm, y = tensors
+        y = st.Tensor(classes(y.node, sm.node, 1, "crossentropy"))
         hot = st.equal(st.expand_dims(y.astype("int64"), axis=1), st.arange(sm.shape[1]).astype("int64"))
         return (dy if dy.ndim == 0 else st.expand_dims(dy, axis=1)) * (sm - hot.astype(sm.dtype))
 

@@ -63,6 +63,11 @@ class Pool(NativeOp):
         self.ignore_border, self.mode, self.ndim = bool(ignore_border), mode, ndim
 
     def make_node(self, x: Any, ws: Any, stride: Any = None, pad: Any = None) -> Any:
+        if isinstance(pad, (tuple, list)):
+            if max(pad) != 0 and not self.ignore_border:
+                raise NotImplementedError("padding works only with ignore_border=True")
+            if isinstance(ws, (tuple, list)) and any(a >= b for a, b in zip(pad, ws, strict=True)):
+                raise NotImplementedError("padding must be smaller than strides")
         return self.applied([self._image(x), *self._sizes(ws, stride, pad)])
 
     def _image(self, x: Any) -> Any:
@@ -75,11 +80,6 @@ class Pool(NativeOp):
         rank = self.ndim
         stride = ws if stride is None else stride
         pad = (0,) * rank if pad is None else pad
-        if isinstance(pad, (tuple, list)):
-            if max(pad) != 0 and not self.ignore_border:
-                raise NotImplementedError("padding works only with ignore_border=True")
-            if isinstance(ws, (tuple, list)) and any(a >= b for a, b in zip(pad, ws, strict=True)):
-                raise NotImplementedError("padding must be smaller than strides")
         given = [as_tensor_variable(one) for one in (ws, stride, pad)]
         for name, one in zip(("Pool downsample", "Stride", "Padding"), given, strict=True):
             if one.type.dtype not in INTS:
@@ -211,6 +211,34 @@ class AveragePoolGrad(PoolGrad):
 
     def compute(self, *tensors: Any) -> Any:
         return self._image_gradient(tensors[0], tensors[1], tensors[2:])
+
+
+class MaxPoolRop(PoolGrad):
+    """Of a second image, the elements that stand where the first one has its maxima."""
+
+    def __init__(self, ignore_border: bool, mode: str = "max", ndim: int = 2, openmp: Any = None) -> None:
+        super().__init__(ignore_border, mode, ndim)
+
+    def make_node(self, x: Any, eval_point: Any, ws: Any, stride: Any = None, pad: Any = None) -> Any:
+        return self.applied([self._image(x), as_tensor_variable(eval_point), *self._sizes(ws, stride, pad)])
+
+    def compute(self, *tensors: Any) -> Any:
+        return self._change(tensors[0], tensors[1], tensors[2:])
+
+    def _change(self, x: Any, t: Any, sizes: Sequence[Any]) -> Any:
+        window, stride, pad = [elements_of(one, self.ndim) for one in sizes]
+        return st.jvp(lambda image: self._pooled(image, window, stride, pad), (x,), (t,))[1]
+
+
+class DownsampleFactorMaxGradGrad(MaxPoolRop):
+    """`MaxPoolRop`, which is given the maxima too."""
+
+    def make_node(self, x: Any, maxout: Any, gz: Any, ws: Any, stride: Any = None, pad: Any = None) -> Any:  # type: ignore[override]
+        given = [self._image(x), as_tensor_variable(maxout), as_tensor_variable(gz)]
+        return self.applied([*given, *self._sizes(ws, stride, pad)])
+
+    def compute(self, *tensors: Any) -> Any:
+        return self._change(tensors[0], tensors[2], tensors[3:])
 
 
 def _renamed(ws: Any, stride: Any, pad: Any, old: Sequence[Any], ndim: int) -> tuple[Any, Any, Any]:
