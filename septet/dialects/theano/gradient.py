@@ -11,8 +11,7 @@ import numpy as np
 import septet as st
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE
 from septet.dialects.theano.engine import replaced
-from septet.dialects.theano.gof.graph import Apply, Constant, Variable, ancestors, lower
-from septet.dialects.theano.gof.graph import inputs as graph_inputs
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable, ancestors, is_called_from_python, lower
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay
 from septet.dialects.theano.missing import DisconnectedInputError as DisconnectedInputError
@@ -59,7 +58,8 @@ def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) 
     sources : sequence of Variable
         What the results were made from.
     """
-    leaves = [v for v in graph_inputs(sources) if v.type.is_tensor and not isinstance(v, Constant)]
+    ends = [v for v in ancestors(sources) if v.owner is None or is_called_from_python(v.owner)]
+    leaves = [v for v in ends if v.type.is_tensor and not isinstance(v, Constant)]
     op = Replay(name, [v.tensor for v in leaves], results)
     return list(op.applied(leaves).outputs)
 
@@ -199,8 +199,10 @@ def _nothing(variable: Variable, kind: str) -> Any:
     return disconnected_type() if kind == "Disconnected" else _float_zeros(variable)
 
 
-def _float_zeros(variable: Variable) -> Any:
+def _float_zeros(variable: Any) -> Any:
     dtype = variable.type.dtype
+    if not variable.type.is_tensor:
+        return variable.zeros_like()
     return zeros_like(variable, dtype="floatX" if dtype in DISCRETE else dtype)
 
 

@@ -49,7 +49,14 @@ def pulled_back(
     for variable, gradient in known.items():
         _collect(collected, variable, gradient)
     stops = set(constants)
-    for node in reversed(io_toposort([], starts)):
+    order = io_toposort([], starts)
+    leading = set(variables)  # and what depends on them: the other ops are not asked for gradients
+    for node in order:
+        if any(v in leading for v in node.inputs):
+            leading.update(node.outputs)
+    for node in reversed(order):
+        if not any(v in leading for v in node.inputs):
+            continue
         given = [None if output in stops else collected.get(output) for output in node.outputs]
         if all(is_missing(one) for one in given):
             continue

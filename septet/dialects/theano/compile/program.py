@@ -14,7 +14,7 @@ from septet.dialects.theano.compile.mode import Mode
 from septet.dialects.theano.compile.rebuild import rebuilt
 from septet.dialects.theano.containers import Container, In
 from septet.dialects.theano.engine import cut_of
-from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
+from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, is_called_from_python, lower
 from septet.dialects.theano.gof.op import evaluate
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
 
@@ -305,37 +305,30 @@ def _own(tensor: Any) -> np.ndarray:
     return np.array(value)
 
 
-class OpByOp:
-    """Python calls each op in turn: for values that are no tensors, and for modes that look at every result."""
+class _WithPython:
+    """Functions in which Python calls ops."""
 
     function = None
 
-    def __init__(self, wiring: Wiring, mode: Mode) -> None:
+    def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
-        self.mode = mode
         roots = wiring.roots()
         self._roots = rebuilt(roots, dict(wiring.givens)) if wiring.givens else roots
         self._order = io_toposort([own.variable for own in wiring.inputs], self._roots)
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
-        """Return the outputs for some values of the inputs."""
+    def _start(self, values: Sequence[Any]) -> dict[Any, Any]:
+        return {own.variable: value for own, value in zip(self.wiring.inputs, values, strict=True)}
+
+    @staticmethod
+    def _value(known: Mapping[Any, Any], variable: Any) -> Any:
+        if variable in known:
+            return known[variable]
+        return variable.data if isinstance(variable, Constant) else variable.container.value
+
+    def _finish(self, known: Mapping[Any, Any]) -> list[Any]:
+        """Carry out the updates, and return the outputs."""
         wiring = self.wiring
-        known: dict[Any, Any] = {own.variable: value for own, value in zip(wiring.inputs, values, strict=True)}
-
-        def value_of(variable: Variable) -> Any:
-            if variable in known:
-                return known[variable]
-            if isinstance(variable, Constant):
-                return variable.data
-            return variable.container.value
-
-        for number, node in enumerate(self._order):
-            given = [value_of(v) for v in node.inputs]
-            run = partial(compute, node, given)
-            results = self.mode.around(number, node, run, given) if self.mode.is_op_by_op else run()
-            for variable, result in zip(node.outputs, results, strict=True):
-                known[variable] = result
-        found = [value_of(v) for v in self._roots]
+        found = [self._value(known, v) for v in self._roots]
         count = len(wiring.outputs)
         for variable, value in zip(wiring.updates, found[count : count + len(wiring.updates)], strict=True):
             variable.container.data = value if not isinstance(variable, TensorCells) else np.array(value)
@@ -345,6 +338,72 @@ class OpByOp:
         return [np.array(v) if isinstance(v, np.ndarray) else v for v in found[:count]]
 
 
+class OpByOp(_WithPython):
+    """Python calls each op in turn: for modes that look at every result, and where None is a value."""
+
+    def __init__(self, wiring: Wiring, mode: Mode) -> None:
+        super().__init__(wiring)
+        self.mode = mode
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs for some values of the inputs."""
+        known = self._start(values)
+        for number, node in enumerate(self._order):
+            given = [self._value(known, v) for v in node.inputs]
+            run = partial(compute, node, given)
+            results = self.mode.around(number, node, run, given) if self.mode.is_op_by_op else run()
+            known.update(zip(node.outputs, results, strict=True))
+        return self._finish(known)
+
+
+class Staged(_WithPython):
+    """Python calls the ops that take or give values that are no tensors; functions of Septet compute what is between."""
+
+    def __init__(self, wiring: Wiring, level: str, name: str | None) -> None:
+        super().__init__(wiring)
+        self.words: dict[str, Any] = {"name": name or "function", "optimize": level, "allow_unused": True}
+        self._known = {own.variable for own in wiring.inputs}
+        self._steps: list[Any] = []  # nodes, and (function, variables that it takes, variables that it gives)
+        for node in self._order:
+            if is_called_from_python(node):
+                self._add_stretch(node.inputs)
+                self._steps.append(node)
+                self._known.update(node.outputs)
+        self._add_stretch(self._roots)
+
+    def _add_stretch(self, variables: Sequence[Variable]) -> None:
+        """Have tensors computed that are not known yet."""
+        wanted = list(dict.fromkeys([v for v in variables if v.owner is not None and v not in self._known]))
+        if not wanted:
+            return
+        reached = ancestors(wanted, blockers=self._known)
+        ends = [v for v in reached if (v.owner is None or v in self._known) and not isinstance(v, Constant)]
+        ends = [v for v in ends if v.type.is_tensor]
+        symbols = [st.symbol(v.name or "", v.type.shape, v.type.dtype) for v in ends]
+        places = {v.tensor: symbol for v, symbol in zip(ends, symbols, strict=True)}
+        made = st.function(symbols, [v.tensor for v in wanted], {}, places, **self.words)
+        self._steps.append((made, ends, wanted))
+        self._known.update(wanted)
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs for some values of the inputs."""
+        known = self._start(values)
+        for step in self._steps:
+            if not isinstance(step, tuple):
+                found = evaluate(step, [self._value(known, v) for v in step.inputs])
+                known.update(zip(step.outputs, found, strict=True))
+                continue
+            made, ends, wanted = step
+            given = [self._value(known, v) for v in ends]
+            given = [v.type.to_array(x) if hasattr(v.type, "to_array") else x for v, x in zip(ends, given, strict=True)]
+            try:
+                found = made(*given)
+            except st.errors.UserFunctionError as error:
+                raise _unchained(error) from None
+            known.update({v: _value(tensor, v.type) for v, tensor in zip(wanted, found, strict=True)})
+        return self._finish(known)
+
+
 def compute(node: Any, given: Sequence[Any]) -> list[Any]:
     """Return the results of one application for some values."""
     return list(evaluate(node, given))
@@ -352,6 +411,8 @@ def compute(node: Any, given: Sequence[Any]) -> list[Any]:
 
 def make_program(wiring: Wiring, mode: Mode, name: str | None) -> Any:
     """Return what runs a function."""
-    if mode.is_op_by_op or not wiring.is_of_tensors:
+    if mode.is_op_by_op:
         return OpByOp(wiring, mode)
+    if not wiring.is_of_tensors:
+        return Staged(wiring, mode.level, name)
     return Compiled(wiring, mode, name)

@@ -256,6 +256,11 @@ def _shapes_follow(node: Apply) -> bool:
 # From variables to tensors.
 
 
+def is_called_from_python(node: Apply) -> bool:
+    """Tell whether an application takes or gives values that are no tensors: its tensors are symbols of their own."""
+    return any(not variable.type.is_tensor for variable in (*node.inputs, *node.outputs))
+
+
 def lower(variables: Iterable[Variable]) -> None:
     """Give variables, and all that they depend on, their tensors; graphs may be deeper than Python's stack."""
     pending = [variable for variable in variables if variable._tensor is None]
@@ -271,6 +276,7 @@ def lower(variables: Iterable[Variable]) -> None:
         if missing:
             pending += missing
             continue
+        variable.type.check_tensor()
         owner = variable.owner
         for output, tensor in zip(owner.outputs, owner.op.lower(owner), strict=True):
             if output._tensor is None:

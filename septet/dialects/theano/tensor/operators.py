@@ -67,7 +67,7 @@ def _method_of(call: Callable[..., Any], name: str) -> None:
 for _source, _names in (
     (basic, ("sum", "prod", "mean", "var", "std", "min", "max", "argmin", "argmax", "any", "all", "ptp", "round",
              "nonzero_values", "zeros_like", "ones_like", "diagonal", "get_scalar_constant_value", "choose", "norm")),
-    (shaping, ("reshape", "dimshuffle", "swapaxes")),
+    (shaping, ("dimshuffle", "swapaxes")),
     (extra_ops, ("repeat", "cumsum", "cumprod", "squeeze", "searchsorted", "compress")),
     (subtensor, ("take",)),
 ):  # fmt: skip
@@ -150,6 +150,11 @@ def transpose(self: Any, *axes: Any) -> Any:
     if len(axes) == 1 and isinstance(axes[0], (list, tuple)):
         axes = tuple(axes[0])
     return shaping.transpose(self, axes or None)
+
+
+@_method
+def reshape(self: Any, shape: Any, ndim: int | None = None) -> Any:
+    return shaping.reshape(self, shape, ndim)
 
 
 @_method

@@ -8,6 +8,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.dtypes import upcast
+from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.convert import as_tensor_variable
@@ -47,6 +48,9 @@ _dot = Dot()
 
 def dot(a: Any, b: Any) -> Any:
     """Return the product of two tensors: over the last axis of `a`, and the last but one (or only) axis of `b`."""
+    for one, other, method in ((a, b, "__dot__"), (b, a, "__rdot__")):
+        if isinstance(one, Variable) and not one.type.is_tensor and hasattr(one, method):  # a sparse matrix
+            return getattr(one, method)(other)
     a, b = as_tensor_variable(a), as_tensor_variable(b)
     if a.type.ndim == 0 or b.type.ndim == 0:
         return a * b
