@@ -15,6 +15,9 @@ DIFFERS: dict[str, str] = {
     "tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; no rewrite replaces it",
     "compile.DebugMode": "looks at each op twice instead of comparing C code with Python",
     "compile.ProfileStats": "says how time is measured here: `septet.profile`",
+    "sparse_grad": "returns its argument: the gradient has the size of the matrix, as others have",
+    "sparse.add": "refuses a scalar: `structured_add` adds it to the elements that are kept",
+    "sparse.opt": "names of compiled variants stand for the ops that they replace in Theano",
     "config.device": "is always `cpu`",
     "printing.debugprint": "shows the graph as it was written; `septet.explain(f.septet)` shows what runs",
 }
@@ -32,6 +35,8 @@ _NO_GPU = (
 _LINKERS = ("functions are compiled by Septet, not linked from ops", "theano.function, MonitorMode")
 _OBSERVERS = ("nobody is told when variables are made", "gof.graph.ancestors, after they were made")
 _LISTS = ("values are tensors, not lists of them", "Python lists of variables")
+_FORMAT = ("sparse matrices are kept by rows or by columns", "sparse.csr_matrix, sparse.csc_matrix")
+_SAMPLING = ("random sparse matrices are not drawn", "SciPy's sparse.random, with sparse.shared; tensor.raw_random")
 _MPI = ("variables are not sent between processes", "theano.shared, with values set by your own code")
 _PICKLES = ("arrays are written beside the pickle, without steps of one's own", "misc.pkl_utils.dump and load")
 
@@ -42,6 +47,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "*.make_thunk": _C,
     "*CLinkerObject": _C,
     "gof.HideC": _C,
+    "sparse.*bsr_*": _FORMAT,
+    "sparse.sandbox": _SAMPLING,
     "gof.*Params*": _C,
     "gof.*Enum*": _C,
     "gof.type.CDataType*": _C,

@@ -359,9 +359,11 @@ class OpByOp(_WithPython):
 class Staged(_WithPython):
     """Python calls the ops that take or give values that are no tensors; functions of Septet compute what is between."""
 
-    def __init__(self, wiring: Wiring, level: str, name: str | None) -> None:
+    def __init__(self, wiring: Wiring, mode: Mode, name: str | None) -> None:
         super().__init__(wiring)
-        self.words: dict[str, Any] = {"name": name or "function", "optimize": level, "allow_unused": True}
+        self.mode = mode
+        self._by_op: OpByOp | None = None
+        self.words: dict[str, Any] = {"name": name or "function", "optimize": mode.level, "allow_unused": True}
         self._known = {own.variable for own in wiring.inputs}
         self._steps: list[Any] = []  # nodes, and (function, variables that it takes, variables that it gives)
         for node in self._order:
@@ -388,6 +390,9 @@ class Staged(_WithPython):
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Return the outputs for some values of the inputs."""
         known = self._start(values)
+        if any(value is None and variable.type.is_tensor for variable, value in known.items()):
+            self._by_op = self._by_op or OpByOp(self.wiring, self.mode)
+            return self._by_op.run(values)
         for step in self._steps:
             if not isinstance(step, tuple):
                 found = evaluate(step, [self._value(known, v) for v in step.inputs])
@@ -414,5 +419,5 @@ def make_program(wiring: Wiring, mode: Mode, name: str | None) -> Any:
     if mode.is_op_by_op:
         return OpByOp(wiring, mode)
     if not wiring.is_of_tensors:
-        return Staged(wiring, mode.level, name)
+        return Staged(wiring, mode, name)
     return Compiled(wiring, mode, name)

@@ -26,6 +26,10 @@ _OPERATORS: dict[str, Any] = {
 }  # fmt: skip
 for _name, _function in _OPERATORS.items():
     setattr(_sparse_py_operators, _name, lambda self, *args, call=_function, **words: call(self, *args, **words))
-_sparse_py_operators.T = property(structure.transpose)
-_sparse_py_operators.shape = property(lambda self: structure.csm_shape(self).astype("int64"))
-_sparse_py_operators.size = property(lambda self: structure.csm_data(self).size)
+_PROPERTIES: dict[str, Any] = {
+    "T": structure.transpose,
+    "shape": lambda self: structure.csm_shape(self).astype("int64"),
+    "size": lambda self: structure.csm_data(self).size,
+}
+for _name, _function in _PROPERTIES.items():
+    setattr(_sparse_py_operators, _name, property(_function))
