@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from septet.dialects.theano.gof.graph import Apply, Variable
 from septet.dialects.theano.missing import disconnected_type
 from septet.dialects.theano.sparse.structure import SparseOp
+from septet.dialects.theano.sparse.type import SCIPY
 from septet.dialects.theano.sparse.variables import FORMATS, as_sparse_variable, integer_dtypes
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.subtensor import Key
@@ -49,7 +49,7 @@ class GetItemListGrad(SparseOp):
     def run(self, *values: Any) -> Any:
         x, index, gz = values
         index = np.where(index < 0, index + x.shape[0], index)
-        chosen = scipy.sparse.csr_matrix(
+        chosen = SCIPY.csr_matrix(
             (np.ones(len(index), gz.dtype), (index, np.arange(len(index)))), (x.shape[0], len(index))
         )
         return chosen @ gz
@@ -81,7 +81,7 @@ class GetItem2ListsGrad(SparseOp):
         places = [
             np.where(index < 0, index + size, index) for index, size in zip((rows, columns), x.shape, strict=True)
         ]
-        return FORMATS[x.format](scipy.sparse.coo_matrix((gz, tuple(places)), x.shape))
+        return FORMATS[x.format](SCIPY.coo_matrix((gz, tuple(places)), x.shape))
 
 
 class GetItem2d(SparseOp):

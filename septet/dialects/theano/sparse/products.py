@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from septet.dialects.theano.dtypes import upcast
 from septet.dialects.theano.gof.graph import Apply
@@ -21,6 +20,7 @@ from septet.dialects.theano.sparse.structure import (
     transpose,
     with_data,
 )
+from septet.dialects.theano.sparse.type import SCIPY
 from septet.dialects.theano.sparse.variables import (
     SparseType,
     _is_sparse_variable,
@@ -37,7 +37,7 @@ BLOCK = 65536
 
 def _sampled(left: Any, right: Any, rows: Any, columns: Any) -> np.ndarray:
     """Return elements of ``left @ right.T``."""
-    left, right = [x.toarray() if scipy.sparse.issparse(x) else x for x in (left, right)]
+    left, right = [x.toarray() if SCIPY.issparse(x) else x for x in (left, right)]
     found = np.zeros(len(rows), np.result_type(left, right))
     for start in range(0, len(rows), BLOCK):
         part = slice(start, start + BLOCK)
@@ -62,7 +62,7 @@ class StructuredDot(SparseOp):
         if a.shape[1] != b.shape[0]:
             raise ValueError("shape mismatch in StructuredDot.perform", (a.shape, b.shape))
         found = a @ b
-        return found if scipy.sparse.issparse(found) else np.asarray(found)
+        return found if SCIPY.issparse(found) else np.asarray(found)
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         (a, b), (g,) = inputs, output_grads
@@ -169,7 +169,7 @@ class Dot(SparseOp):
 
     def run(self, *values: Any) -> Any:
         found = values[0] @ values[1]
-        return found.toarray() if scipy.sparse.issparse(found) else np.asarray(found)
+        return found.toarray() if SCIPY.issparse(found) else np.asarray(found)
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         (x, y), (gz,) = inputs, output_grads
@@ -198,7 +198,7 @@ class Usmm(SparseOp):
     def run(self, *values: Any) -> Any:
         alpha, x, y, z = values
         found = x @ y
-        return alpha * (found.toarray() if scipy.sparse.issparse(found) else np.asarray(found)) + z
+        return alpha * (found.toarray() if SCIPY.issparse(found) else np.asarray(found)) + z
 
 
 class SamplingDot(SparseOp):
@@ -248,10 +248,8 @@ class ConstructSparseFromList(SparseOp):
     def run(self, *values: Any) -> Any:
         shape, rows, places = values
         count = len(places)
-        chosen = scipy.sparse.csr_matrix(
-            (np.ones(count, rows.dtype), (places, np.arange(count))), (int(shape[0]), count)
-        )
-        return chosen @ scipy.sparse.csc_matrix(rows)
+        chosen = SCIPY.csr_matrix((np.ones(count, rows.dtype), (places, np.arange(count))), (int(shape[0]), count))
+        return chosen @ SCIPY.csc_matrix(rows)
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         return [[False], [True], [False]]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import upcast
@@ -14,6 +13,7 @@ from septet.dialects.theano.gof.graph import Apply, Constant
 from septet.dialects.theano.gof.op import Op
 from septet.dialects.theano.gof.type import Type
 from septet.dialects.theano.missing import DisconnectedType, disconnected_type
+from septet.dialects.theano.sparse.type import SCIPY
 from septet.dialects.theano.sparse.variables import (
     FORMATS,
     SparseType,
@@ -197,7 +197,7 @@ class CSMGrad(SparseOp):
         _, indices, indptr, shape, *other = values
         lines = len(indptr) - 1
         width = int(shape[1] if lines == shape[0] else shape[0])
-        matrix = scipy.sparse.csr_matrix(tuple(other[:3]), (lines, width))
+        matrix = SCIPY.csr_matrix(tuple(other[:3]), (lines, width))
         return np.asarray(matrix[np.repeat(np.arange(lines), np.diff(indptr)), indices]).ravel()
 
 
@@ -402,7 +402,7 @@ class HStack(SparseOp):
         return Apply(self, [as_sparse_variable(x) for x in inputs], [SparseType(self.format, self.dtype)()])
 
     def run(self, *values: Any) -> Any:
-        stack = scipy.sparse.hstack if self.axis else scipy.sparse.vstack
+        stack = SCIPY.hstack if self.axis else SCIPY.vstack
         return stack(values, format=self.format, dtype=self.dtype)
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
+from septet.base.errors import LibraryError
 from septet.dialects.theano.gof.type import Type
 
-FORMATS: dict[str, Any] = {"csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix}
+
+def _scipy_sparse() -> Any:
+    """Return SciPy's module, which belongs to an extra."""
+    try:
+        import scipy.sparse
+    except ImportError:
+        raise LibraryError("theano.sparse keeps matrices as SciPy does", hint="pip install 'septet[theano]'") from None
+    return scipy.sparse
+
+
+SCIPY = _scipy_sparse()
+FORMATS: dict[str, Any] = {"csr": SCIPY.csr_matrix, "csc": SCIPY.csc_matrix}
 
 
 def _is_sparse(x: Any) -> bool:
     """Tell whether a value is a sparse matrix; NotImplementedError for what is no matrix at all."""
-    if not scipy.sparse.issparse(x) and not isinstance(x, (np.ndarray, tuple, list)):
+    if not SCIPY.issparse(x) and not isinstance(x, (np.ndarray, tuple, list)):
         raise NotImplementedError("_is_sparse takes a matrix of SciPy or an array of NumPy, not", x)
-    return bool(scipy.sparse.issparse(x))
+    return bool(SCIPY.issparse(x))
 
 
 class SparseType(Type):
@@ -68,7 +79,7 @@ class SparseType(Type):
         return found
 
     def is_valid_value(self, a: Any, strict: bool = True) -> bool:
-        return scipy.sparse.issparse(a) and a.format == self.format
+        return SCIPY.issparse(a) and a.format == self.format
 
     @staticmethod
     def may_share_memory(a: Any, b: Any) -> bool:
@@ -104,7 +115,7 @@ class SparseType(Type):
 
 
 def _are_both(a: Any, b: Any) -> bool:
-    return bool(scipy.sparse.issparse(a) and scipy.sparse.issparse(b) and a.shape == b.shape)
+    return bool(SCIPY.issparse(a) and SCIPY.issparse(b) and a.shape == b.shape)
 
 
 __all__ = ["SparseType", "_is_sparse"]

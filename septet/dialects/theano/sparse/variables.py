@@ -6,17 +6,15 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import scipy.sparse
-
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable
 from septet.dialects.theano.sharing import SharedVariable, shared_constructor
-from septet.dialects.theano.sparse.type import FORMATS, SparseType, _is_sparse
+from septet.dialects.theano.sparse.type import FORMATS, SCIPY, SparseType, _is_sparse
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensortype import TensorType
 
 sparse_formats = ["csc", "csr"]
-_mtypes = [scipy.sparse.csc_matrix, scipy.sparse.csr_matrix]
+_mtypes = [SCIPY.csc_matrix, SCIPY.csr_matrix]
 
 all_dtypes = SparseType.dtype_set
 complex_dtypes = [name for name in all_dtypes if name.startswith("complex")]
@@ -68,7 +66,7 @@ def sparse_constructor(
     format: str | None = None,
 ) -> Any:  # fmt: skip
     """Return a shared variable that holds a sparse matrix; see `theano.shared`."""
-    if not scipy.sparse.issparse(value):
+    if not SCIPY.issparse(value):
         raise TypeError("a shared sparse variable holds a matrix of SciPy, got", type(value))
     kind = SparseType(format=value.format if format is None else format, dtype=value.dtype)
     value = value if borrow else copy.deepcopy(value)
@@ -98,7 +96,7 @@ csr_fmatrix, csc_fmatrix = SparseType("csr", "float32"), SparseType("csc", "floa
 
 def constant(x: Any, name: str | None = None) -> SparseConstant:
     """Return a sparse matrix of SciPy as a constant, with a copy of its value."""
-    if not scipy.sparse.issparse(x):
+    if not SCIPY.issparse(x):
         raise TypeError("sparse.constant must be called on a scipy.sparse.spmatrix")
     try:
         return SparseConstant(SparseType(format=x.format, dtype=x.dtype), x.copy(), name=name)
