@@ -46,7 +46,7 @@ def choose(names: str | None, folder: str) -> tuple[str, ...]:
     chosen = tuple(name.strip() for name in names.split(",") if name.strip())
     for name in chosen:
         if name not in known:
-            raise ArgumentError(f"run: there is no dialect {name!r}; this version has {', '.join(known) or 'none'}")
+            raise ArgumentError(f"there is no dialect {name!r}; this version has {', '.join(known) or 'none'}")
     return chosen
 
 

@@ -24,6 +24,7 @@ from septet.dialects.running.tracebacks import own_part, print_traceback
 
 __all__ = ["main"]
 
+_USAGE = 2  # the status for words that do not fit
 _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 _kept = ExitStack()  # what is installed stays until the process ends: threads and exit handlers need it, too
 
@@ -110,7 +111,7 @@ def main(words: Sequence[str] | None = None) -> None:
         finder = _kept.enter_context(aliases(names))
     except SeptetError as error:
         _note(str(error))
-        sys.exit(2)
+        sys.exit(_USAGE)
     if program.is_notebook:
         os.environ["MPLBACKEND"] = "Agg"  # nobody is there to close a window
     elif sources.is_python2 and hasattr(sys.stdout, "reconfigure"):
@@ -138,6 +139,9 @@ def _run(program: Program, content: bytes, sources: Sources) -> object:
     except SystemExit as end:
         return end.code
     except BaseException as error:
+        if isinstance(error, SeptetError) and own_part(error.__traceback__) is None:
+            _note(str(error))  # it was none of the program's lines
+            return _USAGE
         if sys.excepthook is not sys.__excepthook__:
             sys.excepthook(type(error), error, own_part(error.__traceback__))
         else:
@@ -154,7 +158,8 @@ def _advise(error: BaseException, sources: Sources) -> None:
     text = "".join(linecache.getlines(error.filename))
     if not text or not os.path.exists(error.filename.partition("[cell")[0]):
         return
-    if is_parsed_as_python2(read_source(text.encode())):
+    found = is_parsed_as_python2(read_source(text.encode()))
+    if found:
         _note("this is Python 2: `septet run --py2 ...` translates it while it runs")
-    else:
+    elif found is None:
         _note("if this is Python 2, `septet run --py2 ...` translates it; that needs pip install 'septet[py2]'")

@@ -67,7 +67,7 @@ class Program:
         try:
             return Path(self.path).read_bytes()
         except (FileNotFoundError, IsADirectoryError) as error:
-            raise MissingDataError(f"run: there is no program {self.path!r}") from error
+            raise MissingDataError(f"there is no program {self.path!r}") from error
 
 
 def folder_of(program: Program) -> str:
@@ -123,7 +123,7 @@ def _module_code(program: Program, main: ModuleType, sources: Sources) -> CodeTy
     if spec is not None and spec.loader is not None and hasattr(spec.loader, "get_code"):
         code = spec.loader.get_code(spec.name)
     if spec is None or code is None:
-        raise MissingDataError(f"run: there is no module {name!r}, or it cannot be run")
+        raise MissingDataError(f"there is no module {name!r}, or it cannot be run")
     main.__dict__.update(
         __spec__=spec, __package__=spec.parent, __loader__=spec.loader, __file__=spec.origin, __cached__=None
     )

@@ -21,7 +21,7 @@ from typing import Any
 
 from septet.base.errors import LibraryError
 
-__all__ = ["compile_python2", "is_parsed_as_python2", "quiet", "read_source", "says_python2"]
+__all__ = ["compile_python2", "is_parsed_as_python2", "parse", "quiet", "read_source", "says_python2"]
 
 FIXERS = tuple(
     """
@@ -75,7 +75,7 @@ def _tool() -> Any:
         from fissix.refactor import RefactoringTool
     except ImportError as error:
         raise LibraryError(
-            "run: programs of Python 2 are translated by fissix, which is not installed",
+            "--py2: programs of Python 2 are translated by fissix, which is not installed",
             hint="pip install 'septet[py2]'",
         ) from error
 
@@ -134,11 +134,13 @@ def translate(source: str, filename: str) -> str:
     return source if tree is None else str(tree)
 
 
-def is_parsed_as_python2(source: str) -> bool:
-    """Tell whether a source that Python 3 refuses is one of Python 2; False where the translator is not installed."""
+def is_parsed_as_python2(source: str) -> bool | None:
+    """Tell whether a source that Python 3 refuses is one of Python 2; None where the translator is not installed."""
     try:
         translate(source, "")
-    except (SyntaxError, LibraryError):
+    except LibraryError:
+        return None
+    except SyntaxError:
         return False
     return True
 
@@ -151,7 +153,7 @@ def says_python2(source: str) -> str | None:
     if _SHEBANG.match(source):
         return "its first line says so"
     try:
-        tree = _parse(source, "")
+        tree = parse(source, "")
     except SyntaxError:
         return None
     for statement in tree.body:
@@ -280,9 +282,10 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _parse(source: str, filename: str) -> ast.Module:
+def parse(source: str | bytes, filename: str) -> ast.Module:
+    """Return the syntax tree of a source of Python 3. No frame of a library stands in the traceback of an error."""
     with quiet():
-        return ast.parse(source, filename)
+        return compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
 
 
 def _with_spaces(source: str) -> str:
@@ -320,10 +323,10 @@ def tree_of_python2(source: str, filename: str) -> ast.Module:
     """
     written = translate(source, filename)
     try:
-        tree = _parse(written, filename)
+        tree = parse(written, filename)
     except TabError:
         written = _with_spaces(written)
-        tree = _parse(written, filename)
+        tree = parse(written, filename)
     tree = _Meaning(tree, written).visit(tree)
     _move_lines(tree, written, source if source.endswith("\n") else source + "\n")
     return tree

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from septet.dialects.running.former_methods import FormerMethods, call_former, is_mentioned
-from septet.dialects.running.python2 import quiet, read_source, tree_of_python2
+from septet.dialects.running.python2 import parse, quiet, read_source, tree_of_python2
 from septet.dialects.running.python2_names import builtins_for, names_in
 
 __all__ = ["Sources"]
@@ -58,8 +58,7 @@ class Sources:
         tree = None
         if not self.is_python2 or not is_own:
             try:
-                with quiet():
-                    tree = ast.parse(content, filename)
+                tree = parse(content, filename)
             except SyntaxError:
                 if not self.is_python2:
                     raise
