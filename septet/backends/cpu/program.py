@@ -722,8 +722,10 @@ class CpuProgram:
         """Run a sub-graph of a node that is computed in Python."""
         program = self._programs.get(id(graph))
         if program is None:
-            program = self._programs[id(graph)] = self.reference.compile(graph)
-        return program(arrays)
+            is_open = has_open_sizes(graph, is_deep=True)
+            program = self.reference.compile(graph) if is_open else CpuProgram(graph, self.reference)
+            self._programs[id(graph)] = program
+        return program([np.asarray(array, order="C") for array in arrays])
 
 
 class CpuBackend:

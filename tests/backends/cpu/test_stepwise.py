@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from time import perf_counter_ns
+from typing import Any
 
 import numpy as np
 import pytest
@@ -227,3 +228,28 @@ class TestTimes:
         with pytest.raises(IndexOutOfRangeError):
             own.observe([X, np.array([0, 1, 40])], lambda *event: None)
         assert own([X, np.array([0, 1, 39])])[0].shape == (3, 2)
+
+
+def test_steps_of_a_loop_with_python_in_it_run_natively_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    before = CpuProgram._make_call
+
+    def noted(self: CpuProgram, arguments: Any, is_step: bool) -> Any:
+        called.append(self.graph.name)
+        return before(self, arguments, is_step)
+
+    monkeypatch.setattr(CpuProgram, "_make_call", noted)
+    xs, w = st.symbol("xs", (4,), "float64"), st.symbol("w", (3, 3), "float64")
+
+    def step(carry: Any, x: Any) -> Any:
+        found = st.callback(lambda a: a + 1, ("float64", (3,)), carry @ w) * x
+        return found, found
+
+    f = st.function([xs, w], [st.scan(step, st.zeros((3,), dtype="float64"), xs)[1]])
+    values, matrix = np.arange(1.0, 5), np.arange(9.0).reshape(3, 3) / 9
+    rows, carry = [], np.zeros(3)
+    for x in values:
+        carry = (carry @ matrix + 1) * x
+        rows.append(carry)
+    np.testing.assert_allclose(f(values, matrix)[0], rows)
+    assert len(called) == 5  # the loop, and the graph of each step

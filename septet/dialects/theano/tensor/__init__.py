@@ -14,6 +14,7 @@ from septet.dialects.theano.tensor import (
     type_other,
     utils,
     var,
+    xlogx,
 )
 from septet.dialects.theano.tensor.basic import *
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle, Elemwise
