@@ -39,7 +39,7 @@ class Plan:
     slices : list of (start, stop, step)
         One for each axis; a plain integer is a slice of one element, whose axis goes.
     ranges : dict of int to slice
-        Axes with slices whose bounds are tensors without a value.
+        Axes with slices whose bounds or steps are tensors without a value.
     tensors : dict of int to Node
         Axes that integer tensors select from.
     layout : list of (kind, axis)
@@ -234,12 +234,10 @@ def _bound(value: Any, what: str) -> int | Node | None:
 
 def _place_slice(found: Plan, item: slice, axis: int) -> int:
     start, stop, step = _bound(item.start, "start"), _bound(item.stop, "stop"), _bound(item.step, "step")
-    if isinstance(step, Node):
-        raise ArgumentError("the step of a slice depends on a symbol", hint="st.take(x, start + step * st.arange(n))")
-    if step == 0:
-        raise ArgumentError("a slice's step cannot be 0")
     step = 1 if step is None else step
-    if isinstance(start, Node) or isinstance(stop, Node):
+    if not isinstance(step, Node) and step == 0:
+        raise ArgumentError("a slice's step cannot be 0")
+    if isinstance(start, Node) or isinstance(stop, Node) or isinstance(step, Node):
         found.slices.append(FULL)
         found.ranges[axis] = slice(start, stop, step)
     else:
@@ -313,37 +311,52 @@ class Range:
     """A slice whose bounds are known when the graph runs: where it starts, and how many elements it has."""
 
     def __init__(self, size: int | Node, bounds: slice) -> None:
-        whole = as_node(size, dtypes.int64)
-        self.step: int = bounds.step
-        low, high = (0, 0) if self.step > 0 else (-1, -1)
-        ends = [_clip(bound, whole, low, high) if bound is not None else None for bound in (bounds.start, bounds.stop)]
-        first = as_node(0, dtypes.int64) if self.step > 0 else whole - 1
-        last = whole if self.step > 0 else as_node(-1, dtypes.int64)
-        self.start: Node = first if ends[0] is None else ends[0]
-        stop = last if ends[1] is None else ends[1]
-        span = stop - self.start if self.step > 0 else self.start - stop
-        stride = abs(self.step)
-        self.count: Node = ops.maximum(ops.floor_divide(span + (stride - 1), stride), as_node(0, dtypes.int64))
+        whole, zero, one = (_integer(value) for value in (size, 0, 1))
+        self.step: int | Node = bounds.step if type(bounds.step) is int else _integer(bounds.step)
+        step = _integer(self.step)
+        is_back = ops.less(step, zero) if isinstance(self.step, Node) else self.step < 0
+
+        def by_way(forward: Node, back: Node) -> Node:
+            return ops.where(is_back, back, forward) if isinstance(is_back, Node) else back if is_back else forward
+
+        low = by_way(zero, -one)
+        ends = [_clip(end, whole, low) if end is not None else None for end in (bounds.start, bounds.stop)]
+        self.start: Node = by_way(zero, whole - one) if ends[0] is None else ends[0]
+        stop = by_way(whole, -one) if ends[1] is None else ends[1]
+        stride = by_way(step, -step)
+        span = by_way(stop - self.start, self.start - stop)
+        if isinstance(self.step, Node):  # a step of 0 is an error: it takes an element that is not there
+            is_nothing = ops.equal(step, zero)
+            self.start = ops.where(is_nothing, whole, self.start)
+            span, stride = ops.where(is_nothing, one, span), ops.where(is_nothing, one, stride)
+        self.count: Node = ops.maximum(ops.floor_divide(span + (stride - one), stride), zero)
+
+    def places(self) -> Node:
+        """Record the indices of the elements."""
+        static, dynamic = split_sizes((self.count,))
+        return self.start + record(ops.iota, dynamic, (static, 0, dtypes.int64)) * self.step
 
 
-def _clip(bound: int | Node, whole: Node, low: int, high: int) -> Node:
+def _integer(value: Any) -> Node:
+    return cast_to(as_node(value, dtypes.int64), dtypes.int64)
+
+
+def _clip(bound: int | Node, whole: Node, low: Node) -> Node:
     """Count a bound from the front, and move one beyond an end to it, as Python's slices do."""
-    own = cast_to(as_node(bound, dtypes.int64), dtypes.int64)
+    own = _integer(bound)
     own = ops.where(ops.less(own, as_node(0, dtypes.int64)), own + whole, own)
-    return ops.minimum(ops.maximum(own, as_node(low, dtypes.int64)), whole + high)
+    return ops.minimum(ops.maximum(own, low), whole + low)
 
 
 def cut_range(x: Node, axis: int, found: Range) -> Node:
-    """Record a slice whose bounds are tensors."""
-    if found.step == 1:
+    """Record a slice whose bounds or step are tensors."""
+    if type(found.step) is int and found.step == 1:
         sizes = list(sizes_of(x))
         starts = [as_node(0, dtypes.int64)] * x.ndim
         starts[axis], sizes[axis] = found.start, found.count
         static, dynamic = split_sizes(sizes)
         return dynamic_slice(x, *starts, *dynamic, sizes=static)
-    static, dynamic = split_sizes((found.count,))
-    line = record(ops.iota, dynamic, (static, 0, dtypes.int64))
-    return take(x, found.start + line * found.step, axis=axis)
+    return take(x, found.places(), axis=axis)
 
 
 def cut(p: Plan) -> Node:

@@ -9,7 +9,7 @@ from septet.base.errors import ArgumentError, DTypeError, SeptetError, ShapeErro
 from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import as_node, cast_to, explain_call, function, ops
-from septet.ops.indexing import scatter
+from septet.ops.indexing import moved, scatter
 from septet.ops.keys import (
     INDEX,
     NEW,
@@ -70,13 +70,15 @@ def _update(p: Plan, value: Node, mode: str) -> Node:
     stages: list[tuple[Node, int, Range]] = []  # tensors before each range is cut, the axis, the range
     part = inner
     for axis, bounds in p.ranges.items():
-        if bounds.step != 1:
-            raise ArgumentError("an update with a symbolic bound and a step is not possible", hint="use a step of 1")
         found = Range(sizes_of(part)[axis], bounds)
         stages.append((part, axis, found))
         part = cut_range(part, axis, found)
     part = _update_part(p, part, value, mode)
     for before, axis, found in reversed(stages):
+        if type(found.step) is not int or found.step != 1:
+            order = [axis, *[other for other in range(part.ndim) if other != axis]]
+            part = scatter(before, moved(part, order), found.places(), axes=(axis,), mode="set")
+            continue
         starts = [as_node(0, dtypes.int64)] * before.ndim
         starts[axis] = found.start
         part = dynamic_update_slice(before, part, *starts)

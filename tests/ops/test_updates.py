@@ -196,8 +196,19 @@ def test_bounds_that_are_symbols(mode: str) -> None:
         ufunc = MODES[mode][1]
         want[1, a:b] = 9.0 if ufunc is None else ufunc(want[1, a:b], 9.0)
         np.testing.assert_array_equal(run_graph(graph, [X, np.array(a), np.array(b)])[0], want)
-    with pytest.raises(ArgumentError, match="a symbolic bound and a step"):
-        u.set_item(x, slice(start, None, 2), 0.0)
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_steps_that_are_symbols(mode: str) -> None:
+    """Also with bounds that are symbols, forward and back."""
+    x, start, step = symbol(tensor_type(X.dtype, SHAPE)), symbol(INDEX), symbol(INDEX)
+    value = np.arange(8.0).reshape(1, 4, 2)[..., :1]
+    graph = Graph([x, start, step], [MODES[mode][0](x, (slice(start, None, step), slice(None), slice(None)), value)])
+    ufunc = MODES[mode][1]
+    for a, by in ((0, 2), (2, -1), (-1, -2), (1, 5), (3, 1)):
+        want = X.copy()
+        want[a::by] = value if ufunc is None else ufunc(want[a::by], value)
+        np.testing.assert_array_equal(run_graph(graph, [X, np.array(a), np.array(by)])[0], want)
 
 
 def test_a_slice_is_replaced_without_index_tensors() -> None:
