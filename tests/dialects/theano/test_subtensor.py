@@ -49,6 +49,42 @@ def test_bounds_and_indices_are_variables():
         np.testing.assert_array_equal(got[2], updated(0 * X[0], own, 2 * X[0][own], False))
 
 
+def test_steps_are_variables():
+    x, i, k = T.dvector(), T.iscalar(), T.iscalar()
+    part = x[i::k]
+    f = theano.function([x, i, k], [part, T.set_subtensor(part, part * 2), T.grad((part**2).sum(), x)])
+    own = X.ravel()
+    for a, by in ((1, 2), (-1, -3), (30, 1), (-2, -1)):
+        got = f(own, a, by)
+        np.testing.assert_array_equal(got[0], own[a::by])
+        np.testing.assert_array_equal(got[1], updated(own, slice(a, None, by), 2 * own[a::by], True))
+        np.testing.assert_array_equal(got[2], updated(0 * own, slice(a, None, by), 2 * own[a::by], False))
+
+
+def test_masks_are_computed():
+    x = T.dtensor3()
+    part = x[x > 5]
+    cost = (T.inc_subtensor(part, part**2) * x).sum()
+    got = theano.function([x], [part, T.inc_subtensor(part, part), T.set_subtensor(part, 0), theano.grad(cost, x)])(X)
+    mask = X > 5
+    expected = [X[mask], np.where(mask, 2 * X, X), np.where(mask, 0, X), 2 * X + np.where(mask, 3 * X**2, 0)]
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+@pytest.mark.parametrize("mask", [[True, False, True], [True, False, False], [True]])
+def test_masks_that_do_not_fit_are_index_errors_when_a_function_runs(mask):
+    x, given = theano.shared(X), T.TensorType("bool", [False])("mask")
+    for key in (np.array(mask), (np.array(mask), ...)):
+        for part in (x[key], T.inc_subtensor(x[key], 1)):
+            with pytest.raises(IndexError):
+                part.eval()
+    f = theano.function([given], x[given])
+    np.testing.assert_array_equal(f(np.array([False, True])), X[1:])
+    with pytest.raises(IndexError):
+        f(np.array(mask))
+
+
 def test_updates_go_through_dimshuffle_and_reshape():
     x, v = T.dmatrix(), T.dvector()
     got = theano.function([x, v], [T.inc_subtensor(x[1:].T, v[1:]), T.set_subtensor(x[1:].flatten(), 0)])

@@ -239,10 +239,19 @@ class Compiled:
         self._loose.update(found)
         return bool(found)
 
+    def _explained(self, error: Any) -> Exception:
+        """Return an error about the shape of a mask as the IndexError that it is in NumPy, and any other as it is."""
+        is_of_mask = error.inputs and error.inputs[0].dtype == bool
+        if is_of_mask and any(
+            getattr(v.owner.op, "has_masks", False) for v in ancestors(self.wiring.roots()) if v.owner
+        ):
+            return IndexError(str(error))
+        return error
+
     def _called(self, values: Sequence[Any]) -> Any:
         """Call the function of Septet; what an op's Python code raises comes out as it was raised."""
         if self._error is not None:
-            raise self._error
+            raise self._explained(self._error)
         if not self.function.graph.roots:
             return []
         if len(self._used) < len(values):
@@ -267,9 +276,9 @@ class Compiled:
                 values[place] = own.to_array(values[place])
         try:
             found = self._called(values)
-        except st.errors.ShapeError:
+        except st.errors.ShapeError as error:
             if not self._loosen(dict(zip(self.wiring.shared, self._cells, strict=True))):
-                raise
+                raise self._explained(error) from None
             self._link()
             found = self._called(values)
         count = len(self.wiring.outputs)

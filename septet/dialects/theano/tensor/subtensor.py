@@ -237,6 +237,8 @@ class AdvancedSubtensor(Subtensor):
 class AdvancedBooleanSubtensor(Subtensor):
     """``x[key]`` with tensors of booleans in the key."""
 
+    has_masks = True
+
 
 class AdvancedSubtensor1(AdvancedSubtensor):
     """``x[rows]`` with a vector of integers."""
@@ -284,7 +286,11 @@ class IncSubtensor(_Keyed):
     def compute(self, *tensors: Any) -> Any:
         x, value, *rest = tensors
         put = st.index_set if self.set_instead_of_inc else st.index_add
-        return put(x, self.key.fill(rest), value.astype(x.dtype))
+        return put(x, self._filled(rest, value), value.astype(x.dtype))
+
+    def _filled(self, tensors: Sequence[Any], value: Any) -> tuple[Any, ...]:
+        """Return the key with tensors in its slots."""
+        return self.key.fill(tensors)
 
     def __str__(self) -> str:
         return f"{type(self).__name__}{{{'Set' if self.set_instead_of_inc else 'Inc'};{self.key}}}"
@@ -299,6 +305,17 @@ class AdvancedIncSubtensor(IncSubtensor):
 
 class AdvancedBooleanIncSubtensor(AdvancedIncSubtensor):
     """A tensor with a value added, or put in, at tensors of booleans."""
+
+    has_masks = True
+
+    def _filled(self, tensors: Sequence[Any], value: Any) -> tuple[Any, ...]:
+        key = super()._filled(tensors, value)
+        if value.ndim == 0:
+            return key
+        found: list[Any] = []  # a value for each place: which goes where is known only with the places
+        for item in key:
+            found += st.nonzero(item) if isinstance(item, st.Tensor) and item.dtype.name == "bool" else [item]
+        return tuple(found)
 
 
 class AdvancedIncSubtensor1(AdvancedIncSubtensor):
