@@ -152,7 +152,7 @@ REFUSED: dict[str, tuple[str, str]] = {
 What is in the dialect although a pattern fits is not refused.
 """
 MODULES = (
-    "gof.cc", "gof.cmodule", "gof.compilelock", "gof.destroyhandler", "gof.opt", "gof.optdb", "gof.params_type",
+    "gof.cc", "gof.cmodule", "gof.compilelock", "gof.destroyhandler", "gof.optdb", "gof.params_type",
     "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "scan_module.scan_opt", "tensor.blas_c", "tensor.blas_headers",
     "tensor.elemwise_cgen", "tensor.io", "tensor.nnet.opt", "tensor.opt_uncanonicalize", "typed_list",
 )  # fmt: skip

@@ -168,12 +168,15 @@ def _gradients(cost: Any, variables: Sequence[Variable], known: Any, constants: 
     """Return the gradients as variables; None where none flows."""
     sources = [*([] if cost is None else [cost]), *known, *known.values()]
     lower([*sources, *variables, *constants])
-    outputs = [] if cost is None else [cost.tensor]
-    outputs += [own.tensor for own in known]
-    if constants:
-        outputs = replaced(outputs, [(v.tensor, st.stop_gradient(v.tensor)) for v in constants])
-    cotangents = [] if cost is None else [st.ones_like(cost.tensor)]
-    cotangents += [value.tensor.astype(own.tensor.dtype) for own, value in known.items()]
+    outputs, cotangents = [], []
+    given = {} if cost is None else {cost: st.ones_like(cost.tensor)}
+    given |= {own: value.tensor.astype(own.tensor.dtype) for own, value in known.items()}
+    for own, cotangent in given.items():  # what is known of a variable is all that flows through it
+        ends = [v for v in (*constants, *known) if v is not own]
+        outputs += (
+            replaced([own.tensor], [(v.tensor, st.stop_gradient(v.tensor)) for v in ends]) if ends else [own.tensor]
+        )
+        cotangents.append(cotangent)
     nodes = vjp([t.node for t in outputs], [t.node for t in cotangents], [v.tensor.node for v in variables])
     places = [place for place, node in enumerate(nodes) if node is not None]
     made = transformed("Gradient", [Tensor(nodes[place]) for place in places], [*sources, *variables]) if places else []

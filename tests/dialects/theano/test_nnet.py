@@ -121,3 +121,10 @@ def test_old_names_of_pooling() -> None:
         assert downsample.max_pool_2d(x, ds=(2, 2), ignore_border=True).eval({x: X}).shape == (2, 4, 3, 4)
     kept = pool.max_pool_2d_same_size(x, (2, 2)).eval({x: X[:, :, :6]})
     assert (kept != 0).sum() == 2 * 4 * 3 * 4 and kept.max() == X[:, :, :6].max()
+
+
+def test_a_known_gradient_is_all_that_flows_through_a_variable() -> None:
+    x, g = T.dvector("x"), T.dvector("g")
+    y = x**2
+    found = T.grad(y.sum() + x.sum(), x, known_grads={y: g})
+    np.testing.assert_allclose(found.eval({x: [1.0, 2], g: [3.0, 5]}), [7, 21])

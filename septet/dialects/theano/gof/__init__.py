@@ -1,6 +1,6 @@
 """Graphs, as Theano's programs see them: variables, applications of ops, types."""
 
-from septet.dialects.theano.gof import fg, graph, link, null_type, op, type, utils
+from septet.dialects.theano.gof import fg, graph, link, null_type, op, opt, type, utils
 from septet.dialects.theano.gof.fg import FunctionGraph, InconsistencyError, MissingInputError
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable, ancestors, clone, inputs
 from septet.dialects.theano.gof.link import (

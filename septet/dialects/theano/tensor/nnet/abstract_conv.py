@@ -45,6 +45,10 @@ CONFIGURATION = """
 """
 
 
+imported_scipy_signal = True
+"""Whether everything works without a C compiler: it does."""
+
+
 class BaseAbstractConv(NativeOp):
     """What the three ops of a convolution have in common."""
 
@@ -89,6 +93,9 @@ class BaseAbstractConv(NativeOp):
             raise TypeError(f"{name} must be {rank}D tensor{' for unshared convolution' * (rank == 6)}")
         return v
 
+    def _asserted(self, v: Any, name: str, shape: Any) -> Any:
+        return assert_shape(v, shape, f"AbstractConv shape mismatch: shape of {name} does not match what was given.")
+
     def _window(self, kernel: Any, sizes: Any = None) -> list[Any]:
         """Return the kernel's spatial sizes: ints as far as they are known, scalar tensors elsewhere."""
         rank = self.convdim
@@ -114,8 +121,10 @@ class BaseAbstractConv(NativeOp):
 
 
 def _shape(name: str, shape: Any, count: int) -> tuple[int | None, ...]:
-    if not shape:
+    if shape is None or (isinstance(shape, (tuple, list)) and not shape):
         return (None,) * count
+    if isinstance(shape, Variable):
+        raise ValueError(f"{name} should be None or a tuple of constant int values, got a vector")
     found: list[int | None] = []
     for size in shape:
         try:
@@ -144,7 +153,8 @@ class AbstractConv(BaseAbstractConv):
     """A convolution of images with kernels."""
 
     def make_node(self, *inputs: Any) -> Any:
-        return self.applied([self._checked(inputs[0], "img"), self._checked(inputs[1], "kern", True)])
+        img, kern = self._checked(inputs[0], "img"), self._checked(inputs[1], "kern", True)
+        return self.applied([self._asserted(img, "img", self.imshp), self._asserted(kern, "kern", self.kshp)])
 
     def compute(self, *tensors: Any) -> Any:
         own = tensors[0].dtype
@@ -174,7 +184,8 @@ class AbstractConv_gradWeights(BaseAbstractConv):
 
     def make_node(self, *inputs: Any, add_assert_shape: bool = True) -> Any:
         img, top, shape = inputs
-        given = [self._checked(img, "img"), self._checked(top, "topgrad"), as_tensor_variable(shape)]
+        img = self._asserted(self._checked(img, "img"), "img", self.imshp)
+        given = [img, self._checked(top, "topgrad"), as_tensor_variable(shape)]
         return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
@@ -208,7 +219,8 @@ class AbstractConv_gradInputs(BaseAbstractConv):
 
     def make_node(self, *inputs: Any, add_assert_shape: bool = True) -> Any:
         kern, top, shape = inputs
-        given = [self._checked(kern, "kern", True), self._checked(top, "topgrad"), as_tensor_variable(shape)]
+        kern = self._asserted(self._checked(kern, "kern", True), "kern", self.kshp)
+        given = [kern, self._checked(top, "topgrad"), as_tensor_variable(shape)]
         return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
