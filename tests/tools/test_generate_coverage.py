@@ -6,7 +6,7 @@ import pytest
 
 COVERAGE = SimpleNamespace(
     DIFFERS={"tensor.exp": "is slower."},
-    REFUSED={"graph": ("No graphs here.", "base"), "tensor.Tensor": ("No tensors.", "")},
+    REFUSED={"graph": ("No graphs here", "base"), "tensor.Tensor": ("No tensors.", "")},
 )
 
 
@@ -24,7 +24,7 @@ def test_a_name_is_the_same_differs_is_refused_or_is_missing(tool):
     assert state("tensor.exp") == ("differs", "is slower.")
     assert state("tensor.no_such_name") == ("missing", "")
     assert state("no.such.module") == ("missing", "")
-    assert state("graph.anything") == ("refused", "No graphs here. Nearest: `base`.")
+    assert state("graph.anything") == ("refused", "No graphs here. Nearest: `base`")
     assert state("tensor.Tensor") == ("refused", "No tensors.")
 
 
