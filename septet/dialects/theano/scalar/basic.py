@@ -1,4 +1,4 @@
-"""Scalar types, and the ops of single numbers: one table from Theano's names to Septet's functions."""
+"""The ops of single numbers: one table from Theano's names to Septet's functions, and those that programs define."""
 
 from __future__ import annotations
 
@@ -9,223 +9,201 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano import stable
-from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import (
     ALL,
-    COMPLEXES,
-    CONTINUOUS,
-    DISCRETE,
-    FLOATS,
-    INTS,
     NAME_OF,
-    UINTS,
     autocast_float,
     autocast_float_as,
     autocast_int,
     convert,
-    lifted,
     upcast,
 )  # fmt: skip
-from septet.dialects.theano.gof.graph import Apply, Constant, Variable
+from septet.dialects.theano.engine import replaced
+from septet.dialects.theano.gof.graph import Apply
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.tensortype import TensorType
+from septet.dialects.theano.scalar import functions, rules
+from septet.dialects.theano.scalar import types as scalar_types
+from septet.dialects.theano.scalar.functions import as_dtype, round_half_away_from_zero_, round_half_away_from_zero_vec
+from septet.dialects.theano.scalar.types import *
+from septet.dialects.theano.scalar.types import (
+    ComplexError,
+    Scalar,
+    _scalar_py_operators,
+    as_scalar,
+    constant,
+    get_scalar_type,
+)  # fmt: skip
 
+# What result types programs ask for when they make an op of numbers: callables from types to a tuple of types.
 
-class ComplexError(NotImplementedError):
-    """An operation that complex numbers do not have."""
 
+class Preference:
+    """A rule of dtypes as a callable of types."""
 
-class IntegerDivisionError(Exception):
-    """``/`` between integers, where the setting ``int_division`` forbids it."""
+    def __init__(self, rule: rules.Rule) -> None:
+        self.rule = rule
 
+    def __call__(self, *types: Scalar) -> tuple[Scalar, ...]:
+        return (get_scalar_type(self.rule(*[own.dtype for own in types])[1]),)
 
-class Scalar(TensorType):
-    """The type of one number."""
 
-    def __init__(self, dtype: Any) -> None:
-        super().__init__(dtype, ())
+PREFERENCES = {
+    name: Preference(getattr(rules, name))
+    for name in (
+        "same_out", "same_out_float_only", "same_out_nobool", "same_out_nocomplex", "upcast_out", "upcast_out_min8",
+        "upcast_out_no_complex", "upcast_out_nobool", "upgrade_to_float", "upgrade_to_float64",
+        "upgrade_to_float_no_complex",
+    )
+}  # fmt: skip
+globals().update(PREFERENCES)
 
-    def clone(self, dtype: Any = None, broadcastable: Any = None) -> Any:
-        return Scalar(self.dtype if dtype is None else dtype)
 
-    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
-        return super().filter(np.asarray(data) if not strict else data, strict, allow_downcast)
+class specific_out:
+    """Always the same types."""
 
-    def __str__(self) -> str:
-        return self.dtype
+    def __init__(self, *spec: Scalar) -> None:
+        self.spec = spec
 
+    def __call__(self, *types: Scalar) -> tuple[Scalar, ...]:
+        return self.spec
 
-class ScalarVariable(Variable):
-    """One number without a value of its own."""
 
-    dtype = property(lambda self: self.type.dtype)
-    ndim = 0
+class transfer_type:
+    """The types of given inputs (by number); what all can be cast to for None; other types as they are."""
 
-    def astype(self, dtype: Any) -> Any:
-        return Cast(dtype)(self)
+    def __init__(self, *transfer: Any) -> None:
+        self.transfer = transfer
 
+    def __call__(self, *types: Scalar) -> tuple[Scalar, ...]:
+        common = PREFERENCES["upcast_out"](*types)[0]
+        return tuple([common if i is None else types[i] if isinstance(i, int) else i for i in self.transfer])
 
-class ScalarConstant(Constant):
-    """One known number."""
 
-    dtype = property(lambda self: self.type.dtype)
-    ndim = 0
+class unary_out_lookup(dict[Any, Any]):
+    """A type for each type."""
 
+    def __call__(self, *types: Scalar) -> tuple[Scalar, ...]:
+        found = self[types[0]]
+        return tuple(found) if isinstance(found, (list, tuple)) else (found,)
 
-Scalar.Variable = ScalarVariable
-Scalar.Constant = ScalarConstant
 
-_types: dict[str, Scalar] = {}
-
-
-def get_scalar_type(dtype: Any) -> Scalar:
-    """Return the scalar type of a dtype, always the same one."""
-    name = str(np.dtype(dtype)) if str(dtype) != "floatX" else config.floatX
-    if name not in _types:
-        _types[name] = Scalar(name)
-    return _types[name]
-
-
-bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32, float64, complex64, complex128 = map(
-    get_scalar_type, ALL
-)
-int_types = tuple(map(get_scalar_type, INTS))
-uint_types = tuple(map(get_scalar_type, UINTS))
-integer_types = int_types + uint_types
-discrete_types = tuple(map(get_scalar_type, DISCRETE))
-float_types = tuple(map(get_scalar_type, FLOATS))
-complex_types = tuple(map(get_scalar_type, COMPLEXES))
-continuous_types = tuple(map(get_scalar_type, CONTINUOUS))
-all_types = tuple(map(get_scalar_type, ALL))
-
-
-def constant(x: Any, name: str | None = None, dtype: Any = None) -> ScalarConstant:
-    """Return a known number."""
-    array = convert(x, dtype)
-    return ScalarConstant(get_scalar_type(array.dtype), array, name)
-
-
-def as_scalar(x: Any, name: str | None = None) -> Any:
-    """Return a number, or a tensor of rank 0, as a scalar variable."""
-    if isinstance(x, Apply):
-        x = x.out
-    if isinstance(x, Variable):
-        if isinstance(x.type, Scalar):
-            return x
-        if isinstance(x.type, TensorType) and x.type.ndim == 0:
-            return get_scalar_type(x.type.dtype).holding(x.tensor)
-        raise TypeError("Variable type field must be a Scalar.", x, x.type)
-    return constant(x)
-
-
-def as_common_dtype(*variables: Any) -> Any:
-    """Return variables in the dtype that holds them all."""
-    return tuple([v.astype(upcast(*[own.dtype for own in variables])) for v in variables])
-
-
-# Dtypes of results. Each rule takes the dtypes of the inputs and returns that in which the op computes, and its own.
-
-Rule = Callable[..., tuple[str, str]]
-
-
-def upcast_out(*dtypes: str) -> tuple[str, str]:
-    own = upcast(*dtypes)
-    return own, own
-
-
-def upcast_out_nobool(*dtypes: str) -> tuple[str, str]:
-    own = upcast(*dtypes)
-    if own == "bool":
-        raise TypeError("bool output not supported")
-    return own, own
-
-
-def upcast_out_min8(*dtypes: str) -> tuple[str, str]:
-    own = upcast(*dtypes)
-    own = "int8" if own == "bool" else own
-    return own, own
-
-
-def upcast_out_no_complex(*dtypes: str) -> tuple[str, str]:
-    _no_complex(dtypes)
-    return upcast_out(*dtypes)
-
-
-def upgrade_to_float(*dtypes: str) -> tuple[str, str]:
-    own = upcast(*map(lifted, dtypes))
-    return own, own
-
-
-def upgrade_to_float_no_complex(*dtypes: str) -> tuple[str, str]:
-    _no_complex(dtypes)
-    return upgrade_to_float(*dtypes)
-
-
-def upgrade_to_float64(*dtypes: str) -> tuple[str, str]:
-    return "float64", "float64"
-
-
-def same_out_nobool(*dtypes: str) -> tuple[str, str]:
-    if dtypes[0] == "bool":
-        raise TypeError("bool input not supported")
-    return dtypes[0], dtypes[0]
-
-
-def same_out_nocomplex(*dtypes: str) -> tuple[str, str]:
-    _no_complex(dtypes)
-    return dtypes[0], dtypes[0]
-
-
-def same_out_float_only(*dtypes: str) -> tuple[str, str]:
-    if dtypes[0] not in FLOATS:
-        raise TypeError("only float type are supported")
-    return dtypes[0], dtypes[0]
-
-
-def same_out(*dtypes: str) -> tuple[str, str]:
-    return dtypes[0], dtypes[0]
-
-
-def comparison(*dtypes: str) -> tuple[str, str]:
-    return upcast(*dtypes), "bool"
-
-
-def bits(*dtypes: str) -> tuple[str, str]:
-    if any(dtype not in DISCRETE for dtype in dtypes):
-        raise TypeError("input to a bitwise op must have an integer or bool dtype", dtypes)
-    return upcast_out(*dtypes)
-
-
-def division(*dtypes: str) -> tuple[str, str]:
-    if all(dtype in DISCRETE for dtype in dtypes):
-        return str(config.floatX), str(config.floatX)
-    return upcast_out(*dtypes)
-
-
-def magnitude(*dtypes: str) -> tuple[str, str]:
-    own = dtypes[0]
-    return own, {"complex64": "float32", "complex128": "float64"}.get(own, own)
-
-
-def to_angle(*dtypes: str) -> tuple[str, str]:
-    return ("complex128" if dtypes[0] == "complex128" else dtypes[0]), "float64"
-
-
-def to_complex(*dtypes: str) -> tuple[str, str]:
-    for dtype in dtypes:
-        if dtype not in ("float32", "float64", *DISCRETE):
-            raise TypeError(f"a complex number is made of real ones, got {dtype}")
-    own = upcast(*map(lifted, dtypes))
-    return own, "complex64" if own == "float32" else "complex128"
-
-
-def _no_complex(dtypes: Sequence[str]) -> None:
-    if any(dtype in COMPLEXES for dtype in dtypes):
-        raise TypeError("complex argument not supported")
+int_out, float_out = specific_out(scalar_types.int64), specific_out(scalar_types.float64)
 
 
 class ScalarOp(NativeOp):
-    """An op of single numbers.
+    """An op of single numbers. Those that programs define give `impl`, and `grad` where gradients are wanted.
+
+    Parameters
+    ----------
+    output_types_preference : callable, optional
+        From the types of the inputs to a tuple with those of the results.
+    name : str, optional
+    """
+
+    nin = -1
+    nout = 1
+    function: Callable[..., Any] | None = None
+    rule: Any = None
+    name: str | None = None
+    output_types_preference: Any = None
+
+    def __init__(self, output_types_preference: Any = None, name: str | None = None) -> None:
+        if output_types_preference is not None:
+            self.output_types_preference = output_types_preference
+        if name is not None:
+            self.name = name
+
+    def output_types(self, types: Sequence[Scalar]) -> list[Scalar]:
+        """Return the types of the results."""
+        if self.output_types_preference is not None:
+            found = self.output_types_preference(*types)
+            if not isinstance(found, (list, tuple)):
+                raise TypeError("output_types_preference should return a list or a tuple of types", found)
+            return list(found)
+        if self.rule is None:
+            raise NotImplementedError(f"{self} has neither output_types nor output_types_preference")
+        return [get_scalar_type(self.rule(*[own.dtype for own in types])[1])]
+
+    def compute(self, *tensors: Any) -> Any:
+        dtypes = [NAME_OF[t.dtype] for t in tensors]
+        if self.function is None:
+            return self._called(dtypes, tensors)
+        inner, outer = self.rule(*dtypes)
+        if self.output_types_preference is not None:
+            outer = self.output_types([get_scalar_type(dtype) for dtype in dtypes])[0].dtype
+        return as_dtype(self.function(*[as_dtype(t, inner) for t in tensors]), outer)
+
+    def _called(self, dtypes: Sequence[str], tensors: Sequence[Any]) -> Any:
+        """Call `impl` for each element, from inside the graph."""
+        results = [own.dtype for own in self.output_types([get_scalar_type(dtype) for dtype in dtypes])]
+        tensors = st.broadcast_arrays(*tensors) if len(tensors) > 1 else tensors
+        shape = tensors[0].type.shape
+        call = np.vectorize(self.impl, otypes=results)
+        declared = [(dtype, shape) for dtype in results]
+        return st.callback(
+            call if len(results) == 1 else lambda *arrays: list(call(*arrays)),
+            declared[0] if len(results) == 1 else declared, *tensors, gradient=self._pulled_back,
+        )  # fmt: skip
+
+    def _pulled_back(self, g: Any, *tensors: Any) -> list[Any]:
+        """Return the cotangents of tensors by the op's own gradient, which is written for numbers."""
+        cotangents = g if isinstance(g, tuple) else (g,)
+        inputs, seeds = [
+            [get_scalar_type(NAME_OF[t.dtype])() for t in given] for given in (tensors, cotangents)
+        ]  # fmt: skip
+        found = self.L_op(inputs, self.make_node(*inputs).outputs, seeds)
+        pairs = [(v.tensor, t) for v, t in zip([*inputs, *seeds], [*tensors, *cotangents], strict=True)]
+        return [
+            st.broadcast_to(replaced([v.tensor], pairs)[0], t.shape) if v.type.is_tensor else None
+            for v, t in zip(found, tensors, strict=True)
+        ]
+
+    def make_node(self, *inputs: Any) -> Apply:
+        given = [as_scalar(value) for value in inputs]
+        if self.nin >= 0 and len(given) != self.nin:
+            raise TypeError(f"Wrong number of inputs for {self}.make_node (got {len(given)}, expected {self.nin})")
+        outputs = [get_scalar_type(NAME_OF[t.dtype]).holding(t) for t in self._tensors(given)]
+        return Apply(self, given, outputs)
+
+    def impl(self, *values: Any) -> Any:
+        """Compute with numbers."""
+        if self.function is None:
+            raise NotImplementedError(f"{type(self).__name__} does not define impl")
+        return self.compute(*[st.asarray(np.asarray(value)) for value in values]).numpy()[()]
+
+    def __eq__(self, other: object) -> Any:
+        return type(self) is type(other) and (self.name, self.output_types_preference) == (
+            other.name, other.output_types_preference,
+        )  # fmt: skip
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def __str__(self) -> str:
+        return self.name or type(self).__name__
+
+
+class UnaryScalarOp(ScalarOp):
+    """An op of one number."""
+
+    nin = 1
+
+
+class BinaryScalarOp(ScalarOp):
+    """An op of two numbers."""
+
+    nin = 2
+
+
+def scalar_op(
+    name: str,
+    function: Callable[..., Any],
+    rule: Any,
+    nin: int = 1,
+    kind: str | None = None,
+    base: type[ScalarOp] = ScalarOp,
+) -> ScalarOp:
+    """Return an op that a function of tensors computes.
 
     Parameters
     ----------
@@ -237,93 +215,41 @@ class ScalarOp(NativeOp):
         From the dtypes of the inputs to the dtype in which it computes, and that of the result.
     nin : int
         The number of inputs; -1 for any.
-    symbol : str, optional
-        How `pprint` writes it.
+    kind : str, optional
+        The name of its class.
     """
-
-    nout = 1
-
-    def __init__(self, name: str, function: Callable[..., Any], rule: Rule = upcast_out, nin: int = 1) -> None:
-        self.name = name
-        self.function = function
-        self.rule = rule
-        self.nin = nin
-
-    def output_dtype(self, *dtypes: str) -> str:
-        """Return the dtype of the result."""
-        return self.rule(*dtypes)[1]
-
-    def output_types(self, types: Sequence[Scalar]) -> list[Scalar]:
-        """Return the type of the result in a list."""
-        return [get_scalar_type(self.output_dtype(*[own.dtype for own in types]))]
-
-    def compute(self, *tensors: Any) -> Any:
-        inner, outer = self.rule(*[NAME_OF[t.dtype] for t in tensors])
-        return as_dtype(self.function(*[as_dtype(t, inner) for t in tensors]), outer)
-
-    def make_node(self, *inputs: Any) -> Apply:
-        given = [as_scalar(value) for value in inputs]
-        if self.nin >= 0 and len(given) != self.nin:
-            raise TypeError(f"Wrong number of inputs for {self}.make_node (got {len(given)}, expected {self.nin})")
-        tensor = self.compute(*[v.tensor for v in given])
-        return Apply(self, given, [get_scalar_type(NAME_OF[tensor.dtype]).holding(tensor)])
-
-    def impl(self, *values: Any) -> Any:
-        """Compute with numbers."""
-        return self.compute(*[st.asarray(np.asarray(value)) for value in values]).numpy()[()]
-
-    def __eq__(self, other: object) -> Any:
-        return type(self) is type(other) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.name))
+    base = {1: UnaryScalarOp, 2: BinaryScalarOp}.get(nin, ScalarOp) if base is ScalarOp else base
+    words = {
+        "function": staticmethod(function), "rule": staticmethod(getattr(rule, "rule", rule)), "nin": nin, "name": name,
+        "__module__": __name__, "__doc__": f"{name} of numbers.",
+    }  # fmt: skip
+    return type(kind or name, (base,), words)()
 
 
-UnaryScalarOp = BinaryScalarOp = ScalarOp
-
-
-def as_dtype(tensor: Any, dtype: str) -> Any:
-    """Return a tensor in a dtype; a complex one loses its imaginary part on the way to a real one."""
-    own = NAME_OF[tensor.dtype]
-    if own == dtype:
-        return tensor
-    if own in COMPLEXES and dtype not in COMPLEXES:
-        tensor = st.real(tensor)
-    return tensor.astype(dtype)
-
-
-class Cast(ScalarOp):
+class Cast(UnaryScalarOp):
     """Conversion to a dtype."""
+
+    function = staticmethod(lambda x: x)
 
     def __init__(self, dtype: Any, name: str | None = None) -> None:
         self.o_type = dtype if isinstance(dtype, Scalar) else get_scalar_type(dtype)
-        super().__init__(name or f"Cast{{{self.o_type.dtype}}}", lambda x: x, self._rule, 1)
+        super().__init__(None, name or f"Cast{{{self.o_type.dtype}}}")
 
-    def _rule(self, dtype: str) -> tuple[str, str]:
+    def rule(self, dtype: str) -> tuple[str, str]:
         return dtype, self.o_type.dtype
 
     def compute(self, *tensors: Any) -> Any:
         return as_dtype(tensors[0], self.o_type.dtype)
 
 
-class Switch(ScalarOp):
-    """One of two numbers."""
-
-    def output_dtype(self, *dtypes: str) -> str:
-        return upcast(*dtypes[1:])
-
+class _Switch(ScalarOp):
     def compute(self, *tensors: Any) -> Any:
         test, *rest = tensors
         own = upcast(*[NAME_OF[t.dtype] for t in rest])
         return st.where(as_dtype(test, "bool"), *[as_dtype(t, own) for t in rest])
 
 
-class Second(ScalarOp):
-    """The second number, with the shape of the first."""
-
-    def output_dtype(self, *dtypes: str) -> str:
-        return dtypes[1]
-
+class _Second(ScalarOp):
     def compute(self, *tensors: Any) -> Any:
         first, second = tensors
         if first.ndim == 0:
@@ -331,236 +257,109 @@ class Second(ScalarOp):
         return st.broadcast_to(second, st.broadcast_arrays(first, second)[0].shape)
 
 
-def _product(*terms: Any) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total * term if NAME_OF[total.dtype] != "bool" else total & term
-    return total
-
-
-def _sum(*terms: Any) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term if NAME_OF[total.dtype] != "bool" else total | term
-    return total
-
-
-def _round_half_away(x: Any) -> Any:
-    return st.sign(x) * st.floor(st.abs(x) + 0.5)
-
-
-def round_half_away_from_zero_vec(a: Any) -> Any:
-    """Return an array's elements rounded, those in the middle away from zero."""
-    return np.sign(a) * np.floor(np.abs(a) + np.asarray(a).dtype.type(0.5))
-
-
-round_half_away_from_zero_ = round_half_away_from_zero_vec
-
-
-def _sign(x: Any) -> Any:
-    return x.astype("int8") if NAME_OF[x.dtype] == "bool" else st.sign(x)
-
-
-def _larger(x: Any, y: Any) -> Any:
-    """The larger number; of equal ones the first, which the whole gradient goes to."""
-    return _first_where(st.maximum, st.greater_equal, st.less, x, y)
-
-
-def _smaller(x: Any, y: Any) -> Any:
-    return _first_where(st.minimum, st.less_equal, st.greater, x, y)
-
-
-def _first_where(plain: Any, is_first: Any, is_second: Any, x: Any, y: Any) -> Any:
-    if NAME_OF[x.dtype] in DISCRETE:
-        return plain(x, y)
-    if NAME_OF[x.dtype] in COMPLEXES:  # in the order of the real parts, then of the imaginary ones
-        a, b = st.real(x), st.real(y)
-        is_tie = (a == b) & is_first(st.imag(x), st.imag(y))
-        return st.where((is_first(a, b) & (a != b)) | is_tie | (x != x), x, y)
-    if _is_number(x):
-        return st.where(is_first(x, y), x, y)
-    if _is_number(y):
-        return st.where(is_second(x, y), y, x)
-    return st.where(is_first(x, y) | (x != x), x, y)  # NaN wins
-
-
-def _is_number(x: Any) -> Any:
-    """Tell whether a tensor is one known number, and not NaN."""
-    return x.ndim == 0 and not x.node.is_symbolic and not np.isnan(x.numpy())
-
-
-def _in_order(strict: Any, loose: Any) -> Callable[..., Any]:
-    """Return a comparison; complex numbers are in the order of their real parts, then of their imaginary ones."""
-
-    def compared(x: Any, y: Any) -> Any:
-        if NAME_OF[x.dtype] not in COMPLEXES:
-            return loose(x, y)
-        a, b = st.real(x), st.real(y)
-        return strict(a, b) | ((a == b) & loose(st.imag(x), st.imag(y)))
-
-    return compared
-
-
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return st.where(x < low, low, st.where(x > high, high, x))
-
-
-def _complex_from_polar(radius: Any, angle: Any) -> Any:
-    return st.complex(radius * st.cos(angle), radius * st.sin(angle))
-
-
-def _floor_divide(a: Any, b: Any) -> Any:
-    return st.floor_divide(a, b)
-
-
-def _chi2sf(x: Any, k: Any) -> Any:
-    return st.gammaincc(k / 2, x / 2)
-
-
-def _erfcx(x: Any) -> Any:
-    """exp(x^2) erfc(x): by a continued fraction where erfc underflows (Lentz; DLMF 7.9.2)."""
-    large = st.maximum(x, 1.0)
-    fraction = large
-    for k in range(60, 0, -1):
-        fraction = large + (k / 2) / fraction
-    small = st.minimum(x, 5.0)
-    return st.where(x > 5.0, 1.0 / (np.sqrt(np.pi) * fraction), st.exp(small * small) * st.erfc(small))
-
-
-def scipy_special(name: str, derivative: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """Return a function that SciPy computes, called from inside the graph."""
-
-    def function(*tensors: Any) -> Any:
-        from scipy import special
-
-        own = getattr(special, name)
-        tensors = tuple(st.broadcast_arrays(*tensors)) if len(tensors) > 1 else tensors
-        dtype = tensors[-1].dtype.name
-        types = tensors[-1].type
-        gradient = None
-        if derivative is not None:
-            gradient = lambda g, *args: (*[None] * (len(args) - 1), g * derivative(*args))
-        return st.callback(
-            lambda *arrays: np.asarray(own(*arrays), dtype), (dtype, types.shape), *tensors, gradient=gradient
-        )
-
-    return function
-
-
-TABLE: dict[str, tuple[Callable[..., Any], Rule, int]] = {
+TABLE: dict[str, tuple[Callable[..., Any], rules.Rule, int]] = {
     # name: function, dtypes, number of inputs
-    "lt": (_in_order(st.less, st.less), comparison, 2),
-    "gt": (_in_order(st.greater, st.greater), comparison, 2),
-    "le": (_in_order(st.less, st.less_equal), comparison, 2),
-    "ge": (_in_order(st.greater, st.greater_equal), comparison, 2),
-    "eq": (st.equal, comparison, 2),
-    "neq": (st.not_equal, comparison, 2),
-    "isnan": (st.isnan, comparison, 1),
-    "isinf": (st.isinf, comparison, 1),
-    "or_": (st.bitwise_or, bits, 2),
-    "and_": (st.bitwise_and, bits, 2),
-    "xor": (st.bitwise_xor, bits, 2),
-    "invert": (st.bitwise_invert, bits, 1),
-    "maximum": (_larger, upcast_out, 2),
-    "minimum": (_smaller, upcast_out, 2),
-    "add": (_sum, upcast_out, -1),
-    "mul": (_product, upcast_out, -1),
-    "sub": (st.subtract, upcast_out_nobool, 2),
-    "true_div": (st.divide, division, 2),
-    "int_div": (_floor_divide, upcast_out_no_complex, 2),
-    "mod": (st.remainder, upcast_out_no_complex, 2),
-    "pow": (st.power, upcast_out_min8, 2),
-    "clip": (_clip, upcast_out_no_complex, 3),
-    "identity": (lambda x: x, same_out, 1),
-    "abs_": (st.abs, magnitude, 1),
-    "sgn": (_sign, same_out_nocomplex, 1),
-    "ceil": (st.ceil, upgrade_to_float_no_complex, 1),
-    "floor": (st.floor, upgrade_to_float_no_complex, 1),
-    "trunc": (st.trunc, upgrade_to_float_no_complex, 1),
-    "round_half_to_even": (st.round, same_out_float_only, 1),
-    "round_half_away_from_zero": (_round_half_away, same_out_float_only, 1),
-    "neg": (st.negative, same_out_nobool, 1),
-    "inv": (st.reciprocal, upgrade_to_float, 1),
-    "log": (stable.log, upgrade_to_float, 1),
-    "log2": (st.log2, upgrade_to_float, 1),
-    "log10": (st.log10, upgrade_to_float, 1),
-    "log1p": (st.log1p, upgrade_to_float, 1),
-    "exp": (st.exp, upgrade_to_float, 1),
-    "exp2": (st.exp2, upgrade_to_float, 1),
-    "expm1": (st.expm1, upgrade_to_float, 1),
-    "sqr": (st.square, same_out, 1),
-    "sqrt": (st.sqrt, upgrade_to_float, 1),
-    "deg2rad": (st.deg2rad, upgrade_to_float_no_complex, 1),
-    "rad2deg": (st.rad2deg, upgrade_to_float_no_complex, 1),
-    "cos": (st.cos, upgrade_to_float, 1),
-    "arccos": (st.acos, upgrade_to_float, 1),
-    "sin": (st.sin, upgrade_to_float, 1),
-    "arcsin": (st.asin, upgrade_to_float, 1),
-    "tan": (st.tan, upgrade_to_float, 1),
-    "arctan": (st.atan, upgrade_to_float, 1),
-    "arctan2": (st.atan2, upgrade_to_float_no_complex, 2),
-    "cosh": (st.cosh, upgrade_to_float, 1),
-    "arccosh": (st.acosh, upgrade_to_float, 1),
-    "sinh": (st.sinh, upgrade_to_float, 1),
-    "arcsinh": (st.asinh, upgrade_to_float, 1),
-    "tanh": (st.tanh, upgrade_to_float, 1),
-    "arctanh": (st.atanh, upgrade_to_float, 1),
-    "real": (st.real, magnitude, 1),
-    "imag": (st.imag, magnitude, 1),
-    "angle": (st.angle, to_angle, 1),
-    "complex": (st.complex, to_complex, 2),
-    "conj": (st.conj, same_out, 1),
-    "complex_from_polar": (_complex_from_polar, to_complex, 2),
-    "erf": (st.erf, upgrade_to_float_no_complex, 1),
-    "erfc": (st.erfc, upgrade_to_float_no_complex, 1),
-    "erfcx": (_erfcx, upgrade_to_float_no_complex, 1),
-    "erfinv": (st.erfinv, upgrade_to_float_no_complex, 1),
-    "erfcinv": (lambda x: st.erfinv(1 - x), upgrade_to_float_no_complex, 1),
-    "gamma": (lambda x: _gamma(x), upgrade_to_float_no_complex, 1),
-    "gammaln": (st.gammaln, upgrade_to_float_no_complex, 1),
-    "psi": (st.digamma, upgrade_to_float_no_complex, 1),
-    "tri_gamma": (st.trigamma, upgrade_to_float_no_complex, 1),
-    "chi2sf": (_chi2sf, upgrade_to_float64, 2),
-    "gammainc": (st.gammainc, upgrade_to_float_no_complex, 2),
-    "gammaincc": (st.gammaincc, upgrade_to_float_no_complex, 2),
-    "gammau": (lambda k, x: st.gammaincc(k, x) * _gamma(k), upgrade_to_float_no_complex, 2),
-    "gammal": (lambda k, x: st.gammainc(k, x) * _gamma(k), upgrade_to_float_no_complex, 2),
-    "j0": (scipy_special("j0", lambda x: -scipy_special("j1")(x)), upgrade_to_float_no_complex, 1),
-    "j1": (scipy_special("j1", lambda x: (_bessel("jv", 0, x) - _bessel("jv", 2, x)) / 2), upgrade_to_float_no_complex, 1),
-    "jv": (scipy_special("jv", lambda v, x: (scipy_special("jv")(v - 1, x) - scipy_special("jv")(v + 1, x)) / 2), upgrade_to_float_no_complex, 2),
-    "i0": (scipy_special("i0", lambda x: scipy_special("i1")(x)), upgrade_to_float_no_complex, 1),
-    "i1": (scipy_special("i1", lambda x: (_bessel("iv", 0, x) + _bessel("iv", 2, x)) / 2), upgrade_to_float_no_complex, 1),
-    "iv": (scipy_special("iv", lambda v, x: (scipy_special("iv")(v - 1, x) + scipy_special("iv")(v + 1, x)) / 2), upgrade_to_float_no_complex, 2),
+    "lt": (functions.in_order(st.less, st.less), rules.comparison, 2),
+    "gt": (functions.in_order(st.greater, st.greater), rules.comparison, 2),
+    "le": (functions.in_order(st.less, st.less_equal), rules.comparison, 2),
+    "ge": (functions.in_order(st.greater, st.greater_equal), rules.comparison, 2),
+    "eq": (st.equal, rules.comparison, 2),
+    "neq": (st.not_equal, rules.comparison, 2),
+    "isnan": (st.isnan, rules.comparison, 1),
+    "isinf": (st.isinf, rules.comparison, 1),
+    "or_": (st.bitwise_or, rules.bits, 2),
+    "and_": (st.bitwise_and, rules.bits, 2),
+    "xor": (st.bitwise_xor, rules.bits, 2),
+    "invert": (st.bitwise_invert, rules.bits, 1),
+    "maximum": (functions.larger, rules.upcast_out, 2),
+    "minimum": (functions.smaller, rules.upcast_out, 2),
+    "add": (functions.add_up, rules.upcast_out, -1),
+    "mul": (functions.multiply_up, rules.upcast_out, -1),
+    "sub": (st.subtract, rules.upcast_out_nobool, 2),
+    "true_div": (st.divide, rules.division, 2),
+    "int_div": (st.floor_divide, rules.upcast_out_no_complex, 2),
+    "mod": (st.remainder, rules.upcast_out_no_complex, 2),
+    "pow": (st.power, rules.upcast_out_min8, 2),
+    "clip": (functions.clip, rules.upcast_out_no_complex, 3),
+    "identity": (lambda x: x, rules.same_out, 1),
+    "abs_": (st.abs, rules.magnitude, 1),
+    "sgn": (functions.sign, rules.same_out_nocomplex, 1),
+    "ceil": (st.ceil, rules.upgrade_to_float_no_complex, 1),
+    "floor": (st.floor, rules.upgrade_to_float_no_complex, 1),
+    "trunc": (st.trunc, rules.upgrade_to_float_no_complex, 1),
+    "round_half_to_even": (st.round, rules.same_out_float_only, 1),
+    "round_half_away_from_zero": (functions.round_half_away, rules.same_out_float_only, 1),
+    "neg": (st.negative, rules.same_out_nobool, 1),
+    "inv": (st.reciprocal, rules.upgrade_to_float, 1),
+    "log": (stable.log, rules.upgrade_to_float, 1),
+    "log2": (st.log2, rules.upgrade_to_float, 1),
+    "log10": (st.log10, rules.upgrade_to_float, 1),
+    "log1p": (st.log1p, rules.upgrade_to_float, 1),
+    "exp": (st.exp, rules.upgrade_to_float, 1),
+    "exp2": (st.exp2, rules.upgrade_to_float, 1),
+    "expm1": (st.expm1, rules.upgrade_to_float, 1),
+    "sqr": (st.square, rules.same_out, 1),
+    "sqrt": (st.sqrt, rules.upgrade_to_float, 1),
+    "deg2rad": (st.deg2rad, rules.upgrade_to_float_no_complex, 1),
+    "rad2deg": (st.rad2deg, rules.upgrade_to_float_no_complex, 1),
+    "cos": (st.cos, rules.upgrade_to_float, 1),
+    "arccos": (st.acos, rules.upgrade_to_float, 1),
+    "sin": (st.sin, rules.upgrade_to_float, 1),
+    "arcsin": (st.asin, rules.upgrade_to_float, 1),
+    "tan": (st.tan, rules.upgrade_to_float, 1),
+    "arctan": (st.atan, rules.upgrade_to_float, 1),
+    "arctan2": (st.atan2, rules.upgrade_to_float_no_complex, 2),
+    "cosh": (st.cosh, rules.upgrade_to_float, 1),
+    "arccosh": (st.acosh, rules.upgrade_to_float, 1),
+    "sinh": (st.sinh, rules.upgrade_to_float, 1),
+    "arcsinh": (st.asinh, rules.upgrade_to_float, 1),
+    "tanh": (st.tanh, rules.upgrade_to_float, 1),
+    "arctanh": (st.atanh, rules.upgrade_to_float, 1),
+    "real": (st.real, rules.magnitude, 1),
+    "imag": (st.imag, rules.magnitude, 1),
+    "angle": (st.angle, rules.to_angle, 1),
+    "complex": (st.complex, rules.to_complex, 2),
+    "conj": (st.conj, rules.same_out, 1),
+    "complex_from_polar": (functions.complex_from_polar, rules.to_complex, 2),
+    "erf": (st.erf, rules.upgrade_to_float_no_complex, 1),
+    "erfc": (st.erfc, rules.upgrade_to_float_no_complex, 1),
+    "erfcx": (functions.erfcx, rules.upgrade_to_float_no_complex, 1),
+    "erfinv": (st.erfinv, rules.upgrade_to_float_no_complex, 1),
+    "erfcinv": (lambda x: st.erfinv(1 - x), rules.upgrade_to_float_no_complex, 1),
+    "gamma": (functions.gamma, rules.upgrade_to_float_no_complex, 1),
+    "gammaln": (st.gammaln, rules.upgrade_to_float_no_complex, 1),
+    "psi": (st.digamma, rules.upgrade_to_float_no_complex, 1),
+    "tri_gamma": (st.trigamma, rules.upgrade_to_float_no_complex, 1),
+    "chi2sf": (functions.chi2sf, rules.upgrade_to_float64, 2),
+    "gammainc": (st.gammainc, rules.upgrade_to_float_no_complex, 2),
+    "gammaincc": (st.gammaincc, rules.upgrade_to_float_no_complex, 2),
+    "gammau": (lambda k, x: st.gammaincc(k, x) * functions.gamma(k), rules.upgrade_to_float_no_complex, 2),
+    "gammal": (lambda k, x: st.gammainc(k, x) * functions.gamma(k), rules.upgrade_to_float_no_complex, 2),
+    **{name: (getattr(functions, name), rules.upgrade_to_float_no_complex, 1) for name in ("j0", "j1", "i0", "i1")},
+    **{name: (getattr(functions, name), rules.upgrade_to_float_no_complex, 2) for name in ("jv", "iv")},
 }  # fmt: skip
 
-
-def _gamma(x: Any) -> Any:
-    """The gamma function, from its logarithm and its sign."""
-    negative = (x < 0) & (st.remainder(st.floor(x), 2.0) == 1)
-    return st.where(negative, -1.0, 1.0).astype(x.dtype) * st.exp(st.gammaln(x))
-
-
-def _bessel(name: str, order: int, x: Any) -> Any:
-    return scipy_special(name)(st.full_like(x, order), x)
-
-
-CLASSES = {
-    "and_": "AND", "or_": "OR", "xor": "XOR", "lt": "LT", "gt": "GT", "le": "LE", "ge": "GE", "eq": "EQ", "neq": "NEQ",
-    "isnan": "IsNan", "isinf": "IsInf", "abs_": "Abs", "chi2sf": "Chi2SF", "complex_from_polar": "ComplexFromPolar",
-    "deg2rad": "Deg2Rad", "rad2deg": "Rad2Deg", "gammainc": "GammaInc", "gammaincc": "GammaIncC", "gammal": "GammaL",
-    "gammau": "GammaU", "gammaln": "GammaLn", "int_div": "IntDiv", "true_div": "TrueDiv", "tri_gamma": "TriGamma",
-    "round_half_to_even": "RoundHalfToEven", "round_half_away_from_zero": "RoundHalfAwayFromZero",
-    **{name: "Arc" + name[3:].capitalize() for name in ("arccos", "arcsin", "arctan", "arctan2")},
-    **{name: "Arc" + name[3:].capitalize() for name in ("arccosh", "arcsinh", "arctanh")},
+KINDS: dict[str, str] = {
+    "or_": "OR", "and_": "AND", "xor": "XOR", "lt": "LT", "gt": "GT", "le": "LE", "ge": "GE", "eq": "EQ", "neq": "NEQ",
+    "isnan": "IsNan", "isinf": "IsInf", "abs_": "Abs", "arccos": "ArcCos", "arcsin": "ArcSin", "arctan": "ArcTan",
+    "arctan2": "ArcTan2", "arccosh": "ArcCosh", "arcsinh": "ArcSinh", "arctanh": "ArcTanh", "gammaln": "GammaLn",
+    "chi2sf": "Chi2SF", "deg2rad": "Deg2Rad", "rad2deg": "Rad2Deg", "gammainc": "GammaInc", "gammaincc": "GammaIncC", "gammau": "GammaU", "gammal": "GammaL",
 }  # fmt: skip
-"""Names of classes that are not the op's own with a capital; programs ask for them with ``isinstance``."""
-_classes = {name: type(CLASSES.get(name, name.capitalize()), (ScalarOp,), {"__module__": __name__}) for name in TABLE}
-globals().update({own.__name__: own for own in _classes.values()})
-OPS: dict[str, ScalarOp] = {name: _classes[name](name, *entry) for name, entry in TABLE.items()}
-OPS["switch"] = Switch("switch", st.where, upcast_out, 3)
-OPS["second"] = Second("second", lambda a, b: b, same_out, 2)
+"""Names of classes that are not those of their ops with capitals for underscores."""
+
+
+def _kind(name: str) -> str:
+    return KINDS.get(name) or "".join(part.capitalize() for part in name.split("_"))
+
+
+OPS: dict[str, ScalarOp] = {name: scalar_op(name, *entry, _kind(name)) for name, entry in TABLE.items()}
+OPS["switch"] = scalar_op("switch", st.where, lambda test, *rest: rules.upcast_out(*rest), 3, "Switch", _Switch)
+OPS["second"] = scalar_op("second", lambda a, b: b, lambda a, b: (b, b), 2, "Second", _Second)
+CLASSES: dict[str, type[ScalarOp]] = {type(op).__name__: type(op) for op in OPS.values()}
 OPS |= {f"convert_to_{dtype}": Cast(dtype, f"convert_to_{dtype}") for dtype in ALL}
 globals().update(OPS)
+globals().update(CLASSES)
+_cast_mapping = {get_scalar_type(dtype): OPS[f"convert_to_{dtype}"] for dtype in ALL}
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -568,24 +367,100 @@ def cast(x: Any, dtype: Any) -> Any:
     return Cast(dtype)(x)
 
 
+def InRange(openlow: Any, openhi: Any) -> ScalarOp:
+    """Return the op that tells whether a number lies between two others, which may count (closed) or not (open)."""
+    above, below = (st.less if is_open else st.less_equal for is_open in (openlow, openhi))
+    return scalar_op("InRange", lambda x, low, high: above(low, x) & below(x, high), rules.comparison, 3)
+
+
+inopenrange, inclosedrange = InRange(True, True), InRange(False, False)
+
+
+def div_proxy(x: Any, y: Any) -> Any:
+    """Return ``x / y``."""
+    return OPS["true_div"](x, y)
+
+
+def mod_check(x: Any, y: Any) -> Any:
+    """Return the remainder; complex numbers have none."""
+    if any(as_scalar(value).dtype.startswith("complex") for value in (x, y)):
+        raise ComplexError(
+            "Theano does not support the mod operator (%) on complex numbers, since numpy deprecated it."
+        )
+    return OPS["mod"](x, y)
+
+
+floor_div = OPS["int_div"]
+
+
 class Composite(ScalarOp):
     """An op made of others: from inputs to outputs of a graph of scalars."""
 
     def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         self.inputs, self.outputs = list(inputs), list(outputs)
-        super().__init__(f"Composite{{{', '.join(map(str, outputs))}}}", self._replay, upcast_out, len(self.inputs))
+        self.nin, self.nout = len(self.inputs), len(self.outputs)
+        super().__init__(None, f"Composite{{{', '.join(map(str, outputs))}}}")
 
-    def _replay(self, *tensors: Any) -> Any:
-        from septet.dialects.theano.engine import replaced
+    def output_types(self, types: Sequence[Scalar]) -> list[Scalar]:
+        return [v.type for v in self.outputs]
 
-        return replaced([v.tensor for v in self.outputs], zip([v.tensor for v in self.inputs], tensors, strict=True))[0]
+    def compute(self, *tensors: Any) -> Any:
+        pairs = [(v.tensor, as_dtype(t, v.dtype)) for v, t in zip(self.inputs, tensors, strict=True)]
+        found = replaced([v.tensor for v in self.outputs], pairs)
+        return found[0] if self.nout == 1 else tuple(found)
 
+    def impl(self, *values: Any) -> Any:
+        found = self.compute(*[st.asarray(np.asarray(value)) for value in values])
+        return found.numpy()[()] if self.nout == 1 else [t.numpy()[()] for t in found]
+
+
+# Operators and methods of scalar variables.
+
+
+def _operator(function: Callable[..., Any], is_reflected: bool = False) -> Callable[..., Any]:
+    if is_reflected:
+        return lambda self, other: function(other, self)
+    return lambda self, *others: function(self, *others)
+
+
+def _astype(self: Any, dtype: Any) -> Any:
+    return cast(self, dtype)
+
+
+def _zeros_like(self: Any, dtype: Any = None) -> Any:
+    return OPS["second"](self, constant(0, dtype=dtype or self.type.dtype))
+
+
+_scalar_py_operators.astype = _astype
+_scalar_py_operators.zeros_like = _zeros_like
+for _name, _own in {
+    "add": OPS["add"], "sub": OPS["sub"], "mul": OPS["mul"], "truediv": div_proxy, "floordiv": floor_div,
+    "mod": mod_check, "pow": OPS["pow"], "and": OPS["and_"], "or": OPS["or_"], "xor": OPS["xor"],
+}.items():  # fmt: skip
+    setattr(_scalar_py_operators, f"__{_name}__", _operator(_own))
+    setattr(_scalar_py_operators, f"__r{_name}__", _operator(_own, is_reflected=True))
+for _name, _own in {
+    "lt": OPS["lt"], "le": OPS["le"], "gt": OPS["gt"], "ge": OPS["ge"], "neg": OPS["neg"], "abs": OPS["abs_"],
+    "invert": OPS["invert"],
+}.items():  # fmt: skip
+    setattr(_scalar_py_operators, f"__{_name}__", _operator(_own))
+
+
+def _several(type_: Scalar) -> Callable[..., Any]:
+    def several(*names: Any) -> Any:
+        given = names[0] if len(names) == 1 else names
+        return type_(given) if len(given) == 1 else [type_(name) for name in given]
+
+    return several
+
+
+ints, floats, complexs = map(_several, (scalar_types.int64, scalar_types.float64, scalar_types.complex128))
+complexs64, complexs128 = _several(scalar_types.complex64), _several(scalar_types.complex128)
 
 __all__ = [
-    "Cast", "ComplexError", "Composite", "IntegerDivisionError", "Scalar", "ScalarConstant", "ScalarOp", "ScalarVariable",
-    "BinaryScalarOp", "UnaryScalarOp", "all_types", "as_common_dtype", "as_scalar", "autocast_float",
-    "autocast_float_as", "autocast_int", "bool", "cast", "complex128", "complex64", "complex_types", "constant",
-    "continuous_types", "convert", "discrete_types", "float16", "float32", "float64", "float_types", "get_scalar_type",
-    "int16", "int32", "int64", "int8", "int_types", "integer_types", "uint16", "uint32", "uint64", "uint8", "uint_types",
-    "upcast", *OPS, *[own.__name__ for own in _classes.values()],
+    "BinaryScalarOp", "Cast", "Composite", "InRange", "ScalarOp", "UnaryScalarOp",
+    "autocast_float", "autocast_float_as", "autocast_int", "cast", "complexs", "complexs128", "complexs64", "convert",
+    "div_proxy", "float_out", "floats", "floor_div", "inclosedrange", "inopenrange", "int_out", "ints", "mod_check",
+    "round_half_away_from_zero_", "round_half_away_from_zero_vec", "specific_out", "transfer_type", "unary_out_lookup",
+    "upcast", *scalar_types.__all__, *CLASSES, *OPS, *PREFERENCES,
 ]  # fmt: skip

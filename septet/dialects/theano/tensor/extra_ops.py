@@ -371,9 +371,11 @@ class UnravelIndex(NativeOp):
         return self.applied(_indices(indices, dims))
 
     def compute(self, *tensors: Any) -> Any:
-        results = [("int64", tensors[0].type.shape)] * self.ndim
-        found = st.callback(lambda i, dims: list(np.unravel_index(i, tuple(dims), order=self.order)), results, *tensors)
-        return tuple(found)
+        result = ("int64", tensors[0].type.shape)
+        if self.ndim == 1:
+            return st.callback(lambda i, dims: np.unravel_index(i, tuple(dims))[0], result, *tensors)
+        results = [result] * self.ndim
+        return st.callback(lambda i, dims: list(np.unravel_index(i, tuple(dims), order=self.order)), results, *tensors)
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         return [[False] * len(node.outputs) for _ in node.inputs]

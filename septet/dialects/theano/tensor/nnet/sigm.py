@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import septet as st
-from septet.dialects.theano.scalar.basic import ScalarOp, upgrade_to_float
+from septet.dialects.theano.scalar.basic import scalar_op, upgrade_to_float
 from septet.dialects.theano.tensor.basic import clip
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant
 from septet.dialects.theano.tensor.elemwise import Elemwise
@@ -20,7 +20,7 @@ def _ultra_fast(x: Any) -> Any:
 
 
 def _elemwise(name: str, function: Any, inplace: bool = False) -> tuple[Any, Any]:
-    scalar = ScalarOp(f"scalar_{name}" if not name.startswith("ultra") else "ultra_fast_scalar_sigmoid", function,
+    scalar = scalar_op(f"scalar_{name}" if not name.startswith("ultra") else "ultra_fast_scalar_sigmoid", function,
                       upgrade_to_float, 1)  # fmt: skip
     return scalar, Elemwise(scalar, {0: 0} if inplace else None, name=name + "_inplace" * inplace)
 

@@ -1,0 +1,54 @@
+"""`theano.scalar`: ops of numbers that programs define, and operators of scalar variables."""
+
+import numpy as np
+import pytest
+
+import septet.dialects.theano as theano
+from septet.dialects.theano import scalar
+from septet.dialects.theano import tensor as T
+
+
+class Cube(scalar.UnaryScalarOp):
+    """x^3, as a program would write it."""
+
+    def impl(self, x):
+        return x**3
+
+    def grad(self, inputs, output_grads):
+        (x,), (gz,) = inputs, output_grads
+        return [gz * 3 * scalar.sqr(x)]
+
+
+cube = Cube(scalar.upgrade_to_float, name="cube")
+
+
+def test_an_op_of_a_program_works_on_tensors_and_has_its_own_gradient():
+    x = T.dmatrix()
+    y = T.Elemwise(cube)(x)
+    data = np.arange(6.0).reshape(2, 3)
+    call = theano.function([x], [y, theano.grad(y.sum(), x)])
+    np.testing.assert_allclose(call(data), [data**3, 3 * data**2])
+    assert T.Elemwise(cube)(T.bvector()).dtype == "float32"
+
+
+def test_operators_of_scalar_variables():
+    x, y = scalar.floats("xy")
+    call = theano.function([x, y], [x / y - 2, -x % y, abs(x - y) ** 2, x < y, x // y])
+    np.testing.assert_allclose(call(3.0, 2.0), [-0.5, 1, 1, 0, 1])
+    with pytest.raises(scalar.ComplexError):
+        scalar.complexs("x") % 2
+
+
+def test_composites_have_several_results():
+    x, y = scalar.floats("xy")
+    inner = scalar.Composite([x, y], [x + y, x * y])
+    sums, products = inner(x * 2, y)
+    assert theano.function([x, y], [sums, products])(3.0, 4.0) == [10, 24]
+
+
+def test_result_types_that_programs_ask_for():
+    assert scalar.Add(scalar.transfer_type(0))(scalar.int8(), scalar.int32()).dtype == "int8"
+    assert scalar.specific_out(scalar.float32)(scalar.int8) == (scalar.float32,)
+    assert isinstance(T.exp.scalar_op, scalar.Exp)
+    with pytest.raises(TypeError, match="Wrong number of inputs"):
+        scalar.exp(1.0, 2.0)
