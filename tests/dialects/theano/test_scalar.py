@@ -1,5 +1,7 @@
 """`theano.scalar`: ops of numbers that programs define, and operators of scalar variables."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -50,5 +52,6 @@ def test_result_types_that_programs_ask_for():
     assert scalar.Add(scalar.transfer_type(0))(scalar.int8(), scalar.int32()).dtype == "int8"
     assert scalar.specific_out(scalar.float32)(scalar.int8) == (scalar.float32,)
     assert isinstance(T.exp.scalar_op, scalar.Exp)
+    assert pickle.loads(pickle.dumps(T.nnet.sigmoid)) == T.nnet.sigmoid
     with pytest.raises(TypeError, match="Wrong number of inputs"):
         scalar.exp(1.0, 2.0)

@@ -218,12 +218,24 @@ def scalar_op(
     kind : str, optional
         The name of its class.
     """
+    if name in _made and _made[name].function is function:
+        return _made[name]
     base = {1: UnaryScalarOp, 2: BinaryScalarOp}.get(nin, ScalarOp) if base is ScalarOp else base
     words = {
         "function": staticmethod(function), "rule": staticmethod(getattr(rule, "rule", rule)), "nin": nin, "name": name,
         "__module__": __name__, "__doc__": f"{name} of numbers.",
+        "__reduce__": lambda self: (_made_op, (name, self.output_types_preference)),
     }  # fmt: skip
-    return type(kind or name, (base,), words)()
+    _made[name] = type(kind or name, (base,), words)()
+    return _made[name]
+
+
+_made: dict[str, ScalarOp] = {}
+"""The ops that `scalar_op` has made by name: how they are pickled."""
+
+
+def _made_op(name: str, preference: Any = None) -> ScalarOp:
+    return _made[name] if preference is None else type(_made[name])(preference)
 
 
 class Cast(UnaryScalarOp):
@@ -370,7 +382,8 @@ def cast(x: Any, dtype: Any) -> Any:
 def InRange(openlow: Any, openhi: Any) -> ScalarOp:
     """Return the op that tells whether a number lies between two others, which may count (closed) or not (open)."""
     above, below = (st.less if is_open else st.less_equal for is_open in (openlow, openhi))
-    return scalar_op("InRange", lambda x, low, high: above(low, x) & below(x, high), rules.comparison, 3)
+    name = f"InRange{{{openlow}, {openhi}}}"
+    return scalar_op(name, lambda x, low, high: above(low, x) & below(x, high), rules.comparison, 3, "InRange")
 
 
 inopenrange, inclosedrange = InRange(True, True), InRange(False, False)

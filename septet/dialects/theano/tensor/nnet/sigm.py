@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import septet as st
+from septet.dialects.theano.scalar import rules
 from septet.dialects.theano.scalar.basic import scalar_op, upgrade_to_float
 from septet.dialects.theano.tensor.basic import clip
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant
@@ -36,5 +37,5 @@ _, ultra_fast_sigmoid_inplace = _elemwise("ultra_fast_sigmoid", _ultra_fast, inp
 def hard_sigmoid(x: Any) -> Any:
     """Return a sigmoid made of three lines: 0, ``0.2 * x + 0.5``, 1."""
     x = as_tensor_variable(x)
-    slope, shift = [constant(value, dtype=upgrade_to_float(x.dtype)[0]) for value in (0.2, 0.5)]
+    slope, shift = [constant(value, dtype=rules.upgrade_to_float(x.dtype)[0]) for value in (0.2, 0.5)]
     return clip(x * slope + shift, 0, 1)
