@@ -153,7 +153,7 @@ What is in the dialect although a pattern fits is not refused.
 """
 MODULES = (
     "gof.cc", "gof.cmodule", "gof.compilelock", "gof.destroyhandler", "gof.optdb", "gof.params_type",
-    "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "scan_module.scan_opt", "tensor.blas_c", "tensor.blas_headers",
+    "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "scan_module.scan_opt", "sparse.sandbox", "sparse.sandbox.sp2", "tensor.blas_c", "tensor.blas_headers",
     "tensor.elemwise_cgen", "tensor.io", "tensor.nnet.opt", "tensor.opt_uncanonicalize", "typed_list",
 )  # fmt: skip
 """Modules that can be imported and hold nothing: using a name of theirs says why."""

@@ -309,16 +309,30 @@ class _ComparisonSD(_Comparison):
 
 
 def _comparison(name: str, compare: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
-    words = {"compare": staticmethod(compare), "__doc__": f"``{name}`` of each pair of elements."}
-    return type(f"{name}SS", (_ComparisonSS,), words)(), type(f"{name}SD", (_ComparisonSD,), words)()
+    words = {
+        "compare": staticmethod(compare),
+        "__doc__": f"``{name}`` of each pair of elements.",
+        "__module__": __name__,
+    }
+    return type(f"{name}SS", (_ComparisonSS,), words), type(f"{name}SD", (_ComparisonSD,), words)
 
 
-equal_s_s, equal_s_d = _comparison("Equal", operator.eq)
-not_equal_s_s, not_equal_s_d = _comparison("NotEqual", operator.ne)
-less_than_s_s, less_than_s_d = _comparison("LessThan", operator.lt)
-greater_than_s_s, greater_than_s_d = _comparison("GreaterThan", operator.gt)
-less_equal_s_s, less_equal_s_d = _comparison("LessEqual", operator.le)
-greater_equal_s_s, greater_equal_s_d = _comparison("GreaterEqual", operator.ge)
+EqualSS, EqualSD = _comparison("Equal", operator.eq)
+NotEqualSS, NotEqualSD = _comparison("NotEqual", operator.ne)
+LessThanSS, LessThanSD = _comparison("LessThan", operator.lt)
+GreaterThanSS, GreaterThanSD = _comparison("GreaterThan", operator.gt)
+LessEqualSS, LessEqualSD = _comparison("LessEqual", operator.le)
+GreaterEqualSS, GreaterEqualSD = _comparison("GreaterEqual", operator.ge)
+equal_s_s, equal_s_d, not_equal_s_s, not_equal_s_d = EqualSS(), EqualSD(), NotEqualSS(), NotEqualSD()
+less_than_s_s, less_than_s_d, greater_than_s_s, greater_than_s_d = (
+    LessThanSS(),
+    LessThanSD(),
+    GreaterThanSS(),
+    GreaterThanSD(),
+)
+less_equal_s_s, less_equal_s_d, greater_equal_s_s, greater_equal_s_d = (
+    LessEqualSS(), LessEqualSD(), GreaterEqualSS(), GreaterEqualSD(),
+)  # fmt: skip
 
 eq, neq = _switch(equal_s_s, equal_s_d, equal_s_d), _switch(not_equal_s_s, not_equal_s_d, not_equal_s_d)
 lt, gt = (
@@ -358,7 +372,9 @@ sgn, ceil, floor, log1p, expm1, deg2rad, rad2deg, trunc, sqr, sqrt, conj = [
 ]
 
 __all__ = [
-    "AddSD", "AddSS", "AddSSData", "ColScaleCSC", "MulSD", "MulSS", "MulSV", "Neg", "RowScaleCSC", "SpSum",
+    "AddSD", "AddSS", "AddSSData", "ColScaleCSC", "EqualSD", "EqualSS", "GreaterEqualSD", "GreaterEqualSS",
+    "GreaterThanSD", "GreaterThanSS", "LessEqualSD", "LessEqualSS", "LessThanSD", "LessThanSS", "MulSD", "MulSS", "MulSV",
+    "Neg", "NotEqualSD", "NotEqualSS", "RowScaleCSC", "SpSum",
     "StructuredAddSV", "add", "add_s_d", "add_s_s", "add_s_s_data", "arcsin", "arcsinh", "arctan", "arctanh", "ceil",
     "col_scale", "conj", "deg2rad", "eq", "equal_s_d", "equal_s_s", "expm1", "floor", "ge", "greater_equal_s_d",
     "greater_equal_s_s", "greater_than_s_d", "greater_than_s_s", "gt", "le", "less_equal_s_d", "less_equal_s_s",

@@ -43,6 +43,7 @@ from septet.dialects.theano.tensor.subtensor import (
     IncSubtensor,
     Subtensor,
     advanced_boolean_inc_subtensor,
+    advanced_boolean_set_subtensor,
     advanced_boolean_subtensor,
     advanced_inc_subtensor,
     advanced_inc_subtensor1,
@@ -50,6 +51,8 @@ from septet.dialects.theano.tensor.subtensor import (
     advanced_set_subtensor1,
     advanced_subtensor,
     advanced_subtensor1,
+    get_canonical_form_slice,
+    get_idx_list,
     inc_subtensor,
     set_subtensor,
 )
