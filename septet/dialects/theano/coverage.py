@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "*CLinkerObject": _C,
     "gof.HideC": _C,
     "sparse.*bsr_*": _FORMAT,
-    "sparse.sandbox": _SAMPLING,
+    "sparse.sandbox.*": _SAMPLING,
     "gof.*Params*": _C,
     "gof.*Enum*": _C,
     "gof.type.CDataType*": _C,
