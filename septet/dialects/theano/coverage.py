@@ -32,6 +32,10 @@ _NO_GPU = (
     "Septet's theano runs on the CPU; `device=gpu` and `device=cuda` are not there",
     "the function of theano.tensor.nnet",
 )
+_NORMALIZATION = (
+    "normalization is made of elementwise ops and means, not an op",
+    "tensor.nnet.bn.batch_normalization_*",
+)
 _LINKERS = ("functions are compiled by Septet, not linked from ops", "theano.function, MonitorMode")
 _OBSERVERS = ("nobody is told when variables are made", "gof.graph.ancestors, after they were made")
 _LISTS = ("values are tensors, not lists of them", "Python lists of variables")
@@ -47,6 +51,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "*.make_thunk": _C,
     "*CLinkerObject": _C,
     "gof.HideC": _C,
+    "tensor.nnet.bn.AbstractBatchNorm*": _NORMALIZATION,
+    "tensor.nnet.bn.BNComposite": _NORMALIZATION,
     "sparse.*bsr_*": _FORMAT,
     "sparse.sandbox.*": _SAMPLING,
     "gof.*Params*": _C,

@@ -143,6 +143,10 @@ def grad(
     result: list[Any] = []
     for variable, gradient in zip(variables, found, strict=True):
         if variable not in reached:
+            if null_gradients == "raise" and _is_undefined(starts, variable):
+                raise NullTypeGradError(
+                    f"tensor.grad: no gradient is defined through what is drawn at random, to {variable}"
+                )
             _complain(variable, disconnected_inputs)
             gradient = _nothing(variable, return_disconnected)
         elif gradient is None:
@@ -153,6 +157,12 @@ def grad(
             gradient.name = f"(d{cost.name}/d{variable.name})"
         result.append(gradient)
     return type(wrt)(result) if is_many else result[0]
+
+
+def _is_undefined(outputs: Sequence[Variable], variable: Variable) -> bool:
+    """Tell whether the way from outputs to a variable leads through an op whose gradient mathematics does not define."""
+    ways = {v.owner for v in ancestors(outputs) if v.owner is not None and getattr(v.owner.op, "is_undefined", False)}
+    return any(variable in ancestors(node.inputs) for node in ways)
 
 
 def _is_plain(cost: Any, variables: Any, known: Any, constants: Any, starts: Any) -> bool:

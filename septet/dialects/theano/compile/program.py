@@ -258,6 +258,10 @@ class Compiled:
             values = [values[place] for place in self._used]
         try:
             return self.function(*values)
+        except st.errors.IndexOutOfRangeError as error:
+            if "crossentropy: class" in str(error):  # Theano calls it a wrong value
+                raise ValueError(f"y_i value out of bounds: {error}") from error
+            raise
         except st.errors.UserFunctionError as error:
             raise _unchained(error) from None
 

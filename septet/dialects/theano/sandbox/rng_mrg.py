@@ -19,7 +19,7 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import upcast
 from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.sandbox.multinomial import ChoiceFromUniform, MultinomialFromUniform
+from septet.dialects.theano.sandbox import multinomial
 from septet.dialects.theano.sharing import shared
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant
@@ -110,6 +110,14 @@ def _sample(state: Sequence[Any], dtype: str) -> Any:
         whole = difference
     scale = SCALES[dtype]
     return (whole.astype("int32").astype(scale.dtype.name) * st.asarray(scale)).astype(dtype)
+
+
+def mrg_next_value(rstate: np.ndarray, new_rstate: np.ndarray, NORM: Any, mask: int, offset: int) -> Any:
+    """Return the number after a state, and write the next state into `new_rstate`."""
+    state = [int(part.numpy()) for part in _step([_u(one) for one in rstate])]
+    new_rstate[...] = state
+    difference = state[0] - state[3]
+    return (((difference + int(M1) if difference <= 0 else difference) & mask) + offset) * NORM
 
 
 def _too_many(streams: np.ndarray) -> np.ndarray:
@@ -345,7 +353,7 @@ class MRG_RandomStreams:
                 raise ValueError(f"Provided {name} argument to MRG_RandomStreams.multinomial, which does not use it.")
         pvals = self._rows("multinomial", "pvals", pvals)
         numbers = self.uniform(size=pvals[:, 0].shape * n, ndim=1, nstreams=nstreams, **kwargs)
-        return MultinomialFromUniform(dtype)(pvals, numbers, as_tensor_variable(n))
+        return multinomial.MultinomialFromUniform(dtype)(pvals, numbers, as_tensor_variable(n))
 
     def choice(
         self, size: Any = 1, a: Any = None, replace: bool = True, p: Any = None, ndim: Any = None, dtype: Any = "int64",
@@ -362,7 +370,7 @@ class MRG_RandomStreams:
             raise ValueError("ndim argument to MRG_RandomStreams.choice is not used.")
         p = self._rows("choice", "p", p)
         numbers = self.uniform(size=p[:, 0].shape * size, ndim=1, nstreams=nstreams, **kwargs)
-        return ChoiceFromUniform(odtype=dtype)(p, numbers, as_tensor_variable(size))
+        return multinomial.ChoiceFromUniform(odtype=dtype)(p, numbers, as_tensor_variable(size))
 
     def _rows(self, method: str, name: str, value: Any) -> Any:
         if value is None:
@@ -476,6 +484,7 @@ class _Parameter(NativeOp):
     """The input, as if nothing that is drawn depended on it: asking for its gradient is an error."""
 
     __props__ = ()
+    is_undefined = True
 
     def compute(self, *tensors: Any) -> Any:
         return st.stop_gradient(tensors[0])

@@ -17,7 +17,7 @@ from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor import basic, extra_ops
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.nnet.blocksparse import sparse_block_dot
-from septet.dialects.theano.tensor.nnet.sigm import scalar_softsign, softplus, softsign  # noqa: F401  (Theano has softsign here)
+from septet.dialects.theano.tensor.nnet.sigm import ScalarSoftsign, scalar_softsign, softplus, softsign  # noqa: F401  (Theano has softsign here)
 from septet.dialects.theano.tensor.products import dot, tensordot
 from septet.dialects.theano.tensor.reductions import max_and_argmax
 from septet.dialects.theano.tensor.reductions import sum as sum_

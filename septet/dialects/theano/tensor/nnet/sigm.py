@@ -30,6 +30,9 @@ scalar_sigmoid, sigmoid = _elemwise("sigmoid", st.sigmoid)
 scalar_softplus, softplus = _elemwise("softplus", st.softplus)
 scalar_softsign, softsign = _elemwise("softsign", st.softsign)
 ultra_fast_scalar_sigmoid, ultra_fast_sigmoid = _elemwise("ultra_fast_sigmoid", _ultra_fast)
+ScalarSigmoid, ScalarSoftplus, ScalarSoftsign, UltraFastScalarSigmoid = map(
+    type, (scalar_sigmoid, scalar_softplus, scalar_softsign, ultra_fast_scalar_sigmoid)
+)
 _, sigmoid_inplace = _elemwise("sigmoid", st.sigmoid, inplace=True)
 _, ultra_fast_sigmoid_inplace = _elemwise("ultra_fast_sigmoid", _ultra_fast, inplace=True)
 
