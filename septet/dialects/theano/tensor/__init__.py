@@ -6,6 +6,7 @@ from septet.dialects.theano.tensor import (
     elemwise,
     extra_ops,
     inplace,
+    nlinalg,
     operators,  # sets the operators of variables
     opt,
     shaping,
@@ -32,7 +33,7 @@ from septet.dialects.theano.tensor.extra_ops import (
     unravel_index,
 )
 from septet.dialects.theano.tensor.reductions import CAReduce
-from septet.dialects.theano.tensor.sort import argsort, sort
+from septet.dialects.theano.tensor.sort import argsort, argtopk, sort, topk, topk_and_argtopk
 from septet.dialects.theano.tensor.subtensor import (
     AdvancedBooleanIncSubtensor,
     AdvancedBooleanSubtensor,

@@ -24,7 +24,7 @@ from septet.dialects.theano.gof.graph import Apply, Constant, Variable
 from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp, Op
 from septet.dialects.theano.scalar import basic as scal
-from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
+from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, constant_cache, known_value
 from septet.dialects.theano.tensor.creation import *
 from septet.dialects.theano.tensor.creation import alloc, arange, eye, ones_like, tensor
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle, Elemwise
@@ -106,6 +106,7 @@ from septet.dialects.theano.tensor.var import AsTensorError, TensorConstant, Ten
 from septet.dialects.theano.tensortype import TensorType
 
 globals().update(FUNCTIONS)
+python_all, python_any = builtins.all, builtins.any
 as_tensor = _as_tensor_variable = as_tensor_variable
 complex_dtypes, continuous_dtypes, float_dtypes, discrete_dtypes, all_dtypes, int_dtypes, uint_dtypes = map(
     list, (COMPLEXES, CONTINUOUS, FLOATS, DISCRETE, ALL, INTS, UINTS)
@@ -642,8 +643,20 @@ def check_and_normalize_axes(x: Any, axis: Any) -> list[int]:
     return [] if axis is None else list(range(x.type.ndim) if found is None else found)
 
 
+def register_transfer(fn: Any) -> None:
+    """Register a function ``fn(var, target)`` that moves variables to other devices: a variable, or None."""
+    _transfers.append(fn)
+
+
+_transfers: list[Any] = []
+
+
 def transfer(var: Any, target: Any) -> Any:
-    """Return a variable on a device: all are on the CPU."""
+    """Return a variable on a device: all are on the CPU, unless a registered function knows the target."""
+    for fn in () if target == "cpu" else _transfers:
+        found = fn(var, target)
+        if found is not None:
+            return found
     if target != "cpu":
         raise ValueError(f"Can't transfer to target {target}")
     return var

@@ -33,10 +33,26 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: An
         If it has more than `ndim` axes.
     """
     array = convert(x, dtype)
+    if name is None and ndim is None and array.size == 1 and array.dtype.kind in "iuf":
+        key = (array.dtype, array.shape, array.tobytes())
+        kept = constant_cache.get(key)
+        if kept is not None:
+            return kept
+        if -10 <= array.reshape(()) <= 10 and len(constant_cache) < 10000:
+            constant_cache[key] = _constant(x, array, None)
+            return constant_cache[key]
     if ndim is not None:
         if array.ndim > ndim:
             raise ValueError(f"ndarray could not be cast to constant with {ndim} dimensions")
         array = array.reshape((1,) * (ndim - array.ndim) + array.shape)
+    return _constant(x, array, name)
+
+
+constant_cache: dict[Any, TensorConstant] = {}
+"""Small numbers that were asked for: each is one constant, as in Theano."""
+
+
+def _constant(x: Any, array: np.ndarray, name: str | None) -> TensorConstant:
     try:
         type_ = TensorType(array.dtype, [size == 1 for size in array.shape])
     except TypeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.configdefaults import config
-from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE, UINTS
+from septet.dialects.theano.dtypes import COMPLEXES, CONTINUOUS, DISCRETE, INTS, UINTS, as_dtype, upcast
 from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar import basic as scal
@@ -142,23 +143,57 @@ class Any_(CAReduce):
 Any_.__name__ = "Any"
 
 
+WIDE = {
+    "bool": "int64", **dict.fromkeys(INTS, "int64"), **dict.fromkeys(UINTS, "uint64"), "float16": "float32",
+    "float32": "float64", "complex64": "complex128",
+}  # fmt: skip
+"""The dtypes in which Theano accumulates by default."""
+
+
 class CAReduceDtype(CAReduce):
-    """A reduction with a dtype for the result: by default that of the input, and 64 bits for integers."""
+    """A reduction with a dtype for the result: by default that of the input, and 64 bits for integers.
+
+    Parameters
+    ----------
+    scalar_op : ScalarOp
+    axis : int, sequence of int, optional
+    dtype : dtype, optional
+    acc_dtype : dtype, optional
+        In which it is accumulated. By default floats are accumulated as they are, pairwise, float16 in float32;
+        the attribute names what Theano takes by default.
+    """
 
     def __init__(self, scalar_op: Any, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> None:
         super().__init__(scalar_op, axis)
-        self.dtype = None if dtype is None else str(config.floatX if dtype == "floatX" else np.dtype(dtype))
-        self.acc_dtype = None if acc_dtype is None else str(np.dtype(acc_dtype))
+        self.dtype = None if dtype is None else as_dtype(dtype)
+        self.acc_dtype = None if acc_dtype is None else as_dtype(acc_dtype)
+        self.is_acc_given = acc_dtype is not None
+
+    def make_node(self, *inputs: Any) -> Any:
+        x = as_tensor_variable(inputs[0])
+        own = x.type.dtype
+        dtype = self.dtype or (WIDE[own] if own in DISCRETE else own)
+        acc_dtype = self.acc_dtype or WIDE.get(own, own)
+        is_lifted = own in DISCRETE and acc_dtype in CONTINUOUS
+        if self.is_acc_given and not is_lifted and upcast(own, acc_dtype) != acc_dtype:
+            raise TypeError(
+                f"Cannot build {self} node with input dtype {own} and acc_dtype {acc_dtype}, as precision would be lost"
+            )
+        if (dtype, acc_dtype) == (self.dtype, self.acc_dtype):
+            return super().make_node(x)
+        op = copy.copy(self)
+        op.dtype, op.acc_dtype = dtype, acc_dtype
+        return op.make_node(x)
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
         own = x.dtype.name
-        wanted = self.dtype or ("int64" if own in DISCRETE and own not in UINTS else "uint64" if own in UINTS else own)
-        if own in COMPLEXES and wanted not in COMPLEXES:
-            raise TypeError(f"Cannot cast from {own} to {wanted}")
-        inner = self.acc_dtype or ("float32" if wanted == "float16" else wanted)
-        if own in COMPLEXES and inner not in COMPLEXES:
-            raise TypeError(f"Cannot accumulate {own} in {inner}")
+        wanted = self.dtype or (WIDE[own] if own in DISCRETE else own)
+        if self.is_acc_given:
+            inner = self.acc_dtype
+        else:
+            inner = "float32" if wanted == "float16" else wanted
+            inner = own if own in COMPLEXES and inner not in COMPLEXES else inner
         found = self.FUNCTIONS[self.scalar_op.name](scal.as_dtype(x, inner), axis=self._axes(x.ndim))
         return scal.as_dtype(found, wanted)
 
@@ -391,22 +426,20 @@ def _number(value: Any, dtype: str) -> Any:
 def mean(
     input: Any, axis: Any = None, dtype: Any = None, op: bool = False, keepdims: bool = False, acc_dtype: Any = None
 ) -> Any:
-    """Return means over axes (all, by default): in float64 for integers, otherwise in the dtype of the input."""
+    """Return means over axes (all, by default): in float64 for integers, otherwise in the dtype of the input.
+
+    With `dtype`, the sum has that dtype.
+    """
     x, axes = _named(input, axis)
-    if dtype is not None and np.dtype(config.floatX if dtype == "floatX" else dtype).kind not in "fc":
-        dtype = None
-    if x.dtype in DISCRETE:
-        inner = "float64" if dtype is None else dtype
-    else:
-        inner = "float32" if x.dtype == "float16" and dtype is None else dtype
-    if acc_dtype is not None:
-        inner = acc_dtype if np.dtype(acc_dtype).kind in "fc" else inner
-    total = sum(x, axes, dtype=inner, keepdims=keepdims)
-    real = {"complex64": "float32", "complex128": "float64"}.get(total.dtype, total.dtype)
-    found = FUNCTIONS["true_div"](total, _count(x, axes, real))
-    if dtype is not None:
-        return FUNCTIONS[f"convert_to_{config.floatX if dtype == 'floatX' else np.dtype(dtype)}"](found)
-    return FUNCTIONS["convert_to_float16"](found) if x.dtype == "float16" else found
+    inner = "float32" if dtype is None and x.dtype == "float16" else dtype
+    total = sum(x, axes, dtype=inner, keepdims=keepdims, acc_dtype=acc_dtype)
+    found = FUNCTIONS["true_div"](
+        total, _count(x, axes, "float32" if total.dtype in ("float16", "float32", "complex64") else "float64")
+    )
+    if found.dtype != "float16" and str(dtype or x.dtype) == "float16":
+        found = FUNCTIONS["convert_to_float16"](found)
+    found.name = "mean"
+    return found
 
 
 def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:

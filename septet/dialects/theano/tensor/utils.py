@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 
 
+def hash_from_code(text: str | bytes) -> str:
+    """Return a hash of text."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
 def hash_from_ndarray(data: np.ndarray) -> str:
     """Return a hash of an array's elements, shape, strides and dtype."""
     array = np.ascontiguousarray(data)
     text = f"{array.shape}{array.strides}{array.dtype}"
-    return hashlib.sha256(array.tobytes() + text.encode()).hexdigest()
+    return hash_from_code(array.tobytes() + text.encode())
 
 
 def shape_of_variables(fgraph: Any, input_shapes: Any) -> dict[Any, tuple[Any, ...]]:
