@@ -77,3 +77,50 @@ def test_a_list_of_slices_is_a_key_and_parts_take_wider_floats() -> None:
     wide = T.set_subtensor(T.zeros((2, 3), dtype="float32")[[slice(None), slice(1, None)]], x.astype("float64"))
     assert wide.dtype == "float32"
     np.testing.assert_array_equal(wide.eval({x: np.ones((2, 2))}), [[0, 1, 1]] * 2)
+
+
+def test_functions_and_arrays_of_numpy_take_variables():
+    x, array = T.dmatrix(), np.arange(4.0).reshape(2, 2)
+    total = np.ones((2, 2))
+    total += x
+    for found, expected in (
+        (np.exp(x), np.exp(array)), (array @ x, array @ array), (np.float64(2) - x, 2 - array),
+        (array > x, array > array), (total, 1 + array),
+    ):  # fmt: skip
+        np.testing.assert_allclose(value(found, (x, array)), expected)
+    assert not isinstance(array == x, T.TensorVariable)
+
+
+def test_small_numbers_are_one_constant_each():
+    assert T.constant(1) is T.constant(1) and T.constant(1.0) is not T.constant(1)
+    assert T.constant(99) is not T.constant(99) and T.constant(1, name="one") is not T.constant(1)
+
+
+def test_reductions_name_their_dtypes():
+    found = T.sum(T.bvector())
+    assert (found.dtype, found.owner.op.acc_dtype) == ("int64", "int64")
+    assert T.mean(T.matrix(dtype="float16")).dtype == "float16"
+    with pytest.raises(TypeError, match="precision would be lost"):
+        T.sum(T.dvector(), acc_dtype="float32")
+
+
+def test_arguments_are_overwritten_where_that_is_allowed():
+    x, y = T.lvectors("x", "y")
+    a = np.array([0, 1, 1])
+    call = theano.function([x, y], T.inplace.xor_inplace(x, y), accept_inplace=True)
+    assert call(a, np.array([1, 1, 0])).tolist() == a.tolist() == [1, 0, 1]
+
+
+def test_none_stands_for_the_number_of_rows():
+    n, m, k = T.iscalars("n", "m", "k")
+    call = theano.function([n, m, k], T.eye(n, m, k))
+    np.testing.assert_array_equal(call(3, None, 1), np.eye(3, k=1))
+    np.testing.assert_array_equal(call(2, 3, 0), np.eye(2, 3))
+
+
+def test_choices_broadcast_when_sizes_come():
+    which, one, other = T.itensor3(), T.dtensor3(), T.dtensor3()
+    a, b, c = np.array([0, 1], "int32").reshape(2, 1, 1), np.ones((1, 3, 1)), np.zeros((1, 1, 4))
+    np.testing.assert_array_equal(
+        value(T.choose(which, (one, other)), (which, a), (one, b), (other, c)), np.choose(a, (b, c))
+    )

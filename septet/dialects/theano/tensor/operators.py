@@ -60,6 +60,32 @@ for _name in (
     setattr(_tensor_py_operators, _name, lambda self, function=FUNCTIONS[_name]: function(self))
 
 
+NUMPY = {
+    "absolute": "abs_", "fabs": "abs_", "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "true_div",
+    "true_divide": "true_div", "floor_divide": "int_div", "remainder": "mod", "power": "pow", "greater": "gt",
+    "greater_equal": "ge", "less": "lt", "less_equal": "le", "sign": "sgn", "square": "sqr", "reciprocal": "inv",
+    "bitwise_and": "and_", "bitwise_or": "or_", "bitwise_xor": "xor", "rint": "round_half_to_even",
+    "conjugate": "conj", "radians": "deg2rad", "degrees": "rad2deg",
+}  # fmt: skip
+"""NumPy's functions that have another name in Theano."""
+
+
+def _of_numpy(self: Any, ufunc: Any, method: str, *inputs: Any, **words: Any) -> Any:
+    """Return ``np.exp(x)``, ``array + x`` and the like as variables."""
+    name = ufunc.__name__
+    if name in ("equal", "not_equal"):  # variables are equal to themselves only
+        return name == "not_equal"
+    call = basic.dot if name == "matmul" else FUNCTIONS.get(NUMPY.get(name, name))
+    if words and words.get("out", (None,))[0] is inputs[0]:  # ``array += x`` makes the name one of a variable
+        words.pop("out")
+    if method != "__call__" or words or call is None:
+        return NotImplemented
+    return call(*inputs)
+
+
+_tensor_py_operators.__array_ufunc__ = _of_numpy
+
+
 def _method_of(call: Callable[..., Any], name: str) -> None:
     setattr(_tensor_py_operators, name, lambda self, *args, **words: call(self, *args, **words))
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 import septet as st
-from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import COMPLEXES, CONTINUOUS, DISCRETE, INTS, UINTS, as_dtype, upcast
 from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp

@@ -18,7 +18,6 @@ class _tensor_py_operators:
     """Operators and methods of tensors; see `operators`."""
 
     __array_priority__ = 1000
-    __array_ufunc__ = None
     _is_nonzero = True
 
     def __bool__(self) -> bool:
