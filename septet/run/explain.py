@@ -174,7 +174,7 @@ class Explanation(Shown):
 
 
 def _sizes(domain: Sequence[int]) -> str:
-    return "x".join(map(str, domain))
+    return "x".join(["?" if size is None else str(size) for size in domain])
 
 
 def _inside(works: Sequence[Work], depth: int) -> list[tuple[Any, ...]]:

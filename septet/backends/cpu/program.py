@@ -355,12 +355,15 @@ class CpuProgram:
     @property
     def made(self) -> list[Made]:
         """What each plan took."""
-        return [plan.made for plan in self.plans.values() if isinstance(plan, Plan) and plan.made is not None]
+        found: list[Made] = []
+        for plan in self.plans.values():
+            found += plan.made if not isinstance(plan, Plan) else [plan.made] if plan.made is not None else []
+        return found
 
     def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> Made | None:
         """Make the plan for inputs of some shapes."""
         plan = self.prepare(shapes)
-        return plan.made if isinstance(plan, Plan) else None
+        return plan.made if isinstance(plan, Plan) else plan.make_ready(shapes)
 
     def prepare(self, shapes: Sequence[tuple[int, ...]]) -> Plan | Program:
         """Return the plan for inputs of some shapes, and make it first where there is none."""
@@ -511,6 +514,8 @@ class CpuProgram:
             changes.insert(0, Change("sizes", len(self.graph), {}, self._settled.seconds))
         if not isinstance(plan, Plan):
             found = plan.describe(arguments)
+            if found.backend == "cpu":  # a part of it
+                return found
             works = [work._replace(reason=OPEN_SIZES) for work in found.works]
             return found._replace(works=works, changes=changes)
         from septet.backends.cpu import describing
@@ -525,17 +530,12 @@ class CpuProgram:
         `changes` takes what was done to the graph on the way.
         """
         start = perf_counter_ns()
-        graph = self._with_shapes(shapes)
-        if graph is None:
+        graph = with_shapes(self.graph, shapes)
+        if has_open_sizes(graph):
             return None
         if changes is not None and graph is not self.graph:
             changes.append(_change("sizes", graph, {}, start))
         return self._improved(graph, changes)
-
-    def _with_shapes(self, shapes: tuple[tuple[int, ...], ...]) -> Graph | None:
-        """Return the graph for some shapes, before anything else happens to it; None where sizes depend on values."""
-        graph = with_shapes(self.graph, shapes)
-        return None if has_open_sizes(graph) else graph
 
     def _improved(self, graph: Graph, changes: list[Change] | None = None) -> Graph:
         """Return a graph as it is planned."""
@@ -560,9 +560,11 @@ class CpuProgram:
             plan = Plan(graph, planner, self._family.arena)
         else:
             with span(PLAN, self.graph.name or "graph"):
-                source = self._with_shapes(shapes)
-                if source is None:
-                    return self.reference.compile(optimize(self.graph) if self._is_raw else self.graph)
+                source = with_shapes(self.graph, shapes)
+                if has_open_sizes(source):
+                    return self._split(source) or self.reference.compile(
+                        optimize(self.graph) if self._is_raw else self.graph
+                    )
                 if self._is_resized:
                     plan, how = self._from_others(source)
                 if plan is None and self._is_resized:
@@ -597,6 +599,16 @@ class CpuProgram:
             formulas = opened.scope.close()
         self._family.add(Model(Source(opened, formulas, until, graph, surroundings()), formulas, plan))
         return plan
+
+    def _split(self, source: Graph) -> Program | None:
+        """Return the program of a graph of which some sizes are not known; None where there is only the reference."""
+        from septet.backends.cpu.split import SplitProgram, split
+
+        parts = split(optimize(source) if self._is_raw else source)
+        if parts is None:
+            return None
+        first = CpuProgram(parts.first, self.reference, None, self._is_raw)
+        return SplitProgram(source, first, self.reference.compile(parts.rest), OPEN_SIZES)
 
     def _from_others(self, source: Graph) -> tuple[Plan | None, str]:
         """Return the plan of a graph that is another one's but for its sizes, and how it was made; None if there is none."""

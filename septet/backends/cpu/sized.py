@@ -22,7 +22,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node
 from septet.optimize.pipeline import optimize
 from septet.optimize.size_values import Branch, Undecided, Walk, find
-from septet.optimize.sizes import has_open_sizes, with_shapes
+from septet.optimize.sizes import with_shapes
 
 EAGER = 32
 """Programs up to which sizes have one when they first come; afterwards, when they come again."""
@@ -193,20 +193,18 @@ class SizedProgram:
             graph = with_shapes(self._given, key, walk)
         except SeptetError as error:
             raise Undecided from error
-        if has_open_sizes(graph):  # more than a few small values decide them, whatever these are
-            branch = self._roots[key] = Branch({})
-            program = self.interpreter
-            self._note(Made(key, len(self.graph), perf_counter() - start, how=f"interpreted: {OPEN_SIZES}"))
-            branch.leaf = _Leaf(program, branch)
-            return program
         branch = walk.branch
         decided = branch.decided()
         settled = Settled(self._given, tuple([size for _, size in decided]), perf_counter() - start)
         program = CpuProgram(graph, self._reference, self._beside, self._is_resized, settled)
-        self._beside = program
         made = program.make_ready(key)
-        if made is not None:
-            self._note(made._replace(seconds=perf_counter() - start, decided=decided))
+        if made is None:  # more than a few small values decide sizes, whatever these are
+            self._note(Made(key, len(self.graph), perf_counter() - start, how=f"interpreted: {OPEN_SIZES}"))
+            root = self._roots[key] = Branch({})
+            root.leaf = _Leaf(self.interpreter, root)
+            return self.interpreter
+        self._beside = program
+        self._note(made._replace(seconds=perf_counter() - start, decided=decided))
         branch.leaf = _Leaf(program, branch)
         self._leaves.append(branch.leaf)
         return program

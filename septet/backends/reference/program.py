@@ -76,14 +76,7 @@ class ReferenceProgram:
     def step(self, arguments: Sequence[np.ndarray]) -> list[Any]:
         """Run, give variables their new values, and return the values of the roots."""
         results = owned(self(arguments), arguments)
-        if self.graph.updates:
-            variables = [variable for variable, _ in self.graph.updates]
-            count = len(self.graph.outputs)
-            values = results[count : count + len(variables)]
-            for variable, value in zip(variables, values, strict=True):
-                variable.check(value)
-                value.setflags(write=False)
-            go_through(storing(variables, values))
+        store(self.graph, results)
         return results
 
     def make_ready(self, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -124,6 +117,18 @@ class ReferenceProgram:
         from septet.backends.reference.describing import describe  # only who looks at programs needs it
 
         return describe(self, [array.shape for array in arguments])
+
+
+def store(graph: Graph, results: Sequence[Any]) -> None:
+    """Give the variables of a graph their new values, which are among its results."""
+    if graph.updates:
+        variables = [variable for variable, _ in graph.updates]
+        count = len(graph.outputs)
+        values = results[count : count + len(variables)]
+        for variable, value in zip(variables, values, strict=True):
+            variable.check(value)
+            value.setflags(write=False)
+        go_through(storing(variables, values))
 
 
 def run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
