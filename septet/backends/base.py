@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from septet.graph.graph import Graph
+from septet.tensor.variable import go_through, storing
 
 if TYPE_CHECKING:
     from septet.backends.base_work import Description, Made, Tell
@@ -61,6 +62,18 @@ def _own(value: np.ndarray) -> np.ndarray:
     value = value.copy()
     value.flags.writeable = False
     return value
+
+
+def store(graph: Graph, results: Sequence[Any]) -> None:
+    """Give the variables of a graph their new values, which are among its results."""
+    if graph.updates:
+        variables = [variable for variable, _ in graph.updates]
+        count = len(graph.outputs)
+        values = results[count : count + len(variables)]
+        for variable, value in zip(variables, values, strict=True):
+            variable.check(value)
+            value.setflags(write=False)
+        go_through(storing(variables, values))
 
 
 class Backend(Protocol):

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.backends.base import Program, owned
+from septet.backends.base import Program, owned, store
 from septet.backends.base_work import ARGUMENT, OUTPUT, STATE, VALUE, Description, Made, Tell
-from septet.backends.reference.program import ReferenceProgram, store
 from septet.graph.assemble import has_effect
 from septet.graph.graph import Graph, substitute
 from septet.graph.node import Node, symbol
@@ -66,7 +65,7 @@ class SplitProgram:
     graph : Graph
         The whole.
     first : Program
-    rest : ReferenceProgram
+    rest : Program
     reason : str
         Why the rest does not run natively.
     """
@@ -74,7 +73,7 @@ class SplitProgram:
     deciding: Sequence[int] = ()
     tell: Callable[[Made], None] | None = None
 
-    def __init__(self, graph: Graph, first: Program, rest: ReferenceProgram, reason: str) -> None:
+    def __init__(self, graph: Graph, first: Program, rest: Program, reason: str) -> None:
         self.graph = graph
         self.first = first
         self.rest = rest

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from septet.backends.base import owned
+from septet.backends.base import owned, store
 from septet.backends.reference.kernels import computer
 from septet.base.errors import GraphError
 from septet.base.watch import RUN, span
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, VARIABLE, Node
 from septet.graph.op import ITEM
-from septet.tensor.variable import go_through, storing
 
 if TYPE_CHECKING:
     from septet.backends.base_work import Description, Made, Tell
@@ -117,18 +116,6 @@ class ReferenceProgram:
         from septet.backends.reference.describing import describe  # only who looks at programs needs it
 
         return describe(self, [array.shape for array in arguments])
-
-
-def store(graph: Graph, results: Sequence[Any]) -> None:
-    """Give the variables of a graph their new values, which are among its results."""
-    if graph.updates:
-        variables = [variable for variable, _ in graph.updates]
-        count = len(graph.outputs)
-        values = results[count : count + len(variables)]
-        for variable, value in zip(variables, values, strict=True):
-            variable.check(value)
-            value.setflags(write=False)
-        go_through(storing(variables, values))
 
 
 def run_graph(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
