@@ -9,7 +9,8 @@ is compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from septet.base.errors import SeptetError
 from septet.base.sizes import LEAST, Carried, Formulas, Numbers, Scope, Size, plain, scope_of
 from septet.graph.assemble import assemble
 from septet.graph.graph import Graph
-from septet.graph.node import COMMON, CONSTANT, SYMBOL, VARIABLE, Leaf, Node, make_node
+from septet.graph.node import COMMON, CONSTANT, SYMBOL, VARIABLE, Leaf, Node, constant, make_node
 from septet.graph.op import ITEM, Op
 from septet.graph.params import exact
 from septet.graph.resolution import Resolution
@@ -335,7 +336,7 @@ def carried(graph: Graph, numbers: Carried) -> Graph:
 class _Carrying:
     """The making of a graph whose sizes are those of another scope."""
 
-    def __init__(self, numbers: Carried) -> None:
+    def __init__(self, numbers: Callable[[Any], Any]) -> None:
         self.numbers = numbers
         self._graphs: dict[int, Graph] = {}
         self._types: dict[NodeType, NodeType] = {}
@@ -378,6 +379,20 @@ class _Carrying:
             types = tuple([tensor_type(part.dtype, plain(part.shape, self.numbers)) for part in parts])
             found = self._types[own] = types if isinstance(own, tuple) else types[0]
         return found
+
+
+def closed(graph: Graph) -> Graph:
+    """Return a graph whose sizes are plain numbers, as they were when it was opened."""
+    return _Closing(attrgetter("value")).graph(graph)
+
+
+class _Closing(_Carrying):
+    """The making of a graph whose sizes are plain numbers."""
+
+    def _leaf(self, node: Node) -> Node:
+        if node.op is NUMBER:
+            return constant(number_of(node.dtype, *plain(node.params)))
+        return super()._leaf(node)
 
 
 # Recognizing

@@ -30,7 +30,7 @@ from septet.base.sizes import Carried, Numbers, Scope, plain
 from septet.base.watch import PLAN, RUN, span, tell, watch
 from septet.graph.graph import Graph
 from septet.graph.rewrite import rewrite
-from septet.optimize.open_sizes import Opened, carried, open_sizes
+from septet.optimize.open_sizes import Opened, carried, closed, open_sizes
 from septet.optimize.pipeline import optimize
 from septet.optimize.sizes import has_open_sizes, with_shapes
 from septet.tensor.variable import Variable, go_through, storing
@@ -349,7 +349,7 @@ class CpuProgram:
         self._family = beside._family if isinstance(beside, CpuProgram) else Family()
         self.plans: dict[Any, Plan | Program] = {}
         self._last: tuple[Plan, calling.Caller] | None = None  # the plan of the last call, and its native function
-        self._programs: dict[int, Program] = {}
+        self._programs: dict[int, tuple[Graph, Program]] = {}  # of graphs inside of nodes that Python computes
         self._begun: dict[Any, tuple[Graph, Planner]] = {}
 
     @property
@@ -732,12 +732,12 @@ class CpuProgram:
 
     def _run_graph(self, graph: Graph, arrays: Sequence[np.ndarray]) -> list[Any]:
         """Run a sub-graph of a node that is computed in Python."""
-        program = self._programs.get(id(graph))
-        if program is None:
+        found = self._programs.get(id(graph))
+        if found is None:
             is_open = has_open_sizes(graph, is_deep=True)
-            program = self.reference.compile(graph) if is_open else CpuProgram(graph, self.reference)
-            self._programs[id(graph)] = program
-        return program([np.asarray(array, order="C") for array in arrays])
+            program = self.reference.compile(graph) if is_open else CpuProgram(closed(graph), self.reference)
+            found = self._programs[id(graph)] = graph, program
+        return found[1]([np.asarray(array, order="C") for array in arrays])
 
 
 class CpuBackend:

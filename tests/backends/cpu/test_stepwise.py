@@ -253,3 +253,19 @@ def test_steps_of_a_loop_with_python_in_it_run_natively_around_it(monkeypatch: p
         rows.append(carry)
     np.testing.assert_allclose(f(values, matrix)[0], rows)
     assert len(called) == 5  # the loop, and the graph of each step
+
+
+def test_the_graph_of_such_a_step_has_plain_sizes() -> None:
+    xs, w = st.symbol("xs", (None, None), "float64"), st.symbol("w", (None, None), "float64")
+
+    def step(carry: Any, x: Any) -> Any:
+        found = st.callback(lambda a: a + 1, ("float64", (None,)), w @ st.tanh(carry + x))
+        return found.reshape(x.shape), None
+
+    f = st.function([xs, w], [st.scan(step, xs[0], xs)[0]])
+    for size in (5, 6):
+        values, matrix = np.ones((3, size)), np.eye(size) / 2
+        carry = values[0]
+        for x in values:
+            carry = matrix @ np.tanh(carry + x) + 1
+        np.testing.assert_allclose(f(values, matrix)[0], carry)

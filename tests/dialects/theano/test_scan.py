@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -204,3 +205,12 @@ def test_random_numbers_of_each_step() -> None:
     assert len(np.unique([*a[0].ravel(), *b[0].ravel()])) == 12
     np.testing.assert_array_equal(a[2], [a[1], a[1]])
     assert not np.allclose(a[1], b[1])
+
+
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", "DebugMode"])
+def test_random_states_in_modes_that_go_op_by_op(mode: str) -> None:
+    stream = T.shared_randomstreams.RandomStreams(5)
+    drawn, updates = theano.scan(lambda: stream.uniform((2,)), n_steps=2)
+    f = theano.function([], drawn, updates=updates, mode=mode)
+    assert len(np.unique([f(), f()])) == 8
+    assert pickle.loads(pickle.dumps(theano.function([], drawn))).maker is not None

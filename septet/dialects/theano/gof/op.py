@@ -325,8 +325,11 @@ def evaluate(node: Apply, values: Sequence[Any]) -> list[Any]:
         values = node.op.filled(values)
     constants = [v.clone() if not isinstance(v, Constant) else v for v in node.inputs]
     for variable, value in zip(constants, values, strict=True):
-        variable.tensor = st.asarray(value)
-    return [tensor.numpy() for tensor in node.op.lower(Apply(node.op, constants, [o.clone() for o in node.outputs]))]
+        to_array = getattr(variable.type, "to_array", None)
+        variable.tensor = st.asarray(value if to_array is None else to_array(value))
+    outputs = [o.clone() for o in node.outputs]
+    found = [tensor.numpy() for tensor in node.op.lower(Apply(node.op, constants, outputs))]
+    return [own.type.of_array(x) if hasattr(own.type, "of_array") else x for own, x in zip(outputs, found, strict=True)]
 
 
 __all__ = [
