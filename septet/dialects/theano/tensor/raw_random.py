@@ -6,6 +6,7 @@ In a graph the state is a vector of words; programs see RandomState objects.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any
@@ -35,9 +36,19 @@ def words_of(state: np.random.RandomState) -> np.ndarray:
     return np.concatenate([np.asarray(key, np.uint32), rest])
 
 
-def state_of(words: np.ndarray) -> np.random.RandomState:
-    """Return a generator with the state that words say."""
-    state = np.random.RandomState(0)
+class _Drawing(threading.local):
+    """The generator of a thread that draws: a new one costs as much as a thousand numbers."""
+
+    def __init__(self) -> None:
+        self.state = np.random.RandomState(0)
+
+
+_drawing = _Drawing()
+
+
+def state_of(words: np.ndarray, state: np.random.RandomState | None = None) -> np.random.RandomState:
+    """Return a generator with the state that words say: a new one, or the one that is given."""
+    state = np.random.RandomState(0) if state is None else state
     gauss = float(np.ascontiguousarray(words[WORDS + 2 :]).view(np.float64)[0])
     state.set_state(("MT19937", words[:WORDS], int(words[WORDS]), int(words[WORDS + 1]), gauss))
     return state
@@ -147,7 +158,7 @@ class RandomFunction(Op):
             sizes[: wanted.type.shape[0]] = [wanted[place] for place in range(wanted.type.shape[0])]
 
         def run(words: np.ndarray, *rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            state = state_of(words)
+            state = state_of(words, _drawing.state)
             return self._drawn(state, *rest), words_of(state)
 
         types = [(drawn.dtype, tuple(sizes)), ("uint32", random_state_type.shape)]
