@@ -18,7 +18,7 @@ DIFFERS: dict[str, str] = {
     "sparse_grad": "returns its argument: the gradient has the size of the matrix, as others have",
     "sparse.add": "refuses a scalar: `structured_add` adds it to the elements that are kept",
     "sparse.opt": "names of compiled variants stand for the ops that they replace in Theano",
-    "tensor.elemwise.Sum": "floats are accumulated in their own dtype, pairwise; `acc_dtype` asks for a wider one",
+    "tensor.sum": "floats are accumulated in their own dtype, pairwise; `acc_dtype` asks for a wider one",
     "tensor.elemwise.ProdWithoutZeros": "has a gradient",
     "tensor.join": "the axis is known when the graph is built",
     "config.device": "is always `cpu`",
