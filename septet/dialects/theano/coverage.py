@@ -11,6 +11,8 @@ from typing import Any
 PACKAGE = "septet.dialects.theano"
 
 DIFFERS: dict[str, str] = {
+    "scan": "`mode`, `profile` and `allow_gc` are ignored: the loop is part of the program of the whole function; updates "
+    "may depend on variables that are not among the non-sequences",
     "tensor.signal.pool.pool_2d": "the gradient of a maximum goes to the first of equal elements, not to all",
     "tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; no rewrite replaces it",
     "compile.DebugMode": "looks at each op twice instead of comparing C code with Python",

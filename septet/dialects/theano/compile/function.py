@@ -234,6 +234,11 @@ class Function:
         return Function(self._wiring.copied({}, False), self._mode, self.name, self._structure, self.profile)
 
     @property
+    def fn(self) -> Function:
+        """What runs: called without arguments, it takes those that are kept."""
+        return self
+
+    @property
     def septet(self) -> Any:
         """The function of Septet that runs: for `st.explain`, `st.profile` and `compiles`."""
         return self._program.function
