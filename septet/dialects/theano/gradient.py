@@ -11,7 +11,15 @@ import numpy as np
 import septet as st
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE
 from septet.dialects.theano.engine import replaced
-from septet.dialects.theano.gof.graph import Apply, Constant, Variable, ancestors, is_called_from_python, lower
+from septet.dialects.theano.gof.graph import (
+    Apply,
+    Constant,
+    Variable,
+    ancestors,
+    io_toposort,
+    is_called_from_python,
+    lower,
+)
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay
 from septet.dialects.theano.missing import DisconnectedInputError as DisconnectedInputError
@@ -169,7 +177,7 @@ def _is_plain(cost: Any, variables: Any, known: Any, constants: Any, starts: Any
     """Tell whether the whole graph can be differentiated at once: it is made of Septet's ops and floats."""
     if any(isinstance(v, Constant) or v in constants or v.type.dtype in DISCRETE for v in [*variables, *starts]):
         return False
-    if any(not value.type.is_tensor for value in known.values()):
+    if any(not value.type.is_tensor for value in [*variables, *known.values()]):
         return False
     return all(v.owner is None or v.owner.op.is_native for v in ancestors(starts, blockers=set(constants)))
 
@@ -267,6 +275,7 @@ def Rop(
             )
     vectors = [None if point is None else as_tensor_variable(point) for point in points]
     lower([*outputs, *variables, *[v for v in vectors if v is not None]])
+    _refuse_python("Rop", outputs, variables)
     tangents = [
         None if vector is None else vector.tensor.astype(variable.tensor.dtype).node
         for variable, vector in zip(variables, vectors, strict=True)
@@ -286,6 +295,18 @@ def Rop(
             found = _float_zeros(output)
         result.append(found)
     return format_as(isinstance(f, list), isinstance(f, tuple), result)
+
+
+def _refuse_python(what: str, outputs: Sequence[Variable], variables: Sequence[Variable]) -> None:
+    """Refuse to differentiate through values that are no tensors, where only `grad` can ask the ops."""
+    leading = set(variables)
+    for node in io_toposort([], outputs):
+        if any(v in leading for v in node.inputs):
+            if is_called_from_python(node):
+                raise NotImplementedError(
+                    f"{what} through {node.op} is not supported: not all of its values are tensors; nearest: grad"
+                )
+            leading.update(node.outputs)
 
 
 def _reached(variables: Iterable[Variable], outputs: Sequence[Variable]) -> list[Variable]:
@@ -373,6 +394,7 @@ def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnec
         return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
     variables = _all_of(wrt)
     reached = connected([expression])
+    _refuse_python("jacobian", [expression], variables)
     lower([expression, *variables])
     output = expression.tensor
     if consider_constant:

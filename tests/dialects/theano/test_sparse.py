@@ -109,6 +109,20 @@ def test_a_linear_model_learns_from_shared_sparse_rows():
     assert isinstance(theano.shared(rows).type, sparse.SparseType)
 
 
+def test_second_derivatives_and_what_only_grad_can():
+    m, v, x = T.dmatrix(), T.dvector(), sparse.csr_matrix()
+    first = theano.grad((sparse.dot(sparse.csr_from_dense(m), m) ** 2).sum(), m)
+    dense = theano.grad((m.dot(m) ** 2).sum(), m)
+    square = DENSE[:, :3]
+    got, expected = theano.function([m], [theano.grad((g**2).sum(), m) for g in (first, dense)])(square)
+    np.testing.assert_allclose(got, expected)
+    assert isinstance(theano.function([x], T.grad(v.sum(), x, disconnected_inputs="ignore"), on_unused_input="ignore")(
+        matrix("csr")), sp.csr_matrix)  # fmt: skip
+    for refused in (lambda: T.Rop(sparse.dot(x, v), v, v), lambda: T.jacobian(sparse.dot(x, v), v)):
+        with pytest.raises(NotImplementedError, match="nearest: grad"):
+            refused()
+
+
 def test_what_is_refused():
     x = sparse.csr_matrix("x")
     with pytest.raises(NotImplementedError, match="bsr"):

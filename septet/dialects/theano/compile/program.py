@@ -348,7 +348,12 @@ class _WithPython:
         updated = [slot for slot in wiring.slots if slot.own.update is not None]
         for slot, value in zip(updated, found[count + len(wiring.updates) :], strict=True):
             slot.container.data = value
-        return [np.array(v) if isinstance(v, np.ndarray) else v for v in found[:count]]
+        return [
+            np.array(value) if isinstance(value, np.ndarray)
+            else copy.deepcopy(value) if variable.owner is None  # what was given, or is kept
+            else value
+            for variable, value in zip(self._roots, found[:count], strict=False)
+        ]  # fmt: skip
 
 
 class OpByOp(_WithPython):

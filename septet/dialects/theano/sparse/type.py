@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from septet.base.errors import LibraryError
-from septet.dialects.theano.gof.type import Type
+from septet.dialects.theano.gof.type import NotTensorError, Type
 
 
 def _scipy_sparse() -> Any:
@@ -80,6 +80,12 @@ class SparseType(Type):
 
     def is_valid_value(self, a: Any, strict: bool = True) -> bool:
         return SCIPY.issparse(a) and a.format == self.format
+
+    def leaf(self, variable: Any) -> Any:
+        raise NotTensorError(
+            f"{variable} of type {self} is no tensor: loops, ifelse and Rop take none such; compute with it outside of them, "
+            "or make it dense: sparse.dense_from_sparse"
+        )
 
     @staticmethod
     def may_share_memory(a: Any, b: Any) -> bool:
