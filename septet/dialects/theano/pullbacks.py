@@ -147,6 +147,11 @@ def _pull_native(node: Apply, given: Sequence[Any], connected: Sequence[bool]) -
     from septet.dialects.theano.gradient import transformed
 
     inputs = [v.tensor for v in node.inputs]
+    if node.op.is_flat_on_integers and all(v.type.dtype in DISCRETE for v in node.outputs):
+        return [
+            zeros_like(v, dtype=float_dtype(v)) if is_reached else None
+            for v, is_reached in zip(node.inputs, connected, strict=True)
+        ]
     symbols = [st.symbol("", v.tensor.type.shape, float_dtype(v)) for v in node.inputs]
     made = node.op.compute(*[s if connected[place] else inputs[place] for place, s in enumerate(symbols)])
     made = list(made) if isinstance(made, (tuple, list)) else [made]

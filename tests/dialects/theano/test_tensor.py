@@ -124,3 +124,11 @@ def test_choices_broadcast_when_sizes_come():
     np.testing.assert_array_equal(
         value(T.choose(which, (one, other)), (which, a), (one, b), (other, c)), np.choose(a, (b, c))
     )
+
+
+@pytest.mark.parametrize(
+    "cost, expected", [(lambda x: (x * x)[0], [0, 0]), (lambda x: x.sum(), [0, 0]), (lambda x: x.max(), [0, 1])]
+)
+def test_gradients_of_integers_are_those_of_the_original(cost, expected):
+    x = T.ivector()
+    np.testing.assert_array_equal(value(theano.grad(cost(x), x), (x, [1, 2])), expected)

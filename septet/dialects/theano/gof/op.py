@@ -176,6 +176,8 @@ class NativeOp(Op):
     """An op that Septet computes: `compute` makes tensors of tensors, and their types are those of the results."""
 
     is_native = True
+    is_flat_on_integers = False
+    """Whether Theano takes the gradient for zero where the results are integers."""
 
     def compute(self, *tensors: Any) -> Any:
         """Return a tensor, or a tuple of them."""

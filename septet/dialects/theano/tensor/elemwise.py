@@ -38,6 +38,8 @@ class Elemwise(NativeOp):
         self.nfunc = None
         self.destroy_map = {out: [source] for out, source in self.inplace_pattern.items()}
 
+    is_flat_on_integers = True
+
     def make_node(self, *inputs: Any) -> Apply:
         given = [as_tensor_variable(value) for value in inputs]
         nin = self.scalar_op.nin
@@ -113,6 +115,8 @@ class DimShuffle(NativeOp):
                 raise ValueError(
                     "You cannot drop a non-broadcastable dimension.", self.input_broadcastable, self.new_order
                 )
+
+    is_flat_on_integers = True
 
     def make_node(self, *inputs: Any) -> Apply:
         given = as_tensor_variable(inputs[0])
