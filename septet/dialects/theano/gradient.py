@@ -16,9 +16,9 @@ from septet.dialects.theano.gof.graph import (
     Constant,
     Variable,
     ancestors,
-    io_toposort,
     is_called_from_python,
     lower,
+    refuse_python,
 )
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay
@@ -275,7 +275,7 @@ def Rop(
             )
     vectors = [None if point is None else as_tensor_variable(point) for point in points]
     lower([*outputs, *variables, *[v for v in vectors if v is not None]])
-    _refuse_python("Rop", outputs, variables)
+    refuse_python("Rop", outputs, variables)
     tangents = [
         None if vector is None else vector.tensor.astype(variable.tensor.dtype).node
         for variable, vector in zip(variables, vectors, strict=True)
@@ -295,18 +295,6 @@ def Rop(
             found = _float_zeros(output)
         result.append(found)
     return format_as(isinstance(f, list), isinstance(f, tuple), result)
-
-
-def _refuse_python(what: str, outputs: Sequence[Variable], variables: Sequence[Variable]) -> None:
-    """Refuse to differentiate through values that are no tensors, where only `grad` can ask the ops."""
-    leading = set(variables)
-    for node in io_toposort([], outputs):
-        if any(v in leading for v in node.inputs):
-            if is_called_from_python(node):
-                raise NotImplementedError(
-                    f"{what} through {node.op} is not supported: not all of its values are tensors; nearest: grad"
-                )
-            leading.update(node.outputs)
 
 
 def _reached(variables: Iterable[Variable], outputs: Sequence[Variable]) -> list[Variable]:
@@ -394,7 +382,7 @@ def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnec
         return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
     variables = _all_of(wrt)
     reached = connected([expression])
-    _refuse_python("jacobian", [expression], variables)
+    refuse_python("jacobian", [expression], variables)
     lower([expression, *variables])
     output = expression.tensor
     if consider_constant:

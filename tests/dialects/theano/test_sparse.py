@@ -118,8 +118,14 @@ def test_second_derivatives_and_what_only_grad_can():
     np.testing.assert_allclose(got, expected)
     assert isinstance(theano.function([x], T.grad(v.sum(), x, disconnected_inputs="ignore"), on_unused_input="ignore")(
         matrix("csr")), sp.csr_matrix)  # fmt: skip
+
+    def step(h):
+        return sparse.dense_from_sparse(sparse.csr_from_dense(h))
+
+    with pytest.raises(NotImplementedError, match="scan through"):
+        theano.scan(step, outputs_info=T.ones((2, 2)), n_steps=2)
     for refused in (lambda: T.Rop(sparse.dot(x, v), v, v), lambda: T.jacobian(sparse.dot(x, v), v)):
-        with pytest.raises(NotImplementedError, match="nearest: grad"):
+        with pytest.raises(NotImplementedError, match="nearest: functions and grad"):
             refused()
 
 

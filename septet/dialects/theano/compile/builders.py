@@ -7,7 +7,7 @@ from typing import Any
 
 import septet as st
 from septet.dialects.theano.engine import replaced
-from septet.dialects.theano.gof.graph import Apply, Variable, lower
+from septet.dialects.theano.gof.graph import Apply, Variable, lower, refuse_python
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp
@@ -59,6 +59,7 @@ class OpFromGraph(NativeOp):
         self._overrides = lop_overrides if self._has_outputs else grad_overrides
         if connection_pattern is not None:
             self.connection_pattern = lambda node: connection_pattern
+        refuse_python("OpFromGraph", outputs, inputs)
         lower([*inputs, *outputs])
 
     def make_node(self, *inputs: Any) -> Apply:

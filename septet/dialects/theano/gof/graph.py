@@ -283,6 +283,18 @@ def lower(variables: Iterable[Variable]) -> None:
                 output._tensor = tensor
 
 
+def refuse_python(what: str, outputs: Sequence[Variable], variables: Sequence[Variable]) -> None:
+    """Refuse outputs that depend on variables by way of values that are no tensors, which only `grad` can ask for more."""
+    leading = set(variables)
+    for node in io_toposort([], outputs):
+        if any(v in leading for v in node.inputs):
+            if is_called_from_python(node):
+                raise NotImplementedError(
+                    f"{what} through {node.op} is not supported: not all of its values are tensors; nearest: functions and grad"
+                )
+            leading.update(node.outputs)
+
+
 # Walking.
 
 

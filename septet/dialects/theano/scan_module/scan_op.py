@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import septet as st
 from septet.dialects.theano.engine import constants_anew, cut, replaced
-from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower
+from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower, refuse_python
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.gradient import connected
 from septet.dialects.theano.scan_module.scan_utils import equal_computations, map_variables
@@ -220,6 +220,7 @@ class _Loop:
     def __init__(self, op: Scan, outside: Sequence[Any]) -> None:
         self.op = op
         self.info = op.info
+        refuse_python("scan", op.outputs, op.inputs)
         lower([*op.inputs, *op.outputs])
         self.symbols = [v.tensor for v in op.inputs]
         kept = zip(op.outside, outside, strict=True)
