@@ -214,3 +214,9 @@ def test_random_states_in_modes_that_go_op_by_op(mode: str) -> None:
     f = theano.function([], drawn, updates=updates, mode=mode)
     assert len(np.unique([f(), f()])) == 8
     assert pickle.loads(pickle.dumps(theano.function([], drawn))).maker is not None
+
+
+def test_what_runs_can_be_called_many_times() -> None:
+    count = theano.shared(0)
+    theano.function([], [], updates=[(count, count + 1)]).fn(n_calls=5)
+    assert int(count.get_value()) == 5

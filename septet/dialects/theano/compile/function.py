@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -234,9 +234,14 @@ class Function:
         return Function(self._wiring.copied({}, False), self._mode, self.name, self._structure, self.profile)
 
     @property
-    def fn(self) -> Function:
-        """What runs: called without arguments, it takes those that are kept."""
-        return self
+    def fn(self) -> Callable[..., None]:
+        """What runs, as often as ``n_calls`` says, for the arguments that are kept."""
+
+        def run(n_calls: int = 1, output_subset: Any = None) -> None:
+            for _ in range(n_calls):
+                self()
+
+        return run
 
     @property
     def septet(self) -> Any:
