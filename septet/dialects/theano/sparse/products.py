@@ -17,6 +17,7 @@ from septet.dialects.theano.sparse.structure import (
     csm_properties,
     dense_from_sparse,
     places_of,
+    sp_ones_like,
     transpose,
     with_data,
 )
@@ -27,6 +28,7 @@ from septet.dialects.theano.sparse.variables import (
     as_sparse_or_tensor_variable,
     discrete_dtypes,
 )
+from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.products import dot as dense_dot
 from septet.dialects.theano.tensor.products import outer
 from septet.dialects.theano.tensortype import TensorType
@@ -216,13 +218,7 @@ class SamplingDot(SparseOp):
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         (x, y, p), (gz,) = inputs, output_grads
         weighted = mul(p, gz)
-        return [dot(weighted, y), dot(transpose(weighted), x), mul(gz, self(x, y, _ones(p)))]
-
-
-def _ones(p: Any) -> Any:
-    from septet.dialects.theano.sparse.structure import sp_ones_like
-
-    return sp_ones_like(p)
+        return [dot(weighted, y), dot(transpose(weighted), x), mul(gz, self(x, y, sp_ones_like(p)))]
 
 
 class ConstructSparseFromList(SparseOp):
@@ -231,8 +227,6 @@ class ConstructSparseFromList(SparseOp):
     takes = "ddd"
 
     def make_node(self, *inputs: Any) -> Apply:
-        from septet.dialects.theano.tensor.convert import as_tensor_variable
-
         x, values, places = [as_tensor_variable(one) for one in inputs]
         if places.type.dtype not in discrete_dtypes or places.type.ndim != 1:
             raise TypeError("index must be a vector of integers", places.type)
