@@ -64,7 +64,17 @@ def lasagne_jobs(options: argparse.Namespace, lists: list[str], dialects: str) -
     for name in [name for each in lists for name in files_of(each)]:
 
         def command(python: str, out: Path, done: Path, name: str = name) -> list[str]:
-            settings = ["-q", "-c", os.devnull, f"--rootdir={folder}", "-p", "pytest_plugin", "-p", "no:cacheprovider"]
+            settings = [
+                "-q",
+                "-c",
+                os.devnull,
+                f"--rootdir={folder}",
+                "-p",
+                "pytest_plugin",
+                "-p",
+                "no:cacheprovider",
+                "--assert=plain",
+            ]
             return [python, "-m", "pytest", *settings, "--tb=line", f"{name}.py"]
 
         yield Job(name, command, dialects, (checkout,) if own_package else (), folder)

@@ -1,4 +1,7 @@
-"""Methods of arrays that are gone: a type in C takes no new ones, so that sources ask here for those that they call."""
+"""What arrays no longer do: methods that are gone, and lists of slices as keys.
+
+A type in C takes no new methods, so that sources ask here for those that they call, and for keys.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 import numpy
 
-__all__ = ["FORMER", "FormerMethods", "call_former", "is_mentioned"]
+__all__ = ["FORMER", "FormerMethods", "call_former", "is_mentioned", "key_of"]
 
 
 def _itemset(a: Any, *args: Any) -> None:
@@ -42,13 +45,28 @@ def call_former(record: Callable[[str], None]) -> Callable[..., Any]:
     return call
 
 
+def key_of(key: Any) -> Any:
+    """Return a key as it was understood: a list with slices in it was taken for a tuple."""
+    if isinstance(key, list) and any(part is None or part is Ellipsis or isinstance(part, slice) for part in key):
+        return tuple(key)
+    return key
+
+
 def is_mentioned(content: bytes) -> bool:
-    """Tell whether a source calls such a method."""
-    return any(f".{name}(".encode() in content for name in FORMER)
+    """Tell whether a source calls such a method, or makes slices that a list may hold."""
+    return b"slice(" in content or any(f".{name}(".encode() in content for name in FORMER)
 
 
 class FormerMethods(ast.NodeTransformer):
-    """Let calls of such methods ask `call_former`."""
+    """Let calls of such methods ask `call_former`, and keys that may be lists ask `key_of`."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """``a[slices]``."""
+        self.generic_visit(node)
+        if isinstance(node.slice, ast.Name | ast.List | ast.ListComp | ast.BinOp):
+            made = ast.Call(ast.Name("_septet_key", ast.Load()), [node.slice], [])
+            node.slice = ast.fix_missing_locations(ast.copy_location(made, node.slice))
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """``a.tostring()``."""

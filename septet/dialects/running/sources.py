@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from septet.dialects.running.former_methods import FormerMethods, call_former, is_mentioned
+from septet.dialects.running.former_methods import FormerMethods, call_former, is_mentioned, key_of
 from septet.dialects.running.python2 import parse, quiet, read_source, tree_of_python2
 from septet.dialects.running.python2_names import builtins_for, names_in
 
@@ -86,7 +86,7 @@ class Sources:
 
     def builtins(self) -> dict[str, Any]:
         """Return the built-in names for one of the program's modules."""
-        return {**builtins_for(self.is_python2), "_septet_former": call_former(self.record)}
+        return {**builtins_for(self.is_python2), "_septet_former": call_former(self.record), "_septet_key": key_of}
 
     def finder(self) -> MetaPathFinder:
         """Return what finds the program's modules for the import system."""
