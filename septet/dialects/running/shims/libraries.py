@@ -83,6 +83,12 @@ def imrotate(arr: Any, angle: float, interp: str = "bilinear") -> numpy.ndarray:
     return numpy.array(toimage(arr).rotate(angle, resample=_WAYS[interp]))
 
 
+def kron(a: Any, b: Any) -> Any:
+    """Return the Kronecker product as SciPy did: of tensors of any rank, joined along their second axis."""
+    parts = numpy.multiply.outer(numpy.asarray(a), numpy.asarray(b))
+    return numpy.concatenate(numpy.concatenate(parts, axis=1), axis=1)
+
+
 _MISC: Mapping[str, str | Value] = {
     "imread": Value(imread, "Pillow"),
     "imsave": Value(imsave, "Pillow"),
@@ -208,7 +214,7 @@ LIBRARIES: list[Names | NewModule | Change] = [
         "rand": "numpy.random:rand",
         "randn": "numpy.random:randn",
     }),
-    Names("scipy.linalg", "SciPy 2.0", {"kron": "numpy:kron"}),
+    Names("scipy.linalg", "SciPy 2.0", {"kron": Value(kron, "NumPy")}),
     Names("scipy.misc", "SciPy 1.3 to 2.0", _MISC),
     NewModule("scipy.misc", _misc, "Pillow and scipy.special"),
     NewModule("scipy.weave", _weave, "refused, with words"),

@@ -162,19 +162,15 @@ def eigvalsh(a: Any, b: Any, lower: bool = True) -> Any:
 
 
 def kron(a: Any, b: Any) -> Any:
-    """Return the Kronecker product of two tensors, of two axes at most."""
+    """Return the Kronecker product of two matrices; that of a vector and a matrix is flattened."""
     a, b = as_tensor_variable(a), as_tensor_variable(b)
     if a.ndim + b.ndim <= 2:
         raise TypeError(f"kron: inputs dimensions must sum to 3 or more. You passed {a.ndim} and {b.ndim}.")
     o = a.dimshuffle(*range(a.ndim), *["x"] * b.ndim) * b.dimshuffle(*["x"] * a.ndim, *range(b.ndim))
-    if o.ndim == 3:
-        return (
-            o.dimshuffle(1, 0, 2).reshape((o.shape[1], o.shape[0] * o.shape[2]))
-            if a.ndim == 1
-            else o.dimshuffle(0, 1, 2).reshape((o.shape[0], o.shape[1] * o.shape[2]))
-        )
-    o = o.dimshuffle(0, 2, 1, 3) if o.ndim == 4 else o
-    return o.reshape((o.shape[0] * o.shape[1], o.shape[2] * o.shape[3]))
+    if o.ndim == 3:  # of a vector and a matrix: flattened
+        return o.dimshuffle(1, 0, 2).flatten()
+    o = o.dimshuffle(0, 2, 1, *range(3, o.ndim))
+    return o.reshape((o.shape[0] * o.shape[1], o.shape[2] * o.shape[3], *[o.shape[axis] for axis in range(4, o.ndim)]))
 
 
 class Expm(NativeOp):
