@@ -35,11 +35,11 @@ def last_number(low: float, high: float) -> Judge:
     return judge
 
 
-def falls(pattern: str, count: int = 2) -> Judge:
-    """A number that is printed again and again is lower at the end than at the beginning."""
+def falls(pattern: str, count: int = 2, first: int | None = None) -> Judge:
+    """A number that is printed again and again is lower at the end than at the beginning; of the first ones, if so."""
 
     def judge(output: str, status: int) -> str:
-        found = numbers(pattern, output)
+        found = numbers(pattern, output)[:first]
         if len(found) < count:
             return f"printed {len(found)} times; wanted {count}; exit status {status}"
         return "" if found[-1] < found[0] else f"from {found[0]} to {found[-1]}"
@@ -210,7 +210,7 @@ PROGRAMS = [
     ),
     Program(
         f"{TUTORIALS}/dA.py",
-        falls(r"Training epoch \d+, cost +([\d.]+)"),
+        falls(r"Training epoch \d+, cost +([\d.]+)", first=2),
         "import dA\ndA.test_dA(training_epochs=2, output_folder='tmp_dA_plots')\n",
         SMALL_MNIST,
     ),
