@@ -140,6 +140,7 @@ SMALL_IDX = {
         "t10k-labels-idx1-ubyte",
     )
 }
+WHOLE_IDX = {name: name for name in SMALL_IDX}
 NEWMU_DATA = "import os, load\nload.datasets_dir = os.path.join(os.environ['UPSTREAM_DATA'], '')\n"
 MODEL = """\
 import lasagne
@@ -249,8 +250,8 @@ PROGRAMS = [
     Program(
         "lasagne/examples/mnist.py",
         reaches(r"test accuracy:\s+([\d.]+)", 90.0),
-        files=SMALL_IDX,
-        arguments=("mlp", "5"),
+        files=WHOLE_IDX,
+        arguments=("mlp", "3"),
         name="lasagne/examples/mnist.py mlp",
     ),
     Program(
@@ -281,6 +282,7 @@ PROGRAMS = [
         "program = __import__('Deep_Residual_Learning_CIFAR-10')\nprogram.main(n=1, num_epochs=2)\n",
         {"cifar-10-batches-py": "cifar-10-batches-py"},
         py2=True,
+        limit=900,
     ),
     model("lasagne-recipes/modelzoo/vgg16.py", "build_model()", "net['prob']", r"None, 1000\) 138357544"),
     model("lasagne-recipes/modelzoo/googlenet.py", "build_model()", "net['prob']", r"None, 1000\) 6998552"),
