@@ -42,6 +42,7 @@ _NORMALIZATION = (
     "tensor.nnet.bn.batch_normalization_*",
 )
 _LINKERS = ("functions are compiled by Septet, not linked from ops", "theano.function, MonitorMode")
+_GRADIENTS = ("the gradient of an op of linear algebra is no op of its own", "theano.grad of the op's result")
 _OBSERVERS = ("nobody is told when variables are made", "gof.graph.ancestors, after they were made")
 _LISTS = ("values are tensors, not lists of them", "Python lists of variables")
 _FORMAT = ("sparse matrices are kept by rows or by columns", "sparse.csr_matrix, sparse.csc_matrix")
@@ -133,6 +134,15 @@ REFUSED: dict[str, tuple[str, str]] = {
         "products are chosen by Septet's own compiler",
         "theano.tensor.dot, batched_dot, tensordot",
     ),
+    "*Linker": _LINKERS,
+    "compile.ScanProfileStats": _LINKERS,
+    "compile.register_*_c_code": _C,
+    "compile.inline_ofg_expansion": _REWRITES,
+    "compile.ops_with_inner_function": _REWRITES,
+    "scalar.*omposite*32": _C,
+    "tensor.inc_code": _C,
+    "tensor.slinalg.*Grad": _GRADIENTS,
+    "tensor.nlinalg.EighGrad": _GRADIENTS,
     "compile.get_info_on_inputs": _LINKERS,
     "compile.convert_function_input": _LINKERS,
     "compile.register_checker": _LINKERS,
@@ -170,8 +180,8 @@ MODULES = (
 """Modules that can be imported and hold nothing: using a name of theirs says why."""
 
 
-class RefusedError(NotImplementedError):
-    """A name of the original that is not supported here."""
+class RefusedError(NotImplementedError, ImportError):
+    """A name of the original that is not supported here; programs that try an import and go on without it catch it."""
 
 
 def why_refused(name: str) -> tuple[str, str] | None:

@@ -115,6 +115,15 @@ def test_numpys_old_ways() -> None:
         np.array(array, dtype="float32", copy=False)
 
 
+def test_what_stands_in_for_mock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages like parameterized compare its version when they are imported."""
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "mock", raising=False)
+    with installed(SHIMS):
+        mock = importlib.import_module("mock")
+        assert mock.version_info >= (1, 0) and mock.MagicMock(return_value=3)() == 3
+
+
 OF_PYTHON2 = b"\x80\x02}U\x01aU\x02\xe9\xffs."  # {'a': '\xe9\xff'} as cPickle of Python 2 wrote it
 
 

@@ -29,6 +29,11 @@ def test_refused_names_say_so_and_others_are_no_attributes() -> None:
         theano.gof.nothing_of_the_kind
 
 
+def test_programs_that_try_an_import_go_on_without_it() -> None:
+    with pytest.raises(ImportError, match=r"theano\.gof\.LocalOptimizer is not supported"):
+        from septet.dialects.theano.gof import LocalOptimizer  # noqa: F401
+
+
 def test_tables_speak_of_names_of_the_original() -> None:
     parts = {".".join(name.split(".")[:count]) for name in KNOWN for count in range(1, name.count(".") + 2)}
     for key in (*coverage.REFUSED, *coverage.DIFFERS):

@@ -5,6 +5,7 @@ import pytest
 
 import septet.dialects.theano as theano
 from septet.dialects.theano import tensor as T
+from septet.dialects.theano.tensor.reductions import Min
 
 
 def value(expression, *pairs):
@@ -27,6 +28,14 @@ def test_python_floats_take_float64_where_float32_rounds():
 def test_equal_extrema_take_the_whole_gradient_each(extreme, other):
     x = T.dvector()
     np.testing.assert_array_equal(value(theano.grad(extreme(x), x), (x, [2, 2, 1, 1])), other)
+
+
+def test_subclasses_of_extrema_take_booleans():
+    class Own(Min):
+        pass
+
+    x = T.TensorType("bool", (False,))()
+    assert value(Own(axis=None)(x), (x, np.array([True, False]))) == np.False_
 
 
 @pytest.mark.parametrize("call, reference", [(T.maximum, np.maximum), (T.minimum, np.minimum)])

@@ -278,6 +278,13 @@ def _user_dict(uses: Uses) -> Mapping[str, Any]:
     return {"UserDict": UserDict, "IterableUserDict": UserDict, "DictMixin": MutableMapping}
 
 
+def _mock(uses: Uses) -> Mapping[str, Any]:
+    import unittest.mock
+
+    own = {name: value for name, value in vars(unittest.mock).items() if not name.startswith("__")}
+    return {**own, "__version__": "3.0.5", "version_info": (3, 0, 5)}  # the last one for Python 2
+
+
 _RENAMED = {
     "cPickle": "pickle",
     "Queue": "queue",
@@ -307,7 +314,6 @@ _RENAMED = {
     "tkMessageBox": "tkinter.messagebox",
     "ttk": "tkinter.ttk",
     "xml.etree.cElementTree": "xml.etree.ElementTree",
-    "mock": "unittest.mock",
     "ordereddict": "collections",
     "unittest2": "unittest",
 }
@@ -323,6 +329,7 @@ _MODULES = [
     NewModule("UserList", lambda uses: {"UserList": UserList}, "collections.UserList"),
     NewModule("UserString", lambda uses: {"UserString": UserString}, "collections.UserString"),
     NewModule("imp", _imp, "importlib, in part"),
+    NewModule("mock", _mock, "unittest.mock"),
     NewModule("new", _new, "types"),
     NewModule("sets", _sets, "set and frozenset"),
     NewModule("future_builtins", _future_builtins, "the built-in names"),

@@ -270,6 +270,7 @@ class Max(_Extreme):
     """Largest elements along axes."""
 
     function = staticmethod(st.max)
+    of_booleans = staticmethod(st.any)
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
@@ -278,7 +279,7 @@ class Max(_Extreme):
         axes = axes_of(self.axis, x.ndim)
         axes = tuple(range(x.ndim)) if axes is None else axes
         if x.dtype.name == "bool":
-            return {"Max": st.any, "Min": st.all}[type(self).__name__](x, axis=axes)
+            return type(self).of_booleans(x, axis=axes)
         if x.dtype.name in DISCRETE or not axes:
             return type(self).function(x, axis=axes)
         return self._with_ties(x, axes)
@@ -300,6 +301,7 @@ class Min(Max):
     """Smallest elements along axes."""
 
     function = staticmethod(st.min)
+    of_booleans = staticmethod(st.all)
 
 
 class Argmax(_Extreme):

@@ -23,10 +23,6 @@ def _larger(a: Any, b: Any) -> Any:
     return max(a, b) if isinstance(a, int) and isinstance(b, int) else st.maximum(a, b)
 
 
-def _smaller(a: Any, b: Any) -> Any:
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else st.minimum(a, b)
-
-
 def _count(size: Any, window: Any, stride: Any, ignore_border: bool, larger: Any, choose: Any) -> Any:
     """Return the number of windows along an axis of padded `size`."""
     if ignore_border:
