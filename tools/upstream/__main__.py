@@ -49,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--original", type=Path, help="the Python that has Theano 1.0.5")
     parser.add_argument("--lenient", action="store_true", help="go on where an import of a test file fails")
     parser.add_argument("--limit", type=int, default=60, help="seconds for each test")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="how often `compare` runs each program; medians are printed"
+    )
     options = parser.parse_intermixed_args(arguments)
     options.results.mkdir(parents=True, exist_ok=True)
     COMMANDS.get(options.command, run_suite)(options)

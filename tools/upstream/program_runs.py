@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from statistics import median
 
 from programs import COMPARED, PROGRAMS, Program
 from suites import HERE, REPOSITORY
@@ -135,15 +136,18 @@ def figures(record: dict, steps_per_epoch: int) -> tuple[float, float, float]:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Run the compared programs here and on the original, one after the other, and print a table."""
+    """Run the compared programs here and on the original, in turns, and print a table of the medians."""
     print("| program | first step: original | here | ratio | epoch: original | here | ratio | compiling here |")
     print("|---|---|---|---|---|---|---|---|")
     for program in chosen(options):
         if program.title not in COMPARED:
             continue
         steps_per_epoch, steps = COMPARED[program.title]
-        here = figures(run_program(options, program, False, steps), steps_per_epoch)
-        there = figures(run_program(options, program, True, steps), steps_per_epoch)
+        pairs = [
+            [figures(run_program(options, program, original, steps), steps_per_epoch) for original in (False, True)]
+            for _ in range(options.runs)
+        ]
+        here, there = ([median(values) for values in zip(*runs, strict=True)] for runs in zip(*pairs, strict=True))
         cells = [f"{there[0]:.1f} s", f"{here[0]:.2f} s", f"{there[0] / here[0]:.1f}"]
         cells += [f"{there[2]:.1f} s", f"{here[2]:.2f} s", f"{there[2] / here[2]:.1f}", f"{here[1]:.2f} s"]
         print(f"| {program.title} | {' | '.join(cells)} |", flush=True)
