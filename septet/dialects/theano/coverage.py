@@ -143,6 +143,19 @@ REFUSED: dict[str, tuple[str, str]] = {
     "tensor.inc_code": _C,
     "tensor.slinalg.*Grad": _GRADIENTS,
     "tensor.nlinalg.EighGrad": _GRADIENTS,
+    "gof.utils.ABORT": _REWRITES,
+    "gof.utils.ANY_TYPE": _REWRITES,
+    "gof.utils.FAILURE": _REWRITES,
+    "gof.utils.FALL_THROUGH": _REWRITES,
+    "gof.utils.Keyword": _REWRITES,
+    "gof.utils.RETRY": _REWRITES,
+    "gof.CachedConstantError": _REWRITES,
+    "gof.view_roots": _REWRITES,
+    "scalar.handle_c*": _REWRITES,
+    "tensor.elemwise.mul_without_zeros": _GRADIENTS,
+    "tensor.elemwise.MulWithoutZeros": _GRADIENTS,
+    "tensor.ParamsType": _C,
+    "tensor.sort.*Op": ("sorting is an op of Septet's graph", "tensor.sort, argsort, topk, argtopk"),
     "compile.get_info_on_inputs": _LINKERS,
     "compile.convert_function_input": _LINKERS,
     "compile.register_checker": _LINKERS,
@@ -180,6 +193,20 @@ MODULES = (
 """Modules that can be imported and hold nothing: using a name of theirs says why."""
 
 
+REPEATED = {
+    **dict.fromkeys(("Variable", "Apply", "Constant", "Op", "Type", "FunctionGraph", "Generic"), "gof"),
+    **dict.fromkeys(("DisconnectedType", "grad_undefined", "grad_not_implemented"), "gradient"),
+    **dict.fromkeys(("MethodNotDefined", "add_tag_trace"), "gof.utils"),
+    **dict.fromkeys(("is_same_graph", "io_connection_pattern"), "gof.graph"),
+    "NullType": "gof.null_type",
+    "Container": "compile",
+    "PY3": "compat",
+    "pprint": "printing",
+    **dict.fromkeys(("config", "gof", "printing", "compile", "tensor", "scalar"), ""),
+}
+"""Names that modules of the original have because they import them, to the module where they are at home."""
+
+
 class RefusedError(NotImplementedError, ImportError):
     """A name of the original that is not supported here; programs that try an import and go on without it catch it."""
 
@@ -208,6 +235,8 @@ def _asked(path: str) -> Callable[[str], Any]:
     inner = path.removeprefix(PACKAGE).removeprefix(".")
 
     def missing(name: str) -> Any:
+        if name in REPEATED and inner and inner not in MODULES and inner != REPEATED[name]:
+            return getattr(sys.modules[f"{PACKAGE}.{REPEATED[name]}".rstrip(".")], name)
         whole = f"{inner}.{name}" if inner else name
         if name.startswith("__") or (why_refused(whole) is None and inner not in MODULES):
             raise AttributeError(f"module 'theano{'.' + inner if inner else ''}' has no attribute {name!r}")

@@ -34,6 +34,14 @@ def test_programs_that_try_an_import_go_on_without_it() -> None:
         from septet.dialects.theano.gof import LocalOptimizer  # noqa: F401
 
 
+@pytest.mark.parametrize("name", coverage.REPEATED)
+def test_names_are_found_where_the_original_imported_them(name: str) -> None:
+    tensor, home = (importlib.import_module(f"septet.dialects.theano{part}") for part in (".tensor.nnet", ""))
+    for part in filter(None, coverage.REPEATED[name].split(".")):
+        home = getattr(home, part)
+    assert getattr(tensor, name) is getattr(home, name)
+
+
 def test_tables_speak_of_names_of_the_original() -> None:
     parts = {".".join(name.split(".")[:count]) for name in KNOWN for count in range(1, name.count(".") + 2)}
     for key in (*coverage.REFUSED, *coverage.DIFFERS):
