@@ -200,7 +200,6 @@ REPEATED = {
     **dict.fromkeys(("is_same_graph", "io_connection_pattern"), "gof.graph"),
     "NullType": "gof.null_type",
     "Container": "compile",
-    "PY3": "compat",
     "pprint": "printing",
     **dict.fromkeys(("config", "gof", "printing", "compile", "tensor", "scalar"), ""),
 }
