@@ -43,6 +43,7 @@ _NORMALIZATION = (
 )
 _LINKERS = ("functions are compiled by Septet, not linked from ops", "theano.function, MonitorMode")
 _GRADIENTS = ("the gradient of an op of linear algebra is no op of its own", "theano.grad of the op's result")
+_PRODUCTS = ("it is a step of the gradient of products, which Septet has whole", "tensor.prod, ProdWithoutZeros")
 _OBSERVERS = ("nobody is told when variables are made", "gof.graph.ancestors, after they were made")
 _LISTS = ("values are tensors, not lists of them", "Python lists of variables")
 _FORMAT = ("sparse matrices are kept by rows or by columns", "sparse.csr_matrix, sparse.csc_matrix")
@@ -152,8 +153,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "gof.CachedConstantError": _REWRITES,
     "gof.view_roots": _REWRITES,
     "scalar.handle_c*": _REWRITES,
-    "tensor.elemwise.mul_without_zeros": _GRADIENTS,
-    "tensor.elemwise.MulWithoutZeros": _GRADIENTS,
+    "tensor.elemwise.mul_without_zeros": _PRODUCTS,
+    "tensor.elemwise.MulWithoutZeros": _PRODUCTS,
     "tensor.ParamsType": _C,
     "tensor.sort.*Op": ("sorting is an op of Septet's graph", "tensor.sort, argsort, topk, argtopk"),
     "compile.get_info_on_inputs": _LINKERS,
