@@ -21,6 +21,7 @@ DIFFERS: dict[str, str] = {
     "sparse.add": "refuses a scalar: `structured_add` adds it to the elements that are kept",
     "sparse.opt": "names of compiled variants stand for the ops that they replace in Theano",
     "tensor.sum": "floats are accumulated in their own dtype, pairwise; `acc_dtype` asks for a wider one",
+    "tensor.slinalg.EigvalshGrad": "is another name of Eigvalsh: programs can import it, not apply it to a gradient",
     "tensor.elemwise.ProdWithoutZeros": "has a gradient",
     "tensor.join": "the axis is known when the graph is built",
     "config.device": "is always `cpu`",

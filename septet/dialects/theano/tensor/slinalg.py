@@ -153,6 +153,9 @@ class Eigvalsh(NativeOp):
         return part + st.matrix_transpose(st.tril(part, k=-1))
 
 
+EigvalshGrad = Eigvalsh
+
+
 def eigvalsh(a: Any, b: Any, lower: bool = True) -> Any:
     """Return the eigenvalues of a symmetric matrix, or of a pair of matrices; `b` may be None."""
     return Eigvalsh(lower)(a, b)
@@ -188,7 +191,7 @@ class Expm(NativeOp):
 expm = Expm()
 
 __all__ = [
-    "MATRIX_STRUCTURES", "Cholesky", "CholeskyGrad", "Eigvalsh", "Expm", "Solve", "cholesky", "eigvalsh",
+    "MATRIX_STRUCTURES", "Cholesky", "CholeskyGrad", "Eigvalsh", "EigvalshGrad", "Expm", "Solve", "cholesky", "eigvalsh",
     "expm", "kron", "solve", "solve_lower_triangular", "solve_symmetric",
     "solve_upper_triangular",
 ]  # fmt: skip
