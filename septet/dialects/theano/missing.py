@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.dialects.theano.gof.type import Type
+from septet.dialects.theano.gof.type import SingletonType
 
 
 class DisconnectedInputError(ValueError):
@@ -15,20 +15,11 @@ class NullTypeGradError(TypeError):
     """A gradient that is not defined."""
 
 
-class DisconnectedType(Type):
+class DisconnectedType(SingletonType):
     """The type of a gradient that does not exist because nothing depends on the input."""
 
     def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         raise AssertionError("If you're assigning to a DisconnectedType you're doing something wrong.")
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __str__(self) -> str:
-        return "DisconnectedType"
 
 
 disconnected_type = DisconnectedType()

@@ -29,22 +29,16 @@ class SharedVariable(Variable):
     """
 
     default_update: Any
+    container_kind: Any = Container
 
     def __init__(
-        self,
-        name: str | None,
-        type: Any,
-        value: Any,
-        strict: bool,
-        allow_downcast: bool | None = None,
-        container: Any = None,
-    ) -> None:
+        self, name: str | None, type: Any, value: Any, strict: bool, allow_downcast: bool | None = None, container: Any = None
+    ) -> None:  # fmt: skip
         super().__init__(type, None, None, name)
-        self.auto_name = "auto_shared"
         if container is not None:
             self.container = container
             return
-        self.container = Container(self, strict=strict, allow_downcast=allow_downcast)
+        self.container = self.container_kind(self, strict=strict, allow_downcast=allow_downcast)
         self.container.data = type.filter(value, strict=strict, allow_downcast=allow_downcast)
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
@@ -87,9 +81,7 @@ class SharedVariable(Variable):
 class Cell(Container):
     """The place of a tensor's value: a Variable of Septet, and another one when the shape changes."""
 
-    def __init__(self, r: Any, value: Any = None, strict: bool = False, allow_downcast: bool | None = None) -> None:
-        self.cell: Any = None
-        super().__init__(r, value, False, strict, allow_downcast)
+    cell: Any = None
 
     @property
     def data(self) -> Any:
@@ -131,44 +123,14 @@ def _writable(array: np.ndarray) -> np.ndarray:
     return view
 
 
-class TensorCells(SharedVariable):
-    """A shared variable that is a tensor; see `SharedVariable`."""
+class CellVariable(SharedVariable):
+    """A shared variable whose value is in a `Cell`: pickles and deep copies hold the value, and make a cell of their own."""
 
-    def __init__(
-        self,
-        name: str | None,
-        type: Any,
-        value: Any,
-        strict: bool,
-        allow_downcast: bool | None = None,
-        container: Any = None,
-    ) -> None:
-        Variable.__init__(self, type, None, None, name)
-        if container is not None:
-            self.container = container
-            return
-        self.container = Cell(self, None, strict, allow_downcast)
-        self.container.data = type.filter(value, strict=strict, allow_downcast=allow_downcast)
-
-    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
-        value = self.container.value
-        return value if borrow else np.array(value)
-
-    def set_value(self, new_value: Any, borrow: bool = False) -> None:
-        value = self.type.filter(new_value, strict=self.container.strict, allow_downcast=self.container.allow_downcast)
-        self.container.data = value if borrow and value.flags.writeable else np.array(value)
-
-    def zero(self, borrow: bool = False) -> None:
-        self.container.data = np.zeros_like(self.container.data)
+    container_kind: Any = Cell
 
     def __deepcopy__(self, memo: Any) -> Any:
-        copied = self.__class__(
-            name=self.name,
-            type=self.type,
-            value=self.get_value(),
-            strict=self.container.strict,
-            allow_downcast=self.container.allow_downcast,
-        )
+        own = self.container
+        copied = type(self)(self.name, self.type, self.get_value(), own.strict, own.allow_downcast)
         memo[id(self)] = copied
         copied.tag = copy.copy(self.tag)
         if hasattr(self, "default_update"):
@@ -181,10 +143,25 @@ class TensorCells(SharedVariable):
         return state | {"_value": container.data, "_strict": (container.strict, container.allow_downcast)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        value, strict = state.pop("_value"), state.pop("_strict")
+        value, (strict, allow_downcast) = state.pop("_value"), state.pop("_strict")
         self.__dict__.update(state)
-        self.container = Cell(self, None, *strict)
+        self.container = self.container_kind(self, strict=strict, allow_downcast=allow_downcast)
         self.container.data = value
+
+
+class TensorCells(CellVariable):
+    """A shared variable that is a tensor; see `SharedVariable`."""
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        value = self.container.value
+        return value if borrow else np.array(value)
+
+    def set_value(self, new_value: Any, borrow: bool = False) -> None:
+        value = self.type.filter(new_value, strict=self.container.strict, allow_downcast=self.container.allow_downcast)
+        self.container.data = value if borrow and value.flags.writeable else np.array(value)
+
+    def zero(self, borrow: bool = False) -> None:
+        self.container.data = np.zeros_like(self.container.data)
 
 
 def shared(

@@ -250,12 +250,6 @@ class TensorType(Type):
             return found
         return st.symbol(variable.name or "", self.shape, self.dtype)
 
-    def holding(self, tensor: Any, like: Any = None) -> Any:
-        """Return a variable of this type that stands for a tensor."""
-        found = self(None if like is None else like.name)
-        found.tensor = tensor
-        return found
-
 
 def type_of(tensor: Any) -> TensorType:
     """Return the type of a tensor of Septet: sizes that are known to be 1 broadcast."""

@@ -76,6 +76,12 @@ class PureType:
         """Return the tensor that an input of this type stands for."""
         raise NotTensorError(f"{variable} of type {self} is not a tensor")
 
+    def holding(self, tensor: Any, like: Any = None) -> Any:
+        """Return a variable of this type that stands for a tensor."""
+        found = self(None if like is None else like.name)
+        found.tensor = tensor
+        return found
+
     def __ne__(self, other: object) -> bool:
         return not self == other
 

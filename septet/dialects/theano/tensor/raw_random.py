@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import reduce, wraps
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.graph import Apply
 from septet.dialects.theano.gof.op import Op
-from septet.dialects.theano.gof.type import Type
+from septet.dialects.theano.gof.type import SingletonType
 from septet.dialects.theano.missing import NullTypeGradError
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
@@ -54,7 +54,7 @@ def state_of(words: np.ndarray, state: np.random.RandomState | None = None) -> n
     return state
 
 
-class RandomStateType(Type):
+class RandomStateType(SingletonType):
     """The type of NumPy's RandomState."""
 
     is_tensor = True
@@ -86,22 +86,8 @@ class RandomStateType(Type):
             return st.asarray(words_of(variable.data))
         return st.symbol(variable.name or "", self.shape, self.dtype)
 
-    def holding(self, tensor: Any, like: Any = None) -> Any:
-        found = self(None if like is None else like.name)
-        found.tensor = tensor
-        return found
-
     def get_size(self, shape_info: Any) -> int:
         return 4 * (WORDS + 4)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __str__(self) -> str:
-        return "RandomStateType"
 
 
 random_state_type = RandomStateType()
@@ -378,6 +364,17 @@ def multinomial(
     return RandomFunction(multinomial_helper, outtype, ndim_added=1)(random_state, size, n, pvals)
 
 
+def _from_stream(distribution: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a distribution as a method of streams, which know the state."""
+
+    @wraps(distribution)
+    def draw(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.gen(distribution, *args, **kwargs)
+
+    draw.__doc__ = (distribution.__doc__ or "").replace("; return the next state and", "; return")
+    return draw
+
+
 class RandomStreamsBase:
     """What streams of random numbers have in common: a method for each distribution, which draws by `gen`."""
 
@@ -385,45 +382,9 @@ class RandomStreamsBase:
         """Return what a distribution draws from a new stream."""
         raise NotImplementedError
 
-    def binomial(
-        self, size: Any = None, n: Any = 1, p: Any = 0.5, ndim: Any = None, dtype: Any = "int64", prob: Any = None
-    ) -> Any:
-        """Return how many of n trials succeed."""
-        return self.gen(binomial, size, n, p if prob is None else prob, ndim=ndim, dtype=dtype)
-
-    def uniform(self, size: Any = None, low: Any = 0.0, high: Any = 1.0, ndim: Any = None, dtype: Any = None) -> Any:
-        """Return uniform numbers."""
-        return self.gen(uniform, size, low, high, ndim=ndim, dtype=dtype)
-
-    def normal(self, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: Any = None, dtype: Any = None) -> Any:
-        """Return normal numbers."""
-        return self.gen(normal, size, avg, std, ndim=ndim, dtype=dtype)
-
-    def random_integers(
-        self, size: Any = None, low: Any = 0, high: Any = 1, ndim: Any = None, dtype: Any = "int64"
-    ) -> Any:
-        """Return integers between two bounds, both included."""
-        return self.gen(random_integers, size, low, high, ndim=ndim, dtype=dtype)
-
-    def choice(
-        self, size: Any = None, a: Any = 2, replace: Any = True, p: Any = None, ndim: Any = None, dtype: Any = "int64"
-    ) -> Any:
-        """Return elements of a vector, or integers below a number."""
-        return self.gen(choice, size, a, replace, p, ndim=ndim, dtype=dtype)
-
-    def poisson(self, size: Any = None, lam: Any = None, ndim: Any = None, dtype: Any = "int64") -> Any:
-        """Return numbers of a Poisson distribution."""
-        return self.gen(poisson, size, lam, ndim=ndim, dtype=dtype)
-
-    def permutation(self, size: Any = None, n: Any = 1, ndim: Any = None, dtype: Any = "int64") -> Any:
-        """Return permutations of the integers below n."""
-        return self.gen(permutation, size, n, ndim=ndim, dtype=dtype)
-
-    def multinomial(
-        self, size: Any = None, n: Any = 1, pvals: Any = (0.5, 0.5), ndim: Any = None, dtype: Any = "int64"
-    ) -> Any:
-        """Return how often n trials fall on each of some outcomes."""
-        return self.gen(multinomial, size, n, pvals, ndim=ndim, dtype=dtype)
+    uniform, normal, binomial, poisson = map(_from_stream, (uniform, normal, binomial, poisson))
+    random_integers, choice = map(_from_stream, (random_integers, choice))
+    permutation, multinomial = map(_from_stream, (permutation, multinomial))
 
     def shuffle_row_elements(self, input: Any) -> Any:
         """Return a tensor with the elements of each row (its last axis) in random order, which is ``.permutation``."""

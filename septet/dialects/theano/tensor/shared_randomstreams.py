@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.dialects.theano.gof.graph import Variable
-from septet.dialects.theano.sharing import Cell, SharedVariable, shared, shared_constructor
+from septet.dialects.theano.sharing import Cell, CellVariable, shared, shared_constructor
 from septet.dialects.theano.tensor import raw_random
 from septet.dialects.theano.tensor.raw_random import random_state_type, state_of, words_of
 
@@ -59,33 +58,10 @@ class StateCell(Cell):
         Cell.data.fset(self, state)  # type: ignore[attr-defined]
 
 
-class RandomStateSharedVariable(SharedVariable):
+class RandomStateSharedVariable(CellVariable):
     """A shared RandomState."""
 
-    def __init__(self, name: Any, type: Any, value: Any, strict: bool, allow_downcast: Any = None, container: Any = None) -> None:  # fmt: skip
-        Variable.__init__(self, type, None, None, name)
-        self.container = StateCell(self, None, strict, allow_downcast) if container is None else container
-        if container is None:
-            self.container.data = type.filter(value)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        container = state.pop("container")
-        return state | {"_value": container.data, "_strict": (container.strict, container.allow_downcast)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        value, strict = state.pop("_value"), state.pop("_strict")
-        self.__dict__.update(state)
-        self.container = StateCell(self, None, *strict)
-        self.container.data = value
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        copied = type(self)(self.name, self.type, self.get_value(), self.container.strict)
-        memo[id(self)] = copied
-        copied.tag = copy.copy(self.tag)
-        if hasattr(self, "default_update"):
-            copied.default_update = copy.deepcopy(self.default_update, memo)
-        return copied
+    container_kind = StateCell
 
 
 @shared_constructor
