@@ -23,7 +23,6 @@ DIFFERS: dict[str, str] = {
     "tensor.sum": "floats are accumulated in their own dtype, pairwise; `acc_dtype` asks for a wider one",
     "tensor.slinalg.EigvalshGrad": "is another name of Eigvalsh: programs can import it, not apply it to a gradient",
     "tensor.elemwise.ProdWithoutZeros": "has a gradient",
-    "tensor.join": "the axis is known when the graph is built",
     "config.device": "is always `cpu`",
     "printing.debugprint": "shows the graph as it was written; `septet.explain(f.septet)` shows what runs",
 }

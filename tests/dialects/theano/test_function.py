@@ -134,3 +134,19 @@ def test_shared_variables_and_functions_are_pickled() -> None:
     f = pickle.loads(pickle.dumps(theano.function([x], (w * x).sum(), updates=[(w, w + 1)])))
     assert [float(f(np.ones(3))) for _ in range(2)] == [3.0, 6.0]
     assert w.get_value().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "make, error, text",
+    [
+        (lambda: 5, TypeError, "FAST_RUN"),
+        (lambda: "fast", Exception, "FAST_RUN"),
+        (lambda: ["FAST_RUN"], Exception, "multiple modes"),
+        (lambda: theano.Mode("cc"), KeyError, "cvm"),
+        (lambda: theano.Mode(optimizer="best"), KeyError, "fast_run"),
+    ],
+)
+def test_wrong_modes_are_told_which_there_are(make, error, text):
+    x = T.dscalar()
+    with pytest.raises(error, match=text):
+        theano.function([x], x, mode=make())

@@ -141,3 +141,35 @@ def test_choices_broadcast_when_sizes_come():
 def test_gradients_of_integers_are_those_of_the_original(cost, expected):
     x = T.ivector()
     np.testing.assert_array_equal(value(theano.grad(cost(x), x), (x, [1, 2])), expected)
+
+
+@pytest.mark.parametrize("make", [lambda x: x, T.constant, theano.shared], ids=["inputs", "constants", "shared"])
+def test_shapes_of_joins_follow_from_the_parts_where_only_they_are_asked_for(make):
+    arrays = np.ones((2, 3)), np.ones((4, 5))
+    symbols = T.dmatrices("x", "y")
+    parts = symbols if make(0) == 0 else [make(array) for array in arrays]
+    joined = T.join(1, *parts)
+    given = list(zip(symbols, arrays, strict=True))
+    assert value(joined.shape, *given).tolist() == [2, 8]
+    assert value(T.join(0, joined, parts[0]).shape[0], *given) == 4
+    with pytest.raises(ValueError, match="sizes differ on axis 0"):
+        value(joined, *given)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_tensors_are_joined_and_split_along_an_axis_that_is_a_variable(axis):
+    place, x, y = T.iscalar(), T.dmatrix(), T.dmatrix()
+    a = np.arange(6.0).reshape(2, 3)
+    b, given = a[:1] + 10 if axis == 0 else a[:, :2] + 10, [(place, axis), (x, a)]
+    joined = T.join(place, x, y)
+    assert joined.broadcastable == (False, False)
+    np.testing.assert_array_equal(value(joined, *given, (y, b)), np.concatenate([a, b], axis))
+    gx, gy = value(theano.grad((joined**2).sum(), [x, y]), *given, (y, b))
+    np.testing.assert_array_equal(gx, 2 * a)
+    np.testing.assert_array_equal(gy, 2 * b)
+    for part, expected in zip(T.split(x, [1, a.shape[axis] - 1], 2, place), np.split(a, [1], axis), strict=True):
+        np.testing.assert_array_equal(value(part, *given), expected)
+    with pytest.raises(ValueError, match="shape"):
+        value(joined, *given, (y, np.ones((4, 5))))
+    with pytest.raises(IndexError):
+        value(joined, (place, 2), (x, a), (y, b))

@@ -357,6 +357,7 @@ def function(
         raise AssertionError("the keys of outputs are strings")
     if not isinstance(no_default_updates, (bool, list)):
         raise TypeError("no_default_update should be either a boolean or a list")
+    mode = get_mode(mode)
     given = [_as_input(own, allow_input_downcast) for own in inputs]
     _check_inputs(given)
     listed, structure = _outputs(outputs)
@@ -371,7 +372,7 @@ def function(
     wiring.overwritten = list(written)
     wiring.find_shared(no_default_updates)
     _check_use(wiring, on_unused_input, name)
-    return Function(wiring, get_mode(mode), name, structure, profile)
+    return Function(wiring, mode, name, structure, profile)
 
 
 def _overwritten(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> dict[int, Variable]:

@@ -6,11 +6,26 @@ modes that look at each op call Python op by op.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.link import wrapped
+
+
+predefined_linkers: dict[str, Any] = dict.fromkeys(
+    ("py", "c", "c|py", "vm", "cvm", "vm_nogc", "cvm_nogc", "c&py"), "cvm"
+)
+predefined_optimizers: dict[str, Any] = dict.fromkeys(
+    ("None", "fast_run", "fast_compile", "fast_run_stable", "o1", "o2", "o3", "o4", "merge", "unsafe", "stabilize"),
+    "fast_run",
+)
+
+
+def _check_name(kind: str, name: Any, known: Iterable[str]) -> None:
+    """Refuse a name that nothing has, and say which there are."""
+    if isinstance(name, str) and name not in known:
+        raise KeyError(f"there is no {kind} {name!r}; there are {', '.join(known)}")
 
 
 class Mode:
@@ -25,6 +40,8 @@ class Mode:
     """
 
     def __init__(self, linker: Any = None, optimizer: Any = "default") -> None:
+        _check_name("linker", linker, predefined_linkers)
+        _check_name("optimizer", optimizer, (*predefined_optimizers, "default"))
         self.linker = config.linker if linker is None else linker
         self.provided_linker = self.linker
         self.provided_optimizer = self.optimizer = config.optimizer if optimizer == "default" else optimizer
@@ -69,22 +86,20 @@ predefined_modes: dict[str, Mode] = {
 }
 predefined_modes |= {name: predefined_modes["FAST_RUN"] for name in ("ProfileMode", "PROFILE_MODE", "PYMODE", "VM")}
 FAST_RUN, FAST_COMPILE = predefined_modes["FAST_RUN"], predefined_modes["FAST_COMPILE"]
-predefined_linkers: dict[str, Any] = dict.fromkeys(
-    ("py", "c", "c|py", "vm", "cvm", "vm_nogc", "cvm_nogc", "c&py"), "cvm"
-)
-predefined_optimizers: dict[str, Any] = dict.fromkeys(
-    ("None", "fast_run", "fast_compile", "fast_run_stable", "o1", "o2", "o3", "o4", "merge", "unsafe", "stabilize"),
-    "fast_run",
-)
 instantiated_default_mode: Mode | None = None
 
 
 def get_mode(orig_string: Any) -> Mode:
     """Return a mode by its name, a mode as it is, and that of the settings for None."""
     found = config.mode if orig_string is None else orig_string
-    if not isinstance(found, str):
+    if isinstance(found, (list, tuple)):
+        raise Exception("We do not support the passing of multiple modes")
+    if isinstance(found, Mode):
         return found
-    if found in ("DebugMode", "DEBUG_MODE", "DebugMode"):
+    names = ", ".join((*predefined_modes, "DebugMode", "NanGuardMode"))
+    if not isinstance(found, str):
+        raise TypeError(f"a mode is a Mode or one of the names {names}; got {found!r}")
+    if found in ("DebugMode", "DEBUG_MODE"):
         from septet.dialects.theano.compile.debugmode import DebugMode
 
         return DebugMode()
@@ -95,7 +110,7 @@ def get_mode(orig_string: Any) -> Mode:
             config.NanGuardMode.nan_is_error, config.NanGuardMode.inf_is_error, config.NanGuardMode.big_is_error
         )
     if found not in predefined_modes:
-        raise Exception(f"No predefined mode exist for string: {found}")
+        raise Exception(f"No predefined mode exist for string: {found}. There are {names}")
     return predefined_modes[found]
 
 

@@ -214,7 +214,7 @@ class NativeOp(Op):
     def _refusing(self, inputs: Sequence[Variable], error: Exception) -> list[Any]:
         """Return tensors that raise an error when they are computed: known shapes are looked at no earlier than that."""
         message = str(error)
-        models = self.compute(*[st.symbol("", v.type.shape, v.type.dtype) for v in inputs])
+        models = self.compute(*[st.symbol("", v.type.shape, v.type.dtype) if v.type.ndim else v.tensor for v in inputs])
         models = list(models) if isinstance(models, (tuple, list)) else [models]
 
         def refuse(*_: Any) -> Any:

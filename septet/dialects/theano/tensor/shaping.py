@@ -32,6 +32,15 @@ def vector_of(elements: Sequence[Any], dtype: str = "int64") -> Any:
     return found
 
 
+_joined: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
+"""Nodes of tensors that were joined, and their sizes as they follow from those of the parts."""
+
+
+def sizes_asked(x: Any) -> Sequence[Any]:
+    """Return the sizes of a tensor; where it was joined they are known without joining, so nothing is compared for them."""
+    return _joined.get(x.node) or x.shape
+
+
 def remembered(vector: Any) -> list[Any] | None:
     """Return the elements that a vector was made of, where that is known."""
     return _vectors.get(vector.node)
@@ -59,7 +68,7 @@ class Shape(NativeOp):
     """The sizes of a tensor, as a vector of int64."""
 
     def compute(self, *tensors: Any) -> Any:
-        return vector_of(tensors[0].shape)
+        return vector_of(sizes_asked(tensors[0]))
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
@@ -80,9 +89,8 @@ class Shape_i(NativeOp):
         self.i = i
 
     def compute(self, *tensors: Any) -> Any:
-        return st.asarray(np.asarray(size) if isinstance(size := tensors[0].shape[self.i], int) else size).astype(
-            "int64"
-        )
+        size = sizes_asked(tensors[0])[self.i]
+        return st.asarray(np.asarray(size) if isinstance(size, int) else size).astype("int64")
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         return [[False]]
@@ -378,27 +386,71 @@ class Join(NativeOp):
         given = [as_tensor_variable(value) for value in parts]
         if not given:
             raise ValueError("Cannot join an empty list of tensors")
-        value = known_value(axis)
-        if value is None:
-            raise NotImplementedError("join: the axis is a number that is known before anything is computed")
-        if value.dtype.kind not in "iu":
+        axis, value = as_tensor_variable(axis), known_value(axis)
+        if axis.type.dtype not in DISCRETE or axis.type.ndim:
             raise TypeError(f"join: the axis is an integer, got {axis!r}")
         ndim = given[0].type.ndim
         if any(v.type.ndim != ndim for v in given):
             raise TypeError("Join() can only join tensors with the same number of dimensions.", [v.type for v in given])
         if not ndim:
             raise TypeError("Join cannot handle arguments of dimension 0. For joining scalar values, see @stack")
-        if not -ndim <= int(value) < ndim:
+        if value is not None and not -ndim <= int(value) < ndim:
             raise IndexError(f"Join axis {int(value)} is out of bounds for tensors of {ndim} dimensions")
-        return self.applied([as_tensor_variable(axis), *given])
+        return self.applied([axis, *given])
 
     def compute(self, *tensors: Any) -> Any:
         axis, *parts = tensors
         own = upcast(*[t.dtype.name for t in parts])
-        return st.concatenate([t.astype(own) for t in parts], axis=element(axis))
+        parts = [t.astype(own) for t in parts]
+        place = element(axis)
+        if isinstance(place, int):
+            found = st.concatenate(parts, axis=place)
+        else:
+            found = _joined_along(_axis_of(place, parts[0].ndim), parts)
+        return self._with_sizes(found, tensors)
+
+    def _refusing(self, inputs: Sequence[Variable], error: Exception) -> list[Any]:
+        (found,) = super()._refusing(inputs, error)
+        return [self._with_sizes(found, [v.tensor for v in inputs])]
+
+    @staticmethod
+    def _with_sizes(found: Any, tensors: Sequence[Any]) -> Any:
+        """Remember the sizes of what has been joined."""
+        place, parts = element(tensors[0]), tensors[1:]
+        axis = place % parts[0].ndim if isinstance(place, int) else _axis_of(place, parts[0].ndim)
+        known = found.type.shape
+        if len(parts) > 1 and None in known:
+            sizes = _sizes_joined(axis, [sizes_asked(part) for part in parts])
+            _joined[found.node] = [size if own is None else own for own, size in zip(known, sizes, strict=True)]
+        return found
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         return [[False], *[[True] for _ in node.inputs[1:]]]
+
+
+def _axis_of(axis: Any, ndim: int) -> Any:
+    """Return an axis that is a tensor, counted from the front; an error when it runs where there is no such axis."""
+    return st.asarray(np.arange(ndim))[axis]
+
+
+def _sizes_joined(axis: Any, shapes: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the sizes of tensors joined along an axis, a number or a tensor."""
+    sums = [sum(sizes[1:], sizes[0]) for sizes in zip(*shapes, strict=True)]
+    if isinstance(axis, int):
+        return [*shapes[0][:axis], sums[axis], *shapes[0][axis + 1 :]]
+    return [st.where(axis == place, own, first) for place, (own, first) in enumerate(zip(sums, shapes[0], strict=True))]
+
+
+def _joined_along(axis: Any, parts: Sequence[Any]) -> Any:
+    """Return tensors joined along an axis that is known when the graph runs: each is put at its place among zeros."""
+    first, start = parts[0].shape, 0
+    found = st.zeros(tuple(_sizes_joined(axis, [part.shape for part in parts])), dtype=parts[0].dtype)
+    for part in parts:
+        own = [st.where(axis == place, size, other) for place, (size, other) in enumerate(zip(part.shape, first, strict=True))]
+        starts = [st.where(axis == place, start, 0) for place in range(part.ndim)]
+        found = st.dynamic_update_slice(found, st.ensure_shape(part, tuple(own)), starts)
+        start = start + sum(st.where(axis == place, size, 0) for place, size in enumerate(part.shape))
+    return found
 
 
 _join = Join()
@@ -491,11 +543,11 @@ class Split(NativeOp):
     def compute(self, *tensors: Any) -> Any:
         x, axis, splits = tensors
         number = element(axis)
-        if not isinstance(number, int):
-            raise NotImplementedError("split: the axis is a number that is known before anything is computed")
         sizes = elements_of(splits, self.len_splits)
         if len(sizes) != self.len_splits:
             raise ValueError(f"length of splits ({len(sizes)}) differs from the number of parts, {self.len_splits}")
+        if not isinstance(number, int):
+            return self._cut_along(_axis_of(number, x.ndim), x, sizes)
         known = x.type.shape[number]
         if all(isinstance(size, int) for size in sizes) and known is not None and sum(sizes) != known:
             raise ValueError(f"The splits sum to {sum(sizes)}, expected {known}")
@@ -503,6 +555,16 @@ class Split(NativeOp):
         before = (slice(None),) * (number % x.ndim)
         for size in sizes:
             parts.append(x[(*before, slice(start, start + size))])
+            start = start + size
+        return tuple(parts)
+
+    @staticmethod
+    def _cut_along(axis: Any, x: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the parts along an axis that is known when the graph runs."""
+        parts, start = [], 0
+        for size in sizes:
+            own = [st.where(axis == place, size, whole) for place, whole in enumerate(x.shape)]
+            parts.append(st.dynamic_slice(x, [st.where(axis == place, start, 0) for place in range(x.ndim)], own))
             start = start + size
         return tuple(parts)
 
