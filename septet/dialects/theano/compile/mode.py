@@ -12,7 +12,6 @@ from typing import Any
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.link import wrapped
 
-
 predefined_linkers: dict[str, Any] = dict.fromkeys(
     ("py", "c", "c|py", "vm", "cvm", "vm_nogc", "cvm_nogc", "c&py"), "cvm"
 )

@@ -446,7 +446,10 @@ def _joined_along(axis: Any, parts: Sequence[Any]) -> Any:
     first, start = parts[0].shape, 0
     found = st.zeros(tuple(_sizes_joined(axis, [part.shape for part in parts])), dtype=parts[0].dtype)
     for part in parts:
-        own = [st.where(axis == place, size, other) for place, (size, other) in enumerate(zip(part.shape, first, strict=True))]
+        own = [
+            st.where(axis == place, size, other)
+            for place, (size, other) in enumerate(zip(part.shape, first, strict=True))
+        ]
         starts = [st.where(axis == place, start, 0) for place in range(part.ndim)]
         found = st.dynamic_update_slice(found, st.ensure_shape(part, tuple(own)), starts)
         start = start + sum(st.where(axis == place, size, 0) for place, size in enumerate(part.shape))
