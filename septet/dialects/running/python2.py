@@ -34,6 +34,7 @@ FIXERS = tuple(
 _BYTE = 255
 _SHEBANG = re.compile(r"#!.*\bpython2")
 _METHODS = frozenset({"__eq__", "__cmp__", "__div__", "__rdiv__", "__idiv__", "__getslice__", "__setslice__"})
+_READING = {"read": "_septet_read", "readline": "_septet_lines", "readlines": "_septet_lines"}
 ONLY_PYTHON2 = frozenset(
     """
     cPickle cStringIO StringIO urllib2 urlparse httplib cookielib ConfigParser Queue SocketServer Tkinter __builtin__
@@ -170,7 +171,7 @@ def says_python2(source: str) -> str | None:
 
 
 class _Meaning(ast.NodeTransformer):
-    """Give ``/``, texts without ``u``, ``encode``, ``decode`` and ``sort`` the meaning that they had."""
+    """Give ``/``, texts without ``u`` and methods of texts, files and lists the meaning that they had."""
 
     def __init__(self, tree: ast.Module, source: str) -> None:
         future = {
@@ -245,7 +246,7 @@ class _Meaning(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """``text.encode(...)``, ``text.decode(...)``, ``unicode(text, encoding)``, ``values.sort(compare)``."""
+        """Methods of texts, of what files give, ``unicode(text, encoding)``, ``values.sort(compare)``."""
         self.generic_visit(node)
         function = node.func
         if isinstance(function, ast.Name) and function.id == "unicode" and len(node.args) + len(node.keywords) > 1:
@@ -255,6 +256,11 @@ class _Meaning(ast.NodeTransformer):
                 return _call("_septet_sort", node, [function.value, *node.args], node.keywords)
         if isinstance(function, ast.Attribute) and function.attr in ("encode", "decode"):
             return _call(f"_septet_{function.attr}", node, [function.value, *node.args], node.keywords)
+        if isinstance(function, ast.Attribute) and function.attr == "join" and len(node.args) == 1 and not node.keywords:
+            if not isinstance(node.args[0], ast.Starred):
+                return _call("_septet_join", node, [function.value, *node.args])
+        if isinstance(function, ast.Attribute) and function.attr in _READING:
+            return _call(_READING[function.attr], node, [node])
         return node
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import codecs
 import decimal
 import dis
 import functools
@@ -18,15 +17,11 @@ from typing import Any
 
 import numpy
 
+from septet.dialects.running import byte_strings
 from septet.dialects.running.python2 import compile_python2, read_source, tree_of_python2
 
-__all__ = ["GONE", "builtins_for", "divide", "divide_in_place", "names_in", "to_bytes_text", "to_unicode"]
+__all__ = ["GONE", "builtins_for", "divide", "divide_in_place", "names_in"]
 
-BYTES = {"encoding": "ascii", "errors": "surrogateescape"}
-"""How a byte string of Python 2 is held in a str: ASCII as it is, each other byte as one lone surrogate, so that
-lengths are those of Python 2, and what is written is what was read."""
-
-_CODECS = ("hex", "base64", "zlib", "bz2")  # from bytes to bytes, where Python 2 gave a str
 _WHOLE = (int, numpy.integer)
 
 
@@ -70,27 +65,6 @@ def divide_in_place(a: Any, b: Any) -> Any:
         if found is not NotImplemented:
             return found
     return divide(a, b)
-
-
-def to_bytes_text(value: Any, *args: Any, **options: Any) -> Any:
-    """Return ``value.encode(...)`` as Python 2 did, where the result is a str."""
-    if not isinstance(value, str):
-        return value.encode(*args, **options)
-    codec = args[0] if args else options.get("encoding", "ascii")
-    if codec in _CODECS:
-        return codecs.encode(value.encode(**BYTES), codec).decode(**BYTES)
-    return value.encode(*args, **options).decode(**BYTES)
-
-
-def to_unicode(value: Any, *args: Any, **options: Any) -> Any:
-    """Return ``value.decode(...)`` as Python 2 did, where str has such a method."""
-    if not isinstance(value, str):
-        return value.decode(*args, **options)
-    codec = args[0] if args else options.get("encoding", "ascii")
-    content = value.encode(**BYTES)
-    if codec in _CODECS:
-        return codecs.decode(content, codec).decode(**BYTES)
-    return content.decode(*args, **options)
 
 
 def _cmp(a: Any, b: Any) -> int:
@@ -274,25 +248,10 @@ def _oct(number: Any) -> str:
     return oct(number).replace("o", "", 1) if number else "0"
 
 
-class _Writer(io.BufferedWriter):
-    """A binary file that takes byte strings of Python 2."""
-
-    def write(self, content: Any) -> int:
-        return super().write(content.encode(**BYTES) if isinstance(content, str) else content)
-
-
-def _open(name: Any, mode: str = "r", buffering: int = -1) -> Any:
-    """Open a file; without ``b``, its bytes are text as `BYTES` says."""
-    if "b" in mode:
-        file = builtins.open(name, mode, buffering if buffering != 0 else -1)  # noqa: SIM115 (the caller closes it)
-        return _Writer(file.detach()) if type(file) is io.BufferedWriter else file
-    return builtins.open(name, mode.replace("U", "") or "r", buffering if buffering != 0 else 1, **BYTES)
-
-
 class _File(metaclass=_FileType):
     """``file``, in a program that is translated."""
 
-    opens = staticmethod(_open)
+    opens = staticmethod(byte_strings.open_file)
 
 
 CHANGED: dict[str, Any] = {
@@ -302,7 +261,6 @@ CHANGED: dict[str, Any] = {
     "zip": _zip,
     "round": _round,
     "input": _input,
-    "open": _open,
     "file": _File,
     "eval": _eval,
     "exec": _exec,
@@ -313,8 +271,7 @@ CHANGED: dict[str, Any] = {
     "_septet_class": _class,
     "_septet_divide": divide,
     "_septet_divide_in_place": divide_in_place,
-    "_septet_encode": to_bytes_text,
-    "_septet_decode": to_unicode,
+    **byte_strings.CHANGED,
 }
 
 

@@ -109,3 +109,47 @@ def test_without_the_translator(monkeypatch: pytest.MonkeyPatch) -> None:
         compile_python2("x = 1", "old.py")
     assert caught.value.hint == "pip install 'septet[py2]'"
     python2._tool.cache_clear()
+
+
+def test_files_opened_as_binary_give_byte_strings(tmp_path: Path) -> None:
+    """Lines are text; what ``read`` gives is bytes for libraries, and text beside text; bytes are those of the file."""
+    program = r"""
+import csv, gzip, struct, sys, zlib, cPickle, numpy
+from cStringIO import StringIO
+open("a.txt", "wb").write("one two\nthr\xc3\xa9e\n")
+words = []
+for line in open("a.txt", "rb"):
+    words += line.strip().split(" ")
+print " ".join(words), len(words[2]), open("a.txt", "rb").readlines()[0] == "one two\n"
+f = open("a.txt", "rb")
+print f.readline() + "|", f.read().replace("\n", "|") + "%s" % len(words)
+f.seek(0)
+letters = []
+while True:
+    letter = f.read(1)
+    if letter == " ":
+        break
+    letters.append(letter)
+print "".join(letters), {"one": 1}["".join(letters)], [row for row in csv.reader(open("a.txt", "rb"), delimiter=" ")][0]
+open("b", "wb").write(struct.pack(">if", 7, 0.5))
+open("b", "ab").write(chr(200))
+f = open("b", "rb")
+print struct.unpack(">i", f.read(4))[0], numpy.fromstring(f.read(4), ">f4")[0], ord(f.read(1)), repr(f.read())
+print ord(open("b", "r").read()[8]), map(ord, open("b", "rb").read()[:4]), sorted([open("b", "rb").read(1), "a"])[1]
+gzip.open("c", "wb").write(zlib.compress(cPickle.dumps([1, "x"])))
+print cPickle.loads(zlib.decompress(gzip.open("c").read())), StringIO(open("b", "rb").read()).read()[8] == "\xc8"
+print type(open("b", "rb").read()[0] + "a").__name__, open("a.txt", "rb").read() in {open("a.txt").read(): 1}
+"""
+    (tmp_path / "program.py").write_text(program)
+    done = run(tmp_path, "--py2", "program.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "one two thrée 6 True",
+        "one two",
+        "| thrée|3",
+        "one 1 ['one', 'two']",
+        "7 0.5 200 ''",
+        "200 [0, 0, 0, 7] a",
+        "[1, 'x'] True",
+        "str True",
+    ]

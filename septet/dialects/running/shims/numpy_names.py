@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from septet.dialects.running.byte_strings import to_bytes
 from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced
 
 __all__ = ["NUMPY"]
@@ -340,7 +341,7 @@ def _bytes_of_strings(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
         if sep:
             return fromstring(string, dtype, count, sep=sep, **kwargs)
         uses.record("numpy.fromstring(binary)")
-        content = string.encode("latin1") if isinstance(string, str) else string
+        content = to_bytes(string) if isinstance(string, str) else string
         return module.frombuffer(content, dtype, count).copy()
 
     replaced(module, "fromstring", fromstring_of_old, stack)

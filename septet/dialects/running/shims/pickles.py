@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
+from septet.dialects.running.byte_strings import to_bytes
 from septet.dialects.running.shims.shim import Change, Uses, replaced
 
 __all__ = ["PICKLES"]
@@ -45,7 +46,7 @@ def _load(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     def loads_of_old(data: Any, **options: Any) -> Any:
         if isinstance(data, str):
             uses.record(LOADS)
-            data = data.encode("latin1")
+            data = to_bytes(data)
         try:
             return loads(data, **options)
         except UnicodeDecodeError:

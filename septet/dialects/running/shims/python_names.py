@@ -58,7 +58,11 @@ def setdefaultencoding(name: str) -> None:
 
 
 class StringIO(io.StringIO):
-    """``StringIO.StringIO``, which takes bytes too."""
+    """``StringIO.StringIO``: of text, or a binary file of bytes."""
+
+    def __new__(cls, buffer: Any = "") -> Any:
+        """Return a binary file where the content is bytes: a picture, an archive ..."""
+        return io.BytesIO(buffer) if isinstance(buffer, bytes | bytearray) else super().__new__(cls)
 
     def __init__(self, buffer: Any = "") -> None:
         super().__init__(_as_text(buffer))
