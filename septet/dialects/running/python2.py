@@ -256,7 +256,12 @@ class _Meaning(ast.NodeTransformer):
                 return _call("_septet_sort", node, [function.value, *node.args], node.keywords)
         if isinstance(function, ast.Attribute) and function.attr in ("encode", "decode"):
             return _call(f"_septet_{function.attr}", node, [function.value, *node.args], node.keywords)
-        if isinstance(function, ast.Attribute) and function.attr == "join" and len(node.args) == 1 and not node.keywords:
+        if (
+            isinstance(function, ast.Attribute)
+            and function.attr == "join"
+            and len(node.args) == 1
+            and not node.keywords
+        ):
             if not isinstance(node.args[0], ast.Starred):
                 return _call("_septet_join", node, [function.value, *node.args])
         if isinstance(function, ast.Attribute) and function.attr in _READING:
