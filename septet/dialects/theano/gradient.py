@@ -48,10 +48,8 @@ def connected(outputs: Iterable[Variable], blockers: Iterable[Variable] = ()) ->
         node = variable.owner
         if node is None or variable in stops:
             continue
-        pattern = node.op.connection_pattern(node) if hasattr(node.op, "connection_pattern") else None
-        for place, given in enumerate(node.inputs):
-            if pattern is None or pattern[place][variable.index or 0]:
-                pending.append(given)
+        pattern = node.op.connection_pattern(node)
+        pending += [given for given, row in zip(node.inputs, pattern, strict=True) if row[variable.index or 0]]
     return found
 
 
@@ -452,8 +450,7 @@ class ZeroGrad(ConsiderConstant):
 class DisconnectedGrad(ConsiderConstant):
     """The input, as if nothing depended on it."""
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]]
+    inputs_with_gradient = slice(0)
 
 
 class UndefinedGrad(_Identity):

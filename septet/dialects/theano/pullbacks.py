@@ -77,24 +77,14 @@ def _collect(collected: dict[Variable, Any], variable: Variable, gradient: Any) 
 
 def _pull(node: Apply, given: Sequence[Any]) -> list[Any]:
     """Return the gradients of the inputs of an application, given those of its outputs."""
-    pattern = node.op.connection_pattern(node) if hasattr(node.op, "connection_pattern") else None
-    connected = [
-        any((pattern is None or pattern[place][index]) and not is_missing(one) for index, one in enumerate(given))
-        for place in range(len(node.inputs))
+    flowing = [
+        [one for is_connected, one in zip(row, given, strict=True) if is_connected and not is_missing(one)]
+        for row in node.op.connection_pattern(node)
     ]
+    connected = [bool(row) for row in flowing]
     if not any(connected):
         return [None] * len(node.inputs)
-    nulls = [
-        next(
-            (
-                one
-                for index, one in enumerate(given)
-                if (pattern is None or pattern[place][index]) and not is_missing(one) and isinstance(one.type, NullType)
-            ),
-            None,
-        )
-        for place in range(len(node.inputs))
-    ]
+    nulls = [next((one for one in row if isinstance(one.type, NullType)), None) for row in flowing]
     if any(own is not None for own in nulls):
         return nulls
     given = [None if not is_missing(one) and isinstance(one.type, NullType) else one for one in given]

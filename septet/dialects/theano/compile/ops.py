@@ -45,6 +45,7 @@ class SpecifyShape(NativeOp):
     """The input, whose shape is said to be a given one; another shape is an error when values come."""
 
     __props__: tuple[str, ...] = ()
+    inputs_with_gradient = slice(1)
     view_map = {0: [0]}
 
     def make_node(self, *inputs: Any) -> Any:
@@ -66,9 +67,6 @@ class SpecifyShape(NativeOp):
                 own = st.asarray(x.shape[axis])
                 x = st.check_that(own == size, "SpecifyShape: a size is {}, expected {}", x, own, size)
         return x
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False]]
 
 
 specify_shape = SpecifyShape()

@@ -19,12 +19,14 @@ class PureOp:
     """What every op can be asked: to be applied, to compute with arrays, for its gradient.
 
     `make_node` checks the inputs and says of which types the results are; `perform` computes them with NumPy;
-    `grad` or `L_op`, `R_op`, `infer_shape` and `connection_pattern` are optional.
+    `grad` or `L_op`, `R_op` and `infer_shape` are optional.
     """
 
     default_output: int | None = None
     is_native = False
     params_type: Any = None
+    inputs_with_gradient: Any = slice(None)
+    """Which inputs gradients can flow to, from any output; `connection_pattern` may say it in more detail."""
     view_map: dict[int, list[int]]
     destroy_map: dict[int, list[int]]
 
@@ -73,6 +75,12 @@ class PureOp:
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> Any:
         """Return the changes of the outputs that follow from changes of the inputs."""
         raise MethodNotDefined("R_op", type(self), type(self).__name__)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Tell for each input and output whether gradients can flow from one to the other."""
+        places = range(len(node.inputs))
+        reached = places[self.inputs_with_gradient]
+        return [[place in reached] * len(node.outputs) for place in places]
 
     def do_constant_folding(self, node: Apply) -> bool:
         return True

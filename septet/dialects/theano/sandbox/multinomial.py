@@ -21,6 +21,7 @@ class MultinomialFromUniform(NativeOp):
     """
 
     __props__: tuple[str, ...] = ("odtype",)
+    inputs_with_gradient = slice(0)
     automatic: str | None = None
 
     def __init__(self, odtype: str) -> None:
@@ -45,9 +46,6 @@ class MultinomialFromUniform(NativeOp):
         place = st.minimum(st.sum((sums <= draws).astype("int64"), axis=2), outcomes - 1)
         hot = st.equal(st.expand_dims(place, axis=2), st.arange(outcomes).astype("int64"))
         return st.sum(hot.astype("int64"), axis=0).astype(self._dtype(pvals))
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]] * 3
 
 
 class ChoiceFromUniform(MultinomialFromUniform):

@@ -142,6 +142,7 @@ class mrg_uniform(NativeOp):
     """The next state of all streams, and uniform numbers between 0 and 1."""
 
     __props__ = ("output_type", "inplace")
+    inputs_with_gradient = slice(0)
 
     def __init__(self, output_type: Any, inplace: bool = False) -> None:
         self.output_type, self.inplace = output_type, inplace
@@ -195,9 +196,6 @@ class mrg_uniform(NativeOp):
         turns = st.arange((count + width - 1) // width).astype("int64")
         last, numbers = st.scan(step, tuple(state), turns)
         return st.reshape(numbers, (-1,))[:count], list(last)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False, False], [False, False]]
 
     def __str__(self) -> str:
         return f"mrg_uniform{{{self.output_type},{'inplace' if self.inplace else 'no_inplace'}}}"
@@ -484,13 +482,11 @@ class _Parameter(NativeOp):
     """The input, as if nothing that is drawn depended on it: asking for its gradient is an error."""
 
     __props__ = ()
+    inputs_with_gradient = slice(0)
     is_undefined = True
 
     def compute(self, *tensors: Any) -> Any:
         return st.stop_gradient(tensors[0])
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]]
 
 
 def undefined_grad(x: Any) -> Any:

@@ -25,6 +25,7 @@ def _check_indices(*indices: Any) -> None:
 class GetItemList(SparseOp):
     """The rows of a sparse matrix that a vector names: sparse."""
 
+    inputs_with_gradient = slice(1)
     takes = "sd"
 
     def types(self, *inputs: Any) -> Any:
@@ -33,9 +34,6 @@ class GetItemList(SparseOp):
 
     def run(self, *values: Any) -> Any:
         return values[0][values[1]]
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[place == 0] for place in range(len(node.inputs))]
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         return [get_item_list_grad(*inputs, output_grads[0]), disconnected_type()]

@@ -224,6 +224,7 @@ class SamplingDot(SparseOp):
 class ConstructSparseFromList(SparseOp):
     """A sparse matrix (csc) of the shape of `x` with rows of a dense matrix added at the places that a vector names."""
 
+    inputs_with_gradient = slice(1, 2)
     takes = "ddd"
 
     def make_node(self, *inputs: Any) -> Apply:
@@ -244,9 +245,6 @@ class ConstructSparseFromList(SparseOp):
         count = len(places)
         chosen = SCIPY.csr_matrix((np.ones(count, rows.dtype), (places, np.arange(count))), (int(shape[0]), count))
         return chosen @ SCIPY.csc_matrix(rows)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False], [True], [False]]
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         found = dense_from_sparse(get_item_list(output_grads[0], inputs[2]))

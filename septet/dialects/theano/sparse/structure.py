@@ -152,6 +152,7 @@ class CSM(SparseOp):
     """A sparse matrix of a format, made of its data, indices, beginnings of lines, and shape."""
 
     __props__ = ("format",)
+    inputs_with_gradient = slice(1)
 
     def __init__(self, format: str, kmap: Any = None) -> None:
         if format not in FORMATS:
@@ -174,9 +175,6 @@ class CSM(SparseOp):
                 f"Data (shape {data.shape}) must have the same number of elements as indices {indices.shape}"
             )
         return FORMATS[self.format]((data, indices, indptr), tuple(shape), copy=True)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False], [False], [False]]
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         return [csm_grad(*inputs, *csm_properties(output_grads[0])), *[disconnected_type()] * 3]

@@ -20,6 +20,7 @@ class Assert(NativeOp):
     """
 
     __props__ = ("msg",)
+    inputs_with_gradient = slice(1)
     view_map = {0: [0]}
 
     def __init__(self, msg: str = "Theano Assert failed!") -> None:
@@ -46,9 +47,6 @@ class Assert(NativeOp):
         if not np.all(conditions):
             raise AssertionError(self.msg)
         return np.asarray(True)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], *[[False] for _ in node.inputs[1:]]]
 
 
 assert_ = assert_op = Assert()

@@ -327,15 +327,13 @@ class Nonzero(NativeOp):
     """The indices of the elements that are not zero."""
 
     __props__ = ()
+    inputs_with_gradient = slice(0)
 
     def compute(self, *tensors: Any) -> Any:
         return tuple(st.nonzero(tensors[0]))
 
     def __call__(self, *inputs: Any, **words: Any) -> Any:
         return super().__call__(*inputs, return_list=True, **words)
-
-    def connection_pattern(self, node: Any) -> list[list[builtins.bool]]:
-        return [[False] * len(node.outputs)]
 
 
 _nonzero = Nonzero()
@@ -449,6 +447,7 @@ class PermuteRowElements(NativeOp):
     """The rows of a tensor with their elements in the orders that the rows of another give."""
 
     __props__ = ()
+    inputs_with_gradient = slice(1)
 
     def make_node(self, x: Any, y: Any, inverse: Any = 0) -> Any:
         given = [as_tensor_variable(value) for value in (x, y, inverse)]
@@ -467,9 +466,6 @@ class PermuteRowElements(NativeOp):
         return st.take_along_axis(
             st.broadcast_to(x, (*sizes, x.shape[-1])), st.broadcast_to(y, (*sizes, y.shape[-1])), axis=-1
         )
-
-    def connection_pattern(self, node: Any) -> list[list[builtins.bool]]:
-        return [[True], [False], [False]]
 
 
 permute_row_elements = _permute_row_elements = PermuteRowElements()

@@ -82,6 +82,7 @@ class Alloc(NativeOp):
     """A value repeated to a shape."""
 
     __props__ = ()
+    inputs_with_gradient = slice(1)
 
     @staticmethod
     def validated(shape: Any) -> list[Any]:
@@ -105,9 +106,6 @@ class Alloc(NativeOp):
         value, *sizes = tensors
         return st.broadcast_to(value, tuple(element(size) for size in sizes))
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], *[[False] for _ in node.inputs[1:]]]
-
 
 alloc = Alloc()
 
@@ -116,15 +114,13 @@ class AllocEmpty(NativeOp):
     """A tensor whose elements are not given: here zeros."""
 
     __props__ = ("dtype",)
+    inputs_with_gradient = slice(0)
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = as_dtype(dtype)
 
     def compute(self, *tensors: Any) -> Any:
         return st.zeros(tuple(element(size) for size in tensors), dtype=self.dtype)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False] for _ in node.inputs]
 
 
 def _sizes(shape: Any) -> list[Any]:
@@ -174,6 +170,7 @@ class ARange(NativeOp):
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
+        self.inputs_with_gradient = slice(0 if dtype in DISCRETE else None)
 
     def compute(self, *tensors: Any) -> Any:
         start, stop, step = [t if t.node.is_symbolic else t.numpy().item() for t in tensors]
@@ -182,9 +179,6 @@ class ARange(NativeOp):
         start, stop, step = [st.asarray(t).astype(self.dtype) for t in tensors]
         count = st.maximum(st.ceil((stop - start) / step), 0).astype("int64")
         return start + st.arange(count).astype(self.dtype) * ((start + step) - start)  # NumPy takes this for the step
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[self.dtype not in DISCRETE] for _ in node.inputs]
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
@@ -213,12 +207,10 @@ class _Diagonals(NativeOp):
     """Matrices with ones by the distance from the diagonal: of numbers of rows and columns, and an offset."""
 
     __props__: tuple[str, ...] = ("dtype",)
+    inputs_with_gradient = slice(0)
 
     def filled(self, values: Any) -> Any:
         return [values[0] if place == 1 and value is None else value for place, value in enumerate(values)]
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]] * 3
 
 
 class Eye(_Diagonals):

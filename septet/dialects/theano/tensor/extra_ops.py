@@ -145,15 +145,13 @@ class BinCount(NativeOp):
     """Sums of weights by the integer that stands beside each."""
 
     __props__ = ()
+    inputs_with_gradient = slice(1, 2)
 
     def compute(self, *tensors: Any) -> Any:
         x, weights, least = tensors
         x = x.astype("int64")
         length = st.maximum(st.max(x) + 1, least.astype("int64"))
         return st.index_add(st.zeros((length,), dtype=weights.dtype), x, weights)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False], [True], [False]]
 
 
 def squeeze(x: Any, axis: Any = None) -> Any:
@@ -174,6 +172,7 @@ class RepeatOp(NativeOp):
     """A tensor with each element repeated along an axis, or of the flattened tensor."""
 
     __props__ = ("axis",)
+    inputs_with_gradient = slice(1)
 
     def __init__(self, axis: int | None = None) -> None:
         self.axis = axis
@@ -207,9 +206,6 @@ class RepeatOp(NativeOp):
         wide = st.broadcast_to(st.expand_dims(x, axis=axis + 1), (*sizes[: axis + 1], count, *sizes[axis + 1 :]))
         return st.reshape(wide, (*sizes[:axis], sizes[axis] * count, *sizes[axis + 1 :]))
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False]]
-
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Return a tensor with each element repeated along an axis (of the flattened tensor, by default).
@@ -230,6 +226,7 @@ class Bartlett(NativeOp):
     """The triangular window."""
 
     __props__ = ()
+    inputs_with_gradient = slice(0)
 
     def make_node(self, *inputs: Any) -> Any:
         count = as_tensor_variable(inputs[0])
@@ -246,9 +243,6 @@ class Bartlett(NativeOp):
         last = st.maximum(size - 1, 1).astype("float64")
         return st.where(size == 1, 1.0, 1.0 - st.abs(2.0 * place / last - 1.0))
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]]
-
 
 bartlett_ = Bartlett()
 
@@ -262,6 +256,7 @@ class FillDiagonal(NativeOp):
     """A tensor with one number on its diagonal."""
 
     __props__ = ()
+    inputs_with_gradient = slice(2)
     _places = 2
 
     def make_node(self, *inputs: Any) -> Any:
@@ -291,9 +286,6 @@ class FillDiagonal(NativeOp):
         for grid in grids[2:]:
             is_on = is_on & (grids[0] == grid)
         return st.where(is_on, value.astype(a.dtype), a)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [True], [False]][: len(node.inputs)]
 
 
 class FillDiagonalOffset(FillDiagonal):
@@ -325,6 +317,7 @@ class Unique(NativeOp):
     """The distinct elements (or slices along an axis), sorted, and where they are."""
 
     __props__ = ("return_index", "return_inverse", "return_counts", "axis")
+    inputs_with_gradient = slice(0)
 
     def __init__(
         self, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None
@@ -352,14 +345,12 @@ class Unique(NativeOp):
 
         return st.callback(distinct, results if any(wanted) else results[0], x)
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False] * len(node.outputs)]
-
 
 class UnravelIndex(NativeOp):
     """Indices into a flattened tensor as one index for each axis."""
 
     __props__ = ("ndim", "order")
+    inputs_with_gradient = slice(0)
 
     def __init__(self, ndim: int, order: str = "C") -> None:
         _check_order(order)
@@ -376,9 +367,6 @@ class UnravelIndex(NativeOp):
             return st.callback(lambda i, dims: np.unravel_index(i, tuple(dims))[0], result, *tensors)
         results = [result] * self.ndim
         return st.callback(lambda i, dims: list(np.unravel_index(i, tuple(dims), order=self.order)), results, *tensors)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False] * len(node.outputs) for _ in node.inputs]
 
 
 def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> Any:
@@ -406,6 +394,7 @@ class RavelMultiIndex(NativeOp):
     """An index for each axis as indices into the flattened tensor."""
 
     __props__ = ("mode", "order")
+    inputs_with_gradient = slice(0)
 
     def __init__(self, mode: str = "raise", order: str = "C") -> None:
         _check_order(order)
@@ -424,9 +413,6 @@ class RavelMultiIndex(NativeOp):
             ).astype("int64"),
             ("int64", indices[0].type.shape), *indices, tensors[-1],
         )  # fmt: skip
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False] for _ in node.inputs]
 
 
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Any:

@@ -15,6 +15,7 @@ class RFFTOp(NativeOp):
     """The transform over all axes but the first."""
 
     __props__ = ()
+    inputs_with_gradient = slice(1)
 
     def make_node(self, a: Any, s: Any = None) -> Any:
         a = as_tensor_variable(a)
@@ -26,9 +27,6 @@ class RFFTOp(NativeOp):
         x, s = tensors
         found = st.fft.rfftn(x, s=tuple(elements_of(s, x.ndim - 1)), axes=tuple(range(1, x.ndim)))
         return st.stack([st.real(found), st.imag(found)], axis=-1).astype(x.dtype)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False]]
 
 
 class IRFFTOp(RFFTOp):

@@ -108,6 +108,7 @@ class RandomFunction(Op):
     """
 
     __props__ = ("fn", "outtype", "inplace", "ndim_added")
+    inputs_with_gradient = slice(0)
 
     def __init__(self, fn: Any, outtype: Any, inplace: bool = False, ndim_added: int = 0) -> None:
         self.fn, self.outtype, self.inplace, self.ndim_added = fn, outtype, inplace, ndim_added
@@ -178,9 +179,6 @@ class RandomFunction(Op):
         state = inputs[0] if self.inplace else state_of(words_of(inputs[0]))
         output_storage[1][0] = self._drawn(state, *inputs[1:])
         output_storage[0][0] = state
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False, False] for _ in node.inputs]
 
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> Any:
         return [None, None]

@@ -67,6 +67,8 @@ def element(x: Any) -> Any:
 class Shape(NativeOp):
     """The sizes of a tensor, as a vector of int64."""
 
+    inputs_with_gradient = slice(0)
+
     def compute(self, *tensors: Any) -> Any:
         return vector_of(sizes_asked(tensors[0]))
 
@@ -76,14 +78,12 @@ class Shape(NativeOp):
     def __hash__(self) -> int:
         return hash(type(self))
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]]
-
 
 class Shape_i(NativeOp):
     """One size of a tensor."""
 
     __props__ = ("i",)
+    inputs_with_gradient = slice(0)
 
     def __init__(self, i: int) -> None:
         self.i = i
@@ -91,9 +91,6 @@ class Shape_i(NativeOp):
     def compute(self, *tensors: Any) -> Any:
         size = sizes_asked(tensors[0])[self.i]
         return st.asarray(np.asarray(size) if isinstance(size, int) else size).astype("int64")
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False]]
 
 
 def shape(x: Any) -> Any:
@@ -144,6 +141,7 @@ class Reshape(NativeOp):
     """
 
     __props__ = ("ndim",)
+    inputs_with_gradient = slice(1)
     view_map = {0: [0]}
 
     def __init__(self, ndim: int, name: str | None = None) -> None:
@@ -158,9 +156,6 @@ class Reshape(NativeOp):
         if len(wanted) != self.ndim:
             raise ValueError(f"shape argument to Reshape has length {len(wanted)}, expected {self.ndim}")
         return st.reshape(x, tuple(wanted))
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False]]
 
     def __str__(self) -> str:
         return f"Reshape{{{self.ndim}}}"
@@ -377,6 +372,7 @@ class Join(NativeOp):
     """
 
     __props__ = ("view",)
+    inputs_with_gradient = slice(1, None)
 
     def __init__(self, view: int = -1) -> None:
         self.view = view
@@ -423,9 +419,6 @@ class Join(NativeOp):
             sizes = _sizes_joined(axis, [sizes_asked(part) for part in parts])
             _joined[found.node] = [size if own is None else own for own, size in zip(known, sizes, strict=True)]
         return found
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[False], *[[True] for _ in node.inputs[1:]]]
 
 
 def _axis_of(axis: Any, ndim: int) -> Any:

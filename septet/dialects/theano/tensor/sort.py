@@ -15,6 +15,8 @@ from septet.dialects.theano.tensor.convert import as_tensor_variable, known_valu
 class _Along(NativeOp):
     """Something done along an axis, which may be known only when values come; None means the flattened tensor."""
 
+    inputs_with_gradient = slice(1)
+
     def __init__(self, kind: str = "quicksort", order: Any = None) -> None:
         self.kind = kind
         self.order = order
@@ -56,9 +58,6 @@ class _Along(NativeOp):
     def _along(self, x: Any, axis: int) -> Any:
         raise NotImplementedError
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False]][: len(node.inputs)]
-
 
 class SortOp(_Along):
     """Elements in order."""
@@ -98,6 +97,7 @@ class TopKOp(NativeOp):
     """
 
     __props__ = ("axis", "sorted", "return_values", "return_indices", "idx_dtype")
+    inputs_with_gradient = slice(1)
 
     def __init__(
         self, axis: Any = -1, sorted: bool = True, idx_dtype: str = "int64", return_values: bool = True, return_indices: bool = True
@@ -140,9 +140,6 @@ class TopKOp(NativeOp):
             [order.astype(self.idx_dtype)] if self.return_indices else []
         )
         return tuple(found)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True] * len(node.outputs), [False] * len(node.outputs)]
 
 
 def _top(x: Any, kth: Any, axis: Any, sorted: bool, idx_dtype: str, **words: bool) -> Any:

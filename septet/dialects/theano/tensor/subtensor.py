@@ -186,8 +186,9 @@ class _Keyed(NativeOp):
         _check_rank(self.key, inputs[0], inputs[self.sources :])
         return super().applied(inputs)
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[place < self.sources] for place in range(len(node.inputs))]
+    @property
+    def inputs_with_gradient(self) -> slice:
+        return slice(self.sources)
 
     def _props(self) -> tuple[Any, ...]:
         return (self.key, self.is_open, getattr(self, "set_instead_of_inc", None))

@@ -182,6 +182,8 @@ class AbstractConv(BaseAbstractConv):
 class AbstractConv_gradWeights(BaseAbstractConv):
     """The gradient of a convolution in its kernel."""
 
+    inputs_with_gradient = slice(2)
+
     def make_node(self, *inputs: Any, add_assert_shape: bool = True) -> Any:
         img, top, shape = inputs
         img = self._asserted(self._checked(img, "img"), "img", self.imshp)
@@ -210,12 +212,11 @@ class AbstractConv_gradWeights(BaseAbstractConv):
         found = st.einsum("bgchkwl,bgohw->gohwckl", windows, g)
         return st.reshape(found, (sizes[1], *found.shape[2:]))
 
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [True], [False]]
-
 
 class AbstractConv_gradInputs(BaseAbstractConv):
     """The gradient of a convolution in its images: the transposed convolution."""
+
+    inputs_with_gradient = slice(2)
 
     def make_node(self, *inputs: Any, add_assert_shape: bool = True) -> Any:
         kern, top, shape = inputs
@@ -258,9 +259,6 @@ class AbstractConv_gradInputs(BaseAbstractConv):
         x = st.zeros((g.shape[0], channels, *sizes), dtype=g.dtype)
         forward = AbstractConv2d(subsample=self.subsample, filter_flip=False, filter_dilation=self.filter_dilation, num_groups=groups, unshared=True)  # fmt: skip
         return st.vjp(lambda image: forward._unshared(image, kernel), x)[1](g)[0]
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [True], [False]]
 
 
 def _of_rank(base: Any, rank: int) -> Any:

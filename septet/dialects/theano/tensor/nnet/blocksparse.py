@@ -13,6 +13,7 @@ class SparseBlockGemv(NativeOp):
     """``o[b, j] += sum over i of h[b, i] @ W[inputIdx[b, i], outputIdx[b, j]]``."""
 
     __props__ = ("inplace",)
+    inputs_with_gradient = slice(3)
 
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
@@ -31,9 +32,6 @@ class SparseBlockGemv(NativeOp):
         o, w, h, source, target = tensors
         blocks = w[st.expand_dims(source, axis=2), st.expand_dims(target, axis=1)]  # (B, I, J, n, m)
         return o + st.einsum("bin,bijnm->bjm", h, blocks)
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [True], [True], [False], [False]]
 
 
 class SparseBlockOuter(NativeOp):

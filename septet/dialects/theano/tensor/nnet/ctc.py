@@ -13,6 +13,7 @@ class ConnectionistTemporalClassification(NativeOp):
     """Minus the logarithm of the probability of label sequences, for each example; the blank is class 0."""
 
     __props__ = ("compute_grad",)
+    inputs_with_gradient = slice(1)
 
     def __init__(self, compute_grad: bool = True, openmp: Any = None) -> None:
         self.compute_grad = compute_grad
@@ -35,9 +36,6 @@ class ConnectionistTemporalClassification(NativeOp):
         count = st.sum(is_label.astype("int64"), axis=1)
         labels = st.where(is_label, labels.astype("int64"), 1)
         return loss(st.permute_dims(activations, (1, 0, 2)), labels, lengths, count, reduction="none")
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False], [False]]
 
 
 def ctc(activations: Any, labels: Any, input_lengths: Any) -> Any:

@@ -26,6 +26,7 @@ class Images2Neibs(NativeOp):
     """
 
     __props__ = ("mode",)
+    inputs_with_gradient = slice(1)
 
     def __init__(self, mode: str = "valid") -> None:
         if mode not in MODES:
@@ -75,9 +76,6 @@ class Images2Neibs(NativeOp):
         return st.check_that(
             st.logical_and(st.asarray(size >= window), st.equal(st.asarray((size - window) % step), 0)), text, x
         )
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False], [False]]
 
 
 def images2neibs(ten4: Any, neib_shape: Any, neib_step: Any = None, mode: str = "valid") -> Any:

@@ -140,6 +140,8 @@ class CrossentropySoftmaxArgmax1HotWithBias(_Plain):
 class CrossentropySoftmax1HotWithBiasDx(_Plain):
     """The gradient of that cross-entropy in `x`, from the cotangent `dy`, the softmax and the labels."""
 
+    inputs_with_gradient = slice(2)
+
     nin, nout = 3, 1
 
     def make_node(self, *inputs: Any, **_: Any) -> Any:
@@ -151,9 +153,6 @@ class CrossentropySoftmax1HotWithBiasDx(_Plain):
         y = st.Tensor(classes(y.node, sm.node, 1, "crossentropy"))
         hot = st.equal(st.expand_dims(y.astype("int64"), axis=1), st.arange(sm.shape[1]).astype("int64"))
         return (dy if dy.ndim == 0 else st.expand_dims(dy, axis=1)) * (sm - hot.astype(sm.dtype))
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [True], [False]]
 
 
 crossentropy_softmax_argmax_1hot_with_bias = CrossentropySoftmaxArgmax1HotWithBias()
@@ -185,6 +184,8 @@ def crossentropy_softmax_max_and_argmax_1hot(x: Any, y_idx: Any, **kwargs: Any) 
 class CrossentropyCategorical1Hot(_Plain):
     """Minus the logarithm of one element of each row: the cross-entropy of rows with labels."""
 
+    inputs_with_gradient = slice(1)
+
     def make_node(self, *inputs: Any) -> Any:
         coding, labels = [as_tensor_variable(one) for one in inputs]
         if coding.type.ndim != 2:
@@ -195,9 +196,6 @@ class CrossentropyCategorical1Hot(_Plain):
 
     def compute(self, *tensors: Any) -> Any:
         return -stable.log(_picked(*tensors))
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[True], [False]]
 
 
 class CrossentropyCategorical1HotGrad(_Plain):

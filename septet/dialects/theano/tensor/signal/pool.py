@@ -51,6 +51,7 @@ class Pool(NativeOp):
     """
 
     __props__ = ("ignore_border", "mode", "ndim")
+    inputs_with_gradient = slice(-3)
 
     def __init__(self, ignore_border: bool = False, mode: str = "max", ndim: int = 2, openmp: Any = None) -> None:
         mode = "max" if mode == "max_deterministic" else mode
@@ -83,9 +84,6 @@ class Pool(NativeOp):
             if one.type.ndim != 1:
                 raise AssertionError(f"{name} parameters are vectors, got {one.type}")
         return given
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        return [[position < len(node.inputs) - 3] for position in range(len(node.inputs))]
 
     def compute(self, *tensors: Any) -> Any:
         x, (window, stride, pad) = tensors[0], [elements_of(one, self.ndim) for one in tensors[1:]]
