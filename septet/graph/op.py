@@ -42,6 +42,31 @@ AnyCase = TypeVar("AnyCase", bound=Case)
 Cases = Iterable[AnyCase] | Callable[[], Iterable[AnyCase]]  # a function where making them takes time
 
 
+class SizeInputs:
+    """How an op takes sizes as its last inputs: one for each that a parameter leaves open, which has None there.
+
+    Parameters
+    ----------
+    name : str
+        The parameter: a tuple of sizes, or one size.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def count(self, words: dict[str, Any]) -> int:
+        """Return how many inputs are sizes, for some parameters."""
+        value = words[self.name]
+        return value.count(None) if isinstance(value, tuple) else int(value is None)
+
+    def filled(self, words: dict[str, Any], sizes: Sequence[int]) -> dict[str, Any]:
+        """Return the parameters of the op without these inputs, whose values are known."""
+        value, rest = words[self.name], iter(sizes)
+        if not isinstance(value, tuple):
+            return {**words, self.name: next(rest)}
+        return {**words, self.name: tuple([next(rest) if size is None else size for size in value])}
+
+
 class Op:
     """A card. See `card` for the meaning of the fields."""
 
@@ -74,7 +99,10 @@ class Op:
         self.identity: float | None = fields["identity"]
         self.is_immediate: bool = fields["immediate"]
         self.has_effect: bool = fields["effect"]
-        self.is_higher_order: bool = fields["higher_order"]
+        self.bodies: dict[str, int | None] = fields["bodies"]
+        self.is_higher_order = bool(self.bodies)
+        sizes: str | SizeInputs = fields["sizes"]
+        self.sizes = sizes if isinstance(sizes, SizeInputs) else SizeInputs(sizes) if sizes else None
         self.domain: Any = fields["domain"]
         self._cases: Cases[Case] = fields["cases"]
         self._bad_cases: Cases[BadCase] = fields["bad"]
@@ -416,7 +444,8 @@ def card(
     identity: float | None = None,
     immediate: bool = False,
     effect: bool = False,
-    higher_order: bool = False,
+    bodies: dict[str, int | None] | None = None,
+    sizes: str | SizeInputs = "",
     domain: Any = (-2.0, 2.0),
     cases: Cases[Case] = (),
     bad: Cases[BadCase] = (),
@@ -478,8 +507,14 @@ def card(
         The result's shape depends on data, so outside traces it is computed at once.
     effect : bool
         It does something besides computing (printing); never removed, computed at once outside traces.
-    higher_order : bool
-        Parameters hold graphs: `reference` receives ``run``, `gradient`, `tangent` and `batch` receive ``transforms``.
+    bodies : dict of str to (int or None), optional
+        The parameters that hold graphs, each with the operand that is the first input of its graph, and the others
+        follow; None where only its last inputs are operands: the last ones. Where there are parameters `carries` and
+        `sequences`, so many inputs change from step to step, and so many after them are rows of operands; the first
+        graph gives the next values, others only take them. `reference` receives ``run``, `gradient`, `tangent` and
+        `batch` receive ``transforms``.
+    sizes : str or SizeInputs
+        The parameter that holds sizes, of which each that is None comes as one more scalar input, behind all others.
     domain : tuple or list
         Range of random test values: (low, high), or (low, high, "int"); a list gives one for each input.
     cases, bad : iterables of Case, BadCase, or functions that return them
@@ -507,9 +542,9 @@ def card(
         params=params or {}, param_docs=param_docs or {}, notes=notes, source=source, kind=kind, canonical=canonical,
         gradient=gradient, gradient_reads=gradient_reads, tangent=tangent, no_gradient=no_gradient, batch=batch,
         no_batch=no_batch, linear=linear, properties=properties, identity=identity, immediate=immediate, effect=effect,
-        higher_order=higher_order,
-        domain=domain, cases=cases, bad=bad, tolerance=tolerance, flops=flops, public=public, aliases=aliases,
-        methods=methods, operators=operators, module=sys._getframe(1).f_globals["__name__"],
+        bodies=bodies or {}, sizes=sizes, domain=domain, cases=cases, bad=bad, tolerance=tolerance, flops=flops,
+        public=public, aliases=aliases, methods=methods, operators=operators,
+        module=sys._getframe(1).f_globals["__name__"],
     )  # fmt: skip
     _registry[name] = op
     for operator in op.operators:

@@ -44,7 +44,7 @@ def _reference(*operands: Any, body: Graph, labels: Any, run: Any) -> list[Any]:
 
 
 in_blocks = card(
-    "in_blocks", "*operands", params={"body": REQUIRED, "labels": REQUIRED}, public=False, higher_order=True,
+    "in_blocks", "*operands", params={"body": REQUIRED, "labels": REQUIRED}, public=False, bodies={"body": 0},
     summary="Run a graph, block by block of the rows of its largest values.",
     param_docs={
         "body": "From operands to results.",

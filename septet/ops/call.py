@@ -66,7 +66,7 @@ def _call_words() -> dict[str, Any]:
 
 
 call = card(
-    "call", "*operands", params={"graph": REQUIRED}, public=False, higher_order=True,
+    "call", "*operands", params={"graph": REQUIRED}, public=False, bodies={"graph": 0},
     param_docs={"graph": "The graph to run; its results are those of the op."},
     summary="Run a graph as one op.",
     shape=_call_shape, dtype=_call_dtype,

@@ -53,7 +53,8 @@ def _batch_ensure(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: Shap
 
 
 ensure_shape_op: Op = card(
-    "ensure_shape", "x *sizes", params={"shape": REQUIRED, CALLER: ""}, kind=OTHER, public=False, linear="first",
+    "ensure_shape", "x *sizes", params={"shape": REQUIRED, CALLER: ""}, kind=OTHER, public=False, sizes="shape",
+    linear="first",
     param_docs={"shape": "The shape that x must have; -1 is any size, None takes a size input.", **CALLER_DOCS},
     summary="Return the tensor itself, whose shape must be the given one.",
     notes="Sizes that are not known before the graph runs are checked then, and known from here on.",
@@ -148,7 +149,7 @@ def _classes_canonical(types: Any, count: Any, caller: str) -> dict[str, Any]:
 
 
 check_classes: Op = card(
-    "check_classes", "labels *count", params={"count": None, CALLER: ""}, kind=OTHER, public=False,
+    "check_classes", "labels *count", params={"count": None, CALLER: ""}, kind=OTHER, public=False, sizes="count",
     param_docs={"count": "The number of classes; None takes a size input.", **CALLER_DOCS},
     summary="Return integer labels, each of which must be a class: from 0 to below their number.",
     notes="Classes are not counted from the end, as indices are: a negative one is a mistake, often a marker for "

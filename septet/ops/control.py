@@ -24,7 +24,7 @@ from septet.base.text import shape_text
 from septet.graph import cost
 from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
-from septet.graph.op import REQUIRED, BadCase, Case, card, items, ops, record
+from septet.graph.op import REQUIRED, BadCase, Case, SizeInputs, card, items, ops, record
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.shaping import transpose, zeros_like
 from septet.ops.subgraph import (
@@ -135,7 +135,7 @@ def _cond_words() -> dict[str, Any]:
 
 cond = card(
     "cond", "predicate *operands", params={"then_graph": REQUIRED, "else_graph": REQUIRED}, public=False,
-    higher_order=True, summary="Run one of two graphs.",
+    bodies={"then_graph": 1, "else_graph": 1}, summary="Run one of two graphs.",
     param_docs={"then_graph": "Runs where the predicate is true.", "else_graph": "Runs where it is false."},
     notes="With a batch of predicates (in `vmap`) both graphs run, and the results are selected element by element.",
     shape=_cond_shape, dtype=_cond_dtype, reference=_cond_reference, gradient=_cond_gradient, tangent=_cond_tangent,
@@ -241,7 +241,7 @@ def _while_words() -> dict[str, Any]:
 
 while_loop = card(
     "while_loop", "*operands", params={"condition": REQUIRED, "body": REQUIRED, "carries": REQUIRED}, public=False,
-    higher_order=True, summary="Run a graph again and again, as long as another one says so.",
+    bodies={"body": 0, "condition": 0}, summary="Run a graph again and again, as long as another one says so.",
     param_docs={
         "condition": "From carried values and constants to a scalar of dtype bool.",
         "body": "From carried values and constants to the next carried values.",
@@ -282,6 +282,13 @@ def _scan_canonical(
 
 def _has_length_input(sequences: int, length: int | None) -> bool:
     return sequences == 0 and length is None
+
+
+class _Length(SizeInputs):
+    """The number of steps, where no sequence tells it."""
+
+    def count(self, words: dict[str, Any]) -> int:
+        return int(_has_length_input(words["sequences"], words["length"]))
 
 
 def _scan_dtype(
@@ -503,7 +510,7 @@ def _scan_flops(
 
 
 scan = card(
-    "scan", "*operands", public=False, higher_order=True,
+    "scan", "*operands", public=False, bodies={"body": 0}, sizes=_Length("length"),
     params={"body": REQUIRED, "carries": REQUIRED, "sequences": REQUIRED, "length": None, "reverse": False},
     summary="Run a graph once for each step of sequences, handing values on from step to step.",
     param_docs={

@@ -429,7 +429,8 @@ _SIZED_PARAMS = {"size": REQUIRED, **PARAMS}
 _SIZED_DOCS = {**SIZE_DOCS, **PARAM_DOCS}
 
 conv_input: Op = card(
-    "conv_input", "g kernel *sizes", params=_SIZED_PARAMS, param_docs=_SIZED_DOCS, kind=CONTRACTION, public=False,
+    "conv_input", "g kernel *sizes", params=_SIZED_PARAMS, param_docs=_SIZED_DOCS, kind=CONTRACTION, sizes="size",
+    public=False,
     summary="Spread g (B, O, windows ...) over the input of a convolution: its gradient with respect to x.",
     notes="The transpose of `conv` in x, known as transposed convolution; see `conv_transpose`.",
     source=_SOURCE, canonical=_canonical, shape=_input_shape, dtype=_sized_numeric, reference=_input_reference,
@@ -450,7 +451,8 @@ conv_input: Op = card(
 )  # fmt: skip
 
 conv_kernel: Op = card(
-    "conv_kernel", "x g *sizes", params=_SIZED_PARAMS, param_docs=_SIZED_DOCS, kind=CONTRACTION, public=False,
+    "conv_kernel", "x g *sizes", params=_SIZED_PARAMS, param_docs=_SIZED_DOCS, kind=CONTRACTION, sizes="size",
+    public=False,
     summary="Correlate x (B, C, spatial ...) with g (B, O, windows ...): the gradient of a convolution in its kernel.",
     source=_SOURCE, canonical=_canonical, shape=_kernel_shape, dtype=_sized_numeric, reference=_kernel_reference,
     gradient=_kernel_gradient, tangent=_sized_tangent("conv_kernel"), linear="each", batch=_batch_rule("conv_kernel"),

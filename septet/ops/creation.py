@@ -50,7 +50,8 @@ def _iota_dtype(*sizes: DType, shape: Any, axis: int, dtype: DType) -> tuple[tup
 
 
 iota = card(
-    "iota", "*sizes", params={"shape": REQUIRED, "axis": 0, "dtype": dtypes.int64}, kind=LEAF, public=False,
+    "iota", "*sizes", params={"shape": REQUIRED, "axis": 0, "dtype": dtypes.int64}, kind=LEAF, sizes="shape",
+    public=False,
     param_docs={"shape": "The sizes; None takes a size input.", "axis": "The axis along which it counts.",
                 "dtype": "The dtype."},
     summary="Count 0, 1, 2 ... along one axis.", canonical=_iota_canonical,

@@ -103,7 +103,7 @@ _SCALED = _scaled()
 custom_gradient = card(
     "custom_gradient", "*operands", params={"pullback": REQUIRED, "values": REQUIRED, "targets": REQUIRED},
     public=False,
-    higher_order=True, summary="Return the first operands as they are, with a gradient of the user's own.",
+    bodies={"pullback": None}, summary="Return the first operands as they are, with a gradient of the user's own.",
     param_docs={
         "pullback": "The graph from cotangents of the float values, and the last operands, to gradients of "
         "the targets.",
@@ -145,7 +145,7 @@ def _remat_batch(is_batched: Sequence[bool], *inputs: Node, graph: Graph, transf
 
 
 remat = card(
-    "remat", "*operands", params={"graph": REQUIRED}, public=False, higher_order=True,
+    "remat", "*operands", params={"graph": REQUIRED}, public=False, bodies={"graph": 0},
     param_docs={"graph": "The graph to run; its results are those of the op."},
     summary="Run a graph whose inside is computed again for the gradient, not kept.",
     source="Chen et al. 2016, Training deep nets with sublinear memory cost",

@@ -141,6 +141,7 @@ def _batch_half(name: str) -> Callable[..., Node]:
 
 weigh_half: Op = card(
     "weigh_half", "x *sizes", params={"axis": REQUIRED, "size": REQUIRED, "weight": REQUIRED}, kind=OTHER, public=False,
+    sizes="size",
     param_docs={"axis": "The axis of the spectrum.",
                 "size": "How many real numbers it belongs to; None takes a size input.",
                 "weight": "The factor."},
@@ -224,7 +225,8 @@ def _irfft_gradient(g: Node, y: Node, x: Node, *sizes: Node, axis: int, size: in
 
 
 irfft_op: Op = card(
-    "irfft", "x *sizes", params={"axis": -1, "size": REQUIRED, "norm": "backward"}, kind=OTHER, public=False,
+    "irfft", "x *sizes", params={"axis": -1, "size": REQUIRED, "norm": "backward"}, kind=OTHER, sizes="size",
+    public=False,
     param_docs={"axis": "The axis to transform.", "size": "The size of the result; None takes a size input.",
                 "norm": NORM_DOC},
     summary="Transform half a spectrum back to real numbers.",

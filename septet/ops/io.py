@@ -15,10 +15,10 @@ from septet.base.shapes import Shape, as_shape
 from septet.base.text import type_text
 from septet.graph.graph import Graph
 from septet.graph.node import Node, symbol
-from septet.graph.op import REQUIRED, BadCase, Case, Op, card, items, record
+from septet.graph.op import REQUIRED, BadCase, Case, Op, SizeInputs, card, items, record
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.control import record_scan
-from septet.ops.shaping import broadcast_to, sizes_of, with_sizes
+from septet.ops.shaping import broadcast_to, sizes_of
 
 Array = np.ndarray
 
@@ -186,6 +186,23 @@ def as_type(result: Any) -> TensorType:
     )
 
 
+class _Results(SizeInputs):
+    """Sizes in the types of results: the parameter `sized` says which."""
+
+    def count(self, words: dict[str, Any]) -> int:
+        return len(words["sized"])
+
+    def filled(self, words: dict[str, Any], sizes: Sequence[int]) -> dict[str, Any]:
+        shapes = [list(type_.shape) for type_ in words["results"]]
+        for (number, axis), size in zip(words["sized"], sizes, strict=True):
+            shapes[number][axis] = size
+        types = [tensor_type(own.dtype, tuple(s)) for own, s in zip(words["results"], shapes, strict=True)]
+        return {**words, "results": tuple(types), "sized": ()}
+
+
+_RESULTS = _Results("results")
+
+
 def _callback_canonical(
     types: tuple[TensorType, ...], function: Any, results: Any, pullback: Any, vectorized: Any, sized: Any
 ) -> dict[str, Any]:
@@ -209,7 +226,8 @@ def _callback_reference(
 ) -> list[Array]:  # fmt: skip
     name = _name(function)
     if sized:
-        results = with_sizes(results, sized, [int(size) for size in arrays[-len(sized) :]])
+        words = _RESULTS.filled({"results": results, "sized": sized}, [int(size) for size in arrays[-len(sized) :]])
+        results = words["results"]
         arrays = arrays[: -len(sized)]
     try:
         found = function(*arrays)
@@ -327,8 +345,8 @@ _CALLBACK: dict[str, Any] = {
         "`vmap`).",
         "sized": "The open sizes (result, axis) that the last arguments give; the function does not take these.",
     },
-    "public": False, "canonical": _callback_canonical, "shape": _callback_shape, "dtype": _callback_dtype,
-    "reference": _callback_reference, "gradient": _callback_gradient,
+    "sizes": _RESULTS, "public": False, "canonical": _callback_canonical, "shape": _callback_shape,
+    "dtype": _callback_dtype, "reference": _callback_reference, "gradient": _callback_gradient,
     "cases": [Case((3,), function=_half, results=(_FLOAT3,), pullback=lambda g, y, x: (g[0] * 0.5,))],
     "bad": [BadCase((3,), function=_half, results=(3,), error=ArgumentError, match="declared by dtype and shape"),
             BadCase((3,), function=3, results=(_FLOAT3,), error=ArgumentError, match="must be a Python function")],

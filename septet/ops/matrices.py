@@ -281,7 +281,7 @@ def _batch_from_diagonal(is_batched: Sequence[bool], x: Node, *sizes: Node, size
 
 
 from_diagonal: Op = card(
-    "from_diagonal", "x *sizes", params={"size": None, "offset": 0}, kind=MOVEMENT, public=False,
+    "from_diagonal", "x *sizes", params={"size": None, "offset": 0}, kind=MOVEMENT, public=False, sizes="size",
     param_docs={"size": "Rows and columns of the matrices; None takes a size input.",
                 "offset": "How far the diagonal lies above (below, where negative) the main one."},
     summary="Put vectors (..., n) on a diagonal of matrices that are zero elsewhere.",

@@ -379,7 +379,7 @@ sum_pool: Op = card(
 )  # fmt: skip
 
 sum_pool_transpose: Op = card(
-    "sum_pool_transpose", "g *sizes", params={"size": REQUIRED, **PARAMS}, kind=OTHER, public=False,
+    "sum_pool_transpose", "g *sizes", params={"size": REQUIRED, **PARAMS}, kind=OTHER, public=False, sizes="size",
     param_docs={"size": "Sizes of the last axes of the result; None takes a size input.", **PARAM_DOCS},
     summary="Add each element of g to the whole window that it stands for: the transpose of sum_pool.",
     canonical=_sum_transpose_canonical, shape=_sum_transpose_shape, dtype=_sized_numeric,

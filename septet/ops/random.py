@@ -73,7 +73,7 @@ def _bits_batch(is_batched: Sequence[bool], state: Node, *sizes: Node, shape: Sh
 
 
 random_bits = card(
-    "random_bits", "state *sizes", params={"shape": (), "width": 32}, public=False,
+    "random_bits", "state *sizes", params={"shape": (), "width": 32}, public=False, sizes="shape",
     summary="Return the random bits that belong to a state.",
     param_docs={"shape": "The sizes; None takes a size input.", "width": "Bits of an element: 32 or 64."},
     notes="States with further axes in front give one draw each.",

@@ -46,7 +46,8 @@ def _batch(is_batched: Sequence[bool], x: Node, *sizes: Node, axis: int, size: i
 
 
 crop_or_pad: Op = card(
-    "crop_or_pad", "x *sizes", params={"axis": REQUIRED, "size": REQUIRED, "start": 0}, kind=MOVEMENT, public=False,
+    "crop_or_pad", "x *sizes", params={"axis": REQUIRED, "size": REQUIRED, "start": 0}, kind=MOVEMENT, sizes="size",
+    public=False,
     param_docs={"axis": "The axis that changes.", "size": "Its new size; None takes a size input.",
                 "start": "The index in x of the first element; what lies outside x is 0."},
     summary="Take a range of one axis that may reach beyond both ends, where it is filled with zeros.",

@@ -18,7 +18,7 @@ from septet.base.shapes import Shape, as_shape, broadcast, check_axis, count
 from septet.base.text import shape_text
 from septet.graph.node import Node
 from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
-from septet.graph.types import TensorType, tensor_type
+from septet.graph.types import TensorType
 
 
 def split_sizes(sizes: Any, name: str = "shape") -> tuple[Shape, tuple[Node, ...]]:
@@ -51,16 +51,6 @@ def fill_sizes(shape: Sequence[int | None], sizes: Sequence[Any]) -> tuple[int, 
     """Put the values of the size inputs where the parameter has None (for references)."""
     rest = iter(sizes)
     return tuple(int(next(rest)) if size is None else size for size in shape)
-
-
-def with_sizes(
-    types: Sequence[TensorType], places: Sequence[tuple[int, int]], sizes: Sequence[int]
-) -> tuple[TensorType, ...]:
-    """Return types with sizes put in at some places: each is the number of a type and an axis."""
-    shapes = [list(type_.shape) for type_ in types]
-    for (number, axis), size in zip(places, sizes, strict=True):
-        shapes[number][axis] = size
-    return tuple([tensor_type(type_.dtype, tuple(shape)) for type_, shape in zip(types, shapes, strict=True)])
 
 
 def sized_dtype(x: DType, *sizes: DType, **_: Any) -> tuple[tuple[DType, ...], DType]:
@@ -137,7 +127,7 @@ def _reshape_gradient(g: Node, y: Node, x: Node, *sizes: Node, shape: Shape) -> 
 
 
 reshape_op: Op = card(
-    "reshape", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False, properties=["view"],
+    "reshape", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False, sizes="shape", properties=["view"],
     param_docs={"shape": "The new sizes; one may be -1, which is worked out from the others; None takes a size input."},
     summary="Give the elements, in row-major order, another shape.",
     canonical=_reshape_canonical,
@@ -216,6 +206,7 @@ def _batch_broadcast(is_batched: Sequence[bool], x: Node, *sizes: Node, shape: S
 
 broadcast_op: Op = card(
     "broadcast_to", "x *sizes", params={"shape": REQUIRED}, kind=MOVEMENT, public=False, properties=["view"],
+    sizes="shape",
     param_docs={"shape": "The shape to repeat to; None takes a size input."},
     summary="Repeat along new axes and axes of size 1.",
     canonical=lambda types, shape: {"shape": tuple(shape)},

@@ -267,7 +267,7 @@ def _batch_dynamic(is_batched: Sequence[bool], x: Node, *scalars: Node, sizes: S
 
 
 dynamic_slice: Op = card(
-    "dynamic_slice", "x *scalars", params={"sizes": REQUIRED}, kind=OTHER, public=False,
+    "dynamic_slice", "x *scalars", params={"sizes": REQUIRED}, kind=OTHER, public=False, sizes="sizes",
     param_docs={"sizes": "The size on each axis; None takes a size input after the starts."},
     summary="Select a block of fixed size at starts that are tensors.",
     notes="A negative start counts from the end. A block that leaves the tensor is an error: it is never moved.",

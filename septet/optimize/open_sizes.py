@@ -25,6 +25,8 @@ from septet.graph.op import ITEM, Op
 from septet.graph.params import exact
 from septet.graph.resolution import Resolution
 from septet.graph.types import NodeType, TensorType, tensor_type
+from septet.ops.shaping import broadcast_op, reshape_op
+from septet.optimize.sizes import Body, bodies_of
 
 SHAPES = frozenset(["shape", "sizes", "length"])
 """Parameters that are sizes."""
@@ -241,9 +243,11 @@ class _Opening:
     def _params(self, node: Node, inputs: tuple[Node, ...]) -> tuple[Any, ...]:
         """Return a node's parameters, with open sizes and graphs of open sizes."""
         found = list(node.params)
+        bodies = {body.name: body for body in bodies_of(node)}
         for number, (name, value) in enumerate(zip(node.op.param_names, node.params, strict=True)):
-            if isinstance(value, Graph):
-                found[number] = self._body(value, node, inputs)
+            if name in node.op.bodies:
+                last = Body(name, value, max(len(inputs) - len(value.inputs), 0))
+                found[number] = self._body(bodies.get(name, last), inputs)
             elif name in SLICES and type(value) is tuple:
                 sizes = zip(value, inputs[0].shape, strict=True)
                 found[number] = tuple([_opened_slice(own, size) for own, size in sizes])
@@ -257,31 +261,25 @@ class _Opening:
         if type(value) is not tuple:
             return value
         guess = tuple([self.symbols.get(size, size) for size in value])
-        if node.op.name == "broadcast_to":
+        if node.op is broadcast_op:
             more = len(value) - inputs[0].ndim
             own = inputs[0].shape
             return (*guess[:more], *[n if type(n) is Size else m for n, m in zip(own, guess[more:], strict=True)])
-        if node.op.name == "reshape":
+        if node.op is reshape_op:
             return _filled(inputs[0].tensor_type.size, value, guess)
         return guess
 
-    def _body(self, body: Graph, node: Node, inputs: tuple[Node, ...]) -> Graph:
+    def _body(self, body: Body, inputs: tuple[Node, ...]) -> Graph:
         """Return a graph inside of a node, whose inputs are operands of the node, or rows of them."""
-        count = len(inputs) - len(body.inputs)
-        operands = inputs[count:] if count >= 0 else inputs
-        types = []
-        for number, symbol in enumerate(body.inputs):
-            shape: Any = symbol.shape
-            if number < len(operands) and operands[number].ndim:
-                given = operands[number].shape
-                for own in (given, given[1:]):
-                    if plain(own) == shape:
-                        shape = own
-                        break
-            types.append(tensor_type(symbol.dtype, shape))
-        slot = id(body), tuple(types)
+        types = [symbol.tensor_type for symbol in body.graph.inputs]
+        for number, operand in enumerate(inputs[body.first : body.first + len(types)]):
+            is_row = body.carries <= number < body.carries + body.sequences
+            shape: Any = operand.shape[1:] if is_row else operand.shape
+            if plain(shape) == types[number].shape:
+                types[number] = tensor_type(types[number].dtype, shape)
+        slot = id(body.graph), tuple(types)
         if slot not in self._bodies:
-            self._bodies[slot] = self.graph(body, types)
+            self._bodies[slot] = self.graph(body.graph, types)
         return self._bodies[slot]
 
 

@@ -21,6 +21,7 @@ from septet.graph.op import ITEM, Op
 from septet.graph.params import exact
 from septet.graph.reference import compute
 from septet.graph.types import TensorType
+from septet.ops.shaping import size_of
 from septet.optimize.sizes import Deciding, bodies_of, sizes_taken
 
 FEW = 1024
@@ -52,11 +53,8 @@ def _deciding(graph: Graph, given: Sequence[frozenset[Node]]) -> Iterator[frozen
         if node.op is VARIABLE:
             leaves[node] = frozenset([node])
             continue
-        is_shape = isinstance(node.op, Op) and node.op.name == "size_of"
-        leaves[node] = nothing if is_shape else nothing.union(*sources)
-        taken = sizes_taken(node)
-        if taken is not None:
-            yield from sources[taken.first :]
+        leaves[node] = nothing if node.op is size_of else nothing.union(*sources)
+        yield from [leaves[source] for source in sizes_taken(node)]
         for body in bodies_of(node):
             yield from _deciding(body.graph, sources[body.first : body.first + len(body.graph.inputs)])
 

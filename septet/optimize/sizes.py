@@ -8,17 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.base.errors import SeptetError
-from septet.base.shapes import Shape
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph, rebuild
 from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
-from septet.graph.op import ITEM, Op, record
+from septet.graph.op import Op, record
 from septet.graph.reference import compute, explain_run
 from septet.graph.types import TensorType, tensor_type
-from septet.ops.shaping import with_sizes
+from septet.ops.shaping import size_of
 
-SIZES = "*sizes"  # the last input of a card that takes sizes, one for each None in a parameter
-CALLBACKS = ("callback", "effect_callback")
 SMALL = 64
 """Elements up to which integers that follow from sizes are computed on the way: sizes may follow from them."""
 
@@ -77,48 +74,11 @@ def has_open_sizes(graph: Graph, *, is_deep: bool = False) -> bool:
     return False
 
 
-class Sizes(NamedTuple):
-    """The sizes that a node takes as inputs.
-
-    Attributes
-    ----------
-    name : str
-        Of the parameter that leaves them open.
-    first : int
-        Where they begin among the inputs.
-    """
-
-    name: str
-    first: int
-
-
-def sizes_taken(node: Node) -> Sizes | None:
-    """Return the sizes that a node takes as its last inputs, None where it takes none."""
+def sizes_taken(node: Node) -> tuple[Node, ...]:
+    """Return the sizes that a node takes as its last inputs."""
     op = node.op
-    if not isinstance(op, Op) or not op.input_names or op is ITEM:
-        return None
-    if op.name == "scan":
-        words = node.keywords()
-        has_length = not words["sequences"] and words["length"] is None
-        return Sizes("length", len(node.inputs) - 1) if has_length else None
-    if op.name in CALLBACKS:
-        sized = node.param("sized")
-        return Sizes("results", len(node.inputs) - len(sized)) if sized else None
-    if op.name == "dynamic_slice":
-        first = 1 + len(node.param("sizes"))
-    elif op.input_names[-1] == SIZES:
-        first = len(op.input_names) - 1
-    else:
-        return None
-    count = len(node.inputs) - first
-    for name, value in zip(op.param_names, node.params, strict=True):
-        if count and count == (value.count(None) if isinstance(value, tuple) else value is None):
-            return Sizes(name, first)
-    return None
-
-
-CONDITION = "condition"
-"""The parameter of a loop whose graph has the inputs of the body, and says whether there is another step."""
+    count = op.sizes.count(node.keywords()) if isinstance(op, Op) and op.sizes is not None else 0
+    return node.inputs[len(node.inputs) - count :]
 
 
 class Body(NamedTuple):
@@ -145,21 +105,13 @@ class Body(NamedTuple):
 
 
 def bodies_of(node: Node) -> Iterator[Body]:
-    """Yield the graphs inside of a node whose inputs are its operands."""
-    op = node.op
-    if not isinstance(op, Op) or not op.is_higher_order:
+    """Yield the graphs inside of a node all of whose inputs are its operands."""
+    if not isinstance(node.op, Op) or not node.op.bodies:
         return
     words = node.keywords()
-    if op.name == "scan":
-        yield Body("body", words["body"], 0, words["carries"], words["sequences"])
-    elif op.name == "while_loop":
-        yield Body("body", words["body"], 0, words["carries"])
-        yield Body(CONDITION, words["condition"], 0, words["carries"])
-    elif op.name == "cond":
-        yield Body("then_graph", words["then_graph"], 1)
-        yield Body("else_graph", words["else_graph"], 1)
-    elif op.name in ("call", "remat"):
-        yield Body("graph", words["graph"])
+    for name, first in node.op.bodies.items():
+        if first is not None:
+            yield Body(name, words[name], first, words.get("carries", 0), words.get("sequences", 0))
 
 
 class _Settling:
@@ -203,7 +155,7 @@ class _Settling:
         op = node.op
         if op is VARIABLE or not isinstance(op, Op):
             return node
-        if op.name == "size_of":
+        if op is size_of:
             size = inputs[0].shape[node.param("axis")]
             if size is not None:
                 return constant(np.array(size, node.dtype))
@@ -211,11 +163,11 @@ class _Settling:
             if all([source.op is CONSTANT and _is_small(source) for source in inputs]):
                 return constant(compute(node, [source.value for source in inputs], None))
         params = self._params(node, inputs)
-        taken = sizes_taken(node)
-        if taken is not None:
-            filled = self._filled(node, taken, inputs, params)
+        count = len(sizes_taken(node))
+        if count:
+            filled = self._filled(node, inputs[-count:], params)
             if filled is not None:
-                inputs, params = inputs[: taken.first], filled
+                inputs, params = inputs[:-count], filled
         if params is node.params:
             return rebuild(node, inputs)
         fresh = record(op, inputs, params)
@@ -223,12 +175,10 @@ class _Settling:
         fresh.flags &= node.flags
         return fresh
 
-    def _filled(
-        self, node: Node, taken: Sizes, inputs: tuple[Node, ...], params: tuple[Any, ...]
-    ) -> tuple[Any, ...] | None:
+    def _filled(self, node: Node, sizes: Sequence[Node], params: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Put the sizes that a node takes into the parameter that leaves them open; None where one is not known."""
         found: list[int] = []
-        for source in inputs[taken.first :]:
+        for source in sizes:
             size: int | None = None
             if source.op is CONSTANT:
                 size = int(source.value)
@@ -237,36 +187,31 @@ class _Settling:
             if size is None:
                 return None
             found.append(size)
-        rest = iter(found)
         words = dict(zip(node.op.param_names, params, strict=True))
-        value = words[taken.name]
-        if node.op.name in CALLBACKS:
-            words["results"], words["sized"] = with_sizes(value, words["sized"], found), ()
-        elif isinstance(value, tuple):
-            filled: Shape = tuple([next(rest) if size is None else size for size in value])
-            words[taken.name] = filled
-        else:
-            words[taken.name] = found[0]
-        return tuple(words.values())
+        return tuple(node.op.sizes.filled(words, found).values())
 
     def _params(self, node: Node, inputs: tuple[Node, ...]) -> tuple[Any, ...]:
         """Return a node's parameters, with the graphs inside of it for operands of other types."""
         found: dict[str, Graph] = {}
         for body in bodies_of(node):
-            found[body.name] = self._body(body, inputs, found)
+            loop = next(iter(found.values()), None) if body.carries else None
+            found[body.name] = self._body(body, inputs, loop)
         if not found:
             return node.params
         return tuple([found.get(name, value) for name, value in zip(node.op.param_names, node.params, strict=True)])
 
-    def _body(self, body: Body, inputs: tuple[Node, ...], before: Mapping[str, Graph]) -> Graph:
-        """Return a graph inside of a node, for other operands; `before` has those that the node has made so."""
+    def _body(self, body: Body, inputs: tuple[Node, ...], loop: Graph | None) -> Graph:
+        """Return a graph inside of a node, for other operands.
+
+        `loop` is the graph that hands values on from step to step, where another one of the node takes them, too.
+        """
         graph = body.graph
         if not has_open_sizes(graph, is_deep=True):
             return graph
         operands = inputs[body.first : body.first + len(graph.inputs)]
         changing = body.carries + body.sequences
         fixed = {number: operands[number] for number in range(changing, len(operands)) if _is_small(operands[number])}
-        types = [node.tensor_type for node in (before["body"].inputs if body.name == CONDITION else operands)]
+        types = [node.tensor_type for node in (operands if loop is None else loop.inputs)]
         for number in range(body.carries, changing):
             types[number] = tensor_type(types[number].dtype, types[number].shape[1:])
         while True:
@@ -275,7 +220,7 @@ class _Settling:
             if made is None:
                 made = self._bodies[key] = self.graph(graph, types, fixed)
             # A carried value whose size changes from step to step has no known one.
-            ends = () if body.name == CONDITION else made.outputs[: body.carries]
+            ends = made.outputs[: body.carries] if loop is None else ()
             joined = [_joined(type_, end.tensor_type) for type_, end in zip(types, ends, strict=False)]
             if joined == types[: len(joined)]:
                 return made

@@ -95,17 +95,3 @@ def test_data_decides_nothing():
     y = st.symbol("y", (2000,), dtype="int64")
     made, branch, _ = settled(graph_of([y], st.zeros((y.max(),))), root := Branch({}), np.ones(2000))
     assert has_open_sizes(made) and branch is root
-
-
-def test_a_carried_size_that_changes_stays_open():
-    state = st.symbol("state", (None,))
-    grown = st.while_loop(lambda s: s.shape[0] < 9, lambda s: st.concat([s, s]), state)
-    made = with_shapes(graph_of([state], grown), [(2,)])
-    assert made.outputs[0].shape == (None,)
-
-
-def test_sizes_inside_of_loops_are_settled():
-    last, rows = st.scan(lambda s, r: (st.tanh(s + r), s * 2), st.zeros((x.shape[1],)), x * st.ones((x.shape[0], 1)))
-    made = with_shapes(graph_of([x], last, rows), [(5, 3)])
-    assert not has_open_sizes(made, is_deep=True)
-    assert [node.shape for node in made.outputs] == [(3,), (5, 3)]
