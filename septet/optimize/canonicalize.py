@@ -145,6 +145,7 @@ RULES = [
         "no_op", P(("identity", "positive", "stop_gradient"), "x"), _first_of_same_type,
         "it changes the flow of gradients at most, and these have been taken already",
     ),
+    Rule("shape_known", P("ensure_shape", "x"), _first_of_same_type, "it has the shape that it must have"),
     Rule("own_gradient", P("custom_gradient"), _own_gradient,
          "the values are the first inputs; gradients have been taken already"),
     Rule("item_of_own_gradient", P("item", P("custom_gradient", as_="values")),

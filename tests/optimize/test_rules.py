@@ -65,6 +65,10 @@ TABLE: dict[str, tuple[list[Node], list[Node]]] = {
         [all_functions()["stop_gradient"].call(X()), ops.positive(X()), ops.identity(X())],
         [ops.negative(X())],
     ),
+    "shape_known": (
+        [ops.ensure_shape(X(), shape=(2, -1))],
+        [ops.ensure_shape(OPEN(), shape=(3, 3)), ops.ensure_shape(X(), as_node(2), shape=(None, 3))],
+    ),
     "own_gradient": ([], []),  # tests/transform records custom gradients; test_pipeline has the graph
     "item_of_own_gradient": ([], []),
     "negative_twice": ([ops.negative(-X())], [-ops.abs(-X())]),
