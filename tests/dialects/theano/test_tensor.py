@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import septet.dialects.theano as theano
+from septet.dialects.running.python2_names import divide
 from septet.dialects.theano import tensor as T
 from septet.dialects.theano.tensor.reductions import Min
 
@@ -173,3 +174,16 @@ def test_tensors_are_joined_and_split_along_an_axis_that_is_a_variable(axis):
         value(joined, *given, (y, np.ones((4, 5))))
     with pytest.raises(IndexError):
         value(joined, (place, 2), (x, a), (y, b))
+
+
+def test_integers_are_divided_down_in_python_2_as_the_setting_says():
+    x, y, numbers = T.iscalar(), T.fscalar(), np.array([7, -7])
+    for left, right in ((x, 2), (15, x), (numbers, x), (x, x)):
+        assert divide(left, right).dtype in ("int32", "int64")
+        assert (left / right).dtype == "float64"
+    assert value(divide(x, 2), (x, -7)) == -4
+    assert (divide(x, y).dtype, divide(y, 2).dtype) == ("float64", "float32")
+    with theano.change_flags(int_division="floatX"):
+        assert divide(x, 2).dtype == "float64"
+    with theano.change_flags(int_division="raise"), pytest.raises(theano.scalar.IntegerDivisionError, match="//"):
+        divide(x, 2)

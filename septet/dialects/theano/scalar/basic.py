@@ -9,8 +9,10 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano import stable
+from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import (
     ALL,
+    DISCRETE,
     NAME_OF,
     autocast_float,
     autocast_float_as,
@@ -389,9 +391,23 @@ def InRange(openlow: Any, openhi: Any) -> ScalarOp:
 inopenrange, inclosedrange = InRange(True, True), InRange(False, False)
 
 
+def int_or_true_div(x_discrete: bool, y_discrete: bool) -> ScalarOp:
+    """Return the op that ``/`` was in Python 2: between integers as the setting ``int_division`` says."""
+    if not (x_discrete and y_discrete) or config.int_division == "floatX":
+        return OPS["true_div"]
+    if config.int_division == "raise":
+        raise IntegerDivisionError(
+            "With `config.int_division` set to 'raise', dividing two integer types with '/' is forbidden to avoid "
+            "confusion between integer and floating point divisions. Use // for integer division, or cast one of the "
+            "arguments to a floating point type, or call true_div, for float division."
+        )
+    return OPS["int_div"]
+
+
 def div_proxy(x: Any, y: Any) -> Any:
     """Return ``x / y``."""
-    return OPS["true_div"](x, y)
+    x, y = as_scalar(x), as_scalar(y)
+    return int_or_true_div(x.dtype in DISCRETE, y.dtype in DISCRETE)(x, y)
 
 
 def mod_check(x: Any, y: Any) -> Any:
@@ -452,6 +468,7 @@ for _name, _own in {
 }.items():  # fmt: skip
     setattr(_scalar_py_operators, f"__{_name}__", _operator(_own))
     setattr(_scalar_py_operators, f"__r{_name}__", _operator(_own, is_reflected=True))
+_scalar_py_operators.__div__, _scalar_py_operators.__rdiv__ = _operator(div_proxy), _operator(div_proxy, True)
 for _name, _own in {
     "lt": OPS["lt"], "le": OPS["le"], "gt": OPS["gt"], "ge": OPS["ge"], "neg": OPS["neg"], "abs": OPS["abs_"],
     "invert": OPS["invert"],
@@ -473,7 +490,7 @@ complexs64, complexs128 = _several(scalar_types.complex64), _several(scalar_type
 __all__ = [
     "BinaryScalarOp", "Cast", "Composite", "InRange", "ScalarOp", "UnaryScalarOp",
     "autocast_float", "autocast_float_as", "autocast_int", "cast", "complexs", "complexs128", "complexs64", "convert",
-    "div_proxy", "float_out", "floats", "floor_div", "inclosedrange", "inopenrange", "int_out", "ints", "mod_check",
+    "div_proxy", "float_out", "floats", "floor_div", "inclosedrange", "inopenrange", "int_or_true_div", "int_out", "ints", "mod_check",
     "round_half_away_from_zero_", "round_half_away_from_zero_vec", "specific_out", "transfer_type", "unary_out_lookup",
     "upcast", *scalar_types.__all__, *CLASSES, *OPS, *PREFERENCES,
 ]  # fmt: skip

@@ -236,15 +236,9 @@ _cast_mapping = {_dtype: FUNCTIONS[f"convert_to_{_dtype}"] for _dtype in ALL}
 
 
 def div_proxy(x: Any, y: Any) -> Any:
-    """Return ``x / y``: true division; between integers as the setting ``int_division`` says."""
-    a, b = as_tensor_variable(x), as_tensor_variable(y)
-    if a.type.dtype in DISCRETE and b.type.dtype in DISCRETE and config.int_division == "raise":
-        raise scal.IntegerDivisionError(
-            "With `config.int_division` set to 'raise', dividing two integer types with '/' is forbidden to avoid "
-            "confusion between integer and floating point divisions. Use // for integer division, or cast one of the "
-            "arguments to a floating point type for float division."
-        )
-    return FUNCTIONS["true_div"](a, b)
+    """Return ``x / y`` as in Python 2: between integers as the setting ``int_division`` says."""
+    x, y = as_tensor_variable(x), as_tensor_variable(y)
+    return FUNCTIONS[str(scal.int_or_true_div(x.type.dtype in DISCRETE, y.type.dtype in DISCRETE))](x, y)
 
 
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:

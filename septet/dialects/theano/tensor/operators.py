@@ -33,15 +33,14 @@ def _compared(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _BINARY: dict[str, Callable[..., Any]] = {
-    "add": FUNCTIONS["add"], "sub": FUNCTIONS["sub"], "mul": FUNCTIONS["mul"], "truediv": basic.div_proxy,
+    "add": FUNCTIONS["add"], "sub": FUNCTIONS["sub"], "mul": FUNCTIONS["mul"], "truediv": FUNCTIONS["true_div"],
     "floordiv": FUNCTIONS["int_div"], "mod": basic.mod_check, "pow": FUNCTIONS["pow"], "divmod": basic.divmod,
+    "div": basic.div_proxy,
     "and": FUNCTIONS["and_"], "or": FUNCTIONS["or_"], "xor": FUNCTIONS["xor"], "matmul": basic.dot,
 }  # fmt: skip
 for _name, _function in _BINARY.items():
     setattr(_tensor_py_operators, f"__{_name}__", _binary(_function))
     setattr(_tensor_py_operators, f"__r{_name}__", _binary(_function, is_reflected=True))
-_tensor_py_operators.__div__ = _tensor_py_operators.__truediv__
-_tensor_py_operators.__rdiv__ = _tensor_py_operators.__rtruediv__
 
 for _name, _theano in {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}.items():
     setattr(_tensor_py_operators, f"__{_name}__", _compared(FUNCTIONS[_theano]))
