@@ -128,3 +128,14 @@ def test_a_known_gradient_is_all_that_flows_through_a_variable() -> None:
     y = x**2
     found = T.grad(y.sum() + x.sum(), x, known_grads={y: g})
     np.testing.assert_allclose(found.eval({x: [1.0, 2], g: [3.0, 5]}), [7, 21])
+
+
+@pytest.mark.parametrize("mode", ["max", "sum", "average_exc_pad"])
+def test_windows_larger_than_the_image_are_none(mode):
+    x = T.tensor4()
+    pooled = pool.pool_2d(x, (3, 2), ignore_border=True, stride=(1, 2), mode=mode)
+    run = theano.function([x], [pooled, theano.grad((pooled**2).sum(), x)])
+    for shape, count in (((2, 1, 2, 5), (0, 2)), ((1, 2, 4, 1), (2, 0)), ((1, 1, 3, 2), (1, 1))):
+        found, gradient = run(np.ones(shape))
+        assert found.shape == (*shape[:2], *count)
+        assert gradient.shape == shape and gradient.any() == (found.size > 0)

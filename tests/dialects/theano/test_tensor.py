@@ -170,8 +170,15 @@ def test_tensors_are_joined_and_split_along_an_axis_that_is_a_variable(axis):
     np.testing.assert_array_equal(gy, 2 * b)
     for part, expected in zip(T.split(x, [1, a.shape[axis] - 1], 2, place), np.split(a, [1], axis), strict=True):
         np.testing.assert_array_equal(value(part, *given), expected)
-    with pytest.raises(ValueError, match="shape"):
-        value(joined, *given, (y, np.ones((4, 5))))
+    sizes = T.lvector()
+    for wrong in (
+        joined,
+        T.split(x, sizes, 2, place)[0],
+        T.split(x, sizes, 2, axis)[0],
+        T.split(x, [3, 1], 2, axis)[0],
+    ):
+        with pytest.raises(ValueError, match="shape"):
+            value(wrong, *given, (y, np.ones((4, 5))), (sizes, [1, 3]))
     with pytest.raises(IndexError):
         value(joined, (place, 2), (x, a), (y, b))
 

@@ -426,12 +426,17 @@ def _axis_of(axis: Any, ndim: int) -> Any:
     return st.asarray(np.arange(ndim))[axis]
 
 
-def _sizes_joined(axis: Any, shapes: Sequence[Sequence[Any]]) -> list[Any]:
-    """Return the sizes of tensors joined along an axis, a number or a tensor."""
-    sums = [sum(sizes[1:], sizes[0]) for sizes in zip(*shapes, strict=True)]
+def _at(axis: Any, place: int, there: Any, elsewhere: Any) -> Any:
+    """Return one of two numbers, as a place is that of the axis, an int or a tensor, or another."""
     if isinstance(axis, int):
-        return [*shapes[0][:axis], sums[axis], *shapes[0][axis + 1 :]]
-    return [st.where(axis == place, own, first) for place, (own, first) in enumerate(zip(sums, shapes[0], strict=True))]
+        return there if axis == place else elsewhere
+    return st.where(axis == place, there, elsewhere)
+
+
+def _sizes_joined(axis: Any, shapes: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the sizes of tensors joined along an axis, an int or a tensor."""
+    columns = enumerate(zip(*shapes, strict=True))
+    return [_at(axis, place, sum(sizes[1:], sizes[0]), sizes[0]) for place, sizes in columns]
 
 
 def _joined_along(axis: Any, parts: Sequence[Any]) -> Any:
@@ -439,13 +444,10 @@ def _joined_along(axis: Any, parts: Sequence[Any]) -> Any:
     first, start = parts[0].shape, 0
     found = st.zeros(tuple(_sizes_joined(axis, [part.shape for part in parts])), dtype=parts[0].dtype)
     for part in parts:
-        own = [
-            st.where(axis == place, size, other)
-            for place, (size, other) in enumerate(zip(part.shape, first, strict=True))
-        ]
-        starts = [st.where(axis == place, start, 0) for place in range(part.ndim)]
-        found = st.dynamic_update_slice(found, st.ensure_shape(part, tuple(own)), starts)
-        start = start + sum(st.where(axis == place, size, 0) for place, size in enumerate(part.shape))
+        sizes = [_at(axis, place, *pair) for place, pair in enumerate(zip(part.shape, first, strict=True))]
+        starts = [_at(axis, place, start, 0) for place in range(part.ndim)]
+        found = st.dynamic_update_slice(found, st.ensure_shape(part, tuple(sizes)), starts)
+        start = start + sum(_at(axis, place, size, 0) for place, size in enumerate(part.shape))
     return found
 
 
@@ -542,25 +544,18 @@ class Split(NativeOp):
         sizes = elements_of(splits, self.len_splits)
         if len(sizes) != self.len_splits:
             raise ValueError(f"length of splits ({len(sizes)}) differs from the number of parts, {self.len_splits}")
-        if not isinstance(number, int):
-            return self._cut_along(_axis_of(number, x.ndim), x, sizes)
-        known = x.type.shape[number]
-        if all(isinstance(size, int) for size in sizes) and known is not None and sum(sizes) != known:
-            raise ValueError(f"The splits sum to {sum(sizes)}, expected {known}")
-        parts, start = [], 0
-        before = (slice(None),) * (number % x.ndim)
-        for size in sizes:
-            parts.append(x[(*before, slice(start, start + size))])
-            start = start + size
-        return tuple(parts)
-
-    @staticmethod
-    def _cut_along(axis: Any, x: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the parts along an axis that is known when the graph runs."""
+        number = number % x.ndim if isinstance(number, int) else _axis_of(number, x.ndim)
+        whole = sum(sizes[1:], sizes[0]) if sizes else 0
+        if isinstance(number, int) and isinstance(whole, int) and x.type.shape[number] not in (None, whole):
+            raise ValueError(f"The splits sum to {whole}, expected {x.type.shape[number]}")
+        x = st.ensure_shape(x, tuple(_at(number, place, whole, size) for place, size in enumerate(x.shape)))
         parts, start = [], 0
         for size in sizes:
-            own = [st.where(axis == place, size, whole) for place, whole in enumerate(x.shape)]
-            parts.append(st.dynamic_slice(x, [st.where(axis == place, start, 0) for place in range(x.ndim)], own))
+            if isinstance(number, int) and isinstance(start, int) and isinstance(size, int) and size >= 0:
+                parts.append(x[(*[slice(None)] * number, slice(start, start + size))])
+            else:
+                own = [_at(number, place, size, other) for place, other in enumerate(x.shape)]
+                parts.append(st.dynamic_slice(x, [_at(number, place, start, 0) for place in range(x.ndim)], own))
             start = start + size
         return tuple(parts)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import septet as st
+from septet.ops.resize import cut
 
 Sizes = Sequence[Any]
 """Ints and scalar tensors of integers, one for each of the last axes."""
@@ -43,6 +44,11 @@ def padded(x: Any, pads: Sequence[tuple[Any, Any]], value: Any = 0) -> Any:
             parts.insert(position * len(parts), st.full(sizes, value, dtype=x.dtype))
         x = st.concatenate(parts, axis=axis) if len(parts) > 1 else x
     return x
+
+
+def resized(x: Any, axis: int, size: Any) -> Any:
+    """Return a tensor with an axis cut off, or filled up with zeros, to a size."""
+    return st.Tensor(cut(x.node, axis, size if isinstance(size, int) else size.node))
 
 
 def is_known(sizes: Any) -> bool:

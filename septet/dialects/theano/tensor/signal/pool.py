@@ -12,7 +12,7 @@ from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.convert import as_tensor_variable
-from septet.dialects.theano.tensor.nnet.windows import gathered, is_known, padded
+from septet.dialects.theano.tensor.nnet.windows import gathered, is_known, padded, resized
 from septet.dialects.theano.tensor.shaping import elements_of
 
 MODES = ("max", "sum", "average_inc_pad", "average_exc_pad")
@@ -107,20 +107,25 @@ class Pool(NativeOp):
         return found
 
     def _slid(self, x: Any, counts: Any, window: Any, stride: Any, pad: Any) -> Any:
-        """Windows of known sizes: what hangs over the border is padding at the end."""
-        sizes, pairs, open_axes = x.shape[x.ndim - self.ndim :], [], []
-        for axis, (size, count, w, s, p) in enumerate(zip(sizes, counts, window, stride, pad, strict=True)):
+        """Windows of known sizes: what hangs over the border is padding at the end.
+
+        An image whose size comes later may be smaller than a window: it is made as large, and no window of it is kept.
+        """
+        first = x.ndim - self.ndim
+        sizes, pairs = x.shape[first:], []
+        for axis, (size, count, w, s, p) in enumerate(
+            zip(sizes, counts, window, stride, pad, strict=True), start=first
+        ):
+            is_open = not isinstance(count, int)
             if self.ignore_border:
                 pairs.append((p, p))
-            elif isinstance(count, int):
-                pairs.append((p, max((count - 1) * s + w - size - p, 0)))
+                x = resized(x, axis, st.maximum(size, w - 2 * p)) if is_open else x
             else:
-                pairs.append((p, p + w - 1))
-                open_axes.append(axis)
+                pairs.append((p, p + w - 1 if is_open else max((count - 1) * s + w - size - p, 0)))
         pool = st.max_pool if self.mode == "max" else st.sum_pool
         found = pool(x, window=tuple(window), stride=tuple(stride), padding=tuple(pairs))
-        if open_axes:
-            found = found[(..., *[slice(0, count) if axis in open_axes else slice(None) for axis, count in enumerate(counts)])]  # fmt: skip
+        for axis, count in enumerate(counts, start=first):
+            found = found if isinstance(count, int) else resized(found, axis, count)
         return found
 
     def _gathered(self, x: Any, counts: Any, window: Any, stride: Any, pad: Any) -> Any:
