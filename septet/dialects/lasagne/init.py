@@ -10,8 +10,6 @@ import numpy as np
 from septet.dialects.lasagne.random import get_rng
 from septet.dialects.lasagne.utils import floatX
 
-TOO_SHORT = "This initializer only works with shapes of length >= 2"
-
 
 class Initializer:
     """The base of initializers: subclasses define `sample`."""
@@ -36,54 +34,39 @@ class Normal(Initializer):
 
 
 class Uniform(Initializer):
-    """Uniformly distributed values.
-
-    Parameters
-    ----------
-    range : float or (float, float)
-        The bounds; one number ``a`` stands for ``(-a, a)``.
-    std : float, optional
-        If given, the bounds follow from this standard deviation and `mean`.
-    mean : float
-    """
+    """Uniformly distributed values, between two bounds or from ``-range`` to it; or with a mean and a deviation."""
 
     def __init__(self, range: Any = 0.01, std: float | None = None, mean: float = 0.0) -> None:
         if std is not None:
-            half = np.sqrt(3) * std
-            self.range = (mean - half, mean + half)
-        elif np.ndim(range) == 0:
-            self.range = (-range, range)
+            low, high = mean - np.sqrt(3) * std, mean + np.sqrt(3) * std
         else:
-            low, high = range
-            self.range = (low, high)
+            low, high = (-range, range) if np.ndim(range) == 0 else range
+        self.range = (low, high)
 
     def sample(self, shape: Sequence[int]) -> np.ndarray:
         return floatX(get_rng().uniform(low=self.range[0], high=self.range[1], size=shape))
 
 
+def _gain(gain: Any) -> Any:
+    return np.sqrt(2) if gain == "relu" else gain
+
+
 class Scaled:
     """Makes an initializer one whose standard deviation follows from the shape.
 
-    Parameters
-    ----------
-    initializer : type
-        `Normal` or `Uniform`, or another class that takes ``std``.
-    gain : float or "relu"
-        What the standard deviation is multiplied with; "relu" stands for the square root of 2.
-    c01b : bool
-        Whether shapes are those of cuda-convnet: input channels, height, width, output channels.
+    With `c01b` shapes are those of cuda-convnet: (input channels, height, width, output channels).
     """
 
     def __init__(self, initializer: Callable[..., Initializer], gain: Any = 1.0, c01b: bool = False) -> None:
         self.initializer = initializer
-        self.gain = np.sqrt(2) if gain == "relu" else gain
+        self.gain = _gain(gain)
         self.c01b = c01b
 
     def sample(self, shape: Sequence[int]) -> np.ndarray:
         if self.c01b and len(shape) != 4:
             raise RuntimeError("If c01b is True, only shapes of length 4 are accepted")
         if len(shape) < 2:
-            raise RuntimeError(TOO_SHORT)
+            raise RuntimeError("This initializer only works with shapes of length >= 2")
         return self.initializer(std=self.gain * self.deviation(shape)).sample(shape)
 
     def deviation(self, shape: Sequence[int]) -> float:
@@ -92,12 +75,7 @@ class Scaled:
 
 
 class Glorot(Scaled, Initializer):
-    """Values whose variance is 2 over the sum of the numbers of inputs and outputs.
-
-    Source
-    ------
-    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
-    """
+    """Values whose variance is 2 over the sum of the numbers of inputs and outputs (Glorot and Bengio 2010)."""
 
     def deviation(self, shape: Sequence[int]) -> float:
         if self.c01b:
@@ -108,12 +86,7 @@ class Glorot(Scaled, Initializer):
 
 
 class He(Scaled, Initializer):
-    """Values whose variance is 1 over the number of inputs; use ``gain="relu"`` before rectifiers.
-
-    Source
-    ------
-    K. He et al., "Delving deep into rectifiers", ICCV 2015.
-    """
+    """Values whose variance is 1 over the number of inputs (He et al. 2015): ``gain="relu"`` is for rectifiers."""
 
     def deviation(self, shape: Sequence[int]) -> float:
         if self.c01b:
@@ -162,12 +135,7 @@ class Constant(Initializer):
 
 
 class Sparse(Initializer):
-    """A matrix in which a share of each column is normally distributed and the rest is zero.
-
-    Source
-    ------
-    J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
-    """
+    """A matrix in which a share of each column is normally distributed and the rest is zero (Martens 2010)."""
 
     def __init__(self, sparsity: float = 0.1, std: float = 0.01) -> None:
         self.sparsity = sparsity
@@ -187,15 +155,10 @@ class Sparse(Initializer):
 
 
 class Orthogonal(Initializer):
-    """A matrix with orthonormal rows or columns, times a gain; more than two axes are flattened after the first.
-
-    Source
-    ------
-    A. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", ICLR 2014.
-    """
+    """A matrix with orthonormal rows or columns, times a gain (Saxe et al. 2014); axes after the first count as one."""
 
     def __init__(self, gain: Any = 1.0) -> None:
-        self.gain = np.sqrt(2) if gain == "relu" else gain
+        self.gain = _gain(gain)
 
     def sample(self, shape: Sequence[int]) -> np.ndarray:
         if len(shape) < 2:

@@ -24,12 +24,7 @@ def tanh(x: Any) -> Any:
 
 
 class ScaledTanH:
-    """``scale_out * tanh(scale_in * x)``.
-
-    Source
-    ------
-    Y. LeCun et al., "Efficient backprop", 1998 (scales of 2/3 and 1.7159).
-    """
+    """``scale_out * tanh(scale_in * x)`` (LeCun et al. 1998, with scales of 2/3 and 1.7159)."""
 
     def __init__(self, scale_in: float = 1, scale_out: float = 1) -> None:
         self.scale_in = scale_in
@@ -67,12 +62,7 @@ def elu(x: Any) -> Any:
 
 
 class SELU:
-    """``scale * x`` where x is positive, and ``scale * scale_neg * (exp(x) - 1)`` elsewhere.
-
-    Source
-    ------
-    G. Klambauer et al., "Self-normalizing neural networks", NIPS 2017.
-    """
+    """``scale * x`` where x is positive, ``scale * scale_neg * (exp(x) - 1)`` elsewhere (Klambauer et al. 2017)."""
 
     def __init__(self, scale: float = 1, scale_neg: float = 1) -> None:
         self.scale = scale

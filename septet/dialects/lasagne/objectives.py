@@ -86,12 +86,7 @@ def multiclass_hinge_loss(predictions: Any, targets: Any, delta: Any = 1) -> Any
 
 
 def huber_loss(predictions: Any, targets: Any, delta: Any = 1) -> Any:
-    """Return half the squared error where it is at most `delta` in size, and what grows linearly from there elsewhere.
-
-    Source
-    ------
-    P. Huber, "Robust estimation of a location parameter", 1964.
-    """
+    """Return half the squared error of errors up to `delta`, and what grows linearly from there (Huber 1964)."""
     predictions, targets = align_targets(predictions, targets)
     error = abs(targets - predictions)
     return T.switch(error <= delta, 0.5 * squared_error(targets, predictions), delta * (error - delta / 2.0))

@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 
+Updates = OrderedDict[Any, Any]
+
+
 def get_or_compute_grads(loss_or_grads: Any, params: Sequence[Any]) -> Any:
     """Return the gradients of a loss, or the list of gradients that was given in its place."""
     if any(not isinstance(param, theano.compile.SharedVariable) for param in params):
@@ -52,22 +55,14 @@ def zeros_for(param: Any) -> Any:
     return theano.shared(np.zeros(value.shape, dtype=value.dtype), broadcastable=param.broadcastable)
 
 
-def sgd(loss_or_grads: Any, params: Any, learning_rate: Any) -> OrderedDict[Any, Any]:
+def sgd(loss_or_grads: Any, params: Any, learning_rate: Any) -> Updates:
     """Go down the gradient: ``param - learning_rate * gradient``."""
     grads = get_or_compute_grads(loss_or_grads, params)
     return OrderedDict((param, param - learning_rate * grad) for param, grad in zip(params, grads, strict=False))
 
 
-def apply_momentum(updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9) -> OrderedDict[Any, Any]:
-    """Return updates in which a share of each step is added to the next one.
-
-    Parameters
-    ----------
-    updates : dict of shared variable to expression
-    params : iterable of shared variable, optional
-        The parameters that get momentum; all that are updated if not given.
-    momentum : number or variable
-    """
+def apply_momentum(updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9) -> Updates:
+    """Return updates in which a share of each step is added to the next one: for some parameters, or for all."""
     updates = OrderedDict(updates)
     for param in list(updates) if params is None else params:
         velocity = zeros_for(param)
@@ -77,19 +72,15 @@ def apply_momentum(updates: Any, params: Iterable[Any] | None = None, momentum: 
     return updates
 
 
-def momentum(loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any = 0.9) -> OrderedDict[Any, Any]:
+def momentum(loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any = 0.9) -> Updates:
     """`sgd` with momentum: ``velocity = momentum * velocity - learning_rate * gradient``, added to the parameter."""
     return apply_momentum(sgd(loss_or_grads, params, learning_rate), momentum=momentum)
 
 
-def apply_nesterov_momentum(
-    updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9
-) -> OrderedDict[Any, Any]:
+def apply_nesterov_momentum(updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9) -> Updates:
     """Return updates with Nesterov's momentum: the gradient is that at the place where the momentum leads.
 
-    Source
-    ------
-    Y. Bengio et al., "Advances in optimizing recurrent networks", 2012 (the parameters are those after the momentum).
+    As by Y. Bengio et al. (2012), the parameters are those after the momentum.
     """
     updates = OrderedDict(updates)
     for param in list(updates) if params is None else params:
@@ -100,173 +91,134 @@ def apply_nesterov_momentum(
     return updates
 
 
-def nesterov_momentum(
-    loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any = 0.9
-) -> OrderedDict[Any, Any]:
+def nesterov_momentum(loss_or_grads: Any, params: Any, learning_rate: Any, momentum: Any = 0.9) -> Updates:
     """`sgd` with Nesterov's momentum."""
     return apply_nesterov_momentum(sgd(loss_or_grads, params, learning_rate), momentum=momentum)
 
 
-def adagrad(loss_or_grads: Any, params: Any, learning_rate: Any = 1.0, epsilon: Any = 1e-6) -> OrderedDict[Any, Any]:
-    """Divide steps by the root of the sum of all squared gradients so far.
+def _kept(updates: Updates, param: Any, after: Callable[[Any], Any]) -> Any:
+    """Return the next value of a new shared variable for a parameter, given as a function of the one before."""
+    before = zeros_for(param)
+    updates[before] = after(before)
+    return updates[before]
 
-    Source
-    ------
-    J. Duchi et al., "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
+
+def _averaged(updates: Updates, param: Any, share: Any, value: Any) -> Any:
+    """Return a moving average, to which each step's value contributes ``1 - share``."""
+    return _kept(updates, param, lambda before: share * before + (T.constant(1) - share) * value)
+
+
+def _by(step: Callable[[Updates, Any, Any], Any], loss_or_grads: Any, params: Any) -> Updates:
+    """Return the updates of a rule.
+
+    `step` gets the updates (to which it adds what it remembers), a parameter and its gradient, and returns what is
+    taken off the parameter.
     """
-    updates: OrderedDict[Any, Any] = OrderedDict()
+    updates: Updates = OrderedDict()
     for param, grad in zip(params, get_or_compute_grads(loss_or_grads, params), strict=False):
-        total = zeros_for(param)
-        updates[total] = total + grad**2
-        updates[param] = param - (learning_rate * grad / T.sqrt(updates[total] + epsilon))
+        updates[param] = param - step(updates, param, grad)
     return updates
 
 
-def rmsprop(
-    loss_or_grads: Any, params: Any, learning_rate: Any = 1.0, rho: Any = 0.9, epsilon: Any = 1e-6
-) -> OrderedDict[Any, Any]:
-    """Divide steps by the root of a moving average of the squared gradients.
+def adagrad(loss_or_grads: Any, params: Any, learning_rate: Any = 1.0, epsilon: Any = 1e-6) -> Updates:
+    """Divide steps by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
 
-    Source
-    ------
-    T. Tieleman and G. Hinton, "Neural networks for machine learning", lecture 6.5, 2012.
-    """
-    one = T.constant(1)
-    updates: OrderedDict[Any, Any] = OrderedDict()
-    for param, grad in zip(params, get_or_compute_grads(loss_or_grads, params), strict=False):
-        average = zeros_for(param)
-        updates[average] = rho * average + (one - rho) * grad**2
-        updates[param] = param - (learning_rate * grad / T.sqrt(updates[average] + epsilon))
-    return updates
+    def step(updates: Updates, param: Any, grad: Any) -> Any:
+        total = _kept(updates, param, lambda before: before + grad**2)
+        return learning_rate * grad / T.sqrt(total + epsilon)
+
+    return _by(step, loss_or_grads, params)
+
+
+def rmsprop(loss_or_grads: Any, params: Any, learning_rate: Any = 1.0, rho: Any = 0.9, epsilon: Any = 1e-6) -> Updates:
+    """Divide steps by the root of a moving average of the squared gradients (Tieleman and Hinton 2012)."""
+
+    def step(updates: Updates, param: Any, grad: Any) -> Any:
+        return learning_rate * grad / T.sqrt(_averaged(updates, param, rho, grad**2) + epsilon)
+
+    return _by(step, loss_or_grads, params)
 
 
 def adadelta(
     loss_or_grads: Any, params: Any, learning_rate: Any = 1.0, rho: Any = 0.95, epsilon: Any = 1e-6
-) -> OrderedDict[Any, Any]:
-    """Scale gradients by the ratio of moving averages of the squared steps and of the squared gradients.
+) -> Updates:
+    """Scale gradients by the ratio of moving averages of squared steps and squared gradients (Zeiler 2012)."""
 
-    Source
-    ------
-    M. Zeiler, "Adadelta: an adaptive learning rate method", 2012.
-    """
-    one = T.constant(1)
-    updates: OrderedDict[Any, Any] = OrderedDict()
-    for param, grad in zip(params, get_or_compute_grads(loss_or_grads, params), strict=False):
-        gradients, steps = zeros_for(param), zeros_for(param)
-        updates[gradients] = rho * gradients + (one - rho) * grad**2
-        step = grad * T.sqrt(steps + epsilon) / T.sqrt(updates[gradients] + epsilon)
-        updates[param] = param - learning_rate * step
-        updates[steps] = rho * steps + (one - rho) * step**2
-    return updates
+    def step(updates: Updates, param: Any, grad: Any) -> Any:
+        squares = _averaged(updates, param, rho, grad**2)
+        steps = zeros_for(param)
+        found = grad * T.sqrt(steps + epsilon) / T.sqrt(squares + epsilon)
+        updates[steps] = rho * steps + (T.constant(1) - rho) * found**2
+        return learning_rate * found
+
+    return _by(step, loss_or_grads, params)
 
 
 def _by_moments(
-    loss_or_grads: Any, params: Any, beta1: Any, rate: Callable[[Any, Any], Any], scale: Callable[..., Any]
-) -> OrderedDict[Any, Any]:
-    """Return the updates of Adam and its relatives.
+    loss_or_grads: Any, params: Any, beta1: Any, rate: Callable[[Any], Any], scale: Callable[[Updates, Any, Any], Any]
+) -> Updates:
+    """Return the updates of Adam and its relatives: an average of the gradients over a scale, times a rate.
 
-    Parameters
-    ----------
-    beta1 : number or variable
-        The decay of the average of the gradients.
-    rate : callable
-        Returns the learning rate, given the constant 1 and the number of the step.
-    scale : callable
-        Returns what steps are divided by, given the updates (to which it adds its own), a parameter and its gradient.
+    `rate` gets the number of the step; `scale` gets what `_by` gives to rules.
     """
-    grads = get_or_compute_grads(loss_or_grads, params)
     before = theano.shared(utils.floatX(0.0))
-    one = T.constant(1)
     count = before + 1
-    step = rate(one, count)
-    updates: OrderedDict[Any, Any] = OrderedDict()
-    for param, grad in zip(params, grads, strict=False):
-        average = zeros_for(param)
-        updates[average] = beta1 * average + (one - beta1) * grad
-        divisor = scale(updates, param, grad)
-        updates[param] = param - step * updates[average] / divisor
+    learning_rate = rate(count)
+
+    def step(updates: Updates, param: Any, grad: Any) -> Any:
+        return learning_rate * _averaged(updates, param, beta1, grad) / scale(updates, param, grad)
+
+    updates = _by(step, loss_or_grads, params)
     updates[before] = count
     return updates
 
 
-def adam(
-    loss_or_grads: Any,
-    params: Any,
-    learning_rate: Any = 0.001,
-    beta1: Any = 0.9,
-    beta2: Any = 0.999,
-    epsilon: Any = 1e-8,
-) -> OrderedDict[Any, Any]:
-    """Divide an average of the gradients by the root of an average of their squares, both corrected for their start.
+def _corrected(learning_rate: Any, beta1: Any, beta2: Any) -> Callable[[Any], Any]:
+    """Return Adam's rate: both averages begin with zeros, which it corrects for."""
+    one = T.constant(1)
+    return lambda count: learning_rate * T.sqrt(one - beta2**count) / (one - beta1**count)
 
-    Source
-    ------
-    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; as in the remark at the end of
-    section 2, epsilon is added to the uncorrected root.
+
+def adam(
+    loss_or_grads: Any, params: Any, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999,
+    epsilon: Any = 1e-8,
+) -> Updates:  # fmt: skip
+    """Divide an average of the gradients by the root of an average of their squares (Kingma and Ba 2015).
+
+    As in the remark at the end of section 2 there, epsilon is added to the root that is not corrected.
     """
 
-    def scale(updates: Any, param: Any, grad: Any) -> Any:
-        squares = zeros_for(param)
-        updates[squares] = beta2 * squares + (T.constant(1) - beta2) * grad**2
-        return T.sqrt(updates[squares]) + epsilon
+    def scale(updates: Updates, param: Any, grad: Any) -> Any:
+        return T.sqrt(_averaged(updates, param, beta2, grad**2)) + epsilon
 
-    def rate(one: Any, count: Any) -> Any:
-        return learning_rate * T.sqrt(one - beta2**count) / (one - beta1**count)
-
-    return _by_moments(loss_or_grads, params, beta1, rate, scale)
+    return _by_moments(loss_or_grads, params, beta1, _corrected(learning_rate, beta1, beta2), scale)
 
 
 def adamax(
-    loss_or_grads: Any,
-    params: Any,
-    learning_rate: Any = 0.002,
-    beta1: Any = 0.9,
-    beta2: Any = 0.999,
+    loss_or_grads: Any, params: Any, learning_rate: Any = 0.002, beta1: Any = 0.9, beta2: Any = 0.999,
     epsilon: Any = 1e-8,
-) -> OrderedDict[Any, Any]:
-    """Divide an average of the gradients by a decaying maximum of their sizes.
+) -> Updates:  # fmt: skip
+    """Divide an average of the gradients by a decaying maximum of their sizes (Kingma and Ba 2015, section 7.1)."""
 
-    Source
-    ------
-    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, section 7.1.
-    """
+    def scale(updates: Updates, param: Any, grad: Any) -> Any:
+        return _kept(updates, param, lambda before: T.maximum(beta2 * before, abs(grad))) + epsilon
 
-    def scale(updates: Any, param: Any, grad: Any) -> Any:
-        largest = zeros_for(param)
-        updates[largest] = T.maximum(beta2 * largest, abs(grad))
-        return updates[largest] + epsilon
-
-    def rate(one: Any, count: Any) -> Any:
-        return learning_rate / (one - beta1**count)
-
-    return _by_moments(loss_or_grads, params, beta1, rate, scale)
+    return _by_moments(
+        loss_or_grads, params, beta1, lambda count: learning_rate / (T.constant(1) - beta1**count), scale
+    )
 
 
 def amsgrad(
-    loss_or_grads: Any,
-    params: Any,
-    learning_rate: Any = 0.001,
-    beta1: Any = 0.9,
-    beta2: Any = 0.999,
+    loss_or_grads: Any, params: Any, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999,
     epsilon: Any = 1e-8,
-) -> OrderedDict[Any, Any]:
-    """`adam` with the largest average of squares so far in place of the average.
+) -> Updates:  # fmt: skip
+    """`adam` with the largest average of squares so far in place of the average (Reddi et al. 2018)."""
 
-    Source
-    ------
-    S. Reddi et al., "On the convergence of Adam and beyond", ICLR 2018.
-    """
+    def scale(updates: Updates, param: Any, grad: Any) -> Any:
+        squares = _averaged(updates, param, beta2, grad**2)
+        return T.sqrt(_kept(updates, param, lambda before: T.maximum(before, squares))) + epsilon
 
-    def scale(updates: Any, param: Any, grad: Any) -> Any:
-        squares, largest = zeros_for(param), zeros_for(param)
-        updates[squares] = beta2 * squares + (T.constant(1) - beta2) * grad**2
-        updates[largest] = T.maximum(largest, updates[squares])
-        return T.sqrt(updates[largest]) + epsilon
-
-    def rate(one: Any, count: Any) -> Any:
-        return learning_rate * T.sqrt(one - beta2**count) / (one - beta1**count)
-
-    return _by_moments(loss_or_grads, params, beta1, rate, scale)
+    return _by_moments(loss_or_grads, params, beta1, _corrected(learning_rate, beta1, beta2), scale)
 
 
 def norm_constraint(
@@ -283,12 +235,7 @@ def norm_constraint(
 
 
 def total_norm_constraint(tensor_vars: Any, max_norm: Any, epsilon: float = 1e-7, return_norm: bool = False) -> Any:
-    """Return variables, usually gradients, all scaled down by one factor where their joint norm exceeds a maximum.
-
-    Source
-    ------
-    I. Sutskever et al., "Sequence to sequence learning with neural networks", NIPS 2014.
-    """
+    """Return variables, usually gradients, all scaled down by one factor where their joint norm exceeds a maximum."""
     norm = T.sqrt(sum(T.sum(tensor**2) for tensor in tensor_vars))
     dtype = np.dtype(theano.config.floatX).type
     factor = T.clip(norm, 0, dtype(max_norm)) / (dtype(epsilon) + norm)

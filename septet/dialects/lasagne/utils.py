@@ -89,12 +89,7 @@ def axes_of_units(ndim: int, message: str) -> tuple[int, ...]:
 def compute_norms(array: Any, norm_axes: Sequence[int] | None = None) -> Any:
     """Return the Euclidean norms of the weights of each unit: an array for an array, a variable for a variable.
 
-    Parameters
-    ----------
-    array : array or variable
-    norm_axes : sequence of int, optional
-        The axes that are summed over. By default none of a vector (absolute values), the first of a matrix
-        (`DenseLayer`), and all but the first of what has three to five axes (convolutions).
+    If not given, the axes that are summed over are those of `axes_of_units`, and none of a vector.
     """
     if not isinstance(array, (theano.Variable, np.ndarray)):
         raise RuntimeError(f"Unsupported type {type(array)}. Only theano variables and numpy arrays are supported")
@@ -109,22 +104,10 @@ def compute_norms(array: Any, norm_axes: Sequence[int] | None = None) -> Any:
 
 
 def create_param(spec: Any, shape: Iterable[int], name: str | None = None) -> Any:
-    """Return the variable of a parameter.
+    """Return the variable of a parameter, with a name if it has none.
 
-    Parameters
-    ----------
-    spec : number, array, variable or callable
-        The initial value; a variable is the parameter itself; a callable gets the shape and returns any of the others.
-    shape : iterable of int
-    name : str, optional
-        Given to variables that have none.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not positive or the value does not have it.
-    TypeError
-        If `spec` is nothing of the kind.
+    Its value is a number or an array; a variable is the parameter itself; a callable gets the shape and returns any of
+    these. All else raises TypeError; ValueError says that a value does not have the shape, or that no value could.
     """
     shape = tuple(shape)
     if any(size <= 0 for size in shape):
@@ -157,26 +140,12 @@ def create_param(spec: Any, shape: Iterable[int], name: str | None = None) -> An
 
 
 def unroll_scan(
-    fn: Callable[..., Any],
-    sequences: Any,
-    outputs_info: Any,
-    non_sequences: Any,
-    n_steps: int,
+    fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any, n_steps: int,
     go_backwards: bool = False,
-) -> list[Any]:
+) -> list[Any]:  # fmt: skip
     """Return what `theano.scan` would, with the steps written out one after the other.
 
-    Parameters
-    ----------
-    fn : callable
-        Gets an element of each sequence, the results of the step before, and the `non_sequences`.
-    sequences : variable or list of variable
-    outputs_info : list of variable
-        What stands for the results before the first step.
-    non_sequences : list of variable
-    n_steps : int
-    go_backwards : bool
-        Whether the sequences are read from the end.
+    `outputs_info` are the results before the first step; with `go_backwards` sequences are read from the end.
     """
     if not isinstance(sequences, (list, tuple)):
         sequences = [sequences]

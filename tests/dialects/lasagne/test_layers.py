@@ -108,6 +108,8 @@ def test_shapes_and_merging() -> None:
     entry = layers.InputLayer((None, 3, 4))
     assert layers.ReshapeLayer(entry, ([0], 2, -1)).output_shape == (None, 2, 6)
     np.testing.assert_array_equal(output(layers.ReshapeLayer(entry, ([0], -1)), x), x.reshape(2, 12))
+    rows, columns = T.lscalars(2)
+    assert layers.ReshapeLayer((None, None), (rows * 2, [1])).get_output_shape_for((rows, columns)) == (None, None)
     np.testing.assert_array_equal(
         output(layers.DimshuffleLayer(entry, (2, "x", 0, 1)), x), x.transpose(2, 0, 1)[:, None]
     )

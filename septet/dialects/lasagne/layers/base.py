@@ -65,20 +65,10 @@ class Layer:
         raise NotImplementedError
 
     def add_param(self, spec: Any, shape: Sequence[int], name: str | None = None, **tags: bool) -> Any:
-        """Add a parameter.
+        """Add a parameter, and return its variable.
 
-        Parameters
-        ----------
-        spec : Initializer, callable, number, array or variable
-            What `utils.create_param` makes the parameter of.
-        shape : sequence of int
-        name : str, optional
-        **tags : bool
-            Properties by which `get_params` selects; "trainable" and "regularizable" are set unless they are denied.
-
-        Returns
-        -------
-        variable
+        Its value is what `utils.create_param` takes. The tags are what `get_params` selects by: "trainable" and
+        "regularizable" are set unless they are denied.
         """
         if name is not None and self.name is not None:
             name = f"{self.name}.{name}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init, nonlinearities
-from septet.dialects.lasagne.layers.base import Layer
+from septet.dialects.lasagne.layers.dense import WeightsLayer
 from septet.dialects.lasagne.theano_extensions import conv
 from septet.dialects.lasagne.utils import as_tuple, int_types
 from septet.dialects.theano.tensor import nnet
@@ -52,41 +52,34 @@ def conv_input_length(output_length: int | None, filter_size: int, stride: int, 
     return (output_length - 1) * stride - 2 * pad_width(pad, filter_size) + filter_size
 
 
-class BaseConvLayer(Layer):
-    """The base of convolutions: subclasses define `convolve`.
+class BaseConvLayer(WeightsLayer):
+    """The base of convolutions: subclasses name the function that computes them, or define `convolve`.
 
     Parameters
     ----------
     incoming : Layer or tuple
         Its output is (examples, channels, *places).
-    num_filters : int
-    filter_size : int or tuple of int
-    stride : int or tuple of int
     pad : int, tuple of int, "valid", "same" or "full"
         The border of zeros: "same" keeps the size (for odd filters and stride 1), "full" is one less than the filters.
-    untie_biases : bool
-        Whether each place has biases of its own.
     W, b : Initializer, callable, number, array or variable
         Filters of shape (filters, channels / groups, *filter_size), and biases of shape (filters,) or
         (filters, *places); None for no biases.
-    nonlinearity : callable or None
-    flip_filters : bool
+    flip_filters : bool, optional
         Whether it is a convolution, which turns the filters around, or a correlation, which does not.
-    num_groups : int
-        Into how many groups channels and filters are divided that do not see each other.
     n : int, optional
         How many axes the places have.
     """
 
     spatial: int | None = None
+    flips = True  # unless said otherwise
+    convolution: Callable[..., Any] | None = None
 
     def __init__(
         self, incoming: Any, num_filters: int, filter_size: Any, stride: Any = 1, pad: Any = 0, untie_biases: bool = False,
         W: Any = init.GlorotUniform(), b: Any = init.Constant(0.0), nonlinearity: Any = nonlinearities.rectify,
-        flip_filters: bool = True, num_groups: int = 1, n: int | None = None, **kwargs: Any,
+        flip_filters: bool | None = None, num_groups: int = 1, n: int | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(incoming, **kwargs)
-        self.nonlinearity = nonlinearities.identity if nonlinearity is None else nonlinearity
         n = self.spatial if n is None else n
         if n is not None and n != len(self.input_shape) - 2:
             raise ValueError(
@@ -95,7 +88,7 @@ class BaseConvLayer(Layer):
         self.n = n = len(self.input_shape) - 2
         self.num_filters = num_filters
         self.filter_size = as_tuple(filter_size, n, int_types)
-        self.flip_filters = flip_filters
+        self.flip_filters = self.flips if flip_filters is None else flip_filters
         self.stride = as_tuple(stride, n, int_types)
         self.untie_biases = untie_biases
         self.pad = self.checked_pad(pad)
@@ -105,10 +98,7 @@ class BaseConvLayer(Layer):
                 f"num_groups (here: {num_groups}) must be positive and evenly divide the number of input and output channels (here: {channels} and {num_filters})"
             )
         self.num_groups = num_groups
-        self.W = self.add_param(W, self.get_W_shape(), name="W")
-        self.b: Any = None
-        if b is not None:
-            self.b = self.add_param(b, self.bias_shape(), name="b", regularizable=False)
+        self.add_weights(W, self.get_W_shape(), b, self.bias_shape(), nonlinearity)
 
     @property
     def input_channels(self) -> int:
@@ -137,23 +127,23 @@ class BaseConvLayer(Layer):
         return (input_shape[0], self.num_filters, *places)
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        activation = self.convolve(input, **kwargs)
-        if self.b is not None:
-            places = range(1, self.n + 1) if self.untie_biases else ["x"] * self.n
-            activation = activation + self.b.dimshuffle("x", 0, *places)
-        return self.nonlinearity(activation)
+        return self.activated(self.convolve(input, **kwargs))
 
     def convolve(self, input: Any, **kwargs: Any) -> Any:
         """Return the input convolved with the filters, without biases."""
-        raise NotImplementedError(
-            "BaseConvLayer does not implement the convolve() method. You will want to use a subclass such as Conv2DLayer."
-        )
+        if self.convolution is None:
+            raise NotImplementedError(
+                "BaseConvLayer does not implement the convolve() method. You will want to use a subclass such as Conv2DLayer."
+            )
+        return self.convolution(
+            input, self.W, self.input_shape, self.get_W_shape(), subsample=self.stride,
+            border_mode="half" if self.pad == "same" else self.pad, filter_flip=self.flip_filters,
+            **({"num_groups": self.num_groups} if self.num_groups > 1 else {}),
+        )  # fmt: skip
 
 
 class BasePlainConvLayer(BaseConvLayer):
-    """The base of plain convolutions, which a function computes: the one of the class, or another one with its arguments."""
-
-    function: Callable[..., Any]
+    """The base of plain convolutions, which another function with the arguments of the usual one may compute."""
 
     def __init__(
         self, incoming: Any, num_filters: int, filter_size: Any, stride: Any = 1, pad: Any = 0, untie_biases: bool = False,
@@ -163,66 +153,36 @@ class BasePlainConvLayer(BaseConvLayer):
         super().__init__(
             incoming, num_filters, filter_size, stride, pad, untie_biases, W, b, nonlinearity, flip_filters, **kwargs
         )
-        self.convolution = type(self).function if convolution is None else convolution
-
-    def convolve(self, input: Any, **kwargs: Any) -> Any:
-        return self.convolution(
-            input, self.W, self.input_shape, self.get_W_shape(), subsample=self.stride,
-            border_mode="half" if self.pad == "same" else self.pad, filter_flip=self.flip_filters,
-            **({"num_groups": self.num_groups} if self.num_groups > 1 else {}),
-        )  # fmt: skip
+        if convolution is not None:
+            self.convolution = convolution
 
 
 class Conv1DLayer(BasePlainConvLayer):
     """A convolution along one axis; see `BaseConvLayer`."""
 
     spatial = 1
-    function = staticmethod(conv.conv1d_mc0)
+    convolution = staticmethod(conv.conv1d_mc0)
 
 
 class Conv2DLayer(BasePlainConvLayer):
     """A convolution along two axes; see `BaseConvLayer`."""
 
     spatial = 2
-    function = staticmethod(nnet.conv2d)
+    convolution = staticmethod(nnet.conv2d)
 
 
 class Conv3DLayer(BasePlainConvLayer):
     """A convolution along three axes; see `BaseConvLayer`."""
 
     spatial = 3
-    function = staticmethod(nnet.conv3d)
-
-
-class CorrelationLayer(BasePlainConvLayer):
-    """A plain convolution whose filters are not turned around unless asked: how the layers for GPUs behave."""
-
-    def __init__(
-        self, incoming: Any, num_filters: int, filter_size: Any, stride: Any = 1, pad: Any = 0, untie_biases: bool = False,
-        W: Any = init.GlorotUniform(), b: Any = init.Constant(0.0), nonlinearity: Any = nonlinearities.rectify,
-        flip_filters: bool = False, num_groups: int = 1, **kwargs: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            incoming, num_filters, filter_size, stride, pad, untie_biases, W, b, nonlinearity, flip_filters,
-            num_groups=num_groups, **kwargs,
-        )  # fmt: skip
+    convolution = staticmethod(nnet.conv3d)
 
 
 class BaseTransposedConvLayer(BaseConvLayer):
     """The base of transposed convolutions: what a convolution's gradient does, so that strides make maps larger.
 
-    Parameters
-    ----------
-    incoming, num_filters, filter_size, stride, untie_biases, b, nonlinearity
-        As for `BaseConvLayer`.
-    crop : int, tuple of int, "valid", "same" or "full"
-        What is cut off the output at each end.
-    W : Initializer, callable, number, array or variable
-        Filters of shape (channels, filters, *filter_size).
-    flip_filters : bool
-        Whether the filters are turned around (not by default).
-    output_size : int, tuple of int or integer vector, optional
-        The size of the output where a stride leaves several possible; the smallest of them by default.
+    `crop` is what is cut off the output at each end. Filters have shape (channels, filters, *filter_size). Where a
+    stride leaves several sizes of the output possible, `output_size` is one, or the smallest.
     """
 
     def __init__(
@@ -284,12 +244,7 @@ Deconv3DLayer = TransposedConv3DLayer
 
 
 class DilatedConv2DLayer(BaseConvLayer):
-    """A correlation along two axes with filters whose taps lie apart.
-
-    Source
-    ------
-    F. Yu and V. Koltun, "Multi-scale context aggregation by dilated convolutions", ICLR 2016.
-    """
+    """A correlation along two axes with filters whose taps lie apart (Yu and Koltun 2016)."""
 
     spatial = 2
 

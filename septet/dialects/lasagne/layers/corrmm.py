@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from septet.dialects.lasagne.layers.conv import CorrelationLayer
+from septet.dialects.lasagne.layers.conv import BaseConvLayer
 from septet.dialects.theano.tensor import nnet
 
 __all__ = ["Conv2DMMLayer"]
 
 
-class Conv2DMMLayer(CorrelationLayer):
+class Conv2DMMLayer(BaseConvLayer):
     """As `Conv2DLayer`, with ``flip_filters=False`` by default."""
 
     spatial = 2
-    function = staticmethod(nnet.conv2d)
+    flips = False
+    convolution = staticmethod(nnet.conv2d)

@@ -7,7 +7,8 @@ from typing import Any
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init, nonlinearities
 from septet.dialects.lasagne.layers.base import Layer
-from septet.dialects.lasagne.layers.conv import CorrelationLayer
+from septet.dialects.lasagne.layers.conv import BaseConvLayer
+from septet.dialects.lasagne.layers.dense import WeightsLayer
 from septet.dialects.lasagne.layers.pool import Pool2DLayer
 from septet.dialects.lasagne.utils import as_tuple
 from septet.dialects.theano.tensor import nnet
@@ -47,11 +48,11 @@ class EitherLayout(Layer):
         return super().get_output_for(input.dimshuffle(TO_BC01), **kwargs).dimshuffle(TO_C01B)
 
 
-class Conv2DCCLayer(EitherLayout, CorrelationLayer):
+class Conv2DCCLayer(EitherLayout, BaseConvLayer):
     """As `Conv2DLayer` with ``flip_filters=False`` by default, for square filters, strides and borders."""
 
     spatial = 2
-    function = staticmethod(nnet.conv2d)
+    convolution = staticmethod(nnet.conv2d)
 
     def __init__(
         self, incoming: Any, num_filters: int, filter_size: Any, stride: Any = (1, 1), pad: Any = 0,
@@ -127,28 +128,26 @@ class MaxPool2DCCLayer(EitherLayout, Pool2DLayer):
 class ShuffleBC01ToC01BLayer(Layer):
     """Puts the examples last."""
 
+    order = TO_C01B
+
     def get_output_shape_for(self, input_shape: Any) -> Any:
-        return _in_order(input_shape, TO_C01B)
+        return _in_order(input_shape, self.order)
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        return input.dimshuffle(TO_C01B)
+        return input.dimshuffle(self.order)
 
 
-class ShuffleC01BToBC01Layer(Layer):
+class ShuffleC01BToBC01Layer(ShuffleBC01ToC01BLayer):
     """Puts the examples, which are last, first."""
 
-    def get_output_shape_for(self, input_shape: Any) -> Any:
-        return _in_order(input_shape, TO_BC01)
-
-    def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        return input.dimshuffle(TO_BC01)
+    order = TO_BC01
 
 
 bc01_to_c01b = ShuffleBC01ToC01BLayer
 c01b_to_bc01 = ShuffleC01BToBC01Layer
 
 
-class NINLayer_c01b(Layer):
+class NINLayer_c01b(WeightsLayer):
     """As `NINLayer`, for maps of (channels, height, width, examples) and weights of shape (units, channels)."""
 
     def __init__(
@@ -156,21 +155,13 @@ class NINLayer_c01b(Layer):
         b: Any = init.Constant(0.0), nonlinearity: Any = nonlinearities.rectify, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(incoming, **kwargs)
-        self.nonlinearity = nonlinearities.identity if nonlinearity is None else nonlinearity
         self.num_units = num_units
         self.untie_biases = untie_biases
-        self.W = self.add_param(W, (num_units, self.input_shape[0]), name="W")
-        self.b: Any = None
-        if b is not None:
-            shape = (num_units, *(self.output_shape[1:-1] if untie_biases else ()))
-            self.b = self.add_param(b, shape, name="b", regularizable=False)
+        places = self.output_shape[1:-1] if untie_biases else ()
+        self.add_weights(W, (num_units, self.input_shape[0]), b, (num_units, *places), nonlinearity)
 
     def get_output_shape_for(self, input_shape: Any) -> Any:
         return (self.num_units, *input_shape[1:])
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        activation = T.tensordot(self.W, input, axes=[[1], [0]])
-        if self.b is not None:
-            own = list(range(self.b.ndim))
-            activation = activation + self.b.dimshuffle(own + ["x"] * (input.ndim - len(own)))
-        return self.nonlinearity(activation)
+        return self.activated(T.tensordot(self.W, input, axes=[[1], [0]]), axis=0)

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.dialects.lasagne.layers.conv import CorrelationLayer
-from septet.dialects.lasagne.layers.normalization import BatchNormLayer, normalized_by
-from septet.dialects.lasagne.layers.pool import (
-    BasePoolLayer,
-    Pool2DLayer,
-    Pool3DLayer,
-    SpatialPyramidPoolingLayer,
-    TakesMaximum,
-)
+from septet.dialects.lasagne.layers import conv, normalization, pool
 from septet.dialects.theano.tensor import nnet
 
 __all__ = [
@@ -28,7 +20,7 @@ __all__ = [
 ]
 
 
-class WholeRegions(BasePoolLayer):
+class WholeRegions(pool.BasePoolLayer):
     """Makes a pooling layer one that knows whole regions only."""
 
     def __init__(
@@ -40,41 +32,43 @@ class WholeRegions(BasePoolLayer):
             raise NotImplementedError(f"{type(self).__name__} does not support ignore_border=False.")
 
 
-class Pool2DDNNLayer(WholeRegions, Pool2DLayer):
+class Pool2DDNNLayer(WholeRegions, pool.Pool2DLayer):
     """As `Pool2DLayer`, with ``ignore_border=True``."""
 
 
-class Pool3DDNNLayer(WholeRegions, Pool3DLayer):
+class Pool3DDNNLayer(WholeRegions, pool.Pool3DLayer):
     """As `Pool3DLayer`, with ``ignore_border=True``."""
 
 
-class MaxPool2DDNNLayer(TakesMaximum, Pool2DDNNLayer):
+class MaxPool2DDNNLayer(pool.TakesMaximum, Pool2DDNNLayer):
     """As `MaxPool2DLayer`, with ``ignore_border=True``."""
 
 
-class MaxPool3DDNNLayer(TakesMaximum, Pool3DDNNLayer):
+class MaxPool3DDNNLayer(pool.TakesMaximum, Pool3DDNNLayer):
     """As `MaxPool3DLayer`, with ``ignore_border=True``."""
 
 
-class Conv2DDNNLayer(CorrelationLayer):
+class Conv2DDNNLayer(conv.BaseConvLayer):
     """As `Conv2DLayer`, with ``flip_filters=False`` by default."""
 
     spatial = 2
-    function = staticmethod(nnet.conv2d)
+    flips = False
+    convolution = staticmethod(nnet.conv2d)
 
 
-class Conv3DDNNLayer(CorrelationLayer):
+class Conv3DDNNLayer(conv.BaseConvLayer):
     """As `Conv3DLayer`, with ``flip_filters=False`` by default."""
 
     spatial = 3
-    function = staticmethod(nnet.conv3d)
+    flips = False
+    convolution = staticmethod(nnet.conv3d)
 
 
-class SpatialPyramidPoolingDNNLayer(SpatialPyramidPoolingLayer):
+class SpatialPyramidPoolingDNNLayer(pool.SpatialPyramidPoolingLayer):
     """As `SpatialPyramidPoolingLayer`."""
 
 
-class BatchNormDNNLayer(BatchNormLayer):
+class BatchNormDNNLayer(normalization.BatchNormLayer):
     """As `BatchNormLayer`, over the first axis or over all but the second."""
 
     def __init__(self, incoming: Any, axes: Any = "auto", *args: Any, **kwargs: Any) -> None:
@@ -87,4 +81,4 @@ class BatchNormDNNLayer(BatchNormLayer):
 
 def batch_norm_dnn(layer: Any, **kwargs: Any) -> Any:
     """Return a layer with a `BatchNormDNNLayer` before its nonlinearity, in place of its biases."""
-    return normalized_by(BatchNormDNNLayer, layer, kwargs)
+    return normalization.normalized_by(BatchNormDNNLayer, layer, kwargs, "_bn")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -58,26 +58,38 @@ def _is_several(layer_or_layers: Any) -> bool:
     return True
 
 
-def _gathered(layer_or_layers: Any, found: dict[Any, Any]) -> Any:
-    """Return what was found for one layer, or the list for several."""
-    if _is_several(layer_or_layers):
-        return [found[layer] for layer in layer_or_layers]
-    return found[layer_or_layers]
+def _passed(
+    layer_or_layers: Any, given: Any, attribute: str, function: str, noun: str, apply: Callable[[Any, Any], Any]
+) -> Any:
+    """Return what a pass over a network finds for one layer, or the list for several.
 
-
-def _starts(layers: list[Any], given: Any, attribute: str, function: str, noun: str) -> dict[Any, Any]:
-    """Return what holds for the layers where a pass over a network begins: an attribute of theirs, or what is given."""
+    It begins with an attribute of input layers, or with what is given for layers or for the only input layer. `apply`
+    gets each other layer, and what was found for those that feed it.
+    """
     replaced = given if isinstance(given, dict) else {}
+    layers = get_all_layers(layer_or_layers, replaced)
     found = {
         layer: getattr(layer, attribute) for layer in layers if isinstance(layer, InputLayer) and layer not in replaced
     }
-    if isinstance(given, dict) or given is None:
-        return found | replaced
-    if len(found) > 1:
-        raise ValueError(
-            f"{function}() was called with a single input {noun} on a network with multiple input layers. Please call it with a dictionary of input {noun}s instead."
-        )
-    return dict.fromkeys(found, given)
+    if given is not None and not isinstance(given, dict):
+        if len(found) > 1:
+            raise ValueError(
+                f"{function}() was called with a single input {noun} on a network with multiple input layers. Please call it with a dictionary of input {noun}s instead."
+            )
+        found = dict.fromkeys(found, given)
+    found |= replaced
+    for layer in layers:
+        if layer in found:
+            continue
+        is_merge = isinstance(layer, MergeLayer)
+        try:
+            below = [found[own] for own in layer.input_layers] if is_merge else found[layer.input_layer]
+        except KeyError:
+            raise ValueError(
+                f"{function}() was called without giving an input {noun} for the free-floating layer {layer!r}. Please call it with a dictionary mapping this layer to an input {noun}."
+            ) from None
+        found[layer] = apply(layer, below)
+    return [found[layer] for layer in layer_or_layers] if _is_several(layer_or_layers) else found[layer_or_layers]
 
 
 def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
@@ -91,10 +103,6 @@ def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
         default input layers put out their own variables.
     **kwargs
         Handed to the layers' `get_output_for`: ``deterministic=True`` switches noise off and uses averaged statistics.
-
-    Returns
-    -------
-    variable, or list of them
     """
     if isinstance(inputs, dict):
         for key in inputs:
@@ -103,28 +111,18 @@ def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
         inputs = {layer: utils.as_theano_expression(value) for layer, value in inputs.items()}
     elif inputs is not None:
         inputs = utils.as_theano_expression(inputs)
-    layers = get_all_layers(layer_or_layers, inputs if isinstance(inputs, dict) else None)
-    outputs = _starts(layers, inputs, "input_var", "get_output", "expression")
     accepted = {"deterministic"}
-    for layer in layers:
-        if layer in outputs:
-            continue
-        try:
-            given = (
-                [outputs[own] for own in layer.input_layers]
-                if isinstance(layer, MergeLayer)
-                else outputs[layer.input_layer]
-            )
-        except KeyError:
-            raise ValueError(
-                f"get_output() was called without giving an input expression for the free-floating layer {layer!r}. Please call it with a dictionary mapping this layer to an input expression."
-            ) from None
-        outputs[layer] = layer.get_output_for(given, **kwargs)
+
+    def apply(layer: Any, given: Any) -> Any:
+        output = layer.get_output_for(given, **kwargs)
         with suppress(TypeError):  # where the signature cannot be read
-            accepted |= set(utils.inspect_kwargs(layer.get_output_for))
-        accepted |= set(layer.get_output_kwargs)
+            accepted.update(utils.inspect_kwargs(layer.get_output_for))
+        accepted.update(layer.get_output_kwargs)
+        return output
+
+    output = _passed(layer_or_layers, inputs, "input_var", "get_output", "expression", apply)
     _warn_about(set(kwargs) - accepted, accepted)
-    return _gathered(layer_or_layers, outputs)
+    return output
 
 
 def _warn_about(unused: set[str], accepted: set[str]) -> None:
@@ -143,14 +141,10 @@ def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:
         if _is_several(layer_or_layers):
             return [layer.output_shape for layer in layer_or_layers]
         return layer_or_layers.output_shape
-    layers = get_all_layers(layer_or_layers, input_shapes if isinstance(input_shapes, dict) else None)
-    shapes = _starts(layers, input_shapes, "shape", "get_output_shape", "shape")
-    for layer in layers:
-        if layer not in shapes:
-            is_merge = isinstance(layer, MergeLayer)
-            given = [shapes[own] for own in layer.input_layers] if is_merge else shapes[layer.input_layer]
-            shapes[layer] = layer.get_output_shape_for(given)
-    return _gathered(layer_or_layers, shapes)
+    return _passed(
+        layer_or_layers, input_shapes, "shape", "get_output_shape", "shape",
+        lambda layer, given: layer.get_output_shape_for(given),
+    )  # fmt: skip
 
 
 def get_all_params(layer: Any, unwrap_shared: bool = True, **tags: bool) -> list[Any]:

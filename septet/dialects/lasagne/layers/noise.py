@@ -26,12 +26,7 @@ def seeded_streams() -> Any:
 
 
 class DropoutLayer(Layer):
-    """Sets values to zero with a probability.
-
-    Source
-    ------
-    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
-    """
+    """Sets values to zero with a probability (Srivastava et al. 2014)."""
 
     def __init__(
         self, incoming: Any, p: Any = 0.5, rescale: bool = True, shared_axes: Iterable[int] = (), **kwargs: Any

@@ -44,19 +44,8 @@ def pool_output_length(
 class BasePoolLayer(Layer):
     """The base of layers that pool regions.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output is (examples, channels, *places).
-    pool_size : int or tuple of int
-        The size of a region.
-    stride : int or tuple of int, optional
-        How far apart regions are; as far as they are long if not given.
-    pad : int or tuple of int
-        The border at each end.
-    ignore_border : bool
-        Whether a region that is not whole, at the end, is left out.
-    mode : "max", "average_inc_pad", "average_exc_pad" or "sum"
+    `mode` is "max", "average_inc_pad", "average_exc_pad" or "sum"; with `ignore_border` a region at the end that is not
+    whole is left out.
     """
 
     spatial: int
@@ -204,12 +193,7 @@ class BaseFeatureLayer(Layer):
 
 
 class FeaturePoolLayer(BaseFeatureLayer):
-    """Pools groups of channels: with the maximum, after a linear layer, that is maxout.
-
-    Source
-    ------
-    I. Goodfellow et al., "Maxout networks", ICML 2013.
-    """
+    """Pools groups of channels: with the maximum, after a linear layer, that is maxout (Goodfellow et al. 2013)."""
 
     def __init__(
         self, incoming: Any, pool_size: int, axis: int = 1, pool_function: Callable[..., Any] = T.max, **kwargs: Any
@@ -256,14 +240,7 @@ class GlobalPoolLayer(Layer):
 def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max", is_exact: bool = True) -> list[Any]:
     """Return the pooled regions of a grid over images, row by row, each as (examples, channels, 1).
 
-    Parameters
-    ----------
-    inputs : tensor4
-    output_size : int
-        How many rows and columns of regions there are.
-    mode : "max", "average_inc_pad" or "average_exc_pad"
-    is_exact : bool
-        Whether the regions cover the image exactly, so that their sizes differ, or are all of one size.
+    The regions cover the image exactly, so that their sizes differ, or else are all of one size.
     """
     if mode not in ("max", "average_inc_pad", "average_exc_pad"):
         raise ValueError(f"Mode must be either 'max', 'average_inc_pad' or 'average_exc_pad'. Got '{mode}'")
@@ -284,12 +261,7 @@ def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max", is_exa
 
 
 class SpatialPyramidPoolingLayer(Layer):
-    """Pools images in grids of several sizes: the output has the same size for images of any.
-
-    Source
-    ------
-    K. He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2015.
-    """
+    """Pools images in grids of several sizes: the output has one size for images of any (He et al. 2015)."""
 
     def __init__(
         self, incoming: Any, pool_dims: Sequence[int] = (4, 2, 1), mode: str = "max", implementation: str = "fast",

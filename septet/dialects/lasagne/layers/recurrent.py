@@ -30,28 +30,14 @@ def _nonlinearity(given: Any) -> Any:
 class BaseRecurrentLayer(MergeLayer):
     """The base of recurrent layers.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    inits : dict of str to Layer, Initializer, callable, number, array or variable
-        For each state of the layer where it begins: a layer that computes it, or a parameter for all examples.
-    backwards : bool
-        Whether steps are taken from the last to the first; the outputs stand in the order of the inputs all the same.
-    learn_init : bool
-        Whether the states at the start are trained.
-    gradient_steps : int
-        Through how many steps gradients flow back; -1 for all.
-    grad_clipping : float
-        The largest size of gradients before a nonlinearity; 0 for no limit.
-    unroll_scan : bool
-        Whether steps are written out one after the other; the number of steps must be known then.
-    precompute_input : bool
-        Whether what depends on the input only is computed for all steps at once.
-    mask_input : Layer, optional
-        Its output is (examples, steps).
-    only_return_final : bool
-        Whether the output is that of the last step only.
+    The states at the start are layers that compute them, or parameters for all examples, which `learn_init` trains.
+    With `backwards` steps are taken from the last to the first, and outputs stand in the order of the inputs all the
+    same. Gradients flow back through `gradient_steps` steps (-1: all), limited to `grad_clipping` in size (0: no
+    limit). `unroll_scan` writes steps out one after the other, for a known number of them; `precompute_input` computes
+    what depends on the input only for all steps at once.
     """
+
+    mask_incoming_index: int
 
     def __init__(
         self, incoming: Any, inits: dict[str, Any], backwards: bool, learn_init: bool, gradient_steps: int,
@@ -59,17 +45,11 @@ class BaseRecurrentLayer(MergeLayer):
         **kwargs: Any,
     ) -> None:  # fmt: skip
         incomings = [incoming]
-
-        def place_of(layer: Any) -> int:
-            if layer is None:
-                return -1
-            incomings.append(layer)
-            return len(incomings) - 1
-
-        self.mask_incoming_index = place_of(mask_input)
-        self._init_places = {
-            name: place_of(given if isinstance(given, Layer) else None) for name, given in inits.items()
-        }
+        for name, given in {"mask": mask_input, **inits}.items():
+            is_input = given is not None if name == "mask" else isinstance(given, Layer)
+            setattr(self, f"{name}_incoming_index", len(incomings) if is_input else -1)
+            if is_input:
+                incomings.append(given)
         super().__init__(incomings, **kwargs)
         self.backwards = backwards
         self.learn_init = learn_init
@@ -99,40 +79,29 @@ class BaseRecurrentLayer(MergeLayer):
             return x
         return theano.gradient.grad_clip(x, -self.grad_clipping, self.grad_clipping)
 
-    def starts(self, inputs: Sequence[Any], names: Sequence[str], examples: Any) -> list[Any]:
+    def starts(self, inputs: Sequence[Any], names: Sequence[str]) -> list[Any]:
         """Return the states at the start, for all examples."""
         found = []
         for name in names:
-            if self._init_places[name] > 0:
-                found.append(inputs[self._init_places[name]])
+            place = getattr(self, f"{name}_incoming_index")
+            if place > 0:
+                found.append(inputs[place])
             else:
                 one = getattr(self, name)
                 axes = [*range(1, one.ndim - 1), 0, one.ndim - 1]
-                found.append(T.dot(T.ones((examples, 1)), one.dimshuffle(axes)))
+                found.append(T.dot(T.ones((inputs[0].shape[0], 1)), one.dimshuffle(axes)))
         return found
 
     def recur(
-        self,
-        step: Callable[..., list[Any]],
-        inputs: Sequence[Any],
-        sequence: Any,
-        starts: list[Any],
+        self, step: Callable[..., list[Any]], inputs: Sequence[Any], sequence: Any, names: Sequence[str],
         constants: list[Any],
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """Return the last of the states after each step, or after all of them.
 
-        Parameters
-        ----------
-        step : callable
-            Gets an element of the sequence and the states, and returns the next states.
-        inputs : list of variable
-            Those of the layer.
-        sequence : variable
-            Its first axis is that of the steps.
-        starts : list of variable
-        constants : list of variable
-            What `step` uses else.
+        `step` gets an element of the sequence, whose first axis is that of the steps, and the states, and returns the
+        next ones; `constants` are what it uses else. `names` are those of the states.
         """
+        starts = self.starts(inputs, names)
         sequences = [sequence]
         function = step
         if self.mask_incoming_index > 0:
@@ -235,7 +204,7 @@ class CustomRecurrentLayer(BaseRecurrentLayer):
                 element = helper.get_output(self.input_to_hidden, element, **kwargs)
             return [self.nonlinearity(self.clipped(total + element))]
 
-        return self.recur(step, inputs, input, self.starts(inputs, ["hid_init"], examples), constants)
+        return self.recur(step, inputs, input, ["hid_init"], constants)
 
 
 class RecurrentLayer(CustomRecurrentLayer):
@@ -286,50 +255,43 @@ class Gate:
 class GatedLayer(BaseRecurrentLayer):
     """The base of recurrent layers with gates, whose weights are used side by side in one product."""
 
-    num_units: int
-
-    def add_gates(self, gates: dict[str, Gate]) -> None:
+    def add_gates(self, units: int, gates: dict[str, Gate]) -> None:
         """Add the parameters of gates, as attributes ``W_in_to_NAME``, ``W_hid_to_NAME`` and ``b_NAME``."""
+        self.num_units = units
         features = int(np.prod(self.input_shapes[0][2:]))
-        units = self.num_units
         for name, gate in gates.items():
             for kind, spec, size in (("in", gate.W_in, features), ("hid", gate.W_hid, units)):
                 label = f"W_{kind}_to_{name}"
                 setattr(self, label, self.add_param(spec, (size, units), name=label))
             setattr(self, f"b_{name}", self.add_param(gate.b, (units,), name=f"b_{name}", regularizable=False))
 
-    def stacked(self, names: Sequence[str]) -> tuple[Any, Any, Any]:
-        """Return the weights of the input, those of the hidden state and the biases, of some gates side by side."""
+    def begun(self, inputs: Sequence[Any], names: Sequence[str]) -> tuple[Any, Callable[[Any], Any], Any, list[Any]]:
+        """Return what steps are made of, for gates whose weights stand side by side.
+
+        These are the sequence of shape (steps, examples, features), a function from an element of it to what it adds
+        to the gates, the weights of the hidden state, and the constants.
+        """
+        input = inputs[0]
+        sequence = (input.flatten(3) if input.ndim > 3 else input).dimshuffle(1, 0, 2)
         W_in = T.concatenate([getattr(self, f"W_in_to_{name}") for name in names], axis=1)
         W_hid = T.concatenate([getattr(self, f"W_hid_to_{name}") for name in names], axis=1)
-        return W_in, W_hid, T.concatenate([getattr(self, f"b_{name}") for name in names], axis=0)
-
-    def part(self, x: Any, position: int) -> Any:
-        """Return what belongs to one of the gates."""
-        own = x[:, position * self.num_units : (position + 1) * self.num_units]
-        return T.addbroadcast(own, 1) if self.num_units == 1 else own
+        b = T.concatenate([getattr(self, f"b_{name}") for name in names], axis=0)
+        if self.precompute_input:
+            return T.dot(sequence, W_in) + b, lambda element: element, W_hid, [W_hid]
+        return sequence, lambda element: T.dot(element, W_in) + b, W_hid, [W_hid, W_in, b]
 
     def parts(self, x: Any, count: int) -> list[Any]:
         """Return what belongs to each gate."""
-        return [self.part(x, position) for position in range(count)]
-
-    def steps_of(self, inputs: Sequence[Any]) -> Any:
-        """Return the input of shape (steps, examples, features)."""
-        input = inputs[0]
-        return (input.flatten(3) if input.ndim > 3 else input).dimshuffle(1, 0, 2)
+        units = self.num_units
+        found = [x[:, position * units : (position + 1) * units] for position in range(count)]
+        return [T.addbroadcast(own, 1) for own in found] if units == 1 else found
 
     def get_output_shape_for(self, input_shapes: Any) -> Any:
         return self.sequence_shape(input_shapes[0], (self.num_units,))
 
 
 class LSTMLayer(GatedLayer):
-    """Long short-term memory.
-
-    Source
-    ------
-    S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; A. Graves, "Generating sequences with recurrent
-    neural networks", 2013, equations 7 to 11.
-    """
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), as in Graves (2013), equations 7 to 11."""
 
     def __init__(
         self, incoming: Any, num_units: int, ingate: Any = Gate(), forgetgate: Any = Gate(),
@@ -343,11 +305,10 @@ class LSTMLayer(GatedLayer):
             incoming, {"hid_init": hid_init, "cell_init": cell_init}, backwards, learn_init, gradient_steps,
             grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final, **kwargs,
         )  # fmt: skip
-        self.num_units = num_units
         self.nonlinearity = _nonlinearity(nonlinearity)
         self.peepholes = peepholes
         gates = {"ingate": ingate, "forgetgate": forgetgate, "cell": cell, "outgate": outgate}
-        self.add_gates(gates)
+        self.add_gates(num_units, gates)
         for name, gate in gates.items():
             setattr(self, f"nonlinearity_{name}", gate.nonlinearity)
             if peepholes and name != "cell":
@@ -358,21 +319,13 @@ class LSTMLayer(GatedLayer):
 
     def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
         own: Any = self
-        sequence = self.steps_of(inputs)
-        examples = sequence.shape[1]
-        W_in, W_hid, b = self.stacked(["ingate", "forgetgate", "cell", "outgate"])
-        constants = [W_hid]
+        sequence, entry_of, W_hid, constants = self.begun(inputs, ["ingate", "forgetgate", "cell", "outgate"])
         if self.peepholes:
             constants += [own.W_cell_to_ingate, own.W_cell_to_forgetgate, own.W_cell_to_outgate]
-        if self.precompute_input:
-            sequence = T.dot(sequence, W_in) + b
-        else:
-            constants += [W_in, b]
 
         def step(element: Any, cell: Any, hidden: Any, *_: Any) -> list[Any]:
-            if not self.precompute_input:
-                element = T.dot(element, W_in) + b
-            ingate, forgetgate, entry, outgate = self.parts(self.clipped(element + T.dot(hidden, W_hid)), 4)
+            total = self.clipped(entry_of(element) + T.dot(hidden, W_hid))
+            ingate, forgetgate, entry, outgate = self.parts(total, 4)
             if self.peepholes:
                 ingate = ingate + cell * own.W_cell_to_ingate
                 forgetgate = forgetgate + cell * own.W_cell_to_forgetgate
@@ -382,18 +335,11 @@ class LSTMLayer(GatedLayer):
                 outgate = outgate + cell * own.W_cell_to_outgate
             return [cell, own.nonlinearity_outgate(outgate) * self.nonlinearity(cell)]
 
-        starts = self.starts(inputs, ["cell_init", "hid_init"], examples)
-        return self.recur(step, inputs, sequence, starts, constants)
+        return self.recur(step, inputs, sequence, ["cell_init", "hid_init"], constants)
 
 
 class GRULayer(GatedLayer):
-    """Gated recurrent units.
-
-    Source
-    ------
-    J. Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", 2014; the reset
-    gate is applied after the product with the hidden state's weights.
-    """
+    """Gated recurrent units (Chung et al. 2014); the reset gate multiplies the product with the state's weights."""
 
     def __init__(
         self, incoming: Any, num_units: int, resetgate: Any = Gate(W_cell=None), updategate: Any = Gate(W_cell=None),
@@ -406,30 +352,21 @@ class GRULayer(GatedLayer):
             incoming, {"hid_init": hid_init}, backwards, learn_init, gradient_steps, grad_clipping, unroll_scan,
             precompute_input, mask_input, only_return_final, **kwargs,
         )  # fmt: skip
-        self.num_units = num_units
-        self.add_gates({"updategate": updategate, "resetgate": resetgate, "hidden_update": hidden_update})
+        self.add_gates(num_units, {"updategate": updategate, "resetgate": resetgate, "hidden_update": hidden_update})
         self.nonlinearity_updategate = updategate.nonlinearity
         self.nonlinearity_resetgate = resetgate.nonlinearity
         self.nonlinearity_hid = hidden_update.nonlinearity
         self.hid_init = self.state_at_start("hid_init", hid_init, (1, num_units))
 
     def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
-        sequence = self.steps_of(inputs)
-        examples = sequence.shape[1]
-        W_in, W_hid, b = self.stacked(["resetgate", "updategate", "hidden_update"])
-        constants = [W_hid]
-        if self.precompute_input:
-            sequence = T.dot(sequence, W_in) + b
-        else:
-            constants += [W_in, b]
+        sequence, entry_of, W_hid, constants = self.begun(inputs, ["resetgate", "updategate", "hidden_update"])
 
         def step(element: Any, hidden: Any, *_: Any) -> list[Any]:
             given = self.parts(self.clipped(T.dot(hidden, W_hid)), 3)
-            element = self.clipped(element)
-            fresh = self.parts(element if self.precompute_input else T.dot(element, W_in) + b, 3)
+            fresh = self.parts(entry_of(self.clipped(element)), 3)
             reset = self.nonlinearity_resetgate(given[0] + fresh[0])
             share = self.nonlinearity_updategate(given[1] + fresh[1])
             update = self.nonlinearity_hid(self.clipped(fresh[2] + reset * given[2]))
             return [(1 - share) * hidden + share * update]
 
-        return self.recur(step, inputs, sequence, self.starts(inputs, ["hid_init"], examples), constants)
+        return self.recur(step, inputs, sequence, ["hid_init"], constants)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import septet.dialects.theano.tensor as T
-from septet.dialects.lasagne.layers.axes import size_of
 from septet.dialects.lasagne.layers.base import Layer
 from septet.dialects.lasagne.theano_extensions import padding
 from septet.dialects.lasagne.utils import int_types
@@ -24,6 +24,12 @@ __all__ = [
 ]
 
 
+def _size_of(sizes: Iterable[Any]) -> Any:
+    """Return the product of sizes, None where one is not known."""
+    sizes = list(sizes)
+    return None if None in sizes else math.prod(sizes)
+
+
 class FlattenLayer(Layer):
     """Joins the last axes into one, such that `outdim` remain."""
 
@@ -35,7 +41,7 @@ class FlattenLayer(Layer):
 
     def get_output_shape_for(self, input_shape: Any) -> Any:
         kept = self.outdim - 1
-        return (*input_shape[:kept], size_of(input_shape[kept:]))
+        return (*input_shape[:kept], _size_of(input_shape[kept:]))
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
         return input.flatten(self.outdim)
@@ -47,12 +53,8 @@ flatten = FlattenLayer
 class ReshapeLayer(Layer):
     """Gives its input another shape of the same total size.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    shape : tuple of int, [int], variable or -1
-        For each axis a size; or ``[i]`` for the size of the input's axis i; or a scalar variable; -1, once, stands for
-        what is left.
+    For each axis `shape` has a size; or ``[i]`` for the size of the input's axis i; or a scalar variable; or -1, once,
+    for what is left.
     """
 
     def __init__(self, incoming: Any, shape: Iterable[Any], **kwargs: Any) -> None:
@@ -91,10 +93,10 @@ class ReshapeLayer(Layer):
                 result[axis] = known[axis] = input_shape[source]
                 if input_shape[source] is None and given[source] is None:
                     given[source] = known[axis] = 1
-            elif isinstance(size, T.TensorVariable):
+            if isinstance(result[axis], T.TensorVariable):
                 result[axis] = known[axis] = None
-        total = size_of(given)
-        others = size_of(known)
+        total = _size_of(given)
+        others = _size_of(known)
         if -1 in result:
             axis = result.index(-1)
             if total is None or others is None:
@@ -152,14 +154,7 @@ dimshuffle = DimshuffleLayer
 class PadLayer(Layer):
     """Adds a border of one value.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    width : int, or iterable of int or (int, int)
-        How wide the border is: on all sides, or for each axis, or for each end of each axis.
-    val : number
-    batch_ndim : int
-        How many axes at the start get no border.
+    Its width is the same on all sides, or one for each axis after the first `batch_ndim`, or a pair for its two ends.
     """
 
     def __init__(self, incoming: Any, width: Any, val: Any = 0, batch_ndim: int = 2, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import septet.dialects.theano as theano
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init, nonlinearities
-from septet.dialects.lasagne.layers.axes import laid_over, shared_axes_of, unshared_shape
+from septet.dialects.lasagne.layers.axes import SharedAxesLayer
 from septet.dialects.lasagne.layers.base import Layer, MergeLayer
 from septet.dialects.lasagne.layers.noise import seeded_streams
 from septet.dialects.lasagne.layers.transformer import TPSTransformerLayer, TransformerLayer
@@ -42,38 +42,26 @@ class NonlinearityLayer(Layer):
         return self.nonlinearity(input)
 
 
-class BiasLayer(Layer):
+class BiasLayer(SharedAxesLayer):
     """Adds biases."""
 
     def __init__(self, incoming: Any, b: Any = init.Constant(0), shared_axes: Any = "auto", **kwargs: Any) -> None:
-        super().__init__(incoming, **kwargs)
-        self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
-        self.b: Any = None
-        if b is not None:
-            shape = unshared_shape(
-                self.input_shape, self.shared_axes,
-                "BiasLayer needs specified input sizes for all axes that biases are not shared over.",
-            )  # fmt: skip
-            self.b = self.add_param(b, shape, "b", regularizable=False)
+        super().__init__(incoming, shared_axes, **kwargs)
+        self.b = self.add_shared(b, "b", regularizable=False)
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        return input if self.b is None else input + laid_over(self.b, input.ndim, self.shared_axes)
+        return input if self.b is None else input + self.laid_over(self.b)
 
 
-class ScaleLayer(Layer):
+class ScaleLayer(SharedAxesLayer):
     """Multiplies with scales."""
 
     def __init__(self, incoming: Any, scales: Any = init.Constant(1), shared_axes: Any = "auto", **kwargs: Any) -> None:
-        super().__init__(incoming, **kwargs)
-        self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
-        shape = unshared_shape(
-            self.input_shape, self.shared_axes,
-            "ScaleLayer needs specified input sizes for all axes that scales are not shared over.",
-        )  # fmt: skip
-        self.scales = self.add_param(scales, shape, "scales", regularizable=False)
+        super().__init__(incoming, shared_axes, **kwargs)
+        self.scales = self.add_shared(scales, "scales", regularizable=False)
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        return input * laid_over(self.scales, input.ndim, self.shared_axes)
+        return input * self.laid_over(self.scales)
 
 
 def standardize(layer: Any, offset: Any, scale: Any, shared_axes: Any = "auto") -> ScaleLayer:
@@ -88,13 +76,8 @@ def standardize(layer: Any, offset: Any, scale: Any, shared_axes: Any = "auto") 
 class ExpressionLayer(Layer):
     """Applies any function of variables.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-    function : callable
-    output_shape : tuple, callable, "auto" or None
-        The shape of the output; or a function from input shape to output shape; "auto" to find it by applying the
-        function to zeros; None if the shape does not change.
+    `output_shape` is a tuple; or a function from input shape to output shape; or "auto", to find it by applying the
+    function to zeros; or None if the shape does not change.
     """
 
     def __init__(self, incoming: Any, function: Callable[[Any], Any], output_shape: Any = None, **kwargs: Any) -> None:
@@ -135,47 +118,31 @@ class InverseLayer(MergeLayer):
         return theano.grad(None, wrt=layer_in, known_grads={layer_out: input})
 
 
-class ParametricRectifierLayer(Layer):
-    """A rectifier whose slope below zero is learned.
-
-    Source
-    ------
-    K. He et al., "Delving deep into rectifiers", ICCV 2015.
-    """
+class ParametricRectifierLayer(SharedAxesLayer):
+    """A rectifier whose slope below zero is learned (He et al. 2015)."""
 
     def __init__(
         self, incoming: Any, alpha: Any = init.Constant(0.25), shared_axes: Any = "auto", **kwargs: Any
     ) -> None:
-        super().__init__(incoming, **kwargs)
-        self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
-        shape = unshared_shape(
-            self.input_shape, self.shared_axes,
-            "ParametricRectifierLayer needs input sizes for all axes that alpha's are not shared over.",
-        )  # fmt: skip
-        self.alpha = self.add_param(alpha, shape, name="alpha", regularizable=False)
+        super().__init__(incoming, shared_axes, **kwargs)
+        self.alpha = self.add_shared(alpha, "alpha", regularizable=False)
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        return nnet.relu(input, laid_over(self.alpha, input.ndim, self.shared_axes))
+        return nnet.relu(input, self.laid_over(self.alpha))
 
 
-class RandomizedRectifierLayer(Layer):
-    """A rectifier whose slope below zero is drawn anew each time; the mean of the bounds where it is deterministic.
-
-    Source
-    ------
-    B. Xu et al., "Empirical evaluation of rectified activations in convolutional network", 2015.
-    """
+class RandomizedRectifierLayer(SharedAxesLayer):
+    """A rectifier whose slope below zero is drawn anew each time (Xu et al. 2015), or deterministically the mean."""
 
     def __init__(
         self, incoming: Any, lower: Any = 0.3, upper: Any = 0.8, shared_axes: Any = "auto", **kwargs: Any
     ) -> None:
-        super().__init__(incoming, **kwargs)
+        super().__init__(incoming, shared_axes, **kwargs)
         self._srng = seeded_streams()
         self.lower = lower
         self.upper = upper
         if not isinstance(lower > upper, theano.Variable) and lower > upper:
             raise ValueError("Upper bound for RandomizedRectifierLayer needs to be higher than lower bound.")
-        self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
 
     def get_output_for(self, input: Any, deterministic: bool = False, **kwargs: Any) -> Any:
         if deterministic or self.upper == self.lower:
@@ -187,18 +154,18 @@ class RandomizedRectifierLayer(Layer):
         return nnet.relu(input, T.addbroadcast(slopes, *self.shared_axes))
 
 
-def _rectified(kind: Callable[..., Any], layer: Any, words: dict[str, Any]) -> Any:
-    """Return a rectifier on top of a layer, in place of the layer's own nonlinearity."""
+def without_nonlinearity(layer: Any) -> Any:
+    """Return a layer after its nonlinearity was taken off it."""
     if getattr(layer, "nonlinearity", None) is not None:
         layer.nonlinearity = nonlinearities.identity
-    return kind(layer, **words)
+    return layer
 
 
 def prelu(layer: Any, **kwargs: Any) -> ParametricRectifierLayer:
     """Return a `ParametricRectifierLayer` on top of a layer, in place of the layer's own nonlinearity."""
-    return _rectified(ParametricRectifierLayer, layer, kwargs)
+    return ParametricRectifierLayer(without_nonlinearity(layer), **kwargs)
 
 
 def rrelu(layer: Any, **kwargs: Any) -> RandomizedRectifierLayer:
     """Return a `RandomizedRectifierLayer` on top of a layer, in place of the layer's own nonlinearity."""
-    return _rectified(RandomizedRectifierLayer, layer, kwargs)
+    return RandomizedRectifierLayer(without_nonlinearity(layer), **kwargs)

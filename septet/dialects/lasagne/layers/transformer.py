@@ -47,12 +47,7 @@ class BaseTransformerLayer(MergeLayer):
 
 
 class TransformerLayer(BaseTransformerLayer):
-    """Applies an affine transformation to images.
-
-    Source
-    ------
-    M. Jaderberg et al., "Spatial transformer networks", NIPS 2015.
-    """
+    """Applies an affine transformation to images (Jaderberg et al. 2015)."""
 
     def __init__(
         self, incoming: Any, localization_network: Any, downsample_factor: Any = 1, border_mode: str = "nearest",
@@ -120,12 +115,7 @@ def _meshgrid(height: Any, width: Any) -> Any:
 
 
 class TPSTransformerLayer(BaseTransformerLayer):
-    """Bends images as a thin plate that is held at control points.
-
-    Source
-    ------
-    M. Jaderberg et al., "Spatial transformer networks", NIPS 2015; F. Bookstein, "Principal warps", 1989.
-    """
+    """Bends images as a thin plate that is held at control points (Jaderberg et al. 2015, Bookstein 1989)."""
 
     def __init__(
         self, incoming: Any, localization_network: Any, downsample_factor: Any = 1, control_points: int = 16,

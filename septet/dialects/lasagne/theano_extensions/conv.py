@@ -14,16 +14,7 @@ def conv1d_mc0(
 ) -> Any:  # fmt: skip
     """Convolve sequences of shape (examples, channels, length) with filters of shape (filters, channels, length).
 
-    Parameters
-    ----------
-    input, filters : tensor3
-    image_shape, filter_shape : tuple, optional
-    border_mode : "valid", "half", "full", int or (int,)
-    subsample : (int,)
-        The stride.
-    filter_flip : bool
-        Whether the filters are turned around.
-    num_groups : int
+    `border_mode` is "valid", "half", "full", an int or ``(int,)``; `filter_flip` turns the filters around.
     """
 
     def widened(shape: Any) -> Any:
