@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -266,20 +268,20 @@ def power(x: Any, y: Any) -> Any:
     return FUNCTIONS["pow"](x, y)
 
 
+def _of_floats(test: Any, a: Any) -> Any:
+    """Return a test of floats, which is false for integers."""
+    a = as_tensor_variable(a)
+    return alloc(np.asarray(False), *[a.shape[i] for i in range(a.ndim)]) if a.dtype in DISCRETE else test(a)
+
+
 def isnan(a: Any) -> Any:
     """Return where a tensor is NaN; integers never are."""
-    a = as_tensor_variable(a)
-    if a.dtype in DISCRETE:
-        return alloc(np.asarray(False, dtype="bool"), *[a.shape[i] for i in range(a.ndim)])
-    return isnan_(a)
+    return _of_floats(isnan_, a)
 
 
 def isinf(a: Any) -> Any:
     """Return where a tensor is infinite; integers never are."""
-    a = as_tensor_variable(a)
-    if a.dtype in DISCRETE:
-        return alloc(np.asarray(False, dtype="bool"), *[a.shape[i] for i in range(a.ndim)])
-    return isinf_(a)
+    return _of_floats(isinf_, a)
 
 
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: builtins.bool = False) -> Any:
@@ -453,9 +455,6 @@ class PermuteRowElements(NativeOp):
         x, y, inverse = tensors
         undone = st.argsort(y, axis=-1).astype(y.dtype)
         y = st.where(inverse != 0, undone, y) if inverse.node.is_symbolic else undone if inverse.numpy() else y
-        rank = builtins.max(x.ndim, y.ndim)
-        x = st.reshape(x, (*[1] * (rank - x.ndim), *x.shape))
-        y = st.reshape(y, (*[1] * (rank - y.ndim), *y.shape))
         sizes = st.broadcast_arrays(x[..., :1], y[..., :1])[0].shape[:-1]
         return st.take_along_axis(
             st.broadcast_to(x, (*sizes, x.shape[-1])), st.broadcast_to(y, (*sizes, y.shape[-1])), axis=-1
@@ -488,14 +487,7 @@ class _Grid:
         if self.sparse:
             return grids
         ones = [ones_like(grid) for grid in grids]
-        return [_product([grids[j] if i == j else ones[j] for j in range(count)]) for i in range(count)]
-
-
-def _product(factors: Any) -> Any:
-    total = factors[0]
-    for factor in factors[1:]:
-        total = total * factor
-    return total
+        return [math.prod([*ones[:i], *ones[i + 1 :]], start=grids[i]) for i in range(count)]
 
 
 mgrid = _Grid()
@@ -528,16 +520,12 @@ class Choose(NativeOp):
 
 def _common_shape(*tensors: Any) -> tuple[Any, ...]:
     """Return the shape that tensors broadcast to; sizes that are not known yet may turn out to be 1."""
-    rank = builtins.max(t.ndim for t in tensors)
     shape = []
-    for axis in range(-rank, 0):
+    for axis in range(-builtins.max(t.ndim for t in tensors), 0):
         sizes = [t.shape[axis] for t in tensors if t.ndim >= -axis]
         known = [size for size in sizes if isinstance(size, int) and size != 1]
-        largest_size = known[0] if known else 1
-        for size in sizes:
-            if not known and not isinstance(size, int):
-                largest_size = size if isinstance(largest_size, int) else st.maximum(largest_size, size)
-        shape.append(largest_size)
+        unknown = [size for size in sizes if not isinstance(size, int)]
+        shape.append(known[0] if known else functools.reduce(st.maximum, unknown) if unknown else 1)
     return tuple(shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -129,12 +130,9 @@ def _sizes(shape: Any) -> list[Any]:
         if shape.type.ndim == 0:
             return [shape]
         vector = as_sizes(shape)
-        return [_as_size(one, vector, place) for place, one in enumerate(elements_of(vector.tensor))]
+        sizes = enumerate(elements_of(vector.tensor))
+        return [as_tensor_variable(size) if isinstance(size, int) else vector[place] for place, size in sizes]
     return list(shape) if isinstance(shape, (list, tuple, np.ndarray)) else [shape]
-
-
-def _as_size(size: Any, vector: Any, place: int) -> Any:
-    return as_tensor_variable(size) if isinstance(size, int) else vector[place]
 
 
 def zeros(shape: Any, dtype: Any = None) -> Any:
@@ -147,20 +145,19 @@ def ones(shape: Any, dtype: Any = None) -> Any:
     return alloc(np.array(1, dtype=config.floatX if dtype is None else as_dtype(dtype)), *_sizes(shape))
 
 
+def _like(model: Any, number: int, dtype: Any) -> Any:
+    model = as_tensor_variable(model)
+    return FUNCTIONS["second"](model, np.array(number, dtype=model.type.dtype if dtype is None else as_dtype(dtype)))
+
+
 def ones_like(model: Any, dtype: Any = None, opt: bool = False) -> Any:
     """Return ones of the shape of a tensor, and of its dtype unless another is given."""
-    model = as_tensor_variable(model)
-    return FUNCTIONS["second"](
-        model, as_tensor_variable(np.array(1, dtype=model.type.dtype if dtype is None else as_dtype(dtype)))
-    )
+    return _like(model, 1, dtype)
 
 
 def zeros_like(model: Any, dtype: Any = None, opt: bool = False) -> Any:
     """Return zeros of the shape of a tensor, and of its dtype unless another is given."""
-    model = as_tensor_variable(model)
-    return FUNCTIONS["second"](
-        model, as_tensor_variable(np.array(0, dtype=model.type.dtype if dtype is None else as_dtype(dtype)))
-    )
+    return _like(model, 0, dtype)
 
 
 class ARange(NativeOp):
@@ -204,28 +201,35 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
 
 class _Diagonals(NativeOp):
-    """Matrices with ones by the distance from the diagonal: of numbers of rows and columns, and an offset."""
+    """Matrices with ones by the distance from a diagonal: of numbers of rows and columns, and the diagonal's offset."""
 
     __props__: tuple[str, ...] = ("dtype",)
     inputs_with_gradient = slice(0)
+    compare: Any
+
+    def __init__(self, dtype: Any = None) -> None:
+        self.dtype = config.floatX if dtype is None else as_dtype(dtype)
 
     def filled(self, values: Any) -> Any:
         return [values[0] if place == 1 and value is None else value for place, value in enumerate(values)]
+
+    def compute(self, *tensors: Any) -> Any:
+        n, m, k = [element(t) for t in tensors]
+        return self.compare(st.arange(m)[None, :] - st.arange(n)[:, None], k).astype(self.dtype)
 
 
 class Eye(_Diagonals):
     """Ones on a diagonal."""
 
     __props__ = ("dtype",)
+    compare = staticmethod(operator.eq)
 
-    def __init__(self, dtype: Any = None) -> None:
-        self.dtype = config.floatX if dtype is None else as_dtype(dtype)
 
-    def compute(self, *tensors: Any) -> Any:
-        n, m, k = [element(t) for t in tensors]
-        if isinstance(k, int):
-            return st.eye(n, m, k=k, dtype=self.dtype)
-        return (st.arange(m)[None, :] - st.arange(n)[:, None] == k).astype(self.dtype)
+class Tri(_Diagonals):
+    """Ones at and below a diagonal."""
+
+    __props__ = ("dtype",)
+    compare = staticmethod(operator.le)
 
 
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Any:
@@ -237,19 +241,6 @@ def identity_like(x: Any) -> Any:
     """Return the identity matrix of the shape and dtype of a matrix."""
     x = as_tensor_variable(x)
     return eye(x.shape[0], x.shape[1], k=0, dtype=x.dtype)
-
-
-class Tri(_Diagonals):
-    """Ones at and below a diagonal."""
-
-    __props__ = ("dtype",)
-
-    def __init__(self, dtype: Any = None) -> None:
-        self.dtype = config.floatX if dtype is None else as_dtype(dtype)
-
-    def compute(self, *tensors: Any) -> Any:
-        n, m, k = [element(t) for t in tensors]
-        return (st.arange(m)[None, :] - st.arange(n)[:, None] <= k).astype(self.dtype)
 
 
 def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Any:

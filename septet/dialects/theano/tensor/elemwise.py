@@ -85,6 +85,8 @@ class DimShuffle(NativeOp):
     new_order : sequence of (int or "x")
     """
 
+    __props__ = ("input_broadcastable", "new_order")
+
     def __init__(self, input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True) -> None:
         self.input_broadcastable = tuple(input_broadcastable)
         self.new_order = tuple(new_order)
@@ -139,14 +141,6 @@ class DimShuffle(NativeOp):
 
     def __str__(self) -> str:
         return f"InplaceDimShuffle{{{','.join(map(str, self.new_order))}}}"
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and (self.new_order, self.input_broadcastable) == (
-            other.new_order, other.input_broadcastable,
-        )  # fmt: skip
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.new_order, self.input_broadcastable))
 
 
 FUNCTIONS = {name: Elemwise(op, name=f"Elemwise{{{name},no_inplace}}") for name, op in scal.OPS.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar import basic as scal
 from septet.dialects.theano.tensor.convert import as_tensor_variable, constant, known_value
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS
+from septet.dialects.theano.tensor.shaping import stack
 from septet.dialects.theano.tensortype import TensorType
 
 
@@ -67,6 +69,10 @@ class CAReduce(NativeOp):
         "add": st.sum, "mul": st.prod, "maximum": st.max, "minimum": st.min,
     }  # fmt: skip
 
+    __props__ = ("scalar_op", "axis", "dtype", "acc_dtype")
+    dtype: Any = None
+    acc_dtype: Any = None
+
     def __init__(self, scalar_op: Any, axis: Any = None) -> None:
         if scalar_op.nin not in (-1, 2):
             raise NotImplementedError(f"CAReduce needs an op of two numbers, got {scalar_op}")
@@ -108,15 +114,6 @@ class CAReduce(NativeOp):
     def __str__(self) -> str:
         axes = "" if self.axis is None else f"{{{', '.join(map(str, self.axis))}}}"
         return f"Reduce{{{self.scalar_op}}}{axes}" if type(self) is CAReduce else f"{type(self).__name__}{axes}"
-
-    def _key(self) -> tuple[Any, ...]:
-        return (type(self), self.scalar_op, self.axis, getattr(self, "dtype", None), getattr(self, "acc_dtype", None))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CAReduce) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
 
 
 class All(CAReduce):
@@ -239,12 +236,10 @@ class Mean(CAReduce):
 class _Extreme(NativeOp):
     """Largest or smallest elements along axes."""
 
+    __props__ = ("axis",)
+
     def __init__(self, axis: Any = None) -> None:
         self.axis = None if axis is None else tuple(np.atleast_1d(axis).tolist())
-
-    _key = CAReduce._key
-    __eq__ = CAReduce.__eq__
-    __hash__ = CAReduce.__hash__
 
     def make_node(self, *inputs: Any) -> Any:
         given = as_tensor_variable(inputs[0])
@@ -326,13 +321,9 @@ def kept(x: Any, y: Any, axis: Any) -> Any:
     """Return a reduction of `x` with the reduced axes as axes of size 1."""
     x = as_tensor_variable(x)
     axes = axes_of(axis, x.type.ndim)
-    if axes is None:
-        axes = tuple(range(x.type.ndim))
-    places, rest = [], 0
-    for position in range(x.type.ndim):
-        places.append("x" if position in axes else rest)
-        rest += position not in axes
-    return y.dimshuffle(*places)
+    kept_axes = itertools.count()
+    gone = range(x.type.ndim) if axes is None else axes
+    return y.dimshuffle(*["x" if axis in gone else next(kept_axes) for axis in range(x.type.ndim)])
 
 
 makeKeepDims = kept
@@ -343,15 +334,16 @@ def _named(x: Any, axis: Any) -> Any:
     return x, axes_of(axis, x.type.ndim)
 
 
-def _reduce(op: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    found = op(x)
-    return kept(x, found, axis) if keepdims else found
+def _reduce(kind: Any, x: Any, axis: Any, keepdims: bool, *words: Any) -> Any:
+    """Return a reduction of a kind, an op that is made of axes and `words`."""
+    x, axes = _named(x, axis)
+    found = kind(axes, *words)(x)
+    return kept(x, found, axes) if keepdims else found
 
 
 def sum(input: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
     """Return sums over axes (all, by default); integers are summed in 64 bits."""
-    x, axes = _named(input, axis)
-    return _reduce(Sum(axes, dtype, acc_dtype), x, axes, keepdims)
+    return _reduce(Sum, input, axis, keepdims, dtype, acc_dtype)
 
 
 def prod(
@@ -363,34 +355,28 @@ def prod(
     no_zeros_in_input: bool = False,
 ) -> Any:
     """Return products over axes (all, by default); integers are multiplied in 64 bits."""
-    x, axes = _named(input, axis)
-    return _reduce(Prod(axes, dtype, acc_dtype, no_zeros_in_input), x, axes, keepdims)
+    return _reduce(Prod, input, axis, keepdims, dtype, acc_dtype, no_zeros_in_input)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the largest elements along axes (all, by default)."""
-    x, axes = _named(x, axis)
-    return _reduce(Max(axes), x, axes, keepdims)
+    return _reduce(Max, x, axis, keepdims)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the smallest elements along axes (all, by default)."""
-    x, axes = _named(x, axis)
-    return _reduce(Min(axes), x, axes, keepdims)
+    return _reduce(Min, x, axis, keepdims)
 
 
 def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the positions of the largest elements along an axis, or in the flattened tensor."""
-    x, axes = _named(x, axis)
-    return _reduce(Argmax(axes), x, axes, keepdims)
+    return _reduce(Argmax, x, axis, keepdims)
 
 
 def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the positions of the smallest elements along an axis, or in the flattened tensor."""
-    x, axes = _named(x, axis)
-    if x.dtype in UINTS:
-        return _reduce(Argmax(axes), FUNCTIONS["invert"](x), axes, keepdims)
-    return _reduce(Argmax(axes), -x if x.dtype != "bool" else FUNCTIONS["invert"](x), axes, keepdims)
+    x = as_tensor_variable(x)
+    return _reduce(Argmax, FUNCTIONS["invert"](x) if x.dtype in (*UINTS, "bool") else -x, axis, keepdims)
 
 
 def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Any]:
@@ -401,14 +387,12 @@ def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Any
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return whether all elements along axes are true."""
-    x, axes = _named(x, axis)
-    return _reduce(All(axes), x, axes, keepdims)
+    return _reduce(All, x, axis, keepdims)
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return whether any element along axes is true."""
-    x, axes = _named(x, axis)
-    return _reduce(Any_(axes), x, axes, keepdims)
+    return _reduce(Any_, x, axis, keepdims)
 
 
 def _count(x: Any, axes: Sequence[int] | None, dtype: str) -> Any:
@@ -485,8 +469,6 @@ def smallest(*args: Any) -> Any:
     """Return the smallest of several tensors, element by element."""
     if len(args) == 2:
         return FUNCTIONS["switch"](FUNCTIONS["lt"](args[0], args[1]), *args)
-    from septet.dialects.theano.tensor.shaping import stack
-
     return min(stack(args), axis=0)
 
 
@@ -494,6 +476,4 @@ def largest(*args: Any) -> Any:
     """Return the largest of several tensors, element by element."""
     if len(args) == 2:
         return FUNCTIONS["switch"](FUNCTIONS["gt"](args[0], args[1]), *args)
-    from septet.dialects.theano.tensor.shaping import stack
-
     return max(stack(args), axis=0)

@@ -67,6 +67,7 @@ def element(x: Any) -> Any:
 class Shape(NativeOp):
     """The sizes of a tensor, as a vector of int64."""
 
+    __props__ = ()
     inputs_with_gradient = slice(0)
 
     def compute(self, *tensors: Any) -> Any:
@@ -586,14 +587,7 @@ class Tile(NativeOp):
     def compute(self, *tensors: Any) -> Any:
         x, reps = tensors
         counts = elements_of(reps)
-        counts = [1] * (self.ndim - len(counts)) + counts
-        x = st.reshape(x, (*[1] * (self.ndim - x.ndim), *x.shape))
-        x = st.reshape(x, tuple(part for size in x.shape for part in (1, size)))
-        sizes = list(x.shape)
-        for axis, count in enumerate(counts):
-            sizes[2 * axis] = count
-        x = st.broadcast_to(x, tuple(sizes))
-        return st.reshape(x, tuple(sizes[2 * axis] * sizes[2 * axis + 1] for axis in range(self.ndim)))
+        return st.tile(x, (*[1] * (self.ndim - len(counts)), *counts))
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:

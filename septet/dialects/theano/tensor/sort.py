@@ -15,20 +15,12 @@ from septet.dialects.theano.tensor.convert import as_tensor_variable, known_valu
 class _Along(NativeOp):
     """Something done along an axis, which may be known only when values come; None means the flattened tensor."""
 
+    __props__ = ("kind", "order")
     inputs_with_gradient = slice(1)
 
     def __init__(self, kind: str = "quicksort", order: Any = None) -> None:
         self.kind = kind
         self.order = order
-
-    def _key(self) -> tuple[Any, ...]:
-        return (type(self), self.kind, repr(self.order))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Along) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
 
     def __str__(self) -> str:
         return f"{type(self).__name__}{{{self.kind}, {self.order}}}"
