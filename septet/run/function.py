@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from septet.backends.base_work import Made
-from septet.base.errors import GraphError, SeptetError
+from septet.base.errors import ArgumentError, GraphError, SeptetError
 from septet.base.text import listing, shape_text
 from septet.graph.graph import Graph
 from septet.graph.node import SYMBOL, Node, constant
@@ -158,6 +158,8 @@ def function(
     GraphError
         If a symbol is needed but not given, given but not used, given twice, or an update has another type than its
         variable.
+    ArgumentError
+        If `inputs` is a Python function, which `compile` takes.
 
     Examples
     --------
@@ -168,6 +170,11 @@ def function(
     >>> float(step([1, 2])), float(step([1, 2]))
     (6.0, 9.0)
     """
+    if callable(inputs):
+        raise ArgumentError(
+            "function: inputs are the symbols of a graph, not a Python function",
+            hint="septet.compile(f) compiles the Python function f",
+        )
     symbols = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     return _make(symbols, outputs, updates, givens, allow_unused, name, optimize, _OF_FUNCTION)
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from septet import ops as families
+from septet.base import dtypes
 from septet.base.errors import ArgumentError, ShapeError
 from septet.graph.op import REQUIRED, Function, Op, get, imported_functions, imported_ops, record
 from septet.ops.index import METHODS, NAMES
@@ -347,7 +348,8 @@ def install() -> None:
 
 def _astype(self: Tensor, dtype: Any, *, copy: bool = True) -> Tensor:
     """Convert to another dtype."""
-    return Tensor(record(_CAST, (self.node,), (dtype,)))
+    node, wanted = self.node, dtypes.as_dtype(dtype)
+    return Tensor(node if node.dtype == wanted else record(_CAST, (node,), (wanted,)))
 
 
 _CAST = get("cast")

@@ -14,7 +14,6 @@ from septet.base import shapes as shapes_
 from septet.base.config import config
 from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, DTypeError
-from septet.graph.op import get
 from septet.tensor.tensor import Tensor, check_device
 
 _KINDS: Mapping[str, tuple[DType, ...]] = MappingProxyType(
@@ -283,7 +282,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> T
     wanted = dtypes.as_dtype(dtype)
     if dtypes.is_complex(_dtype_of(x)) and wanted in dtypes.INTEGERS + dtypes.FLOATS:
         raise DTypeError(f"astype: {x.dtype.name} does not fit into {wanted.name}", hint="st.real(x) or st.abs(x)")
-    return Tensor(get("cast")(x.node, dtype=wanted))
+    return x.astype(wanted)
 
 
 class NamespaceInfo:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import septet as st
-from septet.base.errors import CallError, DTypeError, GraphError, ShapeError, TracedValueError
+from septet.base.errors import ArgumentError, CallError, DTypeError, GraphError, ShapeError, TracedValueError
 
 
 def pair():
@@ -148,3 +148,8 @@ def test_pending_tensors_and_arrays_of_any_layout():
     call, _, _ = pair()
     for x in (st.tensor(X) + 0, np.asfortranarray(X), X[::-1][::-1], X.view(np.recarray)):
         np.testing.assert_array_equal(call(x, 1)[0].numpy(), 2 * X)
+
+
+def test_a_python_function_is_sent_to_compile():
+    with pytest.raises(ArgumentError, match=r"symbols of a graph, not a Python function[\s\S]*septet\.compile"):
+        st.function(lambda x: x)

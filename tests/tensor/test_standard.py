@@ -63,6 +63,16 @@ def test_can_cast():
     assert st.can_cast(st.zeros(1, dtype=st.float32), st.complex64)
 
 
+def test_astype_of_its_own_dtype_adds_nothing_to_the_graph():
+    x = st.symbol("x")
+    assert x.astype("float32").node is x.node
+    assert st.astype(x, st.float32).node is x.node
+    w = st.Variable([1.0, 2.0])
+    before = w.astype(w.dtype)
+    w.assign(w + 1)
+    assert before.tolist() == [1, 2]
+
+
 def test_astype_refuses_to_lose_the_imaginary_part():
     with pytest.raises(DTypeError, match="complex64 does not fit into float32"):
         st.astype(st.tensor([1j]), st.float32)
