@@ -53,21 +53,20 @@ def original(system: str) -> list[tuple[str, str]]:
 
 
 def find(system: str, name: str) -> Any:
-    """Return what a dialect has under a name; raise AttributeError where it has nothing."""
-    thing = importlib.import_module(f"septet.dialects.{system}")
-    path = thing.__name__
-    for part in name.split("."):
-        path = f"{path}.{part}"
-        if hasattr(thing, part):
-            thing = inspect.getattr_static(thing, part) if isinstance(thing, type) else getattr(thing, part)
-        elif inspect.ismodule(thing):
-            try:
-                thing = importlib.import_module(path)
-            except ModuleNotFoundError:
-                raise AttributeError(name) from None
-        else:
-            raise AttributeError(name)
-    return thing
+    """Return what a dialect has under a name; raise AttributeError or ImportError where it has nothing."""
+    path, _, last = name.rpartition(".")
+    whole = f"septet.dialects.{system}.{path}".rstrip(".")
+    try:
+        thing = importlib.import_module(whole)  # the module, even where a function has its name
+    except ModuleNotFoundError:
+        thing = find(system, path)
+    if isinstance(thing, type):
+        declared = {attribute for own in thing.__mro__ for attribute in vars(own).get("__annotations__", ())}
+        return None if last in declared else inspect.getattr_static(thing, last)
+    try:
+        return getattr(thing, last)
+    except AttributeError:
+        return importlib.import_module(f"{whole}.{last}")
 
 
 def parameters(text: str) -> list[str]:
@@ -111,16 +110,16 @@ def state(system: str, name: str, text: str, coverage: Any) -> tuple[str, str]:
     """Return what a name of the original is here: one of STATES, and how or why."""
     refused = entry(coverage.REFUSED, name)
     try:
-        thing = find(system, name)
-    except Exception:  # AttributeError, or what the dialect raises for a name that it does not have
-        thing = None
-    is_there = thing is not None and not (
-        isinstance(thing, ModuleType) and thing.__doc__ and "is refused" in thing.__doc__
-    )
-    if refused is not None and ("*" not in _key(coverage.REFUSED, name) or not is_there):
-        reason, nearest = refused
+        thing, is_there = find(system, name), True
+    except Exception:  # what the dialect raises for a name that it does not have
+        thing, is_there = None, False
+    refusal = inspect.getattr_static(thing, "refusal", None)  # of a method
+    if isinstance(thing, ModuleType) and thing.__doc__ and "is refused" in thing.__doc__:
+        is_there = False
+    if refusal is not None or (refused is not None and ("*" not in _key(coverage.REFUSED, name) or not is_there)):
+        reason, nearest = refusal or refused
         return "refused", f"{reason}. Nearest: `{nearest}`" if nearest else reason
-    if thing is None:
+    if not is_there:
         return "missing", ""
     how = coverage.DIFFERS.get(name)
     if how is not None:

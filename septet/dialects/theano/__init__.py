@@ -4,6 +4,7 @@
 """
 
 import inspect
+import logging
 import pickle
 
 from septet.dialects.theano.configdefaults import change_flags, config
@@ -40,15 +41,25 @@ from septet.dialects.theano.scan_module import foldl, foldr, map, reduce, scan, 
 from septet.dialects.theano.tensor import nnet, raw_random, shared_randomstreams, sharedvar
 from septet.dialects.theano.tensor.basic import dot, get_scalar_constant_value
 from septet.dialects.theano.updates import OrderedUpdates
+from septet.dialects.theano.version import version as __version__
 
-__version__ = "1.0.5"
 __api_version__ = 1
+theano_logger = logging.getLogger("theano")
+logging_default_handler = logging.NullHandler()
 tensor._shared = sharedvar.tensor_constructor
 tensor.RandomStreams = shared_randomstreams.RandomStreams
-for _name in ("grad", "Rop", "Lop", "jacobian", "hessian", "consider_constant", "numeric_grad", "verify_grad"):
-    setattr(tensor, _name, getattr(gradient, _name))
-for _name in ("SpecifyShape", "specify_shape"):
-    setattr(tensor, _name, getattr(compile, _name))
+
+
+def has_handlers(logger: logging.Logger) -> bool:
+    """Tell whether anything is done with what a logger is told."""
+    return logger.hasHandlers()
+
+
+def disable_log_handler(
+    logger: logging.Logger = theano_logger, handler: logging.Handler = logging_default_handler
+) -> None:
+    """Have a logger leave a handler: the theano logger has none of its own here."""
+    logger.removeHandler(handler)
 
 
 def function_dump(filename: str, *args: object, extra_tag_to_remove: object = None, **words: object) -> None:
@@ -63,3 +74,7 @@ def sparse_grad(var: Variable) -> Variable:
 
 
 coverage.install()
+for _name in ("grad", "Rop", "Lop", "jacobian", "hessian", "consider_constant", "numeric_grad", "verify_grad"):
+    setattr(tensor, _name, getattr(gradient, _name))
+for _name in ("SpecifyShape", "specify_shape"):
+    setattr(tensor, _name, getattr(compile, _name))

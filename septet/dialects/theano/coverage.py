@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ DIFFERS: dict[str, str] = {
     "tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; no rewrite replaces it",
     "compile.DebugMode": "looks at each op twice instead of comparing C code with Python",
     "compile.ProfileStats": "says how time is measured here: `septet.profile`",
+    "Rop": "where the `R_op` of an op gives None, its gradient is asked; there, its results are taken not to change",
     "sparse_grad": "returns its argument: the gradient has the size of the matrix, as others have",
     "sparse.add": "refuses a scalar: `structured_add` adds it to the elements that are kept",
     "sparse.opt": "names of compiled variants stand for the ops that they replace in Theano",
@@ -49,13 +51,11 @@ _LISTS = ("values are tensors, not lists of them", "Python lists of variables")
 _FORMAT = ("sparse matrices are kept by rows or by columns", "sparse.csr_matrix, sparse.csc_matrix")
 _SAMPLING = ("random sparse matrices are not drawn", "SciPy's sparse.random, with sparse.shared; tensor.raw_random")
 _MPI = ("variables are not sent between processes", "theano.shared, with values set by your own code")
+_FILES = ("files are read when they are given", "numpy.load, and theano.shared")
+_KEYS = ("a key is read as a whole", "x[key], of which type and shape can be asked")
 _PICKLES = ("arrays are written beside the pickle, without steps of one's own", "misc.pkl_utils.dump and load")
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "*.c_*": _C,
-    "*.make_c_thunk": _C,
-    "*.make_py_thunk": _C,
-    "*.make_thunk": _C,
     "*CLinkerObject": _C,
     "gof.HideC": _C,
     "tensor.nnet.bn.AbstractBatchNorm*": _NORMALIZATION,
@@ -70,8 +70,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "gof.compilelock": _C,
     "gof.params_type": _C,
     "gof.utils.hash_from_*": _C,
-    "tensor.blas_c": _C,
-    "tensor.blas_headers": _C,
+    "tensor.blas_*": _C,
+    "gof.op.*_meth": _C,
     "tensor.elemwise_cgen": _C,
     "tensor.nnet.conv.gen_conv_code_*": _C,
     "tensor.*.PoolingMode_t": _C,
@@ -144,6 +144,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "tensor.inc_code": _C,
     "tensor.slinalg.*Grad": _GRADIENTS,
     "tensor.nlinalg.EighGrad": _GRADIENTS,
+    "gof.utils.simple_types": _REWRITES,
     "gof.utils.ABORT": _REWRITES,
     "gof.utils.ANY_TYPE": _REWRITES,
     "gof.utils.FAILURE": _REWRITES,
@@ -163,12 +164,13 @@ REFUSED: dict[str, tuple[str, str]] = {
     "compile.debugmode.*": _LINKERS,
     "compile.nanguardmode.*": _LINKERS,
     "compile.profiling.*": _LINKERS,
-    "compile.function_module.Function.*": _LINKERS,
-    "compile.Mode.get_linker_optimizer": _LINKERS,
+    "compile.NODEFAULT": _LINKERS,
+    "compile.DUPLICATE": _LINKERS,
+    "compile.exclude": _REWRITES,
     "gof.callcache": _LINKERS,
     "gof.sched": _LINKERS,
     "gof.vm": _LINKERS,
-    "*construction_observer*": _OBSERVERS,
+    "gof.graph.nodes_constructed": _OBSERVERS,
     "gpuarray.*": _NO_GPU,
     "sandbox.cuda.*": _NO_GPU,
     "typed_list": _LISTS,
@@ -179,7 +181,26 @@ REFUSED: dict[str, tuple[str, str]] = {
     "tensor.*send*": _MPI,
     "tensor.*recv*": _MPI,
     "tensor.mpi_*": _MPI,
-    "tensor.LoadFromDisk": ("files are read when they are given", "numpy.load, and theano.shared"),
+    "tensor.LoadFromDisk": _FILES,
+    "tensor.load": _FILES,
+    **dict.fromkeys(("p", "rpath"), ("it is left over from the original's import", "theano.__path__")),
+    "test": ("the original's own tests are not part of it", "pytest, on tests of one's own"),
+    "gof.utils.MetaObject": ("classes are completed without a metaclass", "gof.utils.object2"),
+    "gradient.grad_time": ("the time for gradients is not added up", "septet.profile"),
+    "printing.use_ascii": ("text is printed as it is", "printing.debugprint"),
+    "*np_int32_vals": ("they are numbers of the original's own loop", "sandbox.rng_mrg.mrg_next_value"),
+    "*numpy_diagonal_return_view": ("diagonals are Septet's, not NumPy's", "tensor.ExtractDiag"),
+    "sparse.SparseConstantSignature": ("constants are compared by their parts", "sparse.SparseConstant.signature"),
+    "tensor.key_to_cmp": ("sorting takes keys", "sorted(..., key=...), functools.cmp_to_key"),
+    "tensor.constructor": ("functions are entered in no list", "the function itself"),
+    "tensor.get_scalar_constant_value_elemwises": (
+        "all ops of known values are computed",
+        "tensor.get_scalar_constant_value",
+    ),
+    "tensor.as_index_variable": _KEYS,
+    "tensor.adv_index_broadcastable_pattern": _KEYS,
+    "tensor.check_a*": _KEYS,
+    "tensor.make_constant": _KEYS,
     "misc.pkl_utils.*": _PICKLES,
 }
 """Public name, without ``theano.``, or a pattern of names, to the reason why it is refused and the nearest that is not.
@@ -188,23 +209,93 @@ What is in the dialect although a pattern fits is not refused.
 """
 MODULES = (
     "gof.cc", "gof.cmodule", "gof.compilelock", "gof.destroyhandler", "gof.optdb", "gof.params_type",
-    "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "scan_module.scan_opt", "sparse.sandbox", "sparse.sandbox.sp2", "tensor.blas_c", "tensor.blas_headers",
+    "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "scan_module.scan_opt", "sparse.sandbox", "sparse.sandbox.sp2",
+    "tensor.blas_c", "tensor.blas_headers", "tensor.blas_scipy",
     "tensor.elemwise_cgen", "tensor.io", "tensor.nnet.opt", "tensor.opt_uncanonicalize", "typed_list",
 )  # fmt: skip
 """Modules that can be imported and hold nothing: using a name of theirs says why."""
 
 
+REFUSED_METHODS = {
+    "gof.Op": (
+        _C, "c_cleanup_code_struct c_code c_code_cache_version c_code_cache_version_apply c_code_cleanup c_compile_args "
+        "c_header_dirs c_headers c_init_code c_init_code_apply c_init_code_struct c_lib_dirs c_libraries c_no_compile_args "
+        "c_support_code c_support_code_apply c_support_code_struct make_c_thunk",
+    ),
+    "gof.Type": (
+        _C, "c_cleanup c_code_cache_version c_compile_args c_declare c_element_type c_extract c_extract_out c_header_dirs "
+        "c_headers c_init c_init_code c_is_simple c_lib_dirs c_libraries c_literal c_no_compile_args c_support_code c_sync",
+    ),
+    "gof.Variable": (
+        _OBSERVERS, "append_construction_observer notify_construction_observers remove_construction_observer",
+    ),
+    "compile.Mode": (_LINKERS, "get_linker_optimizer"),
+    "compile.OpFromGraph": (("shapes are those of the graph", "its result's shape"), "infer_shape"),
+}  # fmt: skip
+"""Class to a reason and methods, which say so when they are called."""
+REFUSED_ATTRIBUTES = {
+    "gof.Variable": (_OBSERVERS, "construction_observers"),
+    "compile.Function": (
+        _LINKERS, "defaults indices inv_finder output_storage pickle_aliased_memory_strategy return_none",
+    ),
+    "compile.OpFromGraph": (
+        ("it is the text of one of its errors", "the error"),
+        "LOP_TYPE_ERR_MSG OV_INP_LEN_ERR_MSG STYPE_ERR_MSG TYPE_ERR_MSG",
+    ),
+}  # fmt: skip
+"""Class to a reason and attributes, which say so when an object is asked for them."""
+
 REPEATED = {
     **dict.fromkeys(("Variable", "Apply", "Constant", "Op", "Type", "FunctionGraph", "Generic"), "gof"),
     **dict.fromkeys(("DisconnectedType", "grad_undefined", "grad_not_implemented"), "gradient"),
-    **dict.fromkeys(("MethodNotDefined", "add_tag_trace"), "gof.utils"),
+    **dict.fromkeys(("MethodNotDefined", "add_tag_trace", "hashtype"), "gof.utils"),
     **dict.fromkeys(("is_same_graph", "io_connection_pattern"), "gof.graph"),
     "NullType": "gof.null_type",
+    **dict.fromkeys(("PY3", "integer_types", "string_types"), "compat"),
+    **dict.fromkeys(("graph", "utils"), "gof"),
     "Container": "compile",
-    "pprint": "printing",
+    **dict.fromkeys(("pprint", "min_informative_str"), "printing"),
     **dict.fromkeys(("config", "gof", "printing", "compile", "tensor", "scalar"), ""),
 }
 """Names that modules of the original have because they import them, to the module where they are at home."""
+
+ALIASES = {
+    **{
+        name: name for name in ("configparser", "misc.ordered_set", "scalar.sharedvar", "tests")
+    },  # imported when asked for
+    "opt": "gof.opt",
+    "compat.BytesIO": "io:BytesIO",
+    "compat.DictMixin": "collections.abc:MutableMapping",
+    "compat.ValuesView": "collections.abc:ValuesView",
+    "compat.configparser": "configparser:",
+    "compat.next": "builtins:next",
+    "compat.reload": "importlib:reload",
+    "compile.check_equal": "tensor.check_equal_numpy",
+    "compile.function_dump": "function_dump",
+    "compile.shape": "tensor.shape",
+    "gof.utils.D": "types:SimpleNamespace",
+    **{
+        f"gradient.{name}": f"numeric.{name}"
+        for name in ("verify_grad", "numeric_grad", "mode_not_slow", "GradientError")
+    },
+    "gradient.null_type": "gof.null_type.null_type",
+    "misc.may_share_memory.gpuarray": "gpuarray",
+    "sparse.structured_monoid": "sparse.elementwise.structured_monoid",
+    "tensor.SubtensorPrinter": "printing.SubtensorPrinter",
+    "tensor.basic.verify_grad": "numeric.verify_grad",
+    **{
+        f"tensor.elemwise.{name}": f"tensor.reductions.{name}"
+        for name in ("All", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum")
+    },
+    "tensor.elemwise.Any": "tensor.reductions.Any_",
+    "tensor.elemwise.DimShufflePrinter": "printing.DimShufflePrinter",
+    "tensor.int32": "scalar.int32",
+    "tensor.int32_t": "scalar.int32",
+    "tensor.sharedvar.load_shared_variable": "tensor.sharedvar.tensor_constructor",
+    "tensor.values_eq_approx_always_true": "tensor.type.values_eq_approx_always_true",
+    "tensor.var.equal_slices": "operator:eq",
+}
+"""Name to where it is at home under another one; a colon stands after a module of Python's own."""
 
 
 class RefusedError(NotImplementedError, ImportError):
@@ -221,23 +312,44 @@ def why_refused(name: str) -> tuple[str, str] | None:
     return next((own for pattern, own in REFUSED.items() for part in names if fnmatchcase(part, pattern)), None)
 
 
-def refused(name: str) -> RefusedError:
+def refused(name: str, why: tuple[str, str] | None = None) -> RefusedError:
     """Return the error for a name of the original that is not supported, or for one that it does not have."""
     name = name.removeprefix("theano.")
-    found = why_refused(name)
+    found = why_refused(name) if why is None else why
     if found is None:
         return RefusedError(f"theano.{name} is not supported")
     return RefusedError(f"theano.{name} is not supported: {found[0]}; nearest: {found[1]}")
 
 
-def _asked(path: str) -> Callable[[str], Any]:
+class RefusedMethod:
+    """A method that is refused: calling it says why."""
+
+    def __init__(self, name: str, refusal: tuple[str, str]) -> None:
+        self.name = name
+        self.refusal = refusal
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise refused(self.name, self.refusal)
+
+
+class RefusedAttribute(RefusedMethod):
+    """An attribute that is refused: asking an object for it says why."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else self()
+
+
+def asked(path: str) -> Callable[[str], Any]:
     """Return what a module does when it is asked for a name that it does not have."""
     inner = path.removeprefix(PACKAGE).removeprefix(".")
 
     def missing(name: str) -> Any:
-        if name in REPEATED and inner and inner not in MODULES and inner != REPEATED[name]:
-            return getattr(sys.modules[f"{PACKAGE}.{REPEATED[name]}".rstrip(".")], name)
         whole = f"{inner}.{name}" if inner else name
+        if whole in ALIASES:
+            target = ALIASES[whole]
+            return resolve_name(target if ":" in target else f"{PACKAGE}.{target}")
+        if name in REPEATED and inner not in MODULES and inner != REPEATED[name]:
+            return getattr(sys.modules[f"{PACKAGE}.{REPEATED[name]}".rstrip(".")], name)
         if name.startswith("__") or (why_refused(whole) is None and inner not in MODULES):
             raise AttributeError(f"module 'theano{'.' + inner if inner else ''}' has no attribute {name!r}")
         raise refused(whole)
@@ -257,4 +369,8 @@ def install() -> None:
                 setattr(sys.modules[parent], last, module)
     for path, module in list(sys.modules.items()):
         if (path == PACKAGE or path.startswith(PACKAGE + ".")) and "__getattr__" not in vars(module):
-            module.__getattr__ = _asked(path)
+            module.__getattr__ = asked(path)
+    for table, kind in ((REFUSED_METHODS, RefusedMethod), (REFUSED_ATTRIBUTES, RefusedAttribute)):
+        for owner, (why, names) in table.items():
+            for name in names.split():
+                setattr(resolve_name(f"{PACKAGE}.{owner}"), name, kind(f"{owner}.{name}", why))

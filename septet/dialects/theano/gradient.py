@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import septet as st
+from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE
 from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import (
@@ -16,12 +17,13 @@ from septet.dialects.theano.gof.graph import (
     Constant,
     Variable,
     ancestors,
+    io_toposort,
     is_called_from_python,
     lower,
     refuse_python,
 )
 from septet.dialects.theano.gof.null_type import NullType
-from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay
+from septet.dialects.theano.gof.op import NativeOp, PureOp, Replay, compute_test_value
 from septet.dialects.theano.missing import DisconnectedInputError as DisconnectedInputError
 from septet.dialects.theano.missing import DisconnectedType as DisconnectedType
 from septet.dialects.theano.missing import NullTypeGradError as NullTypeGradError
@@ -67,7 +69,10 @@ def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) 
     ends = [v for v in ancestors(sources) if v.owner is None or is_called_from_python(v.owner)]
     leaves = [v for v in ends if v.type.is_tensor and not isinstance(v, Constant)]
     op = Replay(name, [v.tensor for v in leaves], results)
-    return list(op.applied(leaves).outputs)
+    node = op.applied(leaves)
+    if config.compute_test_value != "off":
+        compute_test_value(node)
+    return list(node.outputs)
 
 
 def grad(
@@ -272,19 +277,16 @@ def Rop(
                 f"Element {place} of wrt/eval_point have mismatched dimensionality: {variable.type.ndim} versus {as_tensor_variable(point).type.ndim}"
             )
     vectors = [None if point is None else as_tensor_variable(point) for point in points]
-    lower([*outputs, *variables, *[v for v in vectors if v is not None]])
     refuse_python("Rop", outputs, variables)
-    tangents = [
-        None if vector is None else vector.tensor.astype(variable.tensor.dtype).node
-        for variable, vector in zip(variables, vectors, strict=True)
-    ]
-    try:
-        nodes = jvp([v.tensor.node for v in outputs], [v.tensor.node for v in variables], tangents)
-    except NullTypeGradError as error:
-        raise ValueError(f"Rop: {error}") from error
-    made = _as_variables("Rop", nodes, [*outputs, *[v for v in vectors if v is not None]])
+    for node in io_toposort(variables, outputs):  # ops that say themselves how their results change
+        if type(node.op).R_op is not PureOp.R_op:
+            changes = _changes(node.inputs, variables, vectors)
+            if any(change is not None for change in changes):
+                said = node.op.R_op(node.inputs, changes)
+                variables += [v for v, own in zip(node.outputs, said, strict=True) if own is not None]
+                vectors += [own for own in said if own is not None]
     result: list[Any] = []
-    for output, found in zip(outputs, made, strict=True):
+    for output, found in zip(outputs, _changes(outputs, variables, vectors), strict=True):
         if found is None:
             if output not in _reached(variables, [output]):
                 _complain(output, disconnected_outputs)
@@ -293,6 +295,21 @@ def Rop(
             found = _float_zeros(output)
         result.append(found)
     return format_as(isinstance(f, list), isinstance(f, tuple), result)
+
+
+def _changes(outputs: Sequence[Any], variables: Sequence[Any], vectors: Sequence[Any]) -> list[Any]:
+    """Return the changes of outputs that follow from those of variables, by Septet's rules; None where there is none."""
+    sources = [*outputs, *[v for v in vectors if v is not None]]
+    lower([*sources, *variables])
+    tangents = [
+        None if vector is None else vector.tensor.astype(variable.tensor.dtype).node
+        for variable, vector in zip(variables, vectors, strict=True)
+    ]
+    try:
+        nodes = jvp([v.tensor.node for v in outputs], [v.tensor.node for v in variables], tangents)
+    except NullTypeGradError as error:
+        raise ValueError(f"Rop: {error}") from error
+    return _as_variables("Rop", nodes, sources)
 
 
 def _reached(variables: Iterable[Variable], outputs: Sequence[Variable]) -> list[Variable]:
@@ -535,11 +552,3 @@ def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Any:
 def grad_scale(x: Any, multiplier: float) -> Any:
     """Return a variable whose gradient is multiplied by a number."""
     return GradScale(multiplier)(x)
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("verify_grad", "numeric_grad", "GradientError"):
-        from septet.dialects.theano import numeric
-
-        return getattr(numeric, name)
-    raise AttributeError(f"module 'theano.gradient' has no attribute {name!r}")

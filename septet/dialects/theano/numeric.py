@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.compile.debugmode import DebugMode
 from septet.dialects.theano.compile.function import function
+from septet.dialects.theano.compile.mode import FAST_RUN, Mode, get_mode
 from septet.dialects.theano.gradient import grad
 from septet.dialects.theano.tensor.basic import sum
 from septet.dialects.theano.tensor.sharedvar import tensor_constructor
 from septet.dialects.theano.tensortype import TensorType
+
+
+def mode_not_slow(mode: Any) -> Mode:
+    """Return a mode, or one of full speed where it is FAST_COMPILE or checks each op."""
+    found = get_mode(mode)
+    return FAST_RUN if mode == "FAST_COMPILE" or isinstance(found, DebugMode) else found
 
 
 class numeric_grad:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from copy import copy
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,9 @@ class LeafPrinter(_Printer):
         return greek.get(output.name or "", str(output))
 
 
-class _ShufflePrinter(_Printer):
+class DimShufflePrinter(_Printer):
+    """Prints what only axes of size 1 are added to as it is, a transposed matrix as ``x.T``."""
+
     def text(self, output: Variable, node: Apply, inputs: list[str]) -> str:
         order = node.op.new_order
         kept = [axis for axis in order if axis != "x"]
@@ -216,7 +219,9 @@ class _ShufflePrinter(_Printer):
         return f"DimShuffle{{{', '.join(map(str, order))}}}({inputs[0]})"
 
 
-class _KeyPrinter(_Printer):
+class SubtensorPrinter(_Printer):
+    """Prints ``x[0, 1:]``."""
+
     def text(self, output: Variable, node: Apply, inputs: list[str]) -> str:
         def put(item: Any) -> str:
             if isinstance(item, slice):
@@ -325,8 +330,8 @@ pprint.assign(basic.Sum(), FunctionPrinter("sum"))
 pprint.assign(shaping.Join, FunctionPrinter("join"))
 pprint.assign(shaping.MakeVector, _ListPrinter())
 pprint.assign(products._dot, OperatorPrinter(special["middle_dot"]))
-pprint.assign(elemwise.DimShuffle, _ShufflePrinter())
-pprint.assign(subtensor.Subtensor, _KeyPrinter())
+pprint.assign(elemwise.DimShuffle, DimShufflePrinter())
+pprint.assign(subtensor.Subtensor, SubtensorPrinter())
 
 
 # Values.
@@ -375,6 +380,8 @@ default_colorCodes = {
     "Scan": "yellow", "Shape": "brown", "IfElse": "magenta", "Elemwise": "#FFAABB", "Subtensor": "#FFAAFF",
     "Alloc": "#FFAA22", "Output": "blue",
 }  # fmt: skip
+pydot_imported = find_spec("graphviz") is not None
+pydot_imported_msg = "" if pydot_imported else "pydotprint needs graphviz: pip install 'septet[view]'"
 
 
 def pydotprint(

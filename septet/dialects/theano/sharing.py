@@ -30,6 +30,7 @@ class SharedVariable(Variable):
 
     default_update: Any
     container_kind: Any = Container
+    container: Any
 
     def __init__(
         self, name: str | None, type: Any, value: Any, strict: bool, allow_downcast: bool | None = None, container: Any = None
@@ -55,6 +56,11 @@ class SharedVariable(Variable):
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Give the variable another value: a copy, unless `borrow` allows to keep the object itself."""
         self.container.value = new_value if borrow else copy.deepcopy(new_value)
+
+    def _no_value(self, *_: Any) -> Any:
+        raise Exception(f"{self} has no attribute `value`: use get_value() or set_value()")
+
+    value = property(_no_value, _no_value)
 
     def zero(self, borrow: bool = False) -> None:
         """Set all elements to zero."""

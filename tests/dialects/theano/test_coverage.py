@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,6 +13,28 @@ from septet.dialects.theano import coverage
 
 NAMES = Path(__file__).resolve().parents[3] / "tools" / "upstream" / "names_theano.tsv"
 KNOWN = {line.split("\t")[0].removeprefix("theano.") for line in NAMES.read_text(encoding="utf-8").splitlines()}
+
+
+def test_no_name_is_missing_and_those_that_are_refused_say_so(tools: ModuleType) -> None:
+    states = tools.states("theano")
+    assert [name for name, (_, state, _) in states.items() if state == "missing"] == []
+    for name in [name for name, (_, state, _) in states.items() if state == "refused"]:
+        try:
+            thing = tools.find("theano", name)
+        except coverage.RefusedError:
+            continue
+        if isinstance(thing, ModuleType):
+            with pytest.raises(coverage.RefusedError):
+                thing.Anything
+        else:
+            with pytest.raises(coverage.RefusedError, match="nearest: "):
+                thing()
+
+
+@pytest.fixture(name="tools")
+def _tools(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(NAMES.parents[1]))
+    return importlib.import_module("generate_coverage")
 
 
 @pytest.mark.parametrize("name", coverage.MODULES)
@@ -40,6 +63,27 @@ def test_names_are_found_where_the_original_imported_them(name: str) -> None:
     for part in filter(None, coverage.REPEATED[name].split(".")):
         home = getattr(home, part)
     assert getattr(tensor, name) is getattr(home, name)
+
+
+def test_what_is_refused_of_objects_says_so_when_it_is_used() -> None:
+    theano = importlib.import_module("septet.dialects.theano")
+    x = theano.tensor.vector()
+    assert hasattr(theano.tensor.exp, "c_code") and not hasattr(x, "nothing_of_the_kind")
+    with pytest.raises(coverage.RefusedError, match=r"Op\.c_code is not supported: .*; nearest: Op\.perform"):
+        theano.tensor.exp.c_code(None, "", [], [], {})
+    with pytest.raises(coverage.RefusedError, match="nobody is told"):
+        x.construction_observers
+
+
+def test_a_module_hides_behind_the_function_of_its_name_in_any_order_of_imports() -> None:
+    compile_ = importlib.import_module("septet.dialects.theano.compile")
+    module = importlib.import_module("septet.dialects.theano.compile.pfunc")
+    assert compile_.pfunc is module.pfunc is compile_.function is not module
+
+
+def test_aliases_lead_somewhere(tools: ModuleType) -> None:
+    for name in coverage.ALIASES:
+        assert tools.find("theano", name) is not None
 
 
 def test_tables_speak_of_names_of_the_original() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,41 @@ def test_a_graph_as_an_op() -> None:
     np.testing.assert_allclose(f(1, 2, 3), [13, 1, 6, 4])
     g = theano.function([x, y, z], T.grad(scaled(x, y, z), [x, y, z]), on_unused_input="ignore")
     np.testing.assert_allclose(g(2, 3, 4), [1, 8, 3])
+
+
+def test_a_graph_as_an_op_with_derivatives_of_its_own() -> None:
+    x, y, u, v = T.dscalars("x", "y", "u", "v")
+    own = theano.OpFromGraph([x, y], [x * y], rop_overrides=lambda i, e: [i[1] * e[0] * 2 + i[0] * e[1] * 3])
+    f = theano.function(
+        [x, y, u, v], [T.Rop(own(x, y), [x, y], [u, v]), *own.get_rop_op()(x, y, u, v, return_list=True)]
+    )
+    np.testing.assert_allclose(f(2, 3, 5, 7), [2 * 3 * 5 + 3 * 2 * 7] * 2)
+    null, cut = theano.gof.null_type.NullType()(), theano.gradient.DisconnectedType()()
+    own = theano.OpFromGraph([x, y, u], [x * y + u], grad_overrides=[lambda i, g: g[0] * 9, null, cut])
+    words = {"disconnected_inputs": "ignore", "null_gradients": "return", "return_disconnected": "Disconnected"}
+    a, b, c = T.grad(own(x, y, u), [x, y, u], **words)
+    assert a.eval() == 9 and b.type == null.type and c.type == cut.type
+    assert own.connection_pattern(None) == [[True], [True], [False]]
+    assert theano.OpFromGraph([x, y], [x * 2, y + x]).connection_pattern(None) == [[True, True], [False, True]]
+    own = theano.OpFromGraph([x], [x**2], lop_overrides=lambda i, o, g: [g[0] * o[0]])
+    looped, _ = theano.scan(lambda total: own(total), outputs_info=[x], n_steps=2)
+    f = theano.function([x], [T.grad(own(x), x), T.grad(looped[-1], x), own.get_lop_op()(x, x**2, x)])
+    np.testing.assert_allclose(f(3), [9, 9 * 81, 27])
+
+
+def test_the_changes_that_an_op_says_itself_are_those_of_rop() -> None:
+    class Doubled(theano.Op):
+        __props__ = ()
+
+        def make_node(self, x: Any) -> Any:
+            return theano.Apply(self, [x], [x.type()])
+
+        def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
+            output_storage[0][0] = inputs[0] * 2
+
+        def R_op(self, inputs: Any, eval_points: Any) -> Any:
+            return [eval_points[0] * 20]
+
+    x, v = T.dvectors("x", "v")
+    f = theano.function([x, v], T.Rop(Doubled()(x**2) * x, x, v))
+    np.testing.assert_allclose(f([1, 2], [3, 4]), [20 * 2 * 3 + 2 * 3, 20 * 2 * 2 * 4 * 2 + 8 * 4])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from functools import cmp_to_key, partial, reduce
@@ -13,6 +14,19 @@ izip = zip
 imap = map
 ifilter = filter
 any, all = any, all
+string_types, integer_types = (str,), (int,)
+
+
+def b(s: str) -> bytes:
+    """Return text as bytes, one for each character."""
+    return s.encode("latin-1")
+
+
+def maybe_add_to_os_environ_pathlist(var: str, newpath: str) -> None:
+    """Put an absolute path in front of those in an environment variable, unless it is one of them."""
+    known = os.environ.get(var, "").split(os.pathsep)
+    if var in os.environ and os.path.isabs(newpath) and newpath not in known:
+        os.environ[var] = os.pathsep.join([newpath, *known])
 
 
 def decode(x: bytes) -> str:

@@ -11,8 +11,9 @@ from septet.dialects.theano.compile.function import (
     function,
 )  # fmt: skip
 from septet.dialects.theano.compile.function import function as orig_function
-from septet.dialects.theano.compile.function import function as pfunc
 from septet.dialects.theano.compile.mode import (
+    FAST_COMPILE,
+    FAST_RUN,
     Mode,
     get_default_mode,
     get_mode,
@@ -38,6 +39,7 @@ from septet.dialects.theano.compile.ops import (
     specify_shape,
     view_op,
 )  # fmt: skip
+from septet.dialects.theano.compile.pfunc import pfunc, rebuild_collect_shared
 from septet.dialects.theano.compile.profiling import ProfileStats
 from septet.dialects.theano.compile.rebuild import clone
 from septet.dialects.theano.configdefaults import config

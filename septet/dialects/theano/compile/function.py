@@ -70,6 +70,8 @@ class Function:
     profile : object or None
     """
 
+    maker: FunctionMaker
+
     def __init__(self, wiring: Wiring, mode: Mode, name: str | None, structure: Any, profile: Any = None) -> None:
         self.maker = FunctionMaker(wiring, mode)
         self.name = name

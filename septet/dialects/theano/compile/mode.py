@@ -38,6 +38,8 @@ class Mode:
         ``None`` and ``"None"`` compute the graph as it was written; others optimize it.
     """
 
+    optimizer: Any
+
     def __init__(self, linker: Any = None, optimizer: Any = "default") -> None:
         _check_name("linker", linker, predefined_linkers)
         _check_name("optimizer", optimizer, (*predefined_optimizers, "default"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from septet.dialects.theano.tensor.shaping import (
     elements_of,
     shape_i,
 )  # fmt: skip
+from septet.dialects.theano.tensortype import TensorType
 
 
 class ViewOp(NativeOp):
@@ -125,6 +127,14 @@ def _c_code(*_: Any, **__: Any) -> None:
 
 register_view_op_c_code = register_deep_copy_op_c_code = register_shape_c_code = register_shape_i_c_code = _c_code
 register_rebroadcast_c_code = register_specify_shape_c_code = _c_code
+
+
+expandable_types = (TensorType,)
+
+
+def load_back(mod: str, name: str) -> Any:
+    """Return what a module has under a name, as old pickles ask for it."""
+    return getattr(importlib.import_module(mod), name)
 
 
 def shape_i_op(i: int) -> Shape_i:

@@ -10,6 +10,7 @@ from septet.dialects.theano.compile.function import UnusedInputError as UnusedIn
 from septet.dialects.theano.compile.function import function as pfunc  # noqa: F401
 from septet.dialects.theano.compile.program import Wiring
 from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
+from septet.dialects.theano.compile.rebuild import pairs_of as iter_over_pairs  # noqa: F401
 from septet.dialects.theano.containers import In as In
 from septet.dialects.theano.containers import Param as Param
 from septet.dialects.theano.gof.graph import Constant

@@ -9,11 +9,11 @@ from septet.dialects.theano.gof.graph import Constant, Variable, io_toposort
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 
 
-def pairs_of(replace: Any) -> list[tuple[Any, Any]]:
+def pairs_of(pairs: Any) -> list[tuple[Any, Any]]:
     """Return replacements as a list of (old, new)."""
-    if replace is None:
+    if pairs is None:
         return []
-    return list(replace.items()) if isinstance(replace, Mapping) else [tuple(pair) for pair in replace]
+    return list(pairs.items()) if isinstance(pairs, Mapping) else [tuple(pair) for pair in pairs]
 
 
 def rebuilt(outputs: Sequence[Variable], replacements: Mapping[Any, Any], strict: bool = True) -> list[Variable]:

@@ -473,14 +473,23 @@ def clone_get_equiv(
 # Text.
 
 
-def op_as_string(i: Sequence[Variable], op: Apply, leaf_formatter: Any = str, node_formatter: Any = None) -> str:
+def default_node_formatter(op: Apply, argstrings: Sequence[str]) -> str:
     """Return an application as text: the op with its arguments in parentheses."""
-    arguments = as_string(i, op.inputs, leaf_formatter)
-    return f"{op.op}({', '.join(arguments)})"
+    return f"{op.op}({', '.join(argstrings)})"
+
+
+def op_as_string(
+    i: Sequence[Variable], op: Apply, leaf_formatter: Any = str, node_formatter: Any = default_node_formatter
+) -> str:
+    """Return an application as text."""
+    return str(node_formatter(op, as_string(i, op.inputs, leaf_formatter, node_formatter)))
 
 
 def as_string(
-    i: Sequence[Variable], o: Sequence[Variable], leaf_formatter: Any = str, node_formatter: Any = None
+    i: Sequence[Variable],
+    o: Sequence[Variable],
+    leaf_formatter: Any = str,
+    node_formatter: Any = default_node_formatter,
 ) -> list[str]:
     """Return outputs as text in terms of inputs; what occurs twice is named ``*1`` and pointed to by ``*1 -> ``."""
     given = set(i)
@@ -503,11 +512,7 @@ def as_string(
             return names[node] + index
         if uses[node] > 1:
             names[node] = f"*{len(names) + 1}"
-        own = (
-            f"{node.op}({', '.join(text(v) for v in node.inputs)})"
-            if node_formatter is None
-            else node_formatter(node, [text(v) for v in node.inputs])
-        )
+        own = node_formatter(node, [text(v) for v in node.inputs])
         return f"{names[node]} -> {own}" + index if node in names else own + index
 
     return [text(variable) for variable in o]

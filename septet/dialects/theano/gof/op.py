@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import septet as st
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable, is_called_from_python
 from septet.dialects.theano.gof.null_type import NullType
-from septet.dialects.theano.gof.utils import MethodNotDefined, TestValueError, object2
+from septet.dialects.theano.gof.utils import MethodNotDefined, TestValueError, add_tag_trace, object2
 
 
 class PureOp:
@@ -92,6 +92,21 @@ class PureOp:
     def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: Any) -> None:
         pass
 
+    def make_thunk(
+        self, node: Apply, storage_map: Any, compute_map: Any, no_recycling: Any, impl: Any = None
+    ) -> Callable[[], None]:
+        """Return a function that computes an application, from and into the cells that two dicts have for variables."""
+
+        def thunk() -> None:
+            found = evaluate(node, [storage_map[variable][0] for variable in node.inputs])
+            for variable, value in zip(node.outputs, found, strict=True):
+                storage_map[variable][0], compute_map[variable][0] = value, True
+
+        return thunk
+
+    make_py_thunk = make_thunk
+    add_tag_trace = staticmethod(add_tag_trace)
+
     def __str__(self) -> str:
         return getattr(self, "name", None) or type(self).__name__
 
@@ -124,7 +139,7 @@ class PureOp:
             for position in positions:  # it writes over its argument
                 given[position] = np.array(given[position])
         storage: list[list[Any]] = [[None] for _ in node.outputs]
-        if type(self).perform is PureOp.perform and hasattr(self, "make_thunk"):
+        if type(self).perform is PureOp.perform and type(self).make_thunk is not PureOp.make_thunk:
             cells = {v: [value] for v, value in zip(node.inputs, given, strict=True)}
             cells |= dict(zip(node.outputs, storage, strict=True))
             self.make_thunk(node, cells, {v: [v in node.inputs] for v in cells}, [])()
@@ -268,11 +283,9 @@ class Replay(NativeOp):
 # Test values.
 
 
-def get_test_value(variable: Any) -> Any:
+def get_test_value(v: Any) -> Any:
     """Return the value that a variable has been given for trying expressions while they are built."""
-    if not isinstance(variable, Variable):
-        return np.asarray(variable)
-    return PureOp_get_test_value(variable)
+    return PureOp_get_test_value(v) if isinstance(v, Variable) else np.asarray(v)
 
 
 def PureOp_get_test_value(variable: Any) -> Any:
@@ -286,23 +299,40 @@ def PureOp_get_test_value(variable: Any) -> Any:
     raise AttributeError(f"{variable} has no test value")
 
 
-def get_debug_values(*variables: Any) -> list[tuple[Any, ...]]:
-    """Return one tuple of test values, or nothing where test values are off or missing."""
+def get_debug_values(*args: Any) -> list[Any]:
+    """Return a list of one tuple of test values, or of one value; an empty one where values are off or missing."""
     if config.compute_test_value == "off":
         return []
-    try:
-        return [tuple([get_test_value(variable) for variable in variables])]
-    except AttributeError:
-        return []
+    values = []
+    for place, variable in enumerate(args):
+        try:
+            values.append(get_test_value(variable))
+        except AttributeError:
+            missing_test_message(f"Argument {place} ({variable}) has no test value")
+            return []
+    return values if len(values) == 1 else [tuple(values)]
 
 
-def missing_test_message(message: str) -> None:
+def missing_test_message(msg: str) -> None:
     """Say that a test value is missing, as the setting asks."""
     action = config.compute_test_value
     if action == "raise":
-        raise AttributeError(message)
+        raise AttributeError(msg)
     if action == "warn":
-        warnings.warn(message, stacklevel=2)
+        warnings.warn(msg, stacklevel=2)
+
+
+def debug_error_message(msg: str, error: type[Exception] = ValueError) -> None:
+    """Say that something is wrong with test values, as the setting asks."""
+    if config.compute_test_value in ("raise", "ignore"):
+        raise error(msg)
+    warnings.warn(msg, stacklevel=2)
+
+
+def debug_assert(condition: Any, msg: str | None = None) -> None:
+    """Say, as the setting asks, that a condition does not hold."""
+    if not condition:
+        debug_error_message(msg or "debug_assert failed", AssertionError)
 
 
 def compute_test_value(node: Apply) -> None:

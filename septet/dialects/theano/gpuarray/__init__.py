@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.dialects.theano.coverage import refused
+from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.gpuarray import basic_ops, dnn
 from septet.dialects.theano.gpuarray.basic_ops import as_gpuarray_variable, gpu_contiguous
 
 pygpu_activated = False
 
-
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise refused(f"theano.gpuarray.{name}")
+__getattr__ = asked(__name__)

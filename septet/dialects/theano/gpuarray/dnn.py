@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.dialects.theano.coverage import refused
+from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.nnet import abstract_conv
 from septet.dialects.theano.tensor.nnet.bn import batch_normalization_test, batch_normalization_train
@@ -95,7 +95,4 @@ def dnn_batch_normalization_test(
     return batch_normalization_test(inputs, gamma, beta, mean, var, mode, epsilon)
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise refused(f"theano.gpuarray.dnn.{name}")
+__getattr__ = asked(__name__)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.coverage import asked
+
 
 def may_share_memory(a: Any, b: Any, raise_other_type: bool = True) -> bool:
     """Tell whether two arrays, dense or sparse, may share memory."""
@@ -18,3 +20,6 @@ def may_share_memory(a: Any, b: Any, raise_other_type: bool = True) -> bool:
             raise TypeError("may_share_memory support only ndarray and scipy.sparse or GpuArray type")
         return False
     return any(np.may_share_memory(x, y) for x in parts[0] for y in parts[1])
+
+
+__getattr__ = asked(__name__)

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from septet.dialects.theano.coverage import asked
+
 
 class StripPickler(pickle._Pickler):
     """Writes pickles; what graphs remember about where they were made is left out."""
@@ -67,3 +69,5 @@ def load(f: BinaryIO, persistent_load: Any = None) -> Any:
 
 
 __all__ = ["CompatUnpickler", "StripPickler", "dump", "load"]
+
+__getattr__ = asked(__name__)

@@ -16,6 +16,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.dtypes import upcast
 from septet.dialects.theano.gof.graph import Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
@@ -492,3 +493,6 @@ class _Parameter(NativeOp):
 def undefined_grad(x: Any) -> Any:
     """Return a parameter of a distribution, which has no gradient."""
     return x if isinstance(x, Constant) else _Parameter()(x)
+
+
+__getattr__ = asked(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from septet.dialects.theano.dtypes import (
     ALL,
     DISCRETE,
     NAME_OF,
+    NumpyAutocaster,
     autocast_float,
     autocast_float_as,
     autocast_int,
@@ -29,6 +31,7 @@ from septet.dialects.theano.scalar.functions import as_dtype, round_half_away_fr
 from septet.dialects.theano.scalar.types import *
 from septet.dialects.theano.scalar.types import (
     ComplexError,
+    IntegerDivisionError,
     Scalar,
     _scalar_py_operators,
     as_scalar,
@@ -53,8 +56,8 @@ PREFERENCES = {
     name: Preference(getattr(rules, name))
     for name in (
         "same_out", "same_out_float_only", "same_out_nobool", "same_out_nocomplex", "upcast_out", "upcast_out_min8",
-        "upcast_out_no_complex", "upcast_out_nobool", "upgrade_to_float", "upgrade_to_float64",
-        "upgrade_to_float_no_complex",
+        "same_out_min8", "int_out_nocomplex", "float_out_nocomplex", "real_out", "upcast_out_no_complex",
+        "upcast_out_nobool", "upgrade_to_float", "upgrade_to_float64", "upgrade_to_float_no_complex",
     )
 }  # fmt: skip
 globals().update(PREFERENCES)
@@ -197,6 +200,18 @@ class BinaryScalarOp(ScalarOp):
     nin = 2
 
 
+FAMILIES = {
+    (rules.comparison, 1): "FixedLogicalComparison", (rules.comparison, 2): "LogicalComparison",
+    (rules.bits, 1): "UnaryBitOp", (rules.bits, 2): "BinaryBitOp",
+}  # fmt: skip
+"""Rule of dtypes and number of inputs to the name of the class between such ops and those of as many inputs."""
+BASES: dict[Any, Any] = {
+    (rule, nin): type(name, (UnaryScalarOp if nin == 1 else BinaryScalarOp,), {"rule": staticmethod(rule)})
+    for (rule, nin), name in FAMILIES.items()
+}
+globals().update({own.__name__: own for own in BASES.values()})
+
+
 def scalar_op(
     name: str,
     function: Callable[..., Any],
@@ -222,7 +237,8 @@ def scalar_op(
     """
     if name in _made and _made[name].function is function:
         return _made[name]
-    base = {1: UnaryScalarOp, 2: BinaryScalarOp}.get(nin, ScalarOp) if base is ScalarOp else base
+    if base is ScalarOp:
+        base = BASES.get((rule, nin)) or {1: UnaryScalarOp, 2: BinaryScalarOp}.get(nin, ScalarOp)
     words = {
         "function": staticmethod(function), "rule": staticmethod(getattr(rule, "rule", rule)), "nin": nin, "name": name,
         "__module__": __name__, "__doc__": f"{name} of numbers.",
@@ -296,7 +312,7 @@ TABLE: dict[str, tuple[Callable[..., Any], rules.Rule, int]] = {
     "pow": (st.power, rules.upcast_out_min8, 2),
     "clip": (functions.clip, rules.upcast_out_no_complex, 3),
     "identity": (lambda x: x, rules.same_out, 1),
-    "abs_": (st.abs, rules.magnitude, 1),
+    "abs_": (st.abs, rules.real_out, 1),
     "sgn": (functions.sign, rules.same_out_nocomplex, 1),
     "ceil": (st.ceil, rules.upgrade_to_float_no_complex, 1),
     "floor": (st.floor, rules.upgrade_to_float_no_complex, 1),
@@ -329,8 +345,8 @@ TABLE: dict[str, tuple[Callable[..., Any], rules.Rule, int]] = {
     "arcsinh": (st.asinh, rules.upgrade_to_float, 1),
     "tanh": (st.tanh, rules.upgrade_to_float, 1),
     "arctanh": (st.atanh, rules.upgrade_to_float, 1),
-    "real": (st.real, rules.magnitude, 1),
-    "imag": (st.imag, rules.magnitude, 1),
+    "real": (st.real, rules.real_out, 1),
+    "imag": (st.imag, rules.real_out, 1),
     "angle": (st.angle, rules.to_angle, 1),
     "complex": (st.complex, rules.to_complex, 2),
     "conj": (st.conj, rules.same_out, 1),
@@ -420,6 +436,7 @@ def mod_check(x: Any, y: Any) -> Any:
 
 
 floor_div = OPS["int_div"]
+imported_scipy_special = find_spec("scipy") is not None
 
 
 class Composite(ScalarOp):
@@ -492,5 +509,6 @@ __all__ = [
     "autocast_float", "autocast_float_as", "autocast_int", "cast", "complexs", "complexs128", "complexs64", "convert",
     "div_proxy", "float_out", "floats", "floor_div", "inclosedrange", "inopenrange", "int_or_true_div", "int_out", "ints", "mod_check",
     "round_half_away_from_zero_", "round_half_away_from_zero_vec", "specific_out", "transfer_type", "unary_out_lookup",
-    "upcast", *scalar_types.__all__, *CLASSES, *OPS, *PREFERENCES,
+    "upcast", "NumpyAutocaster", "imported_scipy_special", *scalar_types.__all__, *CLASSES,
+    *FAMILIES.values(), *OPS, *PREFERENCES,
 ]  # fmt: skip

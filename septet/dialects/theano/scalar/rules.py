@@ -71,6 +71,20 @@ def same_out(*dtypes: str) -> tuple[str, str]:
     return dtypes[0], dtypes[0]
 
 
+def same_out_min8(*dtypes: str) -> tuple[str, str]:
+    return upcast_out_min8(dtypes[0])
+
+
+def int_out_nocomplex(*dtypes: str) -> tuple[str, str]:
+    _no_complex(dtypes)
+    return upcast(*dtypes), "int64"
+
+
+def float_out_nocomplex(*dtypes: str) -> tuple[str, str]:
+    _no_complex(dtypes)
+    return upcast(*dtypes), "float64"
+
+
 def comparison(*dtypes: str) -> tuple[str, str]:
     return upcast(*dtypes), "bool"
 
@@ -87,7 +101,7 @@ def division(*dtypes: str) -> tuple[str, str]:
     return upcast_out(*dtypes)
 
 
-def magnitude(*dtypes: str) -> tuple[str, str]:
+def real_out(*dtypes: str) -> tuple[str, str]:
     own = dtypes[0]
     return own, {"complex64": "float32", "complex128": "float64"}.get(own, own)
 

@@ -357,6 +357,11 @@ def _structured(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def structured_monoid(tensor_op: Any) -> Any:
+    """Return a decorator that puts a function of tensors, for elements that are kept, in the place of another one."""
+    return lambda function: _structured(function.__name__, tensor_op)
+
+
 structured_sigmoid = _structured("structured_sigmoid", sigmoid)
 structured_exp, structured_log, structured_pow, structured_minimum, structured_maximum, structured_add = [
     _structured(f"structured_{name}", FUNCTIONS[name]) for name in ("exp", "log", "pow", "minimum", "maximum", "add")

@@ -108,6 +108,11 @@ class SparseType(Type):
         obj = self.filter(obj)
         return (obj.shape, obj.data.size, obj.indices.size, obj.indptr.size, obj.nnz)
 
+    def get_size(self, shape_info: Any) -> int:
+        """Return the number of bytes that a matrix takes."""
+        _, data, indices, pointers, _ = shape_info
+        return int(data * np.dtype(self.dtype).itemsize + (indices + pointers) * np.dtype("int32").itemsize)
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and (other.dtype, other.format) == (self.dtype, self.format)
 

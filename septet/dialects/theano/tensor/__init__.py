@@ -36,11 +36,15 @@ from septet.dialects.theano.tensor.reductions import CAReduce
 from septet.dialects.theano.tensor.sort import argsort, argtopk, sort, topk, topk_and_argtopk
 from septet.dialects.theano.tensor.subtensor import (
     AdvancedBooleanIncSubtensor,
+    AdvancedBooleanIndexingError,
     AdvancedBooleanSubtensor,
     AdvancedIncSubtensor,
     AdvancedIncSubtensor1,
+    AdvancedIndexingError,
     AdvancedSubtensor,
     AdvancedSubtensor1,
+    BaseAdvancedIncSubtensor,
+    BaseAdvancedSubtensor,
     IncSubtensor,
     Subtensor,
     advanced_boolean_inc_subtensor,

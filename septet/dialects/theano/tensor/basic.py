@@ -638,11 +638,3 @@ def transfer(var: Any, target: Any) -> Any:
     if target != "cpu":
         raise ValueError(f"Can't transfer to target {target}")
     return var
-
-
-def __getattr__(name: str) -> Any:
-    if name == "verify_grad":
-        from septet.dialects.theano.gradient import verify_grad
-
-        return verify_grad
-    raise AttributeError(f"module 'theano.tensor.basic' has no attribute {name!r}")

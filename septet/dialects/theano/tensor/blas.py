@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import septet as st
-from septet.dialects.theano.coverage import refused
 from septet.dialects.theano.dtypes import DISCRETE
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.convert import as_tensor_variable
@@ -99,9 +98,3 @@ __all__ = [
     "BatchedDot", "Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger", "batched_dot", "gemm", "gemm_inplace",
     "gemm_no_inplace", "gemv", "gemv_inplace", "gemv_no_inplace", "ger", "ger_destructive",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise refused(f"theano.tensor.blas.{name}")

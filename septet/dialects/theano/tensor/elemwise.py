@@ -149,13 +149,3 @@ for _name, _op in FUNCTIONS.items():
     _op.__doc__ = f"{_name}, element by element."
     _op.__name__ = _name
 globals().update(FUNCTIONS)
-
-
-def __getattr__(name: str) -> Any:
-    """Return a reduction: Theano keeps them here too."""
-    from septet.dialects.theano.tensor import reductions
-
-    own = {"Any": "Any_"}.get(name, name)
-    if own in ("All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"):
-        return getattr(reductions, own)
-    raise AttributeError(f"module 'theano.tensor.elemwise' has no attribute {name!r}")

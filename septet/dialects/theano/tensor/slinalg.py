@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 import septet as st
+from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar.basic import as_dtype
 from septet.dialects.theano.tensor.basic import as_tensor_variable
 from septet.dialects.theano.tensor.type_other import NoneConst
 
+imported_scipy = True  # what needs SciPy there is Septet's
 MATRIX_STRUCTURES = (
     "general", "symmetric", "lower_triangular", "upper_triangular", "hermitian", "banded", "diagonal", "toeplitz",
 )  # fmt: skip
@@ -195,3 +197,5 @@ __all__ = [
     "expm", "kron", "solve", "solve_lower_triangular", "solve_symmetric",
     "solve_upper_triangular",
 ]  # fmt: skip
+
+__getattr__ = asked(__name__)

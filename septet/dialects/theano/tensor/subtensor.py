@@ -22,6 +22,14 @@ from septet.dialects.theano.tensor.type_other import MakeSlice, NoneConst, NoneT
 from septet.dialects.theano.tensortype import TensorType
 
 
+class AdvancedIndexingError(TypeError):
+    """An index that is no integer."""
+
+
+class AdvancedBooleanIndexingError(TypeError):
+    """A boolean of Python as an index."""
+
+
 class Slot:
     """The place of an input in a key."""
 
@@ -73,7 +81,7 @@ class Key:
                 return None if value is None else int(np.int64(value))
             variable = as_tensor_variable(value)
             if variable.type.dtype not in DISCRETE:
-                raise TypeError(f"Expected an integer: an index has dtype {variable.type.dtype}")
+                raise AdvancedIndexingError(f"Expected an integer: an index has dtype {variable.type.dtype}")
             found.append(variable)
             return Slot(len(found) - 1)
 
@@ -90,7 +98,7 @@ class Key:
             if isinstance(item, slice):
                 return slice(slot(item.start), slot(item.stop), slot(item.step))
             if _has_flag(item):
-                raise TypeError(
+                raise AdvancedBooleanIndexingError(
                     "TensorType does not support Python bools for indexing, such as tensor[[True, False]]. To use a "
                     "boolean mask, convert the mask to a NumPy array first, e.g., tensor[numpy.array([True, False])]."
                 )
@@ -231,11 +239,15 @@ class Subtensor(_Keyed):
         return rows[key]
 
 
-class AdvancedSubtensor(Subtensor):
+class BaseAdvancedSubtensor(Subtensor):
+    """``x[key]`` with tensors of integers or booleans in the key."""
+
+
+class AdvancedSubtensor(BaseAdvancedSubtensor):
     """``x[key]`` with tensors of integers in the key."""
 
 
-class AdvancedBooleanSubtensor(Subtensor):
+class AdvancedBooleanSubtensor(BaseAdvancedSubtensor):
     """``x[key]`` with tensors of booleans in the key."""
 
     has_masks = True
@@ -323,6 +335,7 @@ class AdvancedIncSubtensor1(AdvancedIncSubtensor):
     """A tensor with a value added, or put in, at the rows that a vector of integers names."""
 
 
+BaseAdvancedIncSubtensor = AdvancedIncSubtensor
 advanced_subtensor = AdvancedSubtensor()
 advanced_subtensor1 = AdvancedSubtensor1()
 advanced_boolean_subtensor = AdvancedBooleanSubtensor()

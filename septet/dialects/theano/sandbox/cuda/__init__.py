@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from septet.dialects.theano.coverage import refused
+from septet.dialects.theano.coverage import asked, refused
 from septet.dialects.theano.sandbox.cuda import basic_ops, blas, dnn
 from septet.dialects.theano.sandbox.cuda.basic_ops import (
     as_cuda_ndarray_variable,
@@ -27,7 +27,4 @@ def use(device: Any, *args: Any, **words: Any) -> None:
         raise refused("theano.sandbox.cuda.use")
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise refused(f"theano.sandbox.cuda.{name}")
+__getattr__ = asked(__name__)

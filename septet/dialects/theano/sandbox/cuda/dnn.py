@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from septet.dialects.theano.coverage import refused
+from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.gpuarray.dnn import (
     dnn_available,
     dnn_batch_normalization_test,
@@ -21,8 +19,4 @@ __all__ = [
     "dnn_gradinput", "dnn_gradweight", "dnn_pool",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise refused(f"theano.sandbox.cuda.dnn.{name}")
+__getattr__ = asked(__name__)

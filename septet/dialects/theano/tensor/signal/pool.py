@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import septet as st
+from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.dtypes import INTS
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.op import NativeOp
@@ -304,3 +305,6 @@ pool_2d, pool_3d = _pool(2), _pool(3)
 def max_pool_2d_same_size(input: Any, patch_size: Any) -> Any:
     """Return images in which all but the largest element of each patch is zero."""
     return MaxPoolGrad(True)(input, *[Pool(True)(input, patch_size)] * 2, patch_size)
+
+
+__getattr__ = asked(__name__)
