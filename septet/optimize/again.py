@@ -77,7 +77,11 @@ def _in_order(nodes: Sequence[Node], base: Base) -> list[Node]:
 
 
 def _drop(groups: Sequence[Group], home: dict[Node, Group], base: Base, stored: set[Node]) -> None:
-    """Take nodes out of the groups where nobody needs them any more."""
+    """Take nodes out of the groups where nobody needs them any more.
+
+    A group that computes a node again has its own users of it, also where it becomes the first to compute it: groups
+    come in no order.
+    """
     uses: dict[Node, int] = dict.fromkeys(stored, 1)
     places: dict[Node, list[Group]] = {}
     again = {group: frozenset(group.again) for group in groups}
@@ -88,7 +92,7 @@ def _drop(groups: Sequence[Group], home: dict[Node, Group], base: Base, stored: 
             _count(uses, node, again[group], base, 1)
     for group in reversed(groups):
         for node in reversed(group.nodes[:]):
-            if not group.is_fused or node in group.again or uses.get(node, 0) or node not in places:
+            if not group.is_fused or node in again[group] or uses.get(node, 0) or node not in places:
                 continue
             group.nodes.remove(node)
             del group.maps[node], group.points[node]

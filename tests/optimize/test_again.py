@@ -91,6 +91,18 @@ def test_what_nobody_needs_any_more_goes():
     ]  # fmt: skip
 
 
+def test_groups_come_in_any_order(monkeypatch):
+    """The one that becomes the first to compute a value may be looked at after the one that no longer does."""
+    monkeypatch.setattr(again, "_drop", lambda groups, *rest, drop=again._drop: drop(groups[::-1], *rest))
+    y = product(x("a"), x("w")) + 1.0
+    half = y * 0.5
+    first = product(y, x("v")) * half
+    found = groups_of(product(first, x("v")) * half)
+    assert [own for own in found if "dot_general" not in own] == [
+        ["add"], ["multiply", "multiply!"], ["multiply", "multiply"],
+    ]  # fmt: skip
+
+
 def test_totals_of_rows_are_kept_and_rows_are_not():
     a = x("a") * 2.0
     top = ops.max(a, axis=(1,), keepdims=True)

@@ -167,3 +167,15 @@ def test_gradients_of_what_was_pooled_lie_as_the_convolution_does(dtype: str) ->
     steps = st.explain(st.compile(st.grad(loss, argnums=(0, 1))), *arguments).steps
     assert any("totals row by row" in step.form for step in steps)
     assert not any("rows of 23040" in step.form for step in steps)  # 40 images of 24 x 24
+
+
+def test_gradients_of_what_one_of_two_branches_gave() -> None:
+    """What was pooled comes from an op with several results."""
+
+    def loss(images: Any, kernel: Any) -> Any:
+        chosen = st.cond(kernel.sum() > 0, lambda a: a * 2, lambda a: a, st.conv(images, kernel))
+        return (st.max_pool(chosen, 2) ** 2).sum()
+
+    images, kernel = st.ones((2, 1, 8, 8)), st.ones((3, 1, 3, 3))
+    (found,) = st.compile(st.grad(loss, argnums=(0,)))(images, kernel)
+    assert found.shape == images.shape and float(found.sum()) == 2 * 3 * 9 * (2 * 18) * 2 * 9

@@ -229,7 +229,7 @@ def _is_image(source: Node, ndim: int) -> bool:
     while seen < 8 and source.op.name not in ("conv", "conv_input") and source.inputs:
         if source.ndim != ndim:
             return False
-        same = [s for s in source.inputs if s.ndim == ndim and s.op.name != "constant"]
+        same = [s for s in source.inputs if s.op.name != "constant" and getattr(s.type, "ndim", None) == ndim]
         if not same:
             return False
         source = same[0]
