@@ -151,8 +151,6 @@ def test_what_is_refused() -> None:
         theano.scan(lambda: x)
     with pytest.raises(ValueError, match="outputs_info"):
         theano.scan(lambda a: [a, a], x, outputs_info=[None])
-    with pytest.raises(MissingInputError):
-        theano.scan(lambda a: a + y, x, strict=True)
     with pytest.raises(ValueError, match="must be an int"):
         theano.scan(lambda a: a, x, n_steps=T.dscalar())
 
@@ -220,3 +218,11 @@ def test_what_runs_can_be_called_many_times() -> None:
     count = theano.shared(0)
     theano.function([], [], updates=[(count, count + 1)]).fn(n_calls=5)
     assert int(count.get_value()) == 5
+
+
+def test_strict_steps_may_read_what_is_no_shared_variable() -> None:
+    x, y, w = T.dvector(), T.dscalar(), theano.shared(2.0, "w")
+    scaled, _ = theano.scan(lambda element: element * (y + 1), sequences=x, strict=True)
+    np.testing.assert_array_equal(theano.function([x, y], scaled)([1, 2], 2), [3, 6])
+    with pytest.raises(MissingInputError, match="w"):
+        theano.scan(lambda element: element * w, sequences=x, strict=True)

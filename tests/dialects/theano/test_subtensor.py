@@ -142,3 +142,11 @@ def test_canonical_slices():
                 x, y, z, sign = f(low, high, by, 5)
                 assert 0 <= x <= y <= 5 and z > 0
                 np.testing.assert_array_equal(a[x:y:z][::sign], a[low:high:by])
+
+
+def test_places_that_are_not_there_are_an_error_when_it_runs():
+    x, row = T.dvector(), T.drow()
+    for wrong in (x.shape[1], T.constant(np.ones(3))[3], row[1], T.grad(T.stack([x[0], x[1]])[2], x)):
+        with pytest.raises(IndexError, match="out of range"):
+            theano.function([x, row], wrong, on_unused_input="ignore")(np.ones(2), np.ones((1, 2)))
+    assert x.shape.broadcastable == (False,)

@@ -217,7 +217,7 @@ class NativeOp(Op):
 
         try:
             found = self._tensors(inputs)
-        except st.errors.ShapeError as error:
+        except (st.errors.ShapeError, st.errors.IndexOutOfRangeError) as error:
             found = self._refusing(inputs, error)
         outputs = []
         for tensor in found:
@@ -236,16 +236,26 @@ class NativeOp(Op):
 
     def _refusing(self, inputs: Sequence[Variable], error: Exception) -> list[Any]:
         """Return tensors that raise an error when they are computed: known shapes are looked at no earlier than that."""
-        message = str(error)
-        models = self.compute(*[st.symbol("", v.type.shape, v.type.dtype) if v.type.ndim else v.tensor for v in inputs])
+        message, kind = str(error), IndexError if isinstance(error, IndexError) else ValueError
+        for shapes in ([v.type.shape for v in inputs], [(None,) * v.type.ndim for v in inputs]):
+            given = [st.symbol("", s, v.type.dtype) if s else v.tensor for s, v in zip(shapes, inputs, strict=True)]
+            try:
+                models = self.compute(*given)
+                break
+            except type(error):  # also where it is known that a size is 1
+                continue
+        else:
+            raise error
         models = list(models) if isinstance(models, (tuple, list)) else [models]
 
         def refuse(*_: Any) -> Any:
-            raise ValueError(message)
+            raise kind(message)
 
-        types = [(model.dtype.name, model.type.shape) for model in models]
-        found = st.callback(refuse, types, *[v.tensor for v in inputs])
-        return list(found)
+        def refused(likes: Sequence[Any], *given: Any) -> list[Any]:
+            types = [(like.dtype.name, like.type.shape) for like in likes]
+            return list(st.callback(refuse, types, *given, gradient=lambda _, *args: refused(args, *args)))
+
+        return refused(models, *[v.tensor for v in inputs])
 
     def lower(self, node: Apply) -> list[Any]:
         return self._tensors(node.inputs)

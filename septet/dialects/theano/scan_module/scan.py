@@ -273,9 +273,10 @@ def _all_updates(roots: Sequence[Any], updates: Any, given: Sequence[Any]) -> An
 
 
 def _check_strict(outside: Sequence[Any], others: Sequence[Any]) -> None:
+    """Refuse shared variables that a step reads without being given them; what else comes from outside is an input."""
     known = set(others)
     for variable in graph_inputs(outside, blockers=known):
-        if variable not in known and not isinstance(variable, Constant):
+        if isinstance(variable, SharedVariable) and variable not in known:
             raise MissingInputError(
                 f"ScanOp is missing an input: {variable!r}. Pass this variable to the scan's inner function, and to "
                 "the `non_sequences` attribute of scan."

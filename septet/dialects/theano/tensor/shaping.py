@@ -64,11 +64,20 @@ def element(x: Any) -> Any:
     return int(x.numpy()) if not x.node.is_symbolic else x
 
 
+def _of_any_length(node: Any) -> Any:
+    """Return an application whose result does not broadcast, even where there is one element."""
+    node.outputs[0].type = node.outputs[0].type.clone(broadcastable=(False,))
+    return node
+
+
 class Shape(NativeOp):
     """The sizes of a tensor, as a vector of int64."""
 
     __props__ = ()
     inputs_with_gradient = slice(0)
+
+    def applied(self, inputs: Sequence[Variable]) -> Any:
+        return _of_any_length(super().applied(inputs))
 
     def compute(self, *tensors: Any) -> Any:
         return vector_of(sizes_asked(tensors[0]))
@@ -119,7 +128,7 @@ class MakeVector(NativeOp):
                 raise ValueError(f"MakeVector takes scalars, got {value} of type {value.type}")
             if upcast(value.type.dtype, self.dtype) != self.dtype:
                 raise AssertionError(f"MakeVector{{dtype={self.dtype}}} cannot hold {value.type.dtype}")
-        return self.applied(given)
+        return _of_any_length(self.applied(given))
 
     def compute(self, *tensors: Any) -> Any:
         if self.dtype in DISCRETE and self.dtype != "bool":
