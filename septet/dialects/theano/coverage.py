@@ -17,6 +17,9 @@ DIFFERS: dict[str, str] = {
     "tensor.signal.pool.pool_2d": "the gradient of a maximum goes to the first of equal elements, not to all",
     "tensor.nnet.abstract_conv.AbstractConv2d": "what is computed is Septet's convolution; no rewrite replaces it",
     "compile.DebugMode": "looks at each op twice instead of comparing C code with Python",
+    "compile.function_module.Function.maker": "`maker.fgraph` is the graph as it was written, not what runs: products of "
+    "floats by the names of their BLAS ops (`Dot22`, `Gemv`), sizes as `Shape_i`, and what only stops gradients left out; a "
+    "gradient is one application, nothing is merged, fused or written in place. `septet.explain(f.septet)` shows what runs",
     "compile.ProfileStats": "says how time is measured here: `septet.profile`",
     "Rop": "where the `R_op` of an op gives None, its gradient is asked; there, its results are taken not to change",
     "sparse_grad": "returns its argument: the gradient has the size of the matrix, as others have",

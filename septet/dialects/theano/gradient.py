@@ -12,6 +12,7 @@ import septet as st
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE
 from septet.dialects.theano.engine import replaced
+from septet.dialects.theano.gof.fg import SPECIALIZED
 from septet.dialects.theano.gof.graph import (
     Apply,
     Constant,
@@ -517,6 +518,9 @@ class GradScale(_Identity):
         factor = self.multiplier
         return st.custom_gradient(lambda x: (x * 1, lambda g: g * factor))(tensors[0])
 
+
+for _class in (ConsiderConstant, ZeroGrad, DisconnectedGrad):
+    SPECIALIZED[_class] = lambda node: node.inputs[0]  # it only stops gradients
 
 consider_constant_ = ConsiderConstant()
 zero_grad_ = ZeroGrad()

@@ -12,6 +12,7 @@ import septet.dialects.theano.tensor as T
 from septet.dialects.theano.compile import UnusedInputError
 from septet.dialects.theano.gof.fg import MissingInputError
 from septet.dialects.theano.gradient import DisconnectedInputError
+from septet.dialects.theano.tensor import slinalg
 
 
 def test_a_sum_of_two_numbers() -> None:
@@ -150,3 +151,24 @@ def test_wrong_modes_are_told_which_there_are(make, error, text):
     x = T.dscalar()
     with pytest.raises(error, match=text):
         theano.function([x], x, mode=make())
+
+
+def test_graphs_of_functions_say_who_uses_a_variable_and_how_products_are_computed():
+    x, y, w = T.dmatrix("x"), T.dmatrix("y"), theano.shared(np.ones(3), "w")
+    product = T.dot(x, y)
+    outputs = [T.dot(x, w), T.dot(w, y), product, theano.gradient.zero_grad(product), slinalg.cholesky(product).shape]
+    f = theano.function([x, y], outputs)
+    graph = f.maker.fgraph
+    assert graph is f.maker.fgraph and graph.inputs[:2] == [x, y]
+    names = {type(node.op).__name__ for node in graph.toposort()}
+    assert {"Dot22", "Gemv", "MakeVector"} <= names and not names & {"Dot", "Cholesky", "ZeroGrad", "Shape"}
+    users = [graph.outputs[2].clients, graph.outputs[3].clients]
+    assert users[0] == users[1] and [user for user in users[0] if user[0] == "output"] == [("output", 2), ("output", 3)]
+    assert (graph.outputs[2].owner, 0) in x.clients and x.fgraph is graph
+    assert not hasattr(T.dscalar(), "clients")
+    again = theano.function([x, y], graph.outputs)
+    for one, other in zip(f(np.ones((3, 3)), np.eye(3)), again(np.ones((3, 3)), np.eye(3)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    plain = theano.function([x, y], product, mode="FAST_COMPILE")
+    assert [type(node.op).__name__ for node in plain.maker.fgraph.toposort()] == ["Dot"]
+    assert pickle.loads(pickle.dumps(f)).maker.fgraph.outputs[2].clients[0][1] >= 0

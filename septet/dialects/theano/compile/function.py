@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from septet.dialects.theano.compile.program import Wiring, make_program
 from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.containers import Container, In, Out, SymbolicInput, SymbolicOutput
-from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError
+from septet.dialects.theano.gof.fg import FunctionGraph, MissingInputError, specialized
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
@@ -49,15 +50,18 @@ class FunctionMaker:
     def expanded_inputs(self) -> list[Any]:
         return [*self.inputs, *[In(v, update=update) for v, update in self.wiring.updates.items()]]
 
-    @property
+    @functools.cached_property
     def fgraph(self) -> FunctionGraph:
-        """The graph, from inputs to outputs and updates."""
+        """The graph, from inputs to outputs and updates; in modes that optimize with specialized ops."""
         wiring = self.wiring
-        return FunctionGraph(
-            [*[own.variable for own in wiring.inputs], *wiring.shared],
-            [*wiring.outputs, *wiring.updates.values()],
-            clone=False,
-        )
+        given = [*[own.variable for own in wiring.inputs], *wiring.shared]
+        outputs = [*wiring.outputs, *wiring.updates.values()]
+        if self.mode.optimizer not in (None, "None", "fast_compile"):
+            outputs = specialized(outputs)
+        return FunctionGraph(given, outputs, clone=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "fgraph"}
 
 
 class Function:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from septet.dialects.theano.gof.graph import Apply, Variable, clone, io_toposort, variables
+from septet.dialects.theano.gof.graph import Apply, Variable, ancestors, clone, io_toposort, variables
+
+SPECIALIZED: dict[type, Callable[[Apply], Variable | None]] = {}
+"""Classes of ops to what functions show in place of an application: a variable of the same value, or None."""
+
+
+def specialized(outputs: Sequence[Variable]) -> list[Variable]:
+    """Return outputs as functions show them: by the ops whose names say how a step is computed."""
+    memo: dict[Any, Any] = {}
+    written = set(ancestors(outputs))
+    for node in io_toposort([], outputs):
+        given = [memo.get(v, v) for v in node.inputs]
+        fresh = node if given == node.inputs else node.clone_with_new_inputs(given)
+        special = SPECIALIZED.get(type(node.op))
+        found = None if special is None else special(fresh)
+        for old, new in zip(node.outputs, fresh.outputs if found is None else [found], strict=True):
+            if new is not old:
+                memo[old] = new
+                if new not in written:
+                    new.name = old.name
+    return [memo.get(v, v) for v in outputs]
 
 
 class MissingInputError(Exception):
@@ -42,6 +63,8 @@ class FunctionGraph:
             inputs, outputs = _clone(inputs, outputs)
         self.inputs = list(inputs)
         self.outputs = list(outputs)
+        for part in (*self.variables, *self.apply_nodes):
+            part.fgraph = self
 
     def toposort(self) -> list[Apply]:
         """Return the applications, each after those that it depends on."""
@@ -55,12 +78,17 @@ class FunctionGraph:
     def variables(self) -> set[Variable]:
         return set(variables(self.inputs, self.outputs))
 
+    @functools.cached_property
+    def _clients(self) -> dict[Variable, list[tuple[Any, int]]]:
+        users = [(node, place, given) for node in self.toposort() for place, given in enumerate(node.inputs)]
+        found: dict[Variable, list[tuple[Any, int]]] = {}
+        for user, place, given in (*users, *[("output", place, own) for place, own in enumerate(self.outputs)]):
+            found.setdefault(given, []).append((user, place))
+        return found
+
     def clients(self, variable: Variable) -> list[tuple[Any, int]]:
         """Return who uses a variable: (application or "output", place)."""
-        found: list[tuple[Any, int]] = []
-        for node in self.toposort():
-            found += [(node, place) for place, given in enumerate(node.inputs) if given is variable]
-        return found + [("output", place) for place, own in enumerate(self.outputs) if own is variable]
+        return self._clients.get(variable, [])
 
     def clone(self, check_integrity: bool = True) -> FunctionGraph:
         return FunctionGraph(self.inputs, self.outputs)

@@ -23,6 +23,8 @@ class Node:
     """What variables and applications have in common: they are parts of a graph."""
 
     name: str | None = None
+    fgraph: Any = None
+    """The last FunctionGraph that was made with it."""
 
     def get_parents(self) -> list[Any]:
         raise NotImplementedError
@@ -86,6 +88,14 @@ class Variable(Node):
                 pass
         return str(self)
 
+    @property
+    def clients(self) -> list[tuple[Any, int]]:
+        """Who uses the variable in the graph of a function: (application or "output", place)."""
+        if self.fgraph is None:
+            raise AttributeError(f"{self} is in no FunctionGraph: it has no clients")
+        found: list[tuple[Any, int]] = self.fgraph.clients(self)
+        return found
+
     def clone(self) -> Variable:
         """Return a new input of the same type and name."""
         copy = self.__class__(self.type, None, None, self.name)
@@ -119,7 +129,8 @@ class Variable(Node):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_tensor"] = None
-        state.pop("_functions", None)
+        for name in ("_functions", "fgraph"):
+            state.pop(name, None)
         return state
 
 

@@ -201,6 +201,8 @@ class NativeOp(Op):
     is_native = True
     is_flat_on_integers = False
     """Whether Theano takes the gradient for zero where the results are integers."""
+    keeps_shape = False
+    """Whether the result always has the shape of the first input."""
 
     def compute(self, *tensors: Any) -> Any:
         """Return a tensor, or a tuple of them."""

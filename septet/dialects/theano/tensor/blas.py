@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE
+from septet.dialects.theano.gof.fg import SPECIALIZED
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.convert import as_tensor_variable
-from septet.dialects.theano.tensor.products import BatchedDot, batched_dot
+from septet.dialects.theano.tensor.creation import zeros
+from septet.dialects.theano.tensor.products import BatchedDot, Dot, batched_dot
 
 
 class _Product(NativeOp):
@@ -31,11 +35,16 @@ class _Product(NativeOp):
                 raise TypeError(f"{self}: the inputs are of one dtype, which is no integer one; got {own.type}")
         return self.applied(given)
 
+    def __str__(self) -> str:
+        kind = "{inplace}" if self.inplace else "{no_inplace}"
+        return type(self).__name__ + (kind if self.__props__ else "")
+
 
 class Gemm(_Product):
     """``beta * z + alpha * dot(x, y)`` of (z, alpha, x, y, beta)."""
 
     __props__ = ("inplace",)
+    __str__ = _Product.__str__
     ranks = (2, 0, 2, 2, 0)
 
     def compute(self, *tensors: Any) -> Any:
@@ -47,6 +56,7 @@ class Gemv(_Product):
     """``beta * y + alpha * dot(A, x)`` of (y, alpha, A, x, beta)."""
 
     __props__ = ("inplace",)
+    __str__ = _Product.__str__
     ranks = (1, 0, 2, 1, 0)
 
     def compute(self, *tensors: Any) -> Any:
@@ -58,6 +68,7 @@ class Ger(_Product):
     """``A + alpha * outer(x, y)`` of (A, alpha, x, y)."""
 
     __props__ = ("inplace",)
+    __str__ = _Product.__str__
     ranks = (2, 0, 1, 1)
 
     def __init__(self, destructive: bool = False) -> None:
@@ -86,6 +97,20 @@ class Dot22Scalar(_Product):
         x, y, scale = tensors
         return scale * st.matmul(x, y)
 
+
+def _with_blas(node: Any) -> Any:
+    """Return what functions show for a product: the op of its ranks, where its numbers are floats of one dtype."""
+    a, b = node.inputs
+    ranks = (a.ndim, b.ndim)
+    if a.dtype in DISCRETE or a.dtype != b.dtype or ranks == (1, 1):
+        return None
+    if ranks == (2, 2):
+        return _dot22(a, b)
+    matrix, vector = (a, b) if ranks == (2, 1) else (b.T, a)
+    return gemv(zeros((matrix.shape[0],), a.dtype), np.asarray(1, a.dtype), matrix, vector, np.asarray(0, a.dtype))
+
+
+SPECIALIZED[Dot] = _with_blas
 
 gemm = gemm_no_inplace = Gemm()
 gemm_inplace = Gemm(inplace=True)

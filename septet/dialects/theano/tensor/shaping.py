@@ -11,6 +11,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, upcast
+from septet.dialects.theano.gof.fg import SPECIALIZED
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.native import native
 from septet.dialects.theano.gof.op import NativeOp
@@ -98,6 +99,9 @@ class Shape_i(NativeOp):
     def __init__(self, i: int) -> None:
         self.i = i
 
+    def __str__(self) -> str:
+        return f"Shape_i{{{self.i}}}"
+
     def compute(self, *tensors: Any) -> Any:
         size = sizes_asked(tensors[0])[self.i]
         return st.asarray(np.asarray(size) if isinstance(size, int) else size).astype("int64")
@@ -139,6 +143,17 @@ class MakeVector(NativeOp):
 
 
 make_vector = MakeVector()
+
+
+def _size_by_size(node: Any) -> Any:
+    """Return what functions show for a shape: sizes of what the tensor is computed from, where they are the same."""
+    source = node.inputs[0]
+    while source.owner is not None and getattr(source.owner.op, "keeps_shape", False):
+        source = source.owner.inputs[0]
+    return MakeVector("int64")(*[Shape_i(axis)(source) for axis in range(source.ndim)])
+
+
+SPECIALIZED[Shape] = _size_by_size
 
 
 class Reshape(NativeOp):

@@ -36,6 +36,7 @@ class Cholesky(NativeOp):
     """
 
     __props__ = ("lower", "destructive", "on_error")
+    keeps_shape = True
 
     def __init__(self, lower: bool = True, on_error: str = "raise") -> None:
         if on_error not in ("raise", "nan"):
