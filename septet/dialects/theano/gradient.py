@@ -480,8 +480,8 @@ class UndefinedGrad(_Identity):
         x = as_tensor_variable(inputs[0])
         return Apply(self, [x], [x.type()])
 
-    def lower(self, node: Any) -> list[Any]:
-        return PureOp.lower(self, node)
+    def lowered(self, node: Any) -> list[Any]:
+        return PureOp.lowered(self, node)
 
     def perform(self, node: Any, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
         output_storage[0][0] = np.array(inputs[0])

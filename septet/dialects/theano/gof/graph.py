@@ -289,7 +289,7 @@ def lower(variables: Iterable[Variable]) -> None:
             continue
         variable.type.check_tensor()
         owner = variable.owner
-        for output, tensor in zip(owner.outputs, owner.op.lower(owner), strict=True):
+        for output, tensor in zip(owner.outputs, owner.op.lowered(owner), strict=True):
             if output._tensor is None:
                 output._tensor = tensor
 

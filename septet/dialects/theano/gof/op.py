@@ -115,7 +115,7 @@ class PureOp:
 
     # From applications to tensors.
 
-    def lower(self, node: Apply) -> list[Any]:
+    def lowered(self, node: Apply) -> list[Any]:
         """Return the tensors that the outputs of an application stand for: here, those of a call of `perform`."""
         if is_called_from_python(node):  # functions call it by themselves
             return [st.symbol("", v.type.shape, v.type.dtype) if v.type.is_tensor else None for v in node.outputs]
@@ -259,7 +259,7 @@ class NativeOp(Op):
 
         return refused(models, *[v.tensor for v in inputs])
 
-    def lower(self, node: Apply) -> list[Any]:
+    def lowered(self, node: Apply) -> list[Any]:
         return self._tensors(node.inputs)
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
@@ -380,7 +380,7 @@ def evaluate(node: Apply, values: Sequence[Any]) -> list[Any]:
         to_array = getattr(variable.type, "to_array", None)
         variable.tensor = st.asarray(value if to_array is None else to_array(value))
     outputs = [o.clone() for o in node.outputs]
-    found = [tensor.numpy() for tensor in node.op.lower(Apply(node.op, constants, outputs))]
+    found = [tensor.numpy() for tensor in node.op.lowered(Apply(node.op, constants, outputs))]
     return [own.type.of_array(x) if hasattr(own.type, "of_array") else x for own, x in zip(outputs, found, strict=True)]
 
 

@@ -134,7 +134,7 @@ class RandomFunction(Op):
             print("WARNING: RandomState instances should be in RandomStateType", file=sys.stderr)
         return Apply(self, [r, shape, *[as_tensor_variable(one) for one in args]], [r.type(), self.outtype()])
 
-    def lower(self, node: Apply) -> list[Any]:
+    def lowered(self, node: Apply) -> list[Any]:
         drawn = node.outputs[1].type
         known = known_value(node.inputs[1])
         sizes: list[Any] = list(drawn.shape)
