@@ -9,16 +9,9 @@ from septet.dialects.lasagne.utils import as_theano_expression
 from septet.dialects.theano.tensor import nnet
 
 __all__ = [
-    "aggregate",
-    "binary_accuracy",
-    "binary_crossentropy",
-    "binary_hinge_loss",
-    "categorical_accuracy",
-    "categorical_crossentropy",
-    "huber_loss",
-    "multiclass_hinge_loss",
-    "squared_error",
-]
+    "aggregate", "binary_accuracy", "binary_crossentropy", "binary_hinge_loss", "categorical_accuracy",
+    "categorical_crossentropy", "huber_loss", "multiclass_hinge_loss", "squared_error",
+]  # fmt: skip
 
 
 def align_targets(predictions: Any, targets: Any) -> tuple[Any, Any]:

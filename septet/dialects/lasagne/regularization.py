@@ -41,10 +41,7 @@ def regularize_layer_params_weighted(
     layers: Mapping[Any, float], penalty: Callable[..., Any], tags: Mapping[str, bool] = REGULARIZABLE, **kwargs: Any
 ) -> Any:
     """Return the sum of the penalties of layers, each times its coefficient."""
-    return sum(
-        coefficient * apply_penalty(layer.get_params(**tags), penalty, **kwargs)
-        for layer, coefficient in layers.items()
-    )
+    return sum(factor * regularize_layer_params(layer, penalty, tags, **kwargs) for layer, factor in layers.items())
 
 
 def regularize_network_params(

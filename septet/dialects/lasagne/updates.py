@@ -17,21 +17,9 @@ import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import utils
 
 __all__ = [
-    "adadelta",
-    "adagrad",
-    "adam",
-    "adamax",
-    "amsgrad",
-    "apply_momentum",
-    "apply_nesterov_momentum",
-    "momentum",
-    "nesterov_momentum",
-    "norm_constraint",
-    "rmsprop",
-    "sgd",
-    "total_norm_constraint",
-]
-
+    "adadelta", "adagrad", "adam", "adamax", "amsgrad", "apply_momentum", "apply_nesterov_momentum", "momentum",
+    "nesterov_momentum", "norm_constraint", "rmsprop", "sgd", "total_norm_constraint",
+]  # fmt: skip
 
 Updates = OrderedDict[Any, Any]
 
@@ -55,10 +43,21 @@ def zeros_for(param: Any) -> Any:
     return theano.shared(np.zeros(value.shape, dtype=value.dtype), broadcastable=param.broadcastable)
 
 
+def _by(step: Callable[[Updates, Any, Any], Any], loss_or_grads: Any, params: Any) -> Updates:
+    """Return the updates of a rule.
+
+    `step` gets the updates (to which it adds what it remembers), a parameter and its gradient, and returns what is
+    taken off the parameter.
+    """
+    updates: Updates = OrderedDict()
+    for param, grad in zip(params, get_or_compute_grads(loss_or_grads, params), strict=False):
+        updates[param] = param - step(updates, param, grad)
+    return updates
+
+
 def sgd(loss_or_grads: Any, params: Any, learning_rate: Any) -> Updates:
     """Go down the gradient: ``param - learning_rate * gradient``."""
-    grads = get_or_compute_grads(loss_or_grads, params)
-    return OrderedDict((param, param - learning_rate * grad) for param, grad in zip(params, grads, strict=False))
+    return _by(lambda updates, param, grad: learning_rate * grad, loss_or_grads, params)
 
 
 def apply_momentum(updates: Any, params: Iterable[Any] | None = None, momentum: Any = 0.9) -> Updates:
@@ -106,18 +105,6 @@ def _kept(updates: Updates, param: Any, after: Callable[[Any], Any]) -> Any:
 def _averaged(updates: Updates, param: Any, share: Any, value: Any) -> Any:
     """Return a moving average, to which each step's value contributes ``1 - share``."""
     return _kept(updates, param, lambda before: share * before + (T.constant(1) - share) * value)
-
-
-def _by(step: Callable[[Updates, Any, Any], Any], loss_or_grads: Any, params: Any) -> Updates:
-    """Return the updates of a rule.
-
-    `step` gets the updates (to which it adds what it remembers), a parameter and its gradient, and returns what is
-    taken off the parameter.
-    """
-    updates: Updates = OrderedDict()
-    for param, grad in zip(params, get_or_compute_grads(loss_or_grads, params), strict=False):
-        updates[param] = param - step(updates, param, grad)
-    return updates
 
 
 def adagrad(loss_or_grads: Any, params: Any, learning_rate: Any = 1.0, epsilon: Any = 1e-6) -> Updates:
@@ -225,19 +212,14 @@ def norm_constraint(
     tensor_var: Any, max_norm: Any, norm_axes: Sequence[int] | None = None, epsilon: float = 1e-7
 ) -> Any:
     """Return weights, those of each unit scaled down where their norm exceeds a maximum."""
-    if norm_axes is None:
-        norm_axes = utils.axes_of_units(
-            tensor_var.ndim, "Unsupported tensor dimensionality {}. Must specify `norm_axes`"
-        )
-    dtype = np.dtype(theano.config.floatX).type
+    norm_axes = utils.axes_of_units(tensor_var.ndim) if norm_axes is None else norm_axes
     norms = T.sqrt(T.sum(T.sqr(tensor_var), axis=tuple(norm_axes), keepdims=True))
-    return tensor_var * (T.clip(norms, 0, dtype(max_norm)) / (dtype(epsilon) + norms))
+    return tensor_var * (T.clip(norms, 0, utils.floatX(max_norm)) / (utils.floatX(epsilon) + norms))
 
 
 def total_norm_constraint(tensor_vars: Any, max_norm: Any, epsilon: float = 1e-7, return_norm: bool = False) -> Any:
     """Return variables, usually gradients, all scaled down by one factor where their joint norm exceeds a maximum."""
     norm = T.sqrt(sum(T.sum(tensor**2) for tensor in tensor_vars))
-    dtype = np.dtype(theano.config.floatX).type
-    factor = T.clip(norm, 0, dtype(max_norm)) / (dtype(epsilon) + norm)
+    factor = T.clip(norm, 0, utils.floatX(max_norm)) / (utils.floatX(epsilon) + norm)
     scaled = [tensor * factor for tensor in tensor_vars]
     return (scaled, norm) if return_norm else scaled

@@ -77,13 +77,13 @@ def inspect_kwargs(func: Callable[..., Any]) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.default is not parameter.empty]
 
 
-def axes_of_units(ndim: int, message: str) -> tuple[int, ...]:
+def axes_of_units(ndim: int) -> tuple[int, ...]:
     """Return the axes over which the weights of one unit extend: the first of a matrix, all but the first of kernels."""
     if ndim == 2:
         return (0,)
     if ndim in (3, 4, 5):
         return tuple(range(1, ndim))
-    raise ValueError(message.format(ndim))
+    raise ValueError(f"Unsupported tensor dimensionality {ndim}. Must specify `norm_axes`")
 
 
 def compute_norms(array: Any, norm_axes: Sequence[int] | None = None) -> Any:
@@ -96,7 +96,7 @@ def compute_norms(array: Any, norm_axes: Sequence[int] | None = None) -> Any:
     if norm_axes is None and array.ndim == 1:
         norm_axes = ()
     if norm_axes is None:
-        norm_axes = axes_of_units(array.ndim, "Unsupported tensor dimensionality {}. Must specify `norm_axes`")
+        norm_axes = axes_of_units(array.ndim)
     if not len(norm_axes):
         return abs(array)
     library: Any = np if isinstance(array, np.ndarray) else T

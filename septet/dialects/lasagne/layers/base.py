@@ -1,4 +1,4 @@
-"""The bases of all layers: `Layer` has one input, `MergeLayer` several."""
+"""The bases of all layers: `Layer` has one input, `MergeLayer` several; others for layers that look at axes."""
 
 from __future__ import annotations
 
@@ -100,3 +100,54 @@ class MergeLayer(Layer):
     def get_output_for(self, inputs: Any, **kwargs: Any) -> Any:
         """Return the output for inputs."""
         raise NotImplementedError
+
+
+class SpatialLayer(Layer):
+    """The base of layers for inputs of (examples, channels, *places).
+
+    ``class Name(SpatialLayer, spatial=2)`` says how many axes places have.
+    """
+
+    spatial: Any = None
+
+    def __init_subclass__(cls, spatial: int | None = None, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        if spatial is not None:
+            cls.spatial = spatial
+
+    def check_spatial(self, n: int, noun: str) -> None:
+        """Raise ValueError where places do not have n axes."""
+        if len(self.input_shape) != n + 2:
+            raise ValueError(
+                f"Tried to create a {n}D {noun} layer with input shape {self.input_shape!r}. Expected {n + 2} input dimensions (batchsize, channels, {n} spatial dimensions)."
+            )
+
+
+def shared_axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
+    """Return axes as a tuple: "auto" are all but the second, "all" are all, a number is that one."""
+    if isinstance(axes, str) and axes in ("auto", "all"):
+        return tuple(axis for axis in range(ndim) if axis != 1 or axes == "all")
+    return (axes,) if isinstance(axes, utils.int_types) else axes
+
+
+class SharedAxesLayer(Layer):
+    """The base of layers whose parameters are shared along some axes."""
+
+    def __init__(self, incoming: Any, shared_axes: Any, **kwargs: Any) -> None:
+        super().__init__(incoming, **kwargs)
+        self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
+
+    def add_shared(self, spec: Any, name: str, **tags: bool) -> Any:
+        """Add a parameter with the sizes of the axes along which it is not shared; None stands for none."""
+        shape = [size for axis, size in enumerate(self.input_shape) if axis not in self.shared_axes]
+        if spec is not None and None in shape:
+            raise ValueError(
+                f"{type(self).__name__} needs specified input sizes for all axes that {name} is not shared over."
+            )
+        return None if spec is None else self.add_param(spec, shape, name, **tags)
+
+    def laid_over(self, param: Any) -> Any:
+        """Return a parameter with axes of size 1 where it is shared."""
+        own = iter(range(param.ndim))
+        axes = range(len(self.input_shape))
+        return param.dimshuffle(["x" if axis in self.shared_axes else next(own) for axis in axes])

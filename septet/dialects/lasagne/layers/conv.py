@@ -7,6 +7,7 @@ from typing import Any
 
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init, nonlinearities
+from septet.dialects.lasagne.layers.base import SpatialLayer
 from septet.dialects.lasagne.layers.dense import WeightsLayer
 from septet.dialects.lasagne.theano_extensions import conv
 from septet.dialects.lasagne.utils import as_tuple, int_types
@@ -14,15 +15,9 @@ from septet.dialects.theano.tensor import nnet
 from septet.dialects.theano.tensor.nnet import abstract_conv
 
 __all__ = [
-    "Conv1DLayer",
-    "Conv2DLayer",
-    "Conv3DLayer",
-    "Deconv2DLayer",
-    "Deconv3DLayer",
-    "DilatedConv2DLayer",
-    "TransposedConv2DLayer",
-    "TransposedConv3DLayer",
-]
+    "Conv1DLayer", "Conv2DLayer", "Conv3DLayer", "Deconv2DLayer", "Deconv3DLayer", "DilatedConv2DLayer",
+    "TransposedConv2DLayer", "TransposedConv3DLayer",
+]  # fmt: skip
 
 
 def pad_width(pad: Any, filter_size: int) -> int:
@@ -38,10 +33,7 @@ def conv_output_length(input_length: int | None, filter_size: int, stride: int, 
     """Return how long the output of a convolution is, None where the input's length is not known."""
     if input_length is None:
         return None
-    if pad == "same":
-        length = input_length
-    else:
-        length = input_length + 2 * pad_width(pad, filter_size) - filter_size + 1
+    length = input_length + (0 if pad == "same" else 2 * pad_width(pad, filter_size) - filter_size + 1)
     return (length + stride - 1) // stride
 
 
@@ -52,25 +44,15 @@ def conv_input_length(output_length: int | None, filter_size: int, stride: int, 
     return (output_length - 1) * stride - 2 * pad_width(pad, filter_size) + filter_size
 
 
-class BaseConvLayer(WeightsLayer):
+class BaseConvLayer(SpatialLayer, WeightsLayer):
     """The base of convolutions: subclasses name the function that computes them, or define `convolve`.
 
-    Parameters
-    ----------
-    incoming : Layer or tuple
-        Its output is (examples, channels, *places).
-    pad : int, tuple of int, "valid", "same" or "full"
-        The border of zeros: "same" keeps the size (for odd filters and stride 1), "full" is one less than the filters.
-    W, b : Initializer, callable, number, array or variable
-        Filters of shape (filters, channels / groups, *filter_size), and biases of shape (filters,) or
-        (filters, *places); None for no biases.
-    flip_filters : bool, optional
-        Whether it is a convolution, which turns the filters around, or a correlation, which does not.
-    n : int, optional
-        How many axes the places have.
+    Their input is (examples, channels, *places), filters are (filters, channels / groups, *filter_size), and biases
+    (filters,) or (filters, *places). The border of zeros is as wide as `pad` says: also "valid" (none), "same" (which
+    keeps the size, for odd filters and stride 1) or "full" (one less than the filters). `flip_filters` tells convolutions,
+    which turn the filters around, from correlations; `n` is how many axes places have.
     """
 
-    spatial: int | None = None
     flips = True  # unless said otherwise
     convolution: Callable[..., Any] | None = None
 
@@ -80,12 +62,9 @@ class BaseConvLayer(WeightsLayer):
         flip_filters: bool | None = None, num_groups: int = 1, n: int | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(incoming, **kwargs)
-        n = self.spatial if n is None else n
-        if n is not None and n != len(self.input_shape) - 2:
-            raise ValueError(
-                f"Tried to create a {n}D convolution layer with input shape {self.input_shape!r}. Expected {n + 2} input dimensions (batchsize, channels, {n} spatial dimensions)."
-            )
-        self.n = n = len(self.input_shape) - 2
+        n = n or self.spatial or len(self.input_shape) - 2
+        self.check_spatial(n, "convolution")
+        self.n = n
         self.num_filters = num_filters
         self.filter_size = as_tuple(filter_size, n, int_types)
         self.flip_filters = self.flips if flip_filters is None else flip_filters
@@ -157,24 +136,21 @@ class BasePlainConvLayer(BaseConvLayer):
             self.convolution = convolution
 
 
-class Conv1DLayer(BasePlainConvLayer):
+class Conv1DLayer(BasePlainConvLayer, spatial=1):
     """A convolution along one axis; see `BaseConvLayer`."""
 
-    spatial = 1
     convolution = staticmethod(conv.conv1d_mc0)
 
 
-class Conv2DLayer(BasePlainConvLayer):
+class Conv2DLayer(BasePlainConvLayer, spatial=2):
     """A convolution along two axes; see `BaseConvLayer`."""
 
-    spatial = 2
     convolution = staticmethod(nnet.conv2d)
 
 
-class Conv3DLayer(BasePlainConvLayer):
+class Conv3DLayer(BasePlainConvLayer, spatial=3):
     """A convolution along three axes; see `BaseConvLayer`."""
 
-    spatial = 3
     convolution = staticmethod(nnet.conv3d)
 
 
@@ -227,26 +203,20 @@ class BaseTransposedConvLayer(BaseConvLayer):
         return op(self.W, input, size)
 
 
-class TransposedConv2DLayer(BaseTransposedConvLayer):
+class TransposedConv2DLayer(BaseTransposedConvLayer, spatial=2):
     """A transposed convolution along two axes; see `BaseTransposedConvLayer`."""
 
-    spatial = 2
 
-
-class TransposedConv3DLayer(BaseTransposedConvLayer):
+class TransposedConv3DLayer(BaseTransposedConvLayer, spatial=3):
     """A transposed convolution along three axes; see `BaseTransposedConvLayer`."""
-
-    spatial = 3
 
 
 Deconv2DLayer = TransposedConv2DLayer
 Deconv3DLayer = TransposedConv3DLayer
 
 
-class DilatedConv2DLayer(BaseConvLayer):
+class DilatedConv2DLayer(BaseConvLayer, spatial=2):
     """A correlation along two axes with filters whose taps lie apart (Yu and Koltun 2016)."""
-
-    spatial = 2
 
     def __init__(
         self, incoming: Any, num_filters: int, filter_size: Any, dilation: Any = (1, 1), pad: Any = 0,

@@ -8,9 +8,8 @@ from septet.dialects.theano.tensor import nnet
 __all__ = ["Conv2DMMLayer"]
 
 
-class Conv2DMMLayer(BaseConvLayer):
+class Conv2DMMLayer(BaseConvLayer, spatial=2):
     """As `Conv2DLayer`, with ``flip_filters=False`` by default."""
 
-    spatial = 2
     flips = False
     convolution = staticmethod(nnet.conv2d)

@@ -14,14 +14,9 @@ from septet.dialects.lasagne.utils import as_tuple
 from septet.dialects.theano.tensor import nnet
 
 __all__ = [
-    "Conv2DCCLayer",
-    "MaxPool2DCCLayer",
-    "NINLayer_c01b",
-    "ShuffleBC01ToC01BLayer",
-    "ShuffleC01BToBC01Layer",
-    "bc01_to_c01b",
-    "c01b_to_bc01",
-]
+    "Conv2DCCLayer", "MaxPool2DCCLayer", "NINLayer_c01b", "ShuffleBC01ToC01BLayer", "ShuffleC01BToBC01Layer",
+    "bc01_to_c01b", "c01b_to_bc01",
+]  # fmt: skip
 
 TO_C01B = (1, 2, 3, 0)
 TO_BC01 = (3, 0, 1, 2)
@@ -48,10 +43,9 @@ class EitherLayout(Layer):
         return super().get_output_for(input.dimshuffle(TO_BC01), **kwargs).dimshuffle(TO_C01B)
 
 
-class Conv2DCCLayer(EitherLayout, BaseConvLayer):
+class Conv2DCCLayer(EitherLayout, BaseConvLayer, spatial=2):
     """As `Conv2DLayer` with ``flip_filters=False`` by default, for square filters, strides and borders."""
 
-    spatial = 2
     convolution = staticmethod(nnet.conv2d)
 
     def __init__(
@@ -110,14 +104,13 @@ class MaxPool2DCCLayer(EitherLayout, Pool2DLayer):
         if as_tuple(kwargs.pop("pad", 0), 2) != (0, 0):
             raise NotImplementedError("MaxPool2DCCLayer does not support padding")
         super().__init__(incoming, pool_size, stride, 0, ignore_border, **kwargs)
-        if self.pool_size[0] != self.pool_size[1]:
-            raise NotImplementedError(
-                f"MaxPool2DCCLayer only supports square pooling regions, but pool_size={self.pool_size}"
-            )
-        if self.stride[0] != self.stride[1]:
-            raise NotImplementedError(
-                f"MaxPool2DCCLayer only supports using the same stride in both directions but stride={self.stride}"
-            )
+        for what, name in (
+            ("square pooling regions", "pool_size"),
+            ("using the same stride in both directions", "stride"),
+        ):
+            sizes = getattr(self, name)
+            if sizes[0] != sizes[1]:
+                raise NotImplementedError(f"MaxPool2DCCLayer only supports {what}, but {name}={sizes}")
         if self.stride[0] > self.pool_size[0]:
             raise NotImplementedError("MaxPool2DCCLayer only supports stride <= pool_size.")
         if ignore_border:

@@ -13,12 +13,17 @@ from septet.dialects.lasagne.layers.base import Layer
 __all__ = ["DenseLayer", "NINLayer"]
 
 
+def or_identity(nonlinearity: Any) -> Any:
+    """Return a nonlinearity; None stands for the identity."""
+    return nonlinearities.identity if nonlinearity is None else nonlinearity
+
+
 class WeightsLayer(Layer):
     """The base of layers that multiply with weights, add biases and apply a nonlinearity."""
 
     def add_weights(self, W: Any, W_shape: Any, b: Any, b_shape: Any, nonlinearity: Any) -> None:
         """Set `W`, `b` and `nonlinearity`; None stands for no biases and for the identity."""
-        self.nonlinearity = nonlinearities.identity if nonlinearity is None else nonlinearity
+        self.nonlinearity = or_identity(nonlinearity)
         self.W = self.add_param(W, W_shape, name="W")
         self.b = None if b is None else self.add_param(b, b_shape, name="b", regularizable=False)
 

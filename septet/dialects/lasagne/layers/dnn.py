@@ -8,16 +8,9 @@ from septet.dialects.lasagne.layers import conv, normalization, pool
 from septet.dialects.theano.tensor import nnet
 
 __all__ = [
-    "BatchNormDNNLayer",
-    "Conv2DDNNLayer",
-    "Conv3DDNNLayer",
-    "MaxPool2DDNNLayer",
-    "MaxPool3DDNNLayer",
-    "Pool2DDNNLayer",
-    "Pool3DDNNLayer",
-    "SpatialPyramidPoolingDNNLayer",
-    "batch_norm_dnn",
-]
+    "BatchNormDNNLayer", "Conv2DDNNLayer", "Conv3DDNNLayer", "MaxPool2DDNNLayer", "MaxPool3DDNNLayer",
+    "Pool2DDNNLayer", "Pool3DDNNLayer", "SpatialPyramidPoolingDNNLayer", "batch_norm_dnn",
+]  # fmt: skip
 
 
 class WholeRegions(pool.BasePoolLayer):
@@ -48,18 +41,16 @@ class MaxPool3DDNNLayer(pool.TakesMaximum, Pool3DDNNLayer):
     """As `MaxPool3DLayer`, with ``ignore_border=True``."""
 
 
-class Conv2DDNNLayer(conv.BaseConvLayer):
+class Conv2DDNNLayer(conv.BaseConvLayer, spatial=2):
     """As `Conv2DLayer`, with ``flip_filters=False`` by default."""
 
-    spatial = 2
     flips = False
     convolution = staticmethod(nnet.conv2d)
 
 
-class Conv3DDNNLayer(conv.BaseConvLayer):
+class Conv3DDNNLayer(conv.BaseConvLayer, spatial=3):
     """As `Conv3DLayer`, with ``flip_filters=False`` by default."""
 
-    spatial = 3
     flips = False
     convolution = staticmethod(nnet.conv3d)
 

@@ -17,14 +17,9 @@ from septet.dialects.lasagne.layers.base import Layer, MergeLayer
 from septet.dialects.lasagne.layers.input import InputLayer
 
 __all__ = [
-    "count_params",
-    "get_all_layers",
-    "get_all_param_values",
-    "get_all_params",
-    "get_output",
-    "get_output_shape",
+    "count_params", "get_all_layers", "get_all_param_values", "get_all_params", "get_output", "get_output_shape",
     "set_all_param_values",
-]
+]  # fmt: skip
 
 
 def get_all_layers(layer: Any, treat_as_input: Iterable[Any] | None = None) -> list[Any]:
@@ -95,14 +90,9 @@ def _passed(
 def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
     """Return the output of a network as an expression.
 
-    Parameters
-    ----------
-    layer_or_layers : Layer or list of Layer
-    inputs : variable, array or dict of Layer to these, optional
-        The input of a network with one input layer, or the outputs of some layers (any that are to be replaced). By
-        default input layers put out their own variables.
-    **kwargs
-        Handed to the layers' `get_output_for`: ``deterministic=True`` switches noise off and uses averaged statistics.
+    `inputs` are those of the only input layer, or a dict from layers to what stands in for their outputs; by default
+    input layers put out their own variables. The keywords are for the layers' `get_output_for`: ``deterministic=True``
+    switches noise off and uses averaged statistics.
     """
     if isinstance(inputs, dict):
         for key in inputs:
@@ -121,18 +111,13 @@ def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:
         return output
 
     output = _passed(layer_or_layers, inputs, "input_var", "get_output", "expression", apply)
-    _warn_about(set(kwargs) - accepted, accepted)
-    return output
-
-
-def _warn_about(unused: set[str], accepted: set[str]) -> None:
-    """Warn of keywords that no layer takes, with what was perhaps meant."""
     lines = []
-    for word in sorted(unused):
+    for word in sorted(set(kwargs) - accepted):
         close = difflib.get_close_matches(word, sorted(accepted))
         lines.append(f"{word} (perhaps you meant {close[0]})" if close else word)
     if lines:
-        warnings.warn("get_output() was called with unused kwargs:\n\t" + "\n\t".join(lines), stacklevel=3)
+        warnings.warn("get_output() was called with unused kwargs:\n\t" + "\n\t".join(lines), stacklevel=2)
+    return output
 
 
 def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:

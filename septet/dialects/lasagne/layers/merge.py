@@ -9,13 +9,8 @@ import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne.layers.base import MergeLayer
 
 __all__ = [
-    "ConcatLayer",
-    "ElemwiseMergeLayer",
-    "ElemwiseSumLayer",
-    "autocrop",
-    "autocrop_array_shapes",
-    "concat",
-]
+    "ConcatLayer", "ElemwiseMergeLayer", "ElemwiseSumLayer", "autocrop", "autocrop_array_shapes", "concat",
+]  # fmt: skip
 
 
 def _modes_for(cropping: Sequence[Any], ranks: Sequence[int]) -> list[Any]:
@@ -42,11 +37,9 @@ def autocrop(inputs: Sequence[Any], cropping: Sequence[Any] | None) -> Any:
     for axis, mode in enumerate(modes):
         size = smallest[axis]
         for shape, own in zip(shapes, slices, strict=True):
-            if mode == "center":
-                offset = (shape[axis] - size) // 2
-                own.append(slice(offset, offset + size))
-            else:
-                own.append({None: slice(None), "lower": slice(None, size), "upper": slice(-size, None)}[mode])
+            offset = (shape[axis] - size) // 2
+            center, upper = slice(offset, offset + size), slice(-size, None)
+            own.append({None: slice(None), "lower": slice(None, size), "center": center, "upper": upper}[mode])
     return [input[tuple(own)] for input, own in zip(inputs, slices, strict=True)]
 
 
@@ -57,10 +50,8 @@ def autocrop_array_shapes(input_shapes: Sequence[Any], cropping: Sequence[Any] |
     modes = _modes_for(cropping, [len(shape) for shape in input_shapes])
     columns: list[Any] = []
     for sizes, mode in zip(zip(*input_shapes, strict=True), modes, strict=True):
-        if mode is None:
-            columns.append(sizes)
-        else:
-            columns.append([None if any(size is None for size in sizes) else min(sizes)] * len(sizes))
+        smallest = None if None in sizes else min(sizes)
+        columns.append(sizes if mode is None else [smallest] * len(sizes))
     return [tuple(shape) for shape in zip(*columns, strict=True)]
 
 

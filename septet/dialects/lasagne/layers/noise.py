@@ -11,13 +11,8 @@ from septet.dialects.lasagne.random import get_rng
 from septet.dialects.theano.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams
 
 __all__ = [
-    "DropoutLayer",
-    "GaussianNoiseLayer",
-    "dropout",
-    "dropout_channels",
-    "dropout_locations",
-    "spatial_dropout",
-]
+    "DropoutLayer", "GaussianNoiseLayer", "dropout", "dropout_channels", "dropout_locations", "spatial_dropout",
+]  # fmt: skip
 
 
 def seeded_streams() -> Any:

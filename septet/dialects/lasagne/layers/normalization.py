@@ -8,19 +8,14 @@ from typing import Any
 import septet.dialects.theano as theano
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init
-from septet.dialects.lasagne.layers.axes import SharedAxesLayer, shared_axes_of
-from septet.dialects.lasagne.layers.base import Layer
+from septet.dialects.lasagne.layers.base import Layer, SharedAxesLayer, shared_axes_of
 from septet.dialects.lasagne.layers.special import BiasLayer, NonlinearityLayer, ScaleLayer, without_nonlinearity
 from septet.dialects.lasagne.theano_extensions import padding
 
 __all__ = [
-    "BatchNormLayer",
-    "LocalResponseNormalization2DLayer",
-    "StandardizationLayer",
-    "batch_norm",
-    "instance_norm",
+    "BatchNormLayer", "LocalResponseNormalization2DLayer", "StandardizationLayer", "batch_norm", "instance_norm",
     "layer_norm",
-]
+]  # fmt: skip
 
 
 class LocalResponseNormalization2DLayer(Layer):

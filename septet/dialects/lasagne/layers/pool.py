@@ -6,25 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import septet.dialects.theano.tensor as T
-from septet.dialects.lasagne.layers.base import Layer
+from septet.dialects.lasagne.layers.base import Layer, SpatialLayer
 from septet.dialects.lasagne.utils import as_tuple
 from septet.dialects.theano.tensor.signal.pool import pool_2d, pool_3d
 
 __all__ = [
-    "FeaturePoolLayer",
-    "FeatureWTALayer",
-    "GlobalPoolLayer",
-    "MaxPool1DLayer",
-    "MaxPool2DLayer",
-    "MaxPool3DLayer",
-    "Pool1DLayer",
-    "Pool2DLayer",
-    "Pool3DLayer",
-    "SpatialPyramidPoolingLayer",
-    "Upscale1DLayer",
-    "Upscale2DLayer",
+    "FeaturePoolLayer", "FeatureWTALayer", "GlobalPoolLayer", "MaxPool1DLayer", "MaxPool2DLayer", "MaxPool3DLayer",
+    "Pool1DLayer", "Pool2DLayer", "Pool3DLayer", "SpatialPyramidPoolingLayer", "Upscale1DLayer", "Upscale2DLayer",
     "Upscale3DLayer",
-]
+]  # fmt: skip
 
 
 def pool_output_length(
@@ -41,14 +31,12 @@ def pool_output_length(
     return max(0, (input_length - pool_size + stride - 1) // stride) + 1
 
 
-class BasePoolLayer(Layer):
+class BasePoolLayer(SpatialLayer):
     """The base of layers that pool regions.
 
     `mode` is "max", "average_inc_pad", "average_exc_pad" or "sum"; with `ignore_border` a region at the end that is not
     whole is left out.
     """
-
-    spatial: int
 
     def __init__(
         self, incoming: Any, pool_size: Any, stride: Any = None, pad: Any = 0, ignore_border: bool = True,
@@ -56,10 +44,7 @@ class BasePoolLayer(Layer):
     ) -> None:  # fmt: skip
         super().__init__(incoming, **kwargs)
         n = self.spatial
-        if len(self.input_shape) != n + 2:
-            raise ValueError(
-                f"Tried to create a {n}D pooling layer with input shape {self.input_shape!r}. Expected {n + 2} input dimensions (batchsize, channels, {n} spatial dimensions)."
-            )
+        self.check_spatial(n, "pooling")
         self.pool_size = as_tuple(pool_size, n)
         self.stride = self.pool_size if stride is None else as_tuple(stride, n)
         self.pad = as_tuple(pad, n)
@@ -83,22 +68,16 @@ class BasePoolLayer(Layer):
         return pooled[:, :, :, 0] if is_line else pooled
 
 
-class Pool1DLayer(BasePoolLayer):
+class Pool1DLayer(BasePoolLayer, spatial=1):
     """Pools regions along one axis; see `BasePoolLayer`."""
 
-    spatial = 1
 
-
-class Pool2DLayer(BasePoolLayer):
+class Pool2DLayer(BasePoolLayer, spatial=2):
     """Pools regions along two axes; see `BasePoolLayer`."""
 
-    spatial = 2
 
-
-class Pool3DLayer(BasePoolLayer):
+class Pool3DLayer(BasePoolLayer, spatial=3):
     """Pools regions along three axes; see `BasePoolLayer`."""
-
-    spatial = 3
 
 
 class TakesMaximum(BasePoolLayer):
@@ -122,10 +101,8 @@ class MaxPool3DLayer(TakesMaximum, Pool3DLayer):
     """The largest value of each region along three axes; see `BasePoolLayer`."""
 
 
-class BaseUpscaleLayer(Layer):
+class BaseUpscaleLayer(SpatialLayer):
     """The base of layers that make maps larger."""
-
-    spatial: int
 
     def __init__(self, incoming: Any, scale_factor: Any, mode: str = "repeat", **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
@@ -153,22 +130,16 @@ class BaseUpscaleLayer(Layer):
         return input
 
 
-class Upscale1DLayer(BaseUpscaleLayer):
+class Upscale1DLayer(BaseUpscaleLayer, spatial=1):
     """Makes sequences longer; see `BaseUpscaleLayer`."""
 
-    spatial = 1
 
-
-class Upscale2DLayer(BaseUpscaleLayer):
+class Upscale2DLayer(BaseUpscaleLayer, spatial=2):
     """Makes images larger; see `BaseUpscaleLayer`."""
 
-    spatial = 2
 
-
-class Upscale3DLayer(BaseUpscaleLayer):
+class Upscale3DLayer(BaseUpscaleLayer, spatial=3):
     """Makes volumes larger; see `BaseUpscaleLayer`."""
-
-    spatial = 3
 
 
 class BaseFeatureLayer(Layer):
@@ -260,7 +231,7 @@ def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max", is_exa
     ]
 
 
-class SpatialPyramidPoolingLayer(Layer):
+class SpatialPyramidPoolingLayer(SpatialLayer, spatial=2):
     """Pools images in grids of several sizes: the output has one size for images of any (He et al. 2015)."""
 
     def __init__(
@@ -268,10 +239,7 @@ class SpatialPyramidPoolingLayer(Layer):
         **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(incoming, **kwargs)
-        if len(self.input_shape) != 4:
-            raise ValueError(
-                f"Tried to create a SPP layer with input shape {self.input_shape!r}. Expected 4 input dimensions (batchsize, channels, 2 spatial dimensions)."
-            )
+        self.check_spatial(2, "pyramid pooling")
         self.mode = mode
         self.implementation = implementation
         self.pool_dims = pool_dims

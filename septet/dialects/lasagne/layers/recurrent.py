@@ -16,15 +16,11 @@ import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init, nonlinearities
 from septet.dialects.lasagne.layers import helper
 from septet.dialects.lasagne.layers.base import Layer, MergeLayer
-from septet.dialects.lasagne.layers.dense import DenseLayer
+from septet.dialects.lasagne.layers.dense import DenseLayer, or_identity
 from septet.dialects.lasagne.layers.input import InputLayer
 from septet.dialects.lasagne.utils import unroll_scan
 
 __all__ = ["CustomRecurrentLayer", "GRULayer", "Gate", "LSTMLayer", "RecurrentLayer"]
-
-
-def _nonlinearity(given: Any) -> Any:
-    return nonlinearities.identity if given is None else given
 
 
 class BaseRecurrentLayer(MergeLayer):
@@ -75,22 +71,20 @@ class BaseRecurrentLayer(MergeLayer):
 
     def clipped(self, x: Any) -> Any:
         """Return a variable whose gradient is limited as `grad_clipping` says."""
-        if not self.grad_clipping:
-            return x
-        return theano.gradient.grad_clip(x, -self.grad_clipping, self.grad_clipping)
+        limit = self.grad_clipping
+        return theano.gradient.grad_clip(x, -limit, limit) if limit else x
 
     def starts(self, inputs: Sequence[Any], names: Sequence[str]) -> list[Any]:
         """Return the states at the start, for all examples."""
-        found = []
-        for name in names:
+
+        def start(name: str) -> Any:
             place = getattr(self, f"{name}_incoming_index")
             if place > 0:
-                found.append(inputs[place])
-            else:
-                one = getattr(self, name)
-                axes = [*range(1, one.ndim - 1), 0, one.ndim - 1]
-                found.append(T.dot(T.ones((inputs[0].shape[0], 1)), one.dimshuffle(axes)))
-        return found
+                return inputs[place]
+            one = getattr(self, name)
+            return T.dot(T.ones((inputs[0].shape[0], 1)), one.dimshuffle(*range(1, one.ndim - 1), 0, one.ndim - 1))
+
+        return [start(name) for name in names]
 
     def recur(
         self, step: Callable[..., list[Any]], inputs: Sequence[Any], sequence: Any, names: Sequence[str],
@@ -143,7 +137,7 @@ class CustomRecurrentLayer(BaseRecurrentLayer):
         )  # fmt: skip
         self.input_to_hidden = input_to_hidden
         self.hidden_to_hidden = hidden_to_hidden
-        self.nonlinearity = _nonlinearity(nonlinearity)
+        self.nonlinearity = or_identity(nonlinearity)
         self._check_shapes()
         self.hid_init = self.state_at_start("hid_init", hid_init, (1, *hidden_to_hidden.output_shape[1:]))
 
@@ -158,14 +152,13 @@ class CustomRecurrentLayer(BaseRecurrentLayer):
         examples, steps = self.input_shapes[0][:2]
         from_input, from_hidden = self.input_to_hidden.output_shape, self.hidden_to_hidden.output_shape
         rows = from_input[0]
+        wanted, what = from_hidden[0], "hidden_to_hidden.output_shape[0]"
         if self.precompute_input:
-            if None not in (rows, examples, steps) and rows != examples * steps:
-                raise ValueError(
-                    f"When precompute_input == True, input_to_hidden.output_shape[0] must equal incoming.output_shape[0]*incoming.output_shape[1] (i.e. batch_size*sequence_length) or be None but input_to_hidden.output_shape[0] = {rows} and incoming.output_shape[0]*incoming.output_shape[1] = {examples * steps}"
-                )
-        elif None not in (rows, from_hidden[0]) and rows != from_hidden[0]:
+            wanted = None if None in (examples, steps) else examples * steps
+            what = "incoming.output_shape[0] * incoming.output_shape[1] (batch_size * sequence_length)"
+        if None not in (rows, wanted) and rows != wanted:
             raise ValueError(
-                f"When precompute_input == False, input_to_hidden.output_shape[0] must equal hidden_to_hidden.output_shape[0] but input_to_hidden.output_shape[0] = {rows} and hidden_to_hidden.output_shape[0] = {from_hidden[0]}"
+                f"When precompute_input == {self.precompute_input}, input_to_hidden.output_shape[0] must equal {what} or be None, but they are {rows} and {wanted}"
             )
         of_entry = entries["hidden_to_hidden"].output_shape
         for what, shape in (("hidden_to_hidden.output_shape", from_hidden), ("the shape of its input layer", of_entry)):
@@ -177,10 +170,9 @@ class CustomRecurrentLayer(BaseRecurrentLayer):
                 )
 
     def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Any]:
+        networks = [self.input_to_hidden, self.hidden_to_hidden]
         own = super().get_params(unwrap_shared=unwrap_shared, **tags)
-        for network in (self.input_to_hidden, self.hidden_to_hidden):
-            own = own + helper.get_all_params(network, unwrap_shared=unwrap_shared, **tags)
-        return own
+        return own + helper.get_all_params(networks, unwrap_shared=unwrap_shared, **tags)
 
     def get_output_shape_for(self, input_shapes: Any) -> Any:
         return self.sequence_shape(input_shapes[0], self.hidden_to_hidden.output_shape[1:])
@@ -249,7 +241,7 @@ class Gate:
         if W_cell is not None:
             self.W_cell = W_cell
         self.b = b
-        self.nonlinearity = _nonlinearity(nonlinearity)
+        self.nonlinearity = or_identity(nonlinearity)
 
 
 class GatedLayer(BaseRecurrentLayer):
@@ -305,7 +297,7 @@ class LSTMLayer(GatedLayer):
             incoming, {"hid_init": hid_init, "cell_init": cell_init}, backwards, learn_init, gradient_steps,
             grad_clipping, unroll_scan, precompute_input, mask_input, only_return_final, **kwargs,
         )  # fmt: skip
-        self.nonlinearity = _nonlinearity(nonlinearity)
+        self.nonlinearity = or_identity(nonlinearity)
         self.peepholes = peepholes
         gates = {"ingate": ingate, "forgetgate": forgetgate, "cell": cell, "outgate": outgate}
         self.add_gates(num_units, gates)

@@ -12,16 +12,9 @@ from septet.dialects.lasagne.theano_extensions import padding
 from septet.dialects.lasagne.utils import int_types
 
 __all__ = [
-    "DimshuffleLayer",
-    "FlattenLayer",
-    "PadLayer",
-    "ReshapeLayer",
-    "SliceLayer",
-    "dimshuffle",
-    "flatten",
-    "pad",
+    "DimshuffleLayer", "FlattenLayer", "PadLayer", "ReshapeLayer", "SliceLayer", "dimshuffle", "flatten", "pad",
     "reshape",
-]
+]  # fmt: skip
 
 
 def _size_of(sizes: Iterable[Any]) -> Any:

@@ -8,27 +8,17 @@ from typing import Any
 import septet.dialects.theano as theano
 import septet.dialects.theano.tensor as T
 from septet.dialects.lasagne import init, nonlinearities
-from septet.dialects.lasagne.layers.axes import SharedAxesLayer
-from septet.dialects.lasagne.layers.base import Layer, MergeLayer
+from septet.dialects.lasagne.layers.base import Layer, MergeLayer, SharedAxesLayer
 from septet.dialects.lasagne.layers.noise import seeded_streams
 from septet.dialects.lasagne.layers.transformer import TPSTransformerLayer, TransformerLayer
 from septet.dialects.lasagne.utils import floatX
 from septet.dialects.theano.tensor import nnet
 
 __all__ = [
-    "BiasLayer",
-    "ExpressionLayer",
-    "InverseLayer",
-    "NonlinearityLayer",
-    "ParametricRectifierLayer",
-    "RandomizedRectifierLayer",
-    "ScaleLayer",
-    "TPSTransformerLayer",
-    "TransformerLayer",
-    "prelu",
-    "rrelu",
+    "BiasLayer", "ExpressionLayer", "InverseLayer", "NonlinearityLayer", "ParametricRectifierLayer",
+    "RandomizedRectifierLayer", "ScaleLayer", "TPSTransformerLayer", "TransformerLayer", "prelu", "rrelu",
     "standardize",
-]
+]  # fmt: skip
 
 
 class NonlinearityLayer(Layer):

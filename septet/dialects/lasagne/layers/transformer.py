@@ -101,16 +101,15 @@ def _interpolate(im: Any, x: Any, y: Any, out_height: Any, out_width: Any, borde
     return total
 
 
-def _linspace(start: Any, stop: Any, num: Any) -> Any:
-    """Return numbers at equal distances, as a vector of dtype floatX."""
-    start, stop, num = (T.cast(value, theano.config.floatX) for value in (start, stop, num))
-    return T.arange(num, dtype=theano.config.floatX) * ((stop - start) / (num - 1)) + start
+def _line(num: Any) -> Any:
+    """Return numbers at equal distances from -1 to 1, as a vector of dtype floatX."""
+    return T.arange(num, dtype=theano.config.floatX) * (2.0 / (T.cast(num, theano.config.floatX) - 1)) - 1.0
 
 
 def _meshgrid(height: Any, width: Any) -> Any:
     """Return the places of a grid, row by row, as columns (x, y, 1) with x and y from -1 to 1."""
-    x = T.dot(T.ones((height, 1)), _linspace(-1.0, 1.0, width).dimshuffle("x", 0)).reshape((1, -1))
-    y = T.dot(_linspace(-1.0, 1.0, height).dimshuffle(0, "x"), T.ones((1, width))).reshape((1, -1))
+    x = T.dot(T.ones((height, 1)), _line(width).dimshuffle("x", 0)).reshape((1, -1))
+    y = T.dot(_line(height).dimshuffle(0, "x"), T.ones((1, width))).reshape((1, -1))
     return T.concatenate([x, y, T.ones_like(x)], axis=0)
 
 
@@ -122,14 +121,9 @@ class TPSTransformerLayer(BaseTransformerLayer):
         precompute_grid: Any = "auto", border_mode: str = "nearest", **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(
-            incoming,
-            localization_network,
-            2 * control_points,
-            "2*control_points",
-            downsample_factor,
-            border_mode,
+            incoming, localization_network, 2 * control_points, "2*control_points", downsample_factor, border_mode,
             **kwargs,
-        )
+        )  # fmt: skip
         self.control_points = control_points
         side = round(np.sqrt(control_points))
         if side * side != control_points:
