@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 import septet as st
+from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar.basic import as_dtype
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.basic import AllocDiag, ExtractDiag, as_tensor_variable, diagonal, dot
 
 
-class _OfMatrix(NativeOp):
-    """A function of one matrix; integers are taken for floats."""
+def floats(*tensors: Any) -> list[Any]:
+    """Return tensors in the dtype that holds them all; integers are taken for floats."""
+    own = upcast(*[t.dtype.name for t in tensors])
+    return [as_dtype(t, "float64" if own in DISCRETE else own) for t in tensors]
+
+
+class OfMatrices(NativeOp):
+    """A function of matrices of floats."""
 
     __props__: tuple[str, ...] = ()
+    of_floats: Any
 
     def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
-        if x.ndim != 2:
-            raise AssertionError(f"{type(self).__name__} is for matrices, got {x.ndim} axes")
-        return self.applied([x])
+        given = [as_tensor_variable(value) for value in inputs]
+        for x in given:
+            if x.ndim != 2:
+                raise AssertionError(f"{type(self).__name__} is for matrices, got {x.ndim} axes")
+        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
-        (x,) = tensors
-        return self._of(x if np.dtype(x.dtype).kind in "fc" else as_dtype(x, "float64"))
-
-    def _of(self, x: Any) -> Any:
-        raise NotImplementedError
+        return self.of_floats(*floats(*tensors))
 
 
 def _simple(name: str, function: Callable[[Any], Any], text: str) -> Any:
     """Return a class of ops that a function of Septet computes."""
-    return type(name, (_OfMatrix,), {"_of": lambda self, x: function(x), "__doc__": text, "__module__": __name__})
+    return type(name, (OfMatrices,), {"of_floats": staticmethod(function), "__doc__": text, "__module__": __name__})
 
 
 MatrixPinv = _simple("MatrixPinv", st.linalg.pinv, "The pseudo-inverse.")
@@ -47,7 +53,7 @@ alloc_diag = AllocDiag()
 extract_diag = ExtractDiag()
 
 
-class Eigh(_OfMatrix):
+class Eigh(OfMatrices):
     """Eigenvalues and eigenvectors of a symmetric (Hermitian) matrix, of which one triangle is read."""
 
     __props__ = ("UPLO",)
@@ -57,7 +63,7 @@ class Eigh(_OfMatrix):
             raise AssertionError(f"UPLO is 'L' or 'U', got {UPLO!r}")
         self.UPLO = UPLO
 
-    def _of(self, x: Any) -> Any:
+    def of_floats(self, x: Any) -> Any:
         low = st.tril(x) if self.UPLO == "L" else st.matrix_transpose(st.conj(st.triu(x)))
         strict = st.tril(low, k=-1)
         found = st.linalg.eigh(low + st.matrix_transpose(st.conj(strict)))
@@ -71,10 +77,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
 
 def matrix_dot(*args: Any) -> Any:
     """Return the product of several matrices."""
-    found = args[0]
-    for factor in args[1:]:
-        found = dot(found, factor)
-    return found
+    return functools.reduce(dot, args)
 
 
 def diag(x: Any) -> Any:
@@ -90,7 +93,7 @@ def trace(X: Any) -> Any:
     return basic.sum(diagonal(X))
 
 
-class QRFull(_OfMatrix):
+class QRFull(OfMatrices):
     """An orthonormal basis, and the triangular matrix of its coefficients, of the whole space."""
 
     __props__ = ("mode",)
@@ -99,7 +102,7 @@ class QRFull(_OfMatrix):
     def __init__(self, mode: str = "complete") -> None:
         self.mode = mode
 
-    def _of(self, x: Any) -> Any:
+    def of_floats(self, x: Any) -> Any:
         if self.mode == "r":
             return st.linalg.qr(x, mode="reduced")[1]
         q, r = st.linalg.qr(x, mode=self.mode)
@@ -120,7 +123,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return QRFull("complete")(a)
 
 
-class SVD(_OfMatrix):
+class SVD(OfMatrices):
     """Singular values, with singular vectors or without."""
 
     __props__ = ("full_matrices", "compute_uv")
@@ -128,7 +131,7 @@ class SVD(_OfMatrix):
     def __init__(self, full_matrices: bool = True, compute_uv: bool = True) -> None:
         self.full_matrices, self.compute_uv = bool(full_matrices), bool(compute_uv)
 
-    def _of(self, x: Any) -> Any:
+    def of_floats(self, x: Any) -> Any:
         if not self.compute_uv:
             return st.linalg.svdvals(x)
         return tuple(st.linalg.svd(x, full_matrices=self.full_matrices))
@@ -143,7 +146,6 @@ class _OfNumPy(NativeOp):
     """A function that NumPy computes, called from inside the graph; it has no gradient."""
 
     __props__: tuple[str, ...] = ()
-    ndims: Sequence[int] = ()
 
     def _call(self, *arrays: np.ndarray) -> Any:
         raise NotImplementedError
@@ -179,10 +181,7 @@ class lstsq(_OfNumPy):
 
 def matrix_power(M: Any, n: int) -> Any:
     """Return a square matrix multiplied with itself n times."""
-    found = basic.identity_like(as_tensor_variable(M))
-    for _ in range(n):
-        found = dot(found, M)
-    return found
+    return functools.reduce(dot, [M] * n, basic.identity_like(as_tensor_variable(M)))
 
 
 def norm(x: Any, ord: Any) -> Any:

@@ -14,7 +14,8 @@ from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 
 
-def _alike(*tensors: Any) -> list[Any]:
+def alike(*tensors: Any) -> list[Any]:
+    """Return tensors in the dtype that holds them all."""
     own = upcast(*[t.dtype.name for t in tensors])
     return [t.astype(own) for t in tensors]
 
@@ -36,7 +37,7 @@ class Dot(NativeOp):
         return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
-        a, b = _alike(*tensors)
+        a, b = alike(*tensors)
         return st.matmul(a, b)
 
     def __str__(self) -> str:
@@ -61,7 +62,7 @@ def dot(a: Any, b: Any) -> Any:
 
 @native(name="Tensordot")
 def _tensordot(a: Any, b: Any, *, axes: Any) -> Any:
-    return st.tensordot(*_alike(a, b), axes=axes)
+    return st.tensordot(*alike(a, b), axes=axes)
 
 
 def _pairs(axes: Any, ndims: tuple[int, int], batched: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -110,7 +111,7 @@ class BatchedDot(NativeOp):
         return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
-        a, b = _alike(*tensors)
+        a, b = alike(*tensors)
         left = a if a.ndim == 3 else st.expand_dims(a, axis=1)
         right = b if b.ndim == 3 else st.expand_dims(b, axis=2)
         found = st.matmul(left, right)
@@ -137,7 +138,7 @@ def batched_dot(a: Any, b: Any) -> Any:
 
 @native(name="BatchedTensordot")
 def _batched_tensordot(a: Any, b: Any, *, axes: Any) -> Any:
-    a, b = _alike(a, b)
+    a, b = alike(a, b)
     letters = iter("bcdefghijklmnopqrstuvwxyz")
     left = ["a", *[next(letters) for _ in range(a.ndim - 1)]]
     right = ["a", *[next(letters) for _ in range(b.ndim - 1)]]

@@ -8,10 +8,9 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.coverage import asked
-from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.scalar.basic import as_dtype
 from septet.dialects.theano.tensor.basic import as_tensor_variable
+from septet.dialects.theano.tensor.nlinalg import OfMatrices, floats
 from septet.dialects.theano.tensor.type_other import NoneConst
 
 imported_scipy = True  # what needs SciPy there is Septet's
@@ -20,12 +19,7 @@ MATRIX_STRUCTURES = (
 )  # fmt: skip
 
 
-def _floats(*tensors: Any) -> list[Any]:
-    own = upcast(*[t.dtype.name for t in tensors])
-    return [as_dtype(t, "float64" if own in DISCRETE else own) for t in tensors]
-
-
-class Cholesky(NativeOp):
+class Cholesky(OfMatrices):
     """A triangular matrix whose product with its transpose is the given one.
 
     Parameters
@@ -43,14 +37,7 @@ class Cholesky(NativeOp):
             raise ValueError('on_error must be one of "raise" or "nan"')
         self.lower, self.on_error, self.destructive = lower, on_error, False
 
-    def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
-        if x.ndim != 2:
-            raise AssertionError(f"Cholesky is for matrices, got {x.ndim} axes")
-        return self.applied([x])
-
-    def compute(self, *tensors: Any) -> Any:
-        (x,) = _floats(*tensors)
+    def of_floats(self, x: Any) -> Any:
         if self.on_error == "raise":
             return st.linalg.cholesky(x, upper=not self.lower)
         good = st.callback(_is_positive, ("bool", ()), x, gradient=lambda g, x: None)
@@ -109,7 +96,7 @@ class Solve(NativeOp):
         return self.applied([a, b])
 
     def compute(self, *tensors: Any) -> Any:
-        a, b = _floats(*tensors)
+        a, b = floats(*tensors)
         if self.A_structure not in ("lower_triangular", "upper_triangular"):
             return st.linalg.solve(a, b)
         is_lower = self.A_structure == "lower_triangular"
@@ -127,7 +114,7 @@ solve_upper_triangular = Solve(A_structure="upper_triangular", lower=False)
 solve_symmetric = Solve(A_structure="symmetric")
 
 
-class Eigvalsh(NativeOp):
+class Eigvalsh(OfMatrices):
     """Eigenvalues of a symmetric matrix, or of a pair of which the second is positive definite."""
 
     __props__ = ("lower",)
@@ -136,15 +123,11 @@ class Eigvalsh(NativeOp):
         self.lower = lower
 
     def make_node(self, a: Any, b: Any = None) -> Any:
-        given = [as_tensor_variable(a)]
-        if b is not None and b is not NoneConst and getattr(b, "data", b) is not None:
-            given.append(as_tensor_variable(b))
-        if any(v.ndim != 2 for v in given):
-            raise AssertionError("Eigvalsh is for matrices")
-        return self.applied(given)
+        is_pair = b is not None and b is not NoneConst and getattr(b, "data", b) is not None
+        return super().make_node(a, b) if is_pair else super().make_node(a)
 
-    def compute(self, *tensors: Any) -> Any:
-        a, *rest = [self._symmetric(t) for t in _floats(*tensors)]
+    def of_floats(self, *matrices: Any) -> Any:
+        a, *rest = [self._symmetric(x) for x in matrices]
         if rest:  # A x = w B x, with B = L L': the eigenvalues of inv(L) A inv(L')
             factor = st.linalg.cholesky(rest[0])
             half = st.linalg.triangular_solve(factor, a)
@@ -176,19 +159,10 @@ def kron(a: Any, b: Any) -> Any:
     return o.reshape((o.shape[0] * o.shape[1], o.shape[2] * o.shape[3], *[o.shape[axis] for axis in range(4, o.ndim)]))
 
 
-class Expm(NativeOp):
+class Expm(OfMatrices):
     """The exponential of a matrix."""
 
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
-        if x.ndim != 2:
-            raise AssertionError(f"Expm is for matrices, got {x.ndim} axes")
-        return self.applied([x])
-
-    def compute(self, *tensors: Any) -> Any:
-        return st.linalg.expm(_floats(*tensors)[0])
+    of_floats = staticmethod(st.linalg.expm)
 
 
 expm = Expm()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 import septet as st
-from septet.dialects.theano.dtypes import upcast
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor import basic
@@ -29,6 +28,7 @@ from septet.dialects.theano.tensor.nnet.conv_shapes import (
     get_conv_shape_1axis,
 )
 from septet.dialects.theano.tensor.nnet.windows import gathered, is_known, padded
+from septet.dialects.theano.tensor.products import alike
 from septet.dialects.theano.tensor.shaping import elements_of
 from septet.graph.op import ops
 
@@ -56,6 +56,7 @@ class BaseAbstractConv(NativeOp):
         "convdim", "border_mode", "subsample", "filter_flip", "imshp", "kshp", "filter_dilation", "num_groups", "unshared",
     )  # fmt: skip
     check_broadcast = False
+    convdim: int
 
     def __init__(
         self, convdim: int, imshp: Any = None, kshp: Any = None, border_mode: Any = "valid", subsample: Any = None,
@@ -144,11 +145,6 @@ def _per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
     return tuple(int(one) for one in value)
 
 
-def _alike(*tensors: Any) -> list[Any]:
-    own = upcast(*[t.dtype.name for t in tensors])
-    return [t.astype(own) for t in tensors]
-
-
 class AbstractConv(BaseAbstractConv):
     """A convolution of images with kernels."""
 
@@ -158,7 +154,7 @@ class AbstractConv(BaseAbstractConv):
 
     def compute(self, *tensors: Any) -> Any:
         own = tensors[0].dtype
-        x, kernel = _alike(*tensors)
+        x, kernel = alike(*tensors)
         pads = self._pads(self._window(kernel))
         kernel = self._flipped(kernel)
         if not is_known(pads):
@@ -192,7 +188,7 @@ class AbstractConv_gradWeights(BaseAbstractConv):
 
     def compute(self, *tensors: Any) -> Any:
         own = tensors[0].dtype
-        x, g = _alike(*tensors[:2])
+        x, g = alike(*tensors[:2])
         window = self._window(None, elements_of(tensors[2], self.convdim))
         pads = self._pads(window)
         if not is_known(pads):
@@ -226,7 +222,7 @@ class AbstractConv_gradInputs(BaseAbstractConv):
 
     def compute(self, *tensors: Any) -> Any:
         own = tensors[0].dtype
-        kernel, g = _alike(*tensors[:2])
+        kernel, g = alike(*tensors[:2])
         rank = self.convdim
         sizes = elements_of(tensors[2], rank)
         sizes = [given if known is None else known for known, given in zip(self.imshp[2:], sizes, strict=True)]
@@ -268,7 +264,8 @@ def _of_rank(base: Any, rank: int) -> Any:
         base.__init__(self, rank, *args, **kwargs)
 
     name = base.__name__.replace("AbstractConv", f"AbstractConv{rank}d")
-    return type(name, (base,), {"__init__": __init__, "__doc__": f"{base.__doc__[:-1]}, in {rank} dimensions."})
+    words = {"__init__": __init__, "convdim": rank, "__doc__": f"{base.__doc__[:-1]}, in {rank} dimensions."}
+    return type(name, (base,), words)
 
 
 AbstractConv2d, AbstractConv3d = _of_rank(AbstractConv, 2), _of_rank(AbstractConv, 3)
@@ -288,7 +285,7 @@ def _forward(op: Any, rank: int) -> Any:
         unshared: bool = False,
     ) -> Any:  # fmt: skip
         made = op(input_shape, filter_shape, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared)
-        return made(as_tensor_variable(input), as_tensor_variable(filters))
+        return made(input, filters)
 
     conv.__name__ = conv.__qualname__ = f"conv{rank}d"
     conv.__doc__ = f"""Convolve images (batch, channels, spatial ...) with filters in {rank} dimensions.
@@ -332,47 +329,34 @@ def _check_sizes(name: str, shape: Any, rank: int, is_known: bool = False) -> li
     return found
 
 
-def _backward(op: Any, rank: int, is_input: bool) -> Any:
-    def gradient(
-        first: Any, second: Any, wanted: Any, other: Any = None, border_mode: Any = "valid", subsample: Any = (1,) * rank,
-        filter_flip: bool = True, filter_dilation: Any = (1,) * rank, num_groups: int = 1, unshared: bool = False,
-    ) -> Any:  # fmt: skip
-        names = ("input_shape", "filter_shape") if is_input else ("filter_shape", "input_shape")
-        kept = _check_sizes(names[0], wanted, rank)
-        count = 2 + (2 if unshared and is_input else 1) * rank
-        if other is not None:
-            if len(other) != count:
-                raise ValueError(f"The length of {names[1]} was {len(other)}, but we expected {count}.")
-            other = _check_sizes(names[1], other, rank, True)
-        shapes = (kept, other) if is_input else (other, kept)
-        made = op(*shapes, border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared)
-        return made(as_tensor_variable(first), as_tensor_variable(second), as_tensor_variable(list(wanted[-rank:])))
-
-    return gradient
-
-
-_inputs = {2: _backward(AbstractConv2d_gradInputs, 2, True), 3: _backward(AbstractConv3d_gradInputs, 3, True)}
-_weights = {2: _backward(AbstractConv2d_gradWeights, 2, False), 3: _backward(AbstractConv3d_gradWeights, 3, False)}
+def _backward(op: Any, first: Any, second: Any, wanted: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return the gradient of a convolution that has the shape `wanted`, whose spatial sizes may be symbolic."""
+    is_input = issubclass(op, AbstractConv_gradInputs)
+    names = ("input_shape", "filter_shape") if is_input else ("filter_shape", "input_shape")
+    wanted_known = _check_sizes(names[0], wanted, op.convdim)
+    other = None if other is None else _check_sizes(names[1], other, op.convdim, True)
+    shapes = (wanted_known, other) if is_input else (other, wanted_known)
+    return op(*shapes, *args, **kwargs)(first, second, list(wanted[-op.convdim :]))
 
 
 def conv2d_grad_wrt_inputs(output_grad: Any, filters: Any, input_shape: Any, filter_shape: Any = None, *args: Any, **kwargs: Any) -> Any:  # fmt: skip
     """Return the gradient of `conv2d` in its images, whose spatial sizes are given; parameters as there."""
-    return _inputs[2](filters, output_grad, input_shape, filter_shape, *args, **kwargs)
+    return _backward(AbstractConv2d_gradInputs, filters, output_grad, input_shape, filter_shape, *args, **kwargs)
 
 
 def conv3d_grad_wrt_inputs(output_grad: Any, filters: Any, input_shape: Any, filter_shape: Any = None, *args: Any, **kwargs: Any) -> Any:  # fmt: skip
     """Return the gradient of `conv3d` in its images, whose spatial sizes are given; parameters as there."""
-    return _inputs[3](filters, output_grad, input_shape, filter_shape, *args, **kwargs)
+    return _backward(AbstractConv3d_gradInputs, filters, output_grad, input_shape, filter_shape, *args, **kwargs)
 
 
 def conv2d_grad_wrt_weights(input: Any, output_grad: Any, filter_shape: Any, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:  # fmt: skip
     """Return the gradient of `conv2d` in its filters, whose spatial sizes are given; parameters as there."""
-    return _weights[2](input, output_grad, filter_shape, input_shape, *args, **kwargs)
+    return _backward(AbstractConv2d_gradWeights, input, output_grad, filter_shape, input_shape, *args, **kwargs)
 
 
 def conv3d_grad_wrt_weights(input: Any, output_grad: Any, filter_shape: Any, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:  # fmt: skip
     """Return the gradient of `conv3d` in its filters, whose spatial sizes are given; parameters as there."""
-    return _weights[3](input, output_grad, filter_shape, input_shape, *args, **kwargs)
+    return _backward(AbstractConv3d_gradWeights, input, output_grad, filter_shape, input_shape, *args, **kwargs)
 
 
 def _separable(rank: int) -> Any:

@@ -6,6 +6,7 @@ Logarithms of softmax and sigmoid are computed without overflow by the compiler,
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,24 +40,29 @@ def _integers(y: Any, name: str = "y_idx") -> Any:
     return y
 
 
+_matrix, _bias = functools.partial(_floats, ranks=(2,)), functools.partial(_floats, ranks=(1,), name="b")
+
+
+def _rows(x: Any, name: str = "x") -> Any:
+    x = _floats(x, (1, 2), name)
+    return shape_padleft(x) if x.type.ndim == 1 else x
+
+
 class _Plain(NativeOp):
-    """An op without parameters."""
+    """An op without parameters; `takes` has for each input what checks it."""
 
     __props__ = ()
+    takes: tuple[Callable[..., Any], ...] = ()
 
-    def __str__(self) -> str:
-        return type(self).__name__
+    def make_node(self, *inputs: Any, **_: Any) -> Any:
+        return self.applied([check(one) for check, one in zip(self.takes, inputs, strict=True)])
 
 
 class Softmax(_Plain):
     """The softmax of each row of a matrix; a vector is taken as one row."""
 
+    takes = (_rows,)
     function = staticmethod(stable.softmax)
-
-    def make_node(self, *inputs: Any) -> Any:
-        (x,) = inputs
-        x = _floats(x, (1, 2))
-        return self.applied([shape_padleft(x) if x.type.ndim == 1 else x])
 
     def compute(self, *tensors: Any) -> Any:
         return self.function(tensors[0])
@@ -71,8 +77,7 @@ class LogSoftmax(Softmax):
 class SoftmaxWithBias(_Plain):
     """The softmax of each row of a matrix to which a vector is added."""
 
-    def make_node(self, *inputs: Any) -> Any:
-        return self.applied([_floats(inputs[0], (2,)), _floats(inputs[1], (1,), "b")])
+    takes = (_matrix, _bias)
 
     def compute(self, *tensors: Any) -> Any:
         x, b = tensors
@@ -82,9 +87,7 @@ class SoftmaxWithBias(_Plain):
 class SoftmaxGrad(_Plain):
     """What the gradient of a softmax makes of a cotangent `dy`, where `sm` is the softmax."""
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [_floats(one, (1, 2), name) for one, name in zip(inputs, ("dy", "sm"), strict=True)]
-        return self.applied([shape_padleft(one) if one.type.ndim == 1 else one for one in given])
+    takes = (functools.partial(_rows, name="dy"), functools.partial(_rows, name="sm"))
 
     def compute(self, *tensors: Any) -> Any:
         dy, sm = tensors
@@ -119,14 +122,16 @@ def _picked(rows: Any, index: Any) -> Any:
     return st.squeeze(st.take_along_axis(rows, st.expand_dims(index.astype("int64"), axis=1), axis=1), axis=1)
 
 
+def _is_label(rows: Any, labels: Any) -> Any:
+    """Return where the columns of rows are those that labels name."""
+    return st.equal(st.expand_dims(labels.astype("int64"), axis=1), st.arange(rows.shape[1]).astype("int64"))
+
+
 class CrossentropySoftmaxArgmax1HotWithBias(_Plain):
     """Of ``x + b``: the cross-entropy of its softmax with labels, the softmax, and where it is largest."""
 
     nin, nout = 3, 3
-
-    def make_node(self, *inputs: Any, **_: Any) -> Any:
-        x, b, y = inputs
-        return self.applied([_floats(x, (2,)), _floats(b, (1,), "b"), _integers(y)])
+    takes = (_matrix, _bias, _integers)
 
     def compute(self, *tensors: Any) -> Any:
         x, b, y = tensors
@@ -141,18 +146,13 @@ class CrossentropySoftmax1HotWithBiasDx(_Plain):
     """The gradient of that cross-entropy in `x`, from the cotangent `dy`, the softmax and the labels."""
 
     inputs_with_gradient = slice(2)
-
     nin, nout = 3, 1
-
-    def make_node(self, *inputs: Any, **_: Any) -> Any:
-        dy, sm, y = inputs
-        return self.applied([_floats(dy, (0, 1), "dy"), _floats(sm, (2,), "sm"), _integers(y)])
+    takes = (functools.partial(_floats, ranks=(0, 1), name="dy"), functools.partial(_matrix, name="sm"), _integers)
 
     def compute(self, *tensors: Any) -> Any:
         dy, sm, y = tensors
         y = st.Tensor(classes(y.node, sm.node, 1, "crossentropy"))
-        hot = st.equal(st.expand_dims(y.astype("int64"), axis=1), st.arange(sm.shape[1]).astype("int64"))
-        return (dy if dy.ndim == 0 else st.expand_dims(dy, axis=1)) * (sm - hot.astype(sm.dtype))
+        return (dy if dy.ndim == 0 else st.expand_dims(dy, axis=1)) * (sm - _is_label(sm, y).astype(sm.dtype))
 
 
 crossentropy_softmax_argmax_1hot_with_bias = CrossentropySoftmaxArgmax1HotWithBias()
@@ -201,10 +201,11 @@ class CrossentropyCategorical1Hot(_Plain):
 class CrossentropyCategorical1HotGrad(_Plain):
     """The gradient of `CrossentropyCategorical1Hot` in the rows."""
 
+    takes = (as_tensor_variable,) * 3
+
     def compute(self, *tensors: Any) -> Any:
         g, coding, labels = tensors
-        hot = st.equal(st.expand_dims(labels.astype("int64"), axis=1), st.arange(coding.shape[1]).astype("int64"))
-        return st.where(hot, -st.expand_dims(g, axis=1) / coding, 0)
+        return st.where(_is_label(coding, labels), -st.expand_dims(g, axis=1) / coding, 0)
 
 
 crossentropy_categorical_1hot = CrossentropyCategorical1Hot()
