@@ -30,7 +30,7 @@ from septet.dialects.theano.missing import DisconnectedType as DisconnectedType
 from septet.dialects.theano.missing import NullTypeGradError as NullTypeGradError
 from septet.dialects.theano.missing import disconnected_type as disconnected_type
 from septet.dialects.theano.pullbacks import pulled_back
-from septet.dialects.theano.tensor.convert import as_tensor_variable
+from septet.dialects.theano.tensor.convert import as_tensor_variable, as_variable
 from septet.dialects.theano.tensor.creation import zeros_like
 from septet.tensor.tensor import Tensor
 from septet.transform.jacobian import jacobian_nodes
@@ -136,10 +136,7 @@ def grad(
     for variable in variables:
         if not isinstance(variable, Variable):
             raise TypeError(f"Expected Variable, got {variable!r} of type {type(variable)}")
-    known = {
-        own: value if isinstance(value, Variable) else as_tensor_variable(value)
-        for own, value in dict(known_grads or {}).items()
-    }
+    known = {own: as_variable(value) for own, value in dict(known_grads or {}).items()}
     for own, value in known.items():
         if value.type.is_tensor and own.type.ndim != value.type.ndim:
             raise AssertionError(f"the gradient of {own} has {value.type.ndim} axes, the variable {own.type.ndim}")
@@ -200,13 +197,21 @@ def _gradients(cost: Any, variables: Sequence[Variable], known: Any, constants: 
         )
         cotangents.append(cotangent)
     nodes = vjp([t.node for t in outputs], [t.node for t in cotangents], [v.tensor.node for v in variables])
+    result = _as_variables("Gradient", nodes, [*sources, *variables])
+    for own, variable in zip(variables, result, strict=True):
+        if variable is not None and own.type.ndim == variable.type.ndim:
+            variable.type = own.type.clone(dtype=variable.type.dtype)
+    return result
+
+
+def _as_variables(name: str, nodes: Sequence[Any], sources: Sequence[Variable]) -> list[Any]:
+    """Return nodes as variables; None stays None."""
     places = [place for place, node in enumerate(nodes) if node is not None]
-    made = transformed("Gradient", [Tensor(nodes[place]) for place in places], [*sources, *variables]) if places else []
-    result: list[Any] = [None] * len(variables)
-    for place, variable in zip(places, made, strict=True):
-        result[place] = variable
-        if variables[place].type.ndim == variable.type.ndim:
-            variable.type = variables[place].type.clone(dtype=variable.type.dtype)
+    result: list[Any] = [None] * len(nodes)
+    if places:
+        made = transformed(name, [Tensor(nodes[place]) for place in places], sources)
+        for place, variable in zip(places, made, strict=True):
+            result[place] = variable
     return result
 
 
@@ -252,6 +257,11 @@ def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
     return found if use_list else tuple(found)
 
 
+def _like(given: Any, outputs: Any) -> Any:
+    """Return results in the structure of what was asked about."""
+    return format_as(isinstance(given, list), isinstance(given, tuple), outputs)
+
+
 def Rop(
     f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", return_disconnected: str = "zero"
 ) -> Any:
@@ -289,13 +299,13 @@ def Rop(
     result: list[Any] = []
     for output, found in zip(outputs, _changes(outputs, variables, vectors), strict=True):
         if found is None:
-            if output not in _reached(variables, [output]):
+            if not set(variables) & connected([output]):
                 _complain(output, disconnected_outputs)
                 result.append(_nothing(output, return_disconnected))
                 continue
             found = _float_zeros(output)
         result.append(found)
-    return format_as(isinstance(f, list), isinstance(f, tuple), result)
+    return _like(f, result)
 
 
 def _changes(outputs: Sequence[Any], variables: Sequence[Any], vectors: Sequence[Any]) -> list[Any]:
@@ -313,22 +323,6 @@ def _changes(outputs: Sequence[Any], variables: Sequence[Any], vectors: Sequence
     return _as_variables("Rop", nodes, sources)
 
 
-def _reached(variables: Iterable[Variable], outputs: Sequence[Variable]) -> list[Variable]:
-    """Return the outputs that gradients can flow to variables from."""
-    return [output for output in outputs if set(variables) & connected([output])]
-
-
-def _as_variables(name: str, nodes: Sequence[Any], sources: Sequence[Variable]) -> list[Any]:
-    """Return nodes as variables; None stays None."""
-    places = [place for place, node in enumerate(nodes) if node is not None]
-    result: list[Any] = [None] * len(nodes)
-    if places:
-        made = transformed(name, [Tensor(nodes[place]) for place in places], sources)
-        for place, variable in zip(places, made, strict=True):
-            result[place] = variable
-    return result
-
-
 def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
     """Return a vector times the Jacobian: gradients of variables, given those of expressions."""
     outputs, points = _all_of(f), _all_of(eval_points)
@@ -341,7 +335,7 @@ def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disco
         disconnected_inputs=disconnected_inputs,
         known_grads=dict(zip(outputs, points, strict=True)),
     )
-    return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
+    return _like(wrt, found)
 
 
 def subgraph_grad(wrt: Any, end: Any, start: Any = None, cost: Any = None, details: bool = False) -> Any:
@@ -395,7 +389,7 @@ def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnec
         )
     if expression.type.ndim == 0:
         found = grad(expression, _all_of(wrt), consider_constant, disconnected_inputs)
-        return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
+        return _like(wrt, found)
     variables = _all_of(wrt)
     reached = connected([expression])
     refuse_python("jacobian", [expression], variables)
@@ -408,7 +402,7 @@ def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnec
     for variable in variables:
         if variable not in reached:
             _complain(variable, disconnected_inputs)
-    return format_as(isinstance(wrt, list), isinstance(wrt, tuple), made)
+    return _like(wrt, made)
 
 
 def hessian(cost: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
@@ -421,7 +415,7 @@ def hessian(cost: Any, wrt: Any, consider_constant: Any = None, disconnected_inp
             raise AssertionError("tensor.hessian expects a (list of) 1 dimensional variable as `wrt`")
         first = grad(cost, variable, consider_constant, disconnected_inputs)
         found.append(jacobian(first, variable, disconnected_inputs="ignore"))
-    return format_as(isinstance(wrt, list), isinstance(wrt, tuple), found)
+    return _like(wrt, found)
 
 
 # What ops return as gradients that do not exist.
@@ -449,9 +443,6 @@ class _Identity(NativeOp):
 
     __props__: tuple[str, ...] = ()
     view_map = {0: [0]}
-
-    def _check(self, x: Any) -> None:
-        """Refuse inputs that the op is not for."""
 
 
 class ConsiderConstant(_Identity):

@@ -392,29 +392,16 @@ def _overwritten(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> dic
 
 
 def _as_input(own: Any, allow_downcast: bool | None) -> In:
-    if isinstance(own, SymbolicInput):
-        if not isinstance(own, In):
-            own = In(
-                own.variable,
-                own.name,
-                None,
-                own.update,
-                own.mutable,
-                own.strict,
-                own.allow_downcast,
-                implicit=own.implicit,
-            )
+    if isinstance(own, SymbolicInput) and not isinstance(own, In):
+        strict, implicit = own.strict, own.implicit
+        own = In(own.variable, own.name, None, own.update, own.mutable, strict, own.allow_downcast, implicit=implicit)
     elif isinstance(own, (list, tuple)):
         own = _old_input(own)
     elif isinstance(own, Constant):
         raise TypeError(f"A Constant instance is not a legal function input: {own}")
-    elif isinstance(own, SharedVariable):
-        raise TypeError(
-            f"Cannot use a shared variable ({own}) as explicit input. Consider substituting a non-shared variable via the `givens` parameter"
-        )
     elif isinstance(own, Variable):
         own = In(own)
-    else:
+    elif not isinstance(own, In):
         raise TypeError(f"Unknown parameter type: {type(own)}")
     if isinstance(own.variable, SharedVariable) and not own.implicit:
         raise TypeError(
@@ -430,10 +417,7 @@ def _old_input(parts: Sequence[Any]) -> In:
     rest = list(parts)
     name = rest.pop(0) if isinstance(rest[0], str) else None
     first = rest.pop(0)
-    if isinstance(first, (list, tuple)):
-        variable, update = first
-    else:
-        variable, update = first, None
+    variable, update = first if isinstance(first, (list, tuple)) else (first, None)
     return In(variable, name=name, value=rest[0] if rest else None, update=update)
 
 
@@ -462,14 +446,12 @@ def _outputs(outputs: Any) -> tuple[list[Variable], Any]:
 def _as_output(own: Any) -> Variable:
     if isinstance(own, SymbolicOutput):
         own = own.variable
-    if not isinstance(own, Variable):
-        try:
-            own = as_variable(own)
-        except TypeError:
-            raise TypeError(
-                "Outputs must be theano Variable or Out instances. Received " + str(own) + " of type " + str(type(own))
-            ) from None
-    return own
+    try:
+        return as_variable(own)
+    except TypeError:
+        raise TypeError(
+            f"Outputs must be theano Variable or Out instances. Received {own} of type {type(own)}"
+        ) from None
 
 
 def _checked_updates(updates: Any, inputs: Sequence[Variable]) -> list[tuple[Any, Variable]]:

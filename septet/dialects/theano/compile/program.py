@@ -13,7 +13,7 @@ import septet as st
 from septet.dialects.theano.compile.mode import Mode
 from septet.dialects.theano.compile.rebuild import rebuilt
 from septet.dialects.theano.containers import Container, In
-from septet.dialects.theano.engine import cut_of
+from septet.dialects.theano.engine import cut_of, replaced
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, is_called_from_python, lower
 from septet.dialects.theano.gof.op import evaluate
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
@@ -97,9 +97,9 @@ class Wiring:
         is_off = no_default_updates is True
         without = list(no_default_updates) if isinstance(no_default_updates, (list, tuple)) else []
         known = {own.variable for own in self.inputs}
-        replaced = dict(self.givens)
+        givens = dict(self.givens)
         seen: dict[Any, None] = {}
-        pending: list[tuple[list[Any], Mapping[Any, Any]]] = [(self.roots(), replaced)]
+        pending: list[tuple[list[Any], Mapping[Any, Any]]] = [(self.roots(), givens)]
         while pending:
             roots, places = pending.pop()  # what takes a variable's place may read that variable itself
             reached = ancestors(roots, blockers=known | set(places))
@@ -113,7 +113,7 @@ class Wiring:
                 if update is None or is_off or variable in without or variable in self.updates:
                     continue
                 self.updates[variable] = variable.filter_update(update)
-                pending.append(([self.updates[variable]], replaced))
+                pending.append(([self.updates[variable]], givens))
         for variable in self.updates:
             seen.setdefault(variable)
         self.shared = list(seen)
@@ -202,9 +202,9 @@ class Compiled:
             st.symbol(v.name or "", v.type.shape, v.type.dtype) if v.owner is not None else v.tensor for v in inputs
         ]
         places += [(v.tensor, symbol) for v, symbol in zip(inputs, symbols, strict=True) if v.owner is not None]
-        given = {old.tensor.node: st.Tensor(self._placed(new.tensor.node, places)) for old, new in wiring.givens}
-        replaced = {tensor: cell for tensor, cell in places if tensor.node not in given}
-        replaced |= {st.Tensor(node): value for node, value in given.items()}
+        given = {old.tensor.node: replaced([new.tensor], places)[0] for old, new in wiring.givens}
+        others = {tensor: cell for tensor, cell in places if tensor.node not in given}
+        others |= {st.Tensor(node): value for node, value in given.items()}
         cell_of = dict(zip(wiring.shared, cells, strict=True))
         loose = [v for v in wiring.updates if v in self._loose]
         fixed = {cell_of[v]: new.tensor for v, new in wiring.updates.items() if v not in self._loose}
@@ -213,7 +213,7 @@ class Compiled:
         outputs += [count for _, count in self._cuts.values()]
         words: dict[str, Any] = {"name": self.name, "optimize": self.mode.level}
         try:
-            made = st.function(symbols, outputs, fixed, replaced, allow_unused=True, **words)
+            made = st.function(symbols, outputs, fixed, others, allow_unused=True, **words)
         except (st.errors.GraphError, st.errors.ShapeError):
             if not self._loosen(cell_of):
                 raise
@@ -221,13 +221,8 @@ class Compiled:
         used = set(made.graph.nodes)
         self._used = [place for place, symbol in enumerate(symbols) if symbol.node in used]
         if len(self._used) < len(symbols):  # what nothing reads is not handed on
-            made = st.function([symbols[place] for place in self._used], outputs, fixed, replaced, **words)
+            made = st.function([symbols[place] for place in self._used], outputs, fixed, others, **words)
         return made
-
-    def _placed(self, node: Any, places: Any) -> Any:
-        from septet.graph.graph import substitute
-
-        return substitute([node], {old.node: new.node for old, new in places})[0]
 
     def _loosen(self, cell_of: Mapping[Any, Any]) -> bool:
         """Take updates whose shape may differ out of those that are written in place; False where there is none."""
@@ -368,7 +363,7 @@ class OpByOp(_WithPython):
         known = self._start(values)
         for number, node in enumerate(self._order):
             given = [self._value(known, v) for v in node.inputs]
-            run = partial(compute, node, given)
+            run = partial(evaluate, node, given)
             results = self.mode.around(number, node, run, given) if self.mode.is_op_by_op else run()
             known.update(zip(node.outputs, results, strict=True))
         return self._finish(known)
@@ -425,11 +420,6 @@ class Staged(_WithPython):
                 raise _unchained(error) from None
             known.update({v: _value(tensor, v.type) for v, tensor in zip(wanted, found, strict=True)})
         return self._finish(known)
-
-
-def compute(node: Any, given: Sequence[Any]) -> list[Any]:
-    """Return the results of one application for some values."""
-    return list(evaluate(node, given))
 
 
 def make_program(wiring: Wiring, mode: Mode, name: str | None) -> Any:

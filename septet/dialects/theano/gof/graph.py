@@ -8,7 +8,7 @@ are what programs build, print, walk over and clone.
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -233,7 +233,7 @@ class Apply(Node):
                     inputs[index] = old.type.filter_variable(new)
                 else:
                     remake = True
-        if remake or _shapes_follow(self):
+        if remake or getattr(self.op, "is_native", False):  # types may follow from more than the types of the inputs
             made = self.op.make_node(*inputs)
             made.tag = scratchpad().__update__(self.tag)
             return made
@@ -257,11 +257,6 @@ class Apply(Node):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def _shapes_follow(node: Apply) -> bool:
-    """Tell whether the types of the results may follow from more than the types of the inputs."""
-    return getattr(node.op, "is_native", False)
 
 
 # From variables to tensors.
@@ -391,22 +386,11 @@ def ops(i: Iterable[Variable], o: Iterable[Variable]) -> set[Apply]:
 def io_toposort(inputs: Iterable[Variable], outputs: Iterable[Variable], *_: Any, **__: Any) -> list[Apply]:
     """Return the applications between inputs and outputs, each after those that it depends on."""
     given = set(inputs)
-    done: set[Apply] = set()
-    order: list[Apply] = []
-    pending: list[Apply] = [v.owner for v in reversed(list(outputs)) if v.owner is not None and v not in given]
-    while pending:
-        node = pending[-1]
-        if node in done:
-            pending.pop()
-            continue
-        missing = [v.owner for v in node.inputs if v.owner is not None and v not in given and v.owner not in done]
-        if missing:
-            pending += reversed(missing)
-            continue
-        done.add(node)
-        order.append(node)
-        pending.pop()
-    return order
+
+    def owners(variables: Iterable[Variable]) -> list[Apply]:
+        return [v.owner for v in variables if v.owner is not None and v not in given]
+
+    return general_toposort(owners(outputs), lambda node: owners(node.inputs))
 
 
 def general_toposort(r_out: Iterable[Any], deps: Callable[[Any], Any], *_: Any, **__: Any) -> list[Any]:
@@ -437,9 +421,7 @@ def is_in_ancestors(l_node: Any, f_node: Any) -> bool:
     return any(v.owner is f_node for v in ancestors(l_node.inputs))
 
 
-def list_of_nodes(inputs: Iterable[Variable], outputs: Iterable[Variable]) -> list[Apply]:
-    """Return the applications between inputs and outputs."""
-    return io_toposort(inputs, outputs)
+list_of_nodes = io_toposort
 
 
 def io_connection_pattern(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[list[bool]]:
@@ -504,14 +486,8 @@ def as_string(
 ) -> list[str]:
     """Return outputs as text in terms of inputs; what occurs twice is named ``*1`` and pointed to by ``*1 -> ``."""
     given = set(i)
-    uses: dict[Apply, int] = {}
-    for node in io_toposort(i, o):
-        for variable in node.inputs:
-            if variable.owner is not None and variable not in given:
-                uses[variable.owner] = uses.get(variable.owner, 0) + 1
-    for variable in o:
-        if variable.owner is not None and variable not in given:
-            uses[variable.owner] = uses.get(variable.owner, 0) + 1
+    used = [*o, *[variable for node in io_toposort(i, o) for variable in node.inputs]]
+    uses = Counter(variable.owner for variable in used if variable not in given)
     names: dict[Apply, str] = {}
 
     def text(variable: Variable) -> str:
