@@ -29,21 +29,20 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, _WHOLE) or (isinstance(value, numpy.ndarray) and value.dtype.kind in "iub")
 
 
+def _asked(value: Any, name: str, other: Any) -> Any:
+    """Return what a method of a value's class gives for another value; NotImplemented where there is none."""
+    method = getattr(type(value), name, None)
+    return NotImplemented if method is None else method(value, other)
+
+
 def divide(a: Any, b: Any) -> Any:
     """Return ``a / b`` as Python 2 did: floor division of integers, ``__div__`` where a class defines it."""
     if _is_whole(a) and _is_whole(b):
         return a // b
-    method = getattr(type(a), "__div__", None)
-    if method is not None:
-        found = method(a, b)
-        if found is not NotImplemented:
-            return found
-    method = getattr(type(b), "__rdiv__", None)
-    if method is not None and not (isinstance(a, numpy.ndarray) and type(b).__module__ == "numpy"):
-        found = method(b, a)
-        if found is not NotImplemented:
-            return found
-    return a / b
+    found = _asked(a, "__div__", b)
+    if found is NotImplemented and not (isinstance(a, numpy.ndarray) and type(b).__module__ == "numpy"):
+        found = _asked(b, "__rdiv__", a)
+    return a / b if found is NotImplemented else found
 
 
 def divide_in_place(a: Any, b: Any) -> Any:
@@ -54,17 +53,10 @@ def divide_in_place(a: Any, b: Any) -> Any:
         else:
             a /= b
         return a
-    method = getattr(type(a), "__idiv__", None)
-    if method is not None:
-        found = method(a, b)
-        if found is not NotImplemented:
-            return found
-    method = getattr(type(a), "__itruediv__", None)
-    if method is not None and not _is_whole(a):
-        found = method(a, b)
-        if found is not NotImplemented:
-            return found
-    return divide(a, b)
+    found = _asked(a, "__idiv__", b)
+    if found is NotImplemented and not _is_whole(a):
+        found = _asked(a, "__itruediv__", b)
+    return divide(a, b) if found is NotImplemented else found
 
 
 def _cmp(a: Any, b: Any) -> int:

@@ -14,7 +14,7 @@ import numpy
 from septet.base.errors import MissingDataError, NotSupportedError
 from septet.dialects.running.lost_data import mnist_by_digit
 from septet.dialects.running.notebooks import display
-from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced, resolve
+from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, renamed_methods, replaced, resolve
 
 __all__ = ["LIBRARIES"]
 
@@ -171,28 +171,13 @@ def _ipython(uses: Uses) -> Mapping[str, Any]:
 
 
 def _image_methods(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
-    for old, new in (("tostring", "tobytes"), ("fromstring", "frombytes")):
-        if hasattr(module.Image, old):
-            continue
-
-        def method(self: Any, *args: Any, _old: str = old, _new: str = new, **kwargs: Any) -> Any:
-            uses.record(f"PIL.Image.Image.{_old}")
-            return getattr(self, _new)(*args, **kwargs)
-
-        replaced(module.Image, old, method, stack)
+    renamed_methods(module, module.Image, {"tostring": "tobytes", "fromstring": "frombytes"}, uses, stack)
 
 
 def _axes(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     """Former methods of matplotlib's axes."""
     former = {"set_axis_bgcolor": "set_facecolor", "get_axis_bgcolor": "get_facecolor"}
-    for old, new in former.items():
-        if not hasattr(module.Axes, old):
-
-            def method(self: Any, *args: Any, _old: str = old, _new: str = new, **kwargs: Any) -> Any:
-                uses.record(f"matplotlib.axes.Axes.{_old}")
-                return getattr(self, _new)(*args, **kwargs)
-
-            replaced(module.Axes, old, method, stack)
+    renamed_methods(module, module.Axes, former, uses, stack)
     if not hasattr(module.Axes, "hold"):
         replaced(module.Axes, "hold", lambda self, *args: uses.record("matplotlib.axes.Axes.hold"), stack)
     histogram = module.Axes.hist

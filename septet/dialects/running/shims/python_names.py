@@ -18,7 +18,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, replaced
+from septet.dialects.running.shims.shim import Change, Names, NewModule, Uses, Value, renamed_methods
 
 __all__ = ["PYTHON"]
 
@@ -342,19 +342,6 @@ _MODULES = [
 ]  # fmt: skip
 
 
-def _methods(module: ModuleType, owner: Any, names: Mapping[str, str], uses: Uses, stack: ExitStack) -> None:
-    """Give a class its former methods back."""
-    for old, new in names.items():
-        if hasattr(owner, old) or not hasattr(owner, new):
-            continue
-
-        def method(self: Any, *args: Any, _old: str = old, _new: str = new, **kwargs: Any) -> Any:
-            uses.record(f"{module.__name__}.{owner.__name__}.{_old}")
-            return getattr(self, _new)(*args, **kwargs)
-
-        replaced(owner, old, method, stack)
-
-
 _ASSERTIONS = {
     "assertEquals": "assertEqual",
     "assertNotEquals": "assertNotEqual",
@@ -376,11 +363,11 @@ _ASSERTIONS = {
 
 
 def _assertions(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
-    _methods(module, unittest.TestCase, _ASSERTIONS, uses, stack)
+    renamed_methods(module, unittest.TestCase, _ASSERTIONS, uses, stack)
 
 
 def _threads(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
-    _methods(module, threading.Thread, {"isAlive": "is_alive"}, uses, stack)
+    renamed_methods(module, threading.Thread, {"isAlive": "is_alive"}, uses, stack)
 
 
 _CHANGES = [

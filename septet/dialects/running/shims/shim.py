@@ -17,7 +17,7 @@ from typing import Any
 
 from septet.dialects.running.aliases import Alias
 
-__all__ = ["Change", "Names", "NewModule", "Uses", "Value", "installed", "replaced", "resolve"]
+__all__ = ["Change", "Names", "NewModule", "Uses", "Value", "installed", "renamed_methods", "replaced", "resolve"]
 
 _LIBRARIES = ("<frozen", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 _OWN = __name__.rpartition(".shims")[0]
@@ -130,6 +130,19 @@ def replaced(module: Any, name: str, value: Any, stack: ExitStack) -> Any:
     before = own.get(name)
     setattr(module, name, value)
     return before
+
+
+def renamed_methods(module: ModuleType, owner: Any, names: Mapping[str, str], uses: Uses, stack: ExitStack) -> None:
+    """Give a class its former methods back: by names that are gone, those that are there."""
+    for old, new in names.items():
+        if hasattr(owner, old) or not hasattr(owner, new):
+            continue
+
+        def method(self: Any, *args: Any, _old: str = old, _new: str = new, **kwargs: Any) -> Any:
+            uses.record(f"{module.__name__}.{owner.__name__}.{_old}")
+            return getattr(self, _new)(*args, **kwargs)
+
+        replaced(owner, old, method, stack)
 
 
 def resolve(stand_in: str | Value) -> Any:
