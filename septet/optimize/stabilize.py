@@ -17,6 +17,9 @@ from septet.optimize.build import fit
 from septet.optimize.constants import FOLD
 from septet.optimize.facts import MOVES, is_positive, is_real_float, is_shifted
 
+QUARTER = {"float32": 22.0, "float64": 177.0}
+"""A fourth of what exp takes before it overflows. Where the largest x lies between once this below zero and three times
+this above, exp(x) / sum(exp(x)) is right as it is, and x - max(x) would round x. Short floats have no such room."""
 LONGEST = 8  # factors or terms of one chain that a rule looks at
 
 
@@ -44,16 +47,22 @@ def _sum_behind(node: Node) -> Node:
 
 
 def _softmax(m: Match) -> Node | None:
-    """exp(x) / sum(exp(x)), for an x that was not shifted before."""
+    """exp(x) / sum(exp(x)), for an x that was not shifted before: shifted where it has to be."""
     total = _sum_behind(m.s)
     if not is_real_float(m.root) or total.op.name != "sum" or total.inputs[0] is not m.e or is_shifted(m.x):
         return None
-    log_total = ops.logsumexp(m.x, axis=total.param("axis"), keepdims=True)
-    result = ops.exp(ops.subtract(m.x, log_total))
+    axis = total.param("axis")
+    top = ops.max(m.x, axis=axis, keepdims=True)
+    quarter = QUARTER.get(m.x.dtype.name)
+    if quarter is not None:
+        is_moderate = ops.less_equal(ops.abs(ops.subtract(top, quarter)), 2 * quarter)
+        top = ops.where(is_moderate, as_node(0, m.x.dtype), top)
+    e = ops.exp(ops.subtract(m.x, top))
+    result = ops.divide(e, ops.sum(e, axis=axis, keepdims=True))
     if m.s is not total or not total.param("keepdims"):
         if m.s.op.name not in ("reshape", "broadcast_to") or m.root.type is not result.type or not m.root.type.is_known:
             return None
-        kept = tuple(1 if axis in total.param("axis") else size for axis, size in enumerate(m.e.shape))
+        kept = tuple(1 if number in axis else size for number, size in enumerate(m.e.shape))
         if _aligned(m.s) not in (kept, m.e.shape):
             return None
     return fit(result, m.root)
