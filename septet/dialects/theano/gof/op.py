@@ -211,7 +211,12 @@ class NativeOp(Op):
     def make_node(self, *inputs: Any) -> Apply:
         from septet.dialects.theano.tensor.convert import as_tensor_variable
 
-        return self.applied([as_tensor_variable(value) for value in inputs])
+        given = [as_tensor_variable(value) for value in inputs]
+        self.check(*given)
+        return self.applied(given)
+
+    def check(self, *inputs: Any) -> None:
+        """Refuse variables that the op is not for."""
 
     def applied(self, inputs: Sequence[Variable]) -> Apply:
         """Return the op applied to variables."""

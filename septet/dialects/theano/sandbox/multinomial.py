@@ -8,7 +8,6 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.tensor.convert import as_tensor_variable
 
 
 class MultinomialFromUniform(NativeOp):
@@ -28,11 +27,12 @@ class MultinomialFromUniform(NativeOp):
         self.odtype = odtype
 
     def make_node(self, pvals: Any, unis: Any, n: Any = 1) -> Any:
-        pvals, unis, n = as_tensor_variable(pvals), as_tensor_variable(unis), as_tensor_variable(n)
+        return super().make_node(pvals, unis, n)
+
+    def check(self, pvals: Any, unis: Any, n: Any) -> None:
         for name, one, rank in (("pvals", pvals, 2), ("unis", unis, 1)):
             if one.ndim != rank:
                 raise NotImplementedError(f"{name} ndim should be {rank}", one.ndim)
-        return self.applied([pvals, unis, n])
 
     def _dtype(self, pvals: Any) -> str:
         return (self.automatic or pvals.dtype.name) if self.odtype == "auto" else self.odtype

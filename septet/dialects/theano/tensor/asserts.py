@@ -8,7 +8,6 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.tensor.convert import as_tensor_variable
 
 
 class Assert(NativeOp):
@@ -26,11 +25,9 @@ class Assert(NativeOp):
     def __init__(self, msg: str = "Theano Assert failed!") -> None:
         self.msg = msg
 
-    def make_node(self, value: Any, *conds: Any) -> Any:
-        given = [as_tensor_variable(value), *[as_tensor_variable(cond) for cond in conds]]
-        if any(cond.ndim for cond in given[1:]):
+    def check(self, value: Any, *conditions: Any) -> None:
+        if any(condition.ndim for condition in conditions):
             raise AssertionError("the conditions of Assert are scalars")
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         value, *conditions = tensors

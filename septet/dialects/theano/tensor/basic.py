@@ -366,11 +366,9 @@ class ExtractDiag(NativeOp):
     def __init__(self, offset: int = 0, axis1: int = 0, axis2: int = 1, view: builtins.bool = False) -> None:
         self.offset, self.axis1, self.axis2, self.view = offset, axis1, axis2, view
 
-    def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
+    def check(self, x: Any) -> None:
         if x.ndim < 2:
             raise ValueError("ExtractDiag needs an input with 2 or more dimensions", x)
-        return self.applied([x])
 
     def compute(self, *tensors: Any) -> Any:
         return st.diagonal(tensors[0], self.offset, self.axis1, self.axis2)
@@ -446,10 +444,11 @@ class PermuteRowElements(NativeOp):
     inputs_with_gradient = slice(1)
 
     def make_node(self, x: Any, y: Any, inverse: Any = 0) -> Any:
-        given = [as_tensor_variable(value) for value in (x, y, inverse)]
-        if given[1].type.dtype not in DISCRETE:
-            raise TypeError(f"PermuteRowElements: an order is made of integers, got {given[1].type}")
-        return self.applied(given)
+        return super().make_node(x, y, inverse)
+
+    def check(self, x: Any, y: Any, inverse: Any) -> None:
+        if y.type.dtype not in DISCRETE:
+            raise TypeError(f"PermuteRowElements: an order is made of integers, got {y.type}")
 
     def compute(self, *tensors: Any) -> Any:
         x, y, inverse = tensors
@@ -605,11 +604,9 @@ class Flatten(NativeOp):
     def __init__(self, outdim: int = 1) -> None:
         self.outdim = int(outdim)
 
-    def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
+    def check(self, x: Any) -> None:
         if self.outdim < 1 or (x.ndim and self.outdim > x.ndim):
             raise ValueError(f"invalid output ndimensions ({self.outdim}) for tensor of rank {x.ndim}")
-        return self.applied([x])
 
     def compute(self, *tensors: Any) -> Any:
         return st.reshape(tensors[0], (*tensors[0].shape[: self.outdim - 1], -1))

@@ -10,7 +10,6 @@ import septet as st
 from septet.dialects.theano.dtypes import DISCRETE
 from septet.dialects.theano.gof.fg import SPECIALIZED
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.creation import zeros
 from septet.dialects.theano.tensor.products import BatchedDot, Dot, batched_dot
 
@@ -24,16 +23,14 @@ class _Product(NativeOp):
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [as_tensor_variable(value) for value in inputs]
-        if len(given) != len(self.ranks):
-            raise TypeError(f"{self} takes {len(self.ranks)} inputs, got {len(given)}")
-        for place, (own, rank) in enumerate(zip(given, self.ranks, strict=True)):
+    def check(self, *inputs: Any) -> None:
+        if len(inputs) != len(self.ranks):
+            raise TypeError(f"{self} takes {len(self.ranks)} inputs, got {len(inputs)}")
+        for place, (own, rank) in enumerate(zip(inputs, self.ranks, strict=True)):
             if own.ndim != rank:
                 raise TypeError(f"{self}: input {place} has {own.ndim} axes, expected {rank}")
-            if own.dtype in DISCRETE or own.dtype != given[0].dtype:
+            if own.dtype in DISCRETE or own.dtype != inputs[0].dtype:
                 raise TypeError(f"{self}: the inputs are of one dtype, which is no integer one; got {own.type}")
-        return self.applied(given)
 
     def __str__(self) -> str:
         kind = "{inplace}" if self.inplace else "{no_inplace}"

@@ -120,14 +120,12 @@ class DimShuffle(NativeOp):
 
     is_flat_on_integers = True
 
-    def make_node(self, *inputs: Any) -> Apply:
-        given = as_tensor_variable(inputs[0])
-        if given.type.ndim != len(self.input_broadcastable):
+    def check(self, x: Any) -> None:
+        if x.type.ndim != len(self.input_broadcastable):
             raise TypeError(
                 f"The number of dimensions of the input is incorrect for this op. Expected "
-                f"{self.input_broadcastable}, got {given.type.broadcastable}."
+                f"{self.input_broadcastable}, got {x.type.broadcastable}."
             )
-        return self.applied([given])
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors

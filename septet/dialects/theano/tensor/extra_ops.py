@@ -38,16 +38,14 @@ class SearchsortedOp(NativeOp):
         self.side = side
 
     def make_node(self, x: Any, v: Any, sorter: Any = None) -> Any:
-        given = [as_tensor_variable(x), as_tensor_variable(v)]
-        if given[0].type.ndim != 1:
-            raise ValueError(f"searchsorted: x is a vector, got {given[0].type}")
-        if sorter is not None:
-            given.append(as_tensor_variable(sorter))
-            if given[2].type.ndim != 1:
-                raise ValueError(f"searchsorted: sorter is a vector, got {given[2].type}")
-            if given[2].type.dtype not in INTS:
-                raise TypeError("sorter must be an integer vector", given[2].type)
-        return self.applied(given)
+        return super().make_node(*([x, v] if sorter is None else [x, v, sorter]))
+
+    def check(self, x: Any, v: Any, *sorter: Any) -> None:
+        for name, one in zip(("x", "sorter"), (x, *sorter), strict=False):
+            if one.type.ndim != 1:
+                raise ValueError(f"searchsorted: {name} is a vector, got {one.type}")
+        if sorter and sorter[0].type.dtype not in INTS:
+            raise TypeError("sorter must be an integer vector", sorter[0].type)
 
     def compute(self, *tensors: Any) -> Any:
         x, v, *sorter = tensors
@@ -71,11 +69,9 @@ class CumOp(NativeOp):
             raise ValueError(f'{type(self).__name__}: Unknown mode "{mode}"')
         self.axis, self.mode = axis, mode
 
-    def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
+    def check(self, x: Any) -> None:
         if self.axis is not None and not -x.type.ndim <= self.axis < x.type.ndim:
             raise ValueError(f"axis(={self.axis}) out of bounds")
-        return self.applied([x])
 
     def compute(self, *tensors: Any) -> Any:
         x = st.reshape(tensors[0], (-1,)) if self.axis is None else tensors[0]
@@ -177,13 +173,11 @@ class RepeatOp(NativeOp):
     def __init__(self, axis: int | None = None) -> None:
         self.axis = axis
 
-    def make_node(self, x: Any, repeats: Any) -> Any:
-        x, repeats = as_tensor_variable(x), as_tensor_variable(repeats)
+    def check(self, x: Any, repeats: Any) -> None:
         if repeats.dtype not in DISCRETE or repeats.dtype in ("uint64", "bool"):
             raise TypeError(f"repeats.dtype must be an integer, and not uint64; got {repeats.dtype}")
         if self.axis is not None and not -x.ndim <= self.axis < x.ndim:
             raise ValueError("Axis should not exceed x.ndim-1.")
-        return self.applied([x, repeats])
 
     def compute(self, *tensors: Any) -> Any:
         x, repeats = tensors
@@ -228,13 +222,11 @@ class Bartlett(NativeOp):
     __props__ = ()
     inputs_with_gradient = slice(0)
 
-    def make_node(self, *inputs: Any) -> Any:
-        count = as_tensor_variable(inputs[0])
+    def check(self, count: Any) -> None:
         if count.ndim:
             raise TypeError(f"{type(self).__name__} only works on scalar input")
         if count.dtype not in DISCRETE:
             raise TypeError(f"{type(self).__name__} only works on integer input")
-        return self.applied([count])
 
     def compute(self, *tensors: Any) -> Any:
         count = tensors[0].astype("int64")
@@ -259,20 +251,17 @@ class FillDiagonal(NativeOp):
     inputs_with_gradient = slice(2)
     _places = 2
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [as_tensor_variable(value) for value in inputs]
-        a, value, *offset = given
+    def check(self, a: Any, value: Any, *offset: Any) -> None:
         if a.ndim < 2 or (offset and a.ndim != 2):
             count = "exactly" if offset else "at least"
             raise TypeError(f"{type(self).__name__}: first parameter must have {count} two dimensions")
-        for place, one in zip(("second", "third"), given[1:], strict=False):
+        for place, one in zip(("second", "third"), (value, *offset), strict=False):
             if one.ndim:
                 raise TypeError(f"{type(self).__name__}: {place} parameter must be a scalar")
         if upcast(a.dtype, value.dtype) != a.dtype:
             raise TypeError(f"{type(self).__name__}: type of second parameter must be the same as the first's")
         if offset and offset[0].dtype not in DISCRETE:
             raise TypeError(f"{type(self).__name__}: type of third parameter must be as integer")
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         a, value, *offset = tensors
@@ -325,11 +314,9 @@ class Unique(NativeOp):
         self.return_index, self.return_inverse, self.return_counts = return_index, return_inverse, return_counts
         self.axis = axis
 
-    def make_node(self, *inputs: Any) -> Any:
-        x = as_tensor_variable(inputs[0])
+    def check(self, x: Any) -> None:
         if self.axis is not None and not -x.ndim <= self.axis < x.ndim:
             raise RuntimeError(f"Unique axis `{self.axis}` is outside of input ndim = {x.ndim}.")
-        return self.applied([x])
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
@@ -358,8 +345,8 @@ class UnravelIndex(NativeOp):
             raise ValueError("ndim must be an integer greater than 0")
         self.ndim, self.order = ndim, order
 
-    def make_node(self, indices: Any, dims: Any) -> Any:
-        return self.applied(_indices(indices, dims))
+    def check(self, indices: Any, dims: Any) -> None:
+        _check_indices(indices, dims)
 
     def compute(self, *tensors: Any) -> Any:
         result = ("int64", tensors[0].type.shape)
@@ -402,8 +389,8 @@ class RavelMultiIndex(NativeOp):
             raise AssertionError(f"mode is 'raise', 'wrap' or 'clip', got {mode!r}")
         self.mode, self.order = mode, order
 
-    def make_node(self, *inputs: Any) -> Any:
-        return self.applied(_indices(*inputs))
+    def check(self, *inputs: Any) -> None:
+        _check_indices(*inputs)
 
     def compute(self, *tensors: Any) -> Any:
         indices = st.broadcast_arrays(*tensors[:-1])
@@ -436,12 +423,10 @@ def _check_order(order: str) -> None:
         raise AssertionError(f"order is 'C' or 'F', got {order!r}")
 
 
-def _indices(*values: Any) -> list[Any]:
-    """Return indices and, last, sizes as variables of integers."""
-    given = [*[as_tensor_variable(value) for value in values[:-1]], as_tensor_variable(values[-1])]
-    for variable in given:
+def _check_indices(*variables: Any) -> None:
+    """Refuse indices and, last, sizes that are no integers, or no vector."""
+    for variable in variables:
         if variable.dtype not in INTS:
             raise TypeError(f"'{variable.dtype}' object cannot be interpreted as an index")
-    if given[-1].ndim != 1:
+    if variables[-1].ndim != 1:
         raise TypeError("dims must be a 1D array")
-    return given

@@ -28,12 +28,10 @@ class OfMatrices(NativeOp):
     __props__: tuple[str, ...] = ()
     of_floats: Any
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [as_tensor_variable(value) for value in inputs]
-        for x in given:
+    def check(self, *inputs: Any) -> None:
+        for x in inputs:
             if x.ndim != 2:
                 raise AssertionError(f"{type(self).__name__} is for matrices, got {x.ndim} axes")
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         return self.of_floats(*floats(*tensors))

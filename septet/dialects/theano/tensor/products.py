@@ -25,16 +25,14 @@ class Dot(NativeOp):
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Any:
+    def check(self, *inputs: Any) -> None:
         if len(inputs) != 2:
             raise TypeError(f"theano.tensor.Dot: 2 arguments required, {len(inputs)} given")
-        given = [as_tensor_variable(value) for value in inputs]
-        for position, v in enumerate(given):
+        for position, v in enumerate(inputs):
             if v.type.ndim not in (1, 2):
                 raise TypeError(
                     f"theano.tensor.Dot: input {position} (0-indexed) must have ndim of 1 or 2, {v.type.ndim} given. Consider calling theano.tensor.dot instead."
                 )
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         a, b = alike(*tensors)
@@ -99,16 +97,14 @@ class BatchedDot(NativeOp):
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [as_tensor_variable(value) for value in inputs]
-        if len(given) != 2:
-            raise TypeError(f"theano.tensor.blas.BatchedDot: 2 arguments required, {len(given)} given")
-        for position, v in enumerate(given):
+    def check(self, *inputs: Any) -> None:
+        if len(inputs) != 2:
+            raise TypeError(f"theano.tensor.blas.BatchedDot: 2 arguments required, {len(inputs)} given")
+        for position, v in enumerate(inputs):
             if v.type.ndim not in (2, 3):
                 raise TypeError(
                     f"theano.tensor.blas.BatchedDot: input {position} (0-indexed) must have ndim of 2 or 3, {v.type.ndim} given. Consider calling theano.tensor.batched_dot instead."
                 )
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         a, b = alike(*tensors)

@@ -83,11 +83,8 @@ class CAReduce(NativeOp):
         found = axes_of(self.axis, ndim)
         return tuple(range(ndim)) if found is None else found
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = as_tensor_variable(inputs[0])
-        if self.axis is not None:
-            axes_of(self.axis, given.type.ndim)
-        return self.applied([given])
+    def check(self, x: Any) -> None:
+        axes_of(self.axis, x.type.ndim)
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
@@ -241,10 +238,8 @@ class _Extreme(NativeOp):
     def __init__(self, axis: Any = None) -> None:
         self.axis = None if axis is None else tuple(np.atleast_1d(axis).tolist())
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = as_tensor_variable(inputs[0])
-        axes_of(self.axis, given.type.ndim)
-        return self.applied([given])
+    def check(self, x: Any) -> None:
+        axes_of(self.axis, x.type.ndim)
 
     def __str__(self) -> str:
         return type(self).__name__ if self.axis is None else f"{type(self).__name__}{{axis={self.axis}}}"

@@ -549,13 +549,11 @@ class Split(NativeOp):
     def __init__(self, len_splits: int) -> None:
         self.len_splits = int(len_splits)
 
-    def make_node(self, x: Any, axis: Any, splits: Any) -> Any:
-        x, axis, splits = as_tensor_variable(x), as_tensor_variable(axis), as_tensor_variable(splits)
+    def check(self, x: Any, axis: Any, splits: Any) -> None:
         if splits.type.ndim != 1 or splits.type.dtype not in DISCRETE:
             raise TypeError("splits_size must be a vector of integers", splits.type)
         if axis.type.dtype not in DISCRETE or axis.type.ndim:
             raise TypeError("axis must be an integer", axis.type)
-        return self.applied([x, axis, splits])
 
     def compute(self, *tensors: Any) -> Any:
         x, axis, splits = tensors

@@ -89,11 +89,9 @@ class Solve(NativeOp):
         self.A_structure, self.lower = A_structure, lower
         self.overwrite_A, self.overwrite_b = overwrite_A, overwrite_b
 
-    def make_node(self, *inputs: Any) -> Any:
-        a, b = [as_tensor_variable(value) for value in inputs]
+    def check(self, a: Any, b: Any) -> None:
         if a.ndim != 2 or b.ndim not in (1, 2):
             raise AssertionError(f"Solve is for a matrix and a vector or matrix, got {a.ndim} and {b.ndim} axes")
-        return self.applied([a, b])
 
     def compute(self, *tensors: Any) -> Any:
         a, b = floats(*tensors)

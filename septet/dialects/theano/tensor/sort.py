@@ -105,13 +105,11 @@ class TopKOp(NativeOp):
         self.axis, self.sorted, self.idx_dtype = axis, sorted, idx_dtype
         self.return_values, self.return_indices = return_values, return_indices
 
-    def make_node(self, inp: Any, kth: Any) -> Any:
-        x, k = as_tensor_variable(inp), as_tensor_variable(kth)
+    def check(self, x: Any, k: Any) -> None:
         if x.ndim == 0:
             raise ValueError("Cannot take scalar as input")
         if not -x.ndim <= self.axis < x.ndim:
             raise IndexError(f'"axis" parameter out of range, expected integer within [{-x.ndim}, {x.ndim - 1}]')
-        return self.applied([x, k])
 
     def compute(self, *tensors: Any) -> Any:
         x, k = tensors

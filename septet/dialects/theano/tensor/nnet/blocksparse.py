@@ -18,15 +18,13 @@ class SparseBlockGemv(NativeOp):
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [as_tensor_variable(one) for one in inputs]
-        for name, one, rank in zip(("o", "W", "h", "inputIdx", "outputIdx"), given, (3, 4, 3, 2, 2), strict=True):
+    def check(self, *inputs: Any) -> None:
+        for name, one, rank in zip(("o", "W", "h", "inputIdx", "outputIdx"), inputs, (3, 4, 3, 2, 2), strict=True):
             if one.ndim != rank:
                 raise TypeError(f"The {name} input to SparseBlockGemv must have {rank} dimensions, got {one.ndim}")
-        for one in given[3:]:
+        for one in inputs[3:]:
             if not one.dtype.startswith(("int", "uint")):
                 raise TypeError(f"the indices given to SparseBlockGemv must be integers, got {one.dtype}")
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         o, w, h, source, target = tensors
@@ -43,7 +41,7 @@ class SparseBlockOuter(NativeOp):
         self.inplace = inplace
 
     def make_node(self, *inputs: Any) -> Any:
-        return self.applied([as_tensor_variable(one) for one in (*inputs, *[1.0][: 6 - len(inputs)])])
+        return super().make_node(*inputs, *[1.0][: 6 - len(inputs)])
 
     def compute(self, *tensors: Any) -> Any:
         o, x, y, source, target, alpha = tensors

@@ -6,7 +6,6 @@ from typing import Any
 
 import septet as st
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.tensor.convert import as_tensor_variable
 
 
 class ConnectionistTemporalClassification(NativeOp):
@@ -18,15 +17,13 @@ class ConnectionistTemporalClassification(NativeOp):
     def __init__(self, compute_grad: bool = True, openmp: Any = None) -> None:
         self.compute_grad = compute_grad
 
-    def make_node(self, *inputs: Any) -> Any:
-        given = [as_tensor_variable(one) for one in inputs]
+    def check(self, *inputs: Any) -> None:
         names = ("activations", "labels", "input_lengths")
-        for name, one, dtype, rank in zip(names, given, ("float32", "int32", "int32"), (3, 2, 1), strict=True):
+        for name, one, dtype, rank in zip(names, inputs, ("float32", "int32", "int32"), (3, 2, 1), strict=True):
             if one.type.dtype != dtype:
                 raise TypeError(f"{name} must use the {dtype} type!")
             if one.ndim != rank:
                 raise ValueError(f"{name} must have {rank} dimensions.")
-        return self.applied(given)
 
     def compute(self, *tensors: Any) -> Any:
         from septet.nn.ctc import ctc as loss  # the library of layers is loaded where a program asks for it

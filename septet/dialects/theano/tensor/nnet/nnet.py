@@ -186,13 +186,13 @@ class CrossentropyCategorical1Hot(_Plain):
 
     inputs_with_gradient = slice(1)
 
-    def make_node(self, *inputs: Any) -> Any:
-        coding, labels = [as_tensor_variable(one) for one in inputs]
+    takes = (as_tensor_variable,) * 2
+
+    def check(self, coding: Any, labels: Any) -> None:
         if coding.type.ndim != 2:
             raise TypeError("matrix required for argument: coding_dist")
         if labels.type.ndim != 1 or labels.type.dtype not in ("int64", "int32"):
             raise TypeError(f"integer vector required for argument: true_one_of_n (got type: {labels.type})")
-        return self.applied([coding, labels])
 
     def compute(self, *tensors: Any) -> Any:
         return -stable.log(_picked(*tensors))
@@ -239,11 +239,9 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
 class Prepend_scalar_to_each_row(_Plain):
     """Each row of a matrix with a number before it."""
 
-    def make_node(self, *inputs: Any) -> Any:
-        value, matrix = [as_tensor_variable(one) for one in inputs]
+    def check(self, value: Any, matrix: Any) -> None:
         if matrix.type.broadcastable != (False, False):
             raise TypeError("Expected a matrix as input")
-        return self.applied([value, matrix])
 
     def compute(self, *tensors: Any) -> Any:
         value, matrix = tensors
