@@ -120,3 +120,15 @@ def test_blocks_and_a_softmax_in_two_levels() -> None:
     some = nnet.h_softmax(x, 2, 8, 3, 3, *map(theano.shared, weights), target=y)
     value, picked = theano.function([x, y], [every, some])(rng.standard_normal((2, 4)), [7, 2])
     np.testing.assert_allclose(picked, value[[0, 1], [7, 2]])
+
+
+def test_rows_begin_with_a_number_and_what_is_no_matrix_is_refused() -> None:
+    x = T.dmatrix()
+    found = theano.function([x], nnet.prepend_1_to_each_row(x))(np.arange(6.0).reshape(2, 3))
+    assert found.tolist() == [[1.0, 0.0, 1.0, 2.0], [1.0, 3.0, 4.0, 5.0]]
+    with pytest.raises(TypeError, match="a matrix"):
+        nnet.prepend_0_to_each_row(T.dvector())
+    with pytest.raises(TypeError, match="integer vector"):
+        nnet.crossentropy_categorical_1hot(x, T.dvector())
+    with pytest.raises(TypeError, match="matrix required"):
+        nnet.crossentropy_categorical_1hot(T.dvector(), T.lvector())

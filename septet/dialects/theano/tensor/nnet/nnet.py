@@ -48,17 +48,17 @@ def _rows(x: Any, name: str = "x") -> Any:
     return shape_padleft(x) if x.type.ndim == 1 else x
 
 
-class _Plain(NativeOp):
+class _OfRows(NativeOp):
     """An op without parameters; `takes` has for each input what checks it."""
 
     __props__ = ()
     takes: tuple[Callable[..., Any], ...] = ()
 
     def make_node(self, *inputs: Any, **_: Any) -> Any:
-        return self.applied([check(one) for check, one in zip(self.takes, inputs, strict=True)])
+        return self.applied([checked(one) for checked, one in zip(self.takes, inputs, strict=True)])
 
 
-class Softmax(_Plain):
+class Softmax(_OfRows):
     """The softmax of each row of a matrix; a vector is taken as one row."""
 
     takes = (_rows,)
@@ -74,7 +74,7 @@ class LogSoftmax(Softmax):
     function = staticmethod(functools.partial(st.log_softmax, axis=-1))
 
 
-class SoftmaxWithBias(_Plain):
+class SoftmaxWithBias(_OfRows):
     """The softmax of each row of a matrix to which a vector is added."""
 
     takes = (_matrix, _bias)
@@ -84,7 +84,7 @@ class SoftmaxWithBias(_Plain):
         return stable.softmax(x + b.astype(x.dtype))
 
 
-class SoftmaxGrad(_Plain):
+class SoftmaxGrad(_OfRows):
     """What the gradient of a softmax makes of a cotangent `dy`, where `sm` is the softmax."""
 
     takes = (functools.partial(_rows, name="dy"), functools.partial(_rows, name="sm"))
@@ -127,7 +127,7 @@ def _is_label(rows: Any, labels: Any) -> Any:
     return st.equal(st.expand_dims(labels.astype("int64"), axis=1), st.arange(rows.shape[1]).astype("int64"))
 
 
-class CrossentropySoftmaxArgmax1HotWithBias(_Plain):
+class CrossentropySoftmaxArgmax1HotWithBias(_OfRows):
     """Of ``x + b``: the cross-entropy of its softmax with labels, the softmax, and where it is largest."""
 
     nin, nout = 3, 3
@@ -142,7 +142,7 @@ class CrossentropySoftmaxArgmax1HotWithBias(_Plain):
         return [[True, True, False], [True, True, False], [False, False, False]]
 
 
-class CrossentropySoftmax1HotWithBiasDx(_Plain):
+class CrossentropySoftmax1HotWithBiasDx(_OfRows):
     """The gradient of that cross-entropy in `x`, from the cotangent `dy`, the softmax and the labels."""
 
     inputs_with_gradient = slice(2)
@@ -181,12 +181,11 @@ def crossentropy_softmax_max_and_argmax_1hot(x: Any, y_idx: Any, **kwargs: Any) 
     return crossentropy_softmax_max_and_argmax_1hot_with_bias(x, b, y_idx, **kwargs)
 
 
-class CrossentropyCategorical1Hot(_Plain):
+class CrossentropyCategorical1Hot(NativeOp):
     """Minus the logarithm of one element of each row: the cross-entropy of rows with labels."""
 
+    __props__ = ()
     inputs_with_gradient = slice(1)
-
-    takes = (as_tensor_variable,) * 2
 
     def check(self, coding: Any, labels: Any) -> None:
         if coding.type.ndim != 2:
@@ -198,10 +197,10 @@ class CrossentropyCategorical1Hot(_Plain):
         return -stable.log(_picked(*tensors))
 
 
-class CrossentropyCategorical1HotGrad(_Plain):
+class CrossentropyCategorical1HotGrad(NativeOp):
     """The gradient of `CrossentropyCategorical1Hot` in the rows."""
 
-    takes = (as_tensor_variable,) * 3
+    __props__ = ()
 
     def compute(self, *tensors: Any) -> Any:
         g, coding, labels = tensors
@@ -236,8 +235,10 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
 # Rows with one more element.
 
 
-class Prepend_scalar_to_each_row(_Plain):
+class Prepend_scalar_to_each_row(NativeOp):
     """Each row of a matrix with a number before it."""
+
+    __props__ = ()
 
     def check(self, value: Any, matrix: Any) -> None:
         if matrix.type.broadcastable != (False, False):
