@@ -206,13 +206,13 @@ def shared(
     )
 
 
-def shared_constructor(constructor: Callable[..., Any], remove: bool = False) -> Callable[..., Any]:
+def shared_constructor(ctor: Callable[..., Any], remove: bool = False) -> Callable[..., Any]:
     """Have `shared` try a constructor before those that are known."""
     if remove:
-        shared.constructors.remove(constructor)
+        shared.constructors.remove(ctor)
     else:
-        shared.constructors.append(constructor)
-    return constructor
+        shared.constructors.append(ctor)
+    return ctor
 
 
 shared.constructors = []

@@ -393,10 +393,10 @@ def io_toposort(inputs: Iterable[Variable], outputs: Iterable[Variable], *_: Any
     return general_toposort(owners(outputs), lambda node: owners(node.inputs))
 
 
-def general_toposort(r_out: Iterable[Any], deps: Callable[[Any], Any], *_: Any, **__: Any) -> list[Any]:
+def general_toposort(outputs: Iterable[Any], deps: Callable[[Any], Any], *_: Any, **__: Any) -> list[Any]:
     """Return what can be reached by `deps`, each after those that it depends on."""
     order, done = [], set()
-    pending = list(reversed(list(r_out)))
+    pending = list(reversed(list(outputs)))
     under_way: set[Any] = set()
     while pending:
         element = pending[-1]
@@ -434,9 +434,11 @@ def io_connection_pattern(inputs: Sequence[Variable], outputs: Sequence[Variable
 # Cloning.
 
 
-def clone(i: Sequence[Variable], o: Sequence[Variable], copy_inputs: bool = True) -> tuple[list[Any], list[Any]]:
+def clone(
+    i: Sequence[Variable], o: Sequence[Variable], copy_inputs: bool = True, copy_orphans: bool | None = None
+) -> tuple[list[Any], list[Any]]:
     """Return copies of inputs (or the inputs themselves) and of the outputs that are computed from them."""
-    equivalents = clone_get_equiv(i, o, copy_inputs)
+    equivalents = clone_get_equiv(i, o, copy_inputs, copy_inputs if copy_orphans is None else copy_orphans)
     return [equivalents[v] for v in i], [equivalents[v] for v in o]
 
 

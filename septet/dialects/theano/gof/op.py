@@ -302,7 +302,9 @@ class Replay(NativeOp):
 
 def get_test_value(v: Any) -> Any:
     """Return the value that a variable has been given for trying expressions while they are built."""
-    return PureOp_get_test_value(v) if isinstance(v, Variable) else np.asarray(v)
+    from septet.dialects.theano.tensor.convert import as_variable
+
+    return PureOp_get_test_value(as_variable(v))
 
 
 def PureOp_get_test_value(variable: Any) -> Any:

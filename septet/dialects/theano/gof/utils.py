@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import graphlib
+import sys
 import traceback
 import warnings
 from typing import Any
@@ -93,15 +94,15 @@ def flatten(a: Any) -> list[Any]:
     return [a]
 
 
-def uniq(sequence: Any) -> list[Any]:
+def uniq(seq: Any) -> list[Any]:
     """Return the elements without repetitions, in order."""
-    return list(dict.fromkeys(sequence))
+    return list(dict.fromkeys(seq))
 
 
-def difference(one: Any, other: Any) -> list[Any]:
-    """Return the elements of `one` that are not in `other`."""
-    gone = set(other)
-    return [element for element in one if element not in gone]
+def difference(seq1: Any, seq2: Any) -> list[Any]:
+    """Return the elements of the first that are not in the second."""
+    gone = set(seq2)
+    return [element for element in seq1 if element not in gone]
 
 
 def to_return_values(values: Any) -> Any:
@@ -109,9 +110,9 @@ def to_return_values(values: Any) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def from_return_values(values: Any) -> list[Any]:
-    """Return a list in any case."""
-    return list(values) if isinstance(values, (list, tuple)) else [values]
+def from_return_values(values: Any) -> Any:
+    """Return a list or tuple in any case."""
+    return values if isinstance(values, (list, tuple)) else [values]
 
 
 def memoize(f: Any) -> Any:
@@ -153,18 +154,26 @@ def remove(predicate: Any, coll: Any) -> list[Any]:
     return [x for x in coll if not predicate(x)]
 
 
-def give_variables_names(variables: Any) -> list[str]:
-    """Return a name for each variable: its own where nobody else has it."""
+def give_variables_names(variables: Any) -> Any:
+    """Return variables, of which those without a name, or with that of another one, got a name with a number.
+
+    Raises
+    ------
+    ValueError
+        If some have the same name even so.
+    """
     names = [v.name for v in variables]
-    found = [
-        n if n is not None and names.count(n) == 1 else f"{n or 'anonymous_variable'}_{i}" for i, n in enumerate(names)
-    ]
-    return found if unique(found) else [f"{n}_{i}" for i, n in enumerate(found)]
+    for number, v in enumerate([v for v in variables if not v.name or names.count(v.name) > 1]):
+        v.name = f"{v.name or ''}_{number}"
+    if not unique([v.name for v in variables]):
+        raise ValueError("Not all variables have unique names. Maybe you've named some of the variables identically")
+    return variables
 
 
 def simple_extract_stack(f: Any = None, limit: int | None = None, skips: Any = ()) -> list[Any]:
     """Return where a program is: (file, line, function, text) of each call under way."""
-    return [(e.filename, e.lineno, e.name, e.line) for e in traceback.extract_stack(f, limit)]
+    found = traceback.extract_stack(f or sys._getframe(1), limit)
+    return [(e.filename, e.lineno, e.name, e.line) for e in found]
 
 
 def add_tag_trace(thing: Any, user_line: int | None = None) -> Any:

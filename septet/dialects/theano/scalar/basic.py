@@ -261,8 +261,8 @@ class Cast(UnaryScalarOp):
 
     function = staticmethod(lambda x: x)
 
-    def __init__(self, dtype: Any, name: str | None = None) -> None:
-        self.o_type = dtype if isinstance(dtype, Scalar) else get_scalar_type(dtype)
+    def __init__(self, o_type: Any, name: str | None = None) -> None:
+        self.o_type = o_type if isinstance(o_type, Scalar) else get_scalar_type(o_type)
         super().__init__(None, name or f"Cast{{{self.o_type.dtype}}}")
 
     def rule(self, dtype: str) -> tuple[str, str]:

@@ -94,7 +94,9 @@ def as_scalar(x: Any, name: str | None = None) -> Any:
         if isinstance(x.type, Scalar):
             return x
         if isinstance(x.type, TensorType) and x.type.ndim == 0:
-            return get_scalar_type(x.type.dtype).holding(x.tensor)
+            from septet.dialects.theano.tensor.basic import scalar_from_tensor
+
+            return scalar_from_tensor(x)
         raise TypeError("Variable type field must be a Scalar.", x, x.type)
     return constant(x)
 

@@ -594,6 +594,7 @@ class ScalarFromTensor(NativeOp):
 
 
 tensor_from_scalar, scalar_from_tensor = TensorFromScalar(), ScalarFromTensor()
+scal.ScalarVariable._as_TensorVariable = lambda self: tensor_from_scalar(self)
 
 
 class Flatten(NativeOp):
