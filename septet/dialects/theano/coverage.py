@@ -290,7 +290,6 @@ ALIASES = {
         f"tensor.elemwise.{name}": f"tensor.reductions.{name}"
         for name in ("All", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum")
     },
-    "tensor.elemwise.Any": "tensor.reductions.Any_",
     "tensor.elemwise.DimShufflePrinter": "printing.DimShufflePrinter",
     "tensor.int32": "scalar.int32",
     "tensor.int32_t": "scalar.int32",

@@ -470,35 +470,41 @@ def _dot(nodes: Sequence[Apply], outputs: Any, compact: bool, with_ids: bool, co
 
 
 def min_informative_str(obj: Any, indent_level: int = 0, _prev_obs: Any = None, _tag_generator: Any = None) -> str:
-    """Return what a variable depends on as lines, the same for equal graphs."""
-    seen: dict[Any, str] = {} if _prev_obs is None else _prev_obs
+    """Return what a variable depends on as lines, down to what has a name; the same for equal graphs."""
+    seen: dict[int, str] = {} if _prev_obs is None else _prev_obs
     indent = " " * indent_level
-    if obj in seen:
-        return f"{indent}<{seen[obj]}>"
-    seen[obj] = _letters(len(seen))
-    name = (
-        obj.name
-        if getattr(obj, "name", None) is not None
-        else str(obj.owner.op)
-        if getattr(obj, "owner", None)
-        else str(obj)
-    )
-    lines = [f"{indent}{seen[obj]}. {name}"]
-    if getattr(obj, "owner", None) is not None and getattr(obj, "name", None) is None:
-        lines += [min_informative_str(given, indent_level + 1, seen) for given in obj.owner.inputs]
+    if id(obj) in seen:
+        return f"{indent}<{seen[id(obj)]}>"
+    seen[id(obj)] = tag = _letters(len(seen))
+    name, owner = getattr(obj, "name", None), getattr(obj, "owner", None)
+    lines = [f"{indent}{tag}. {name if name is not None else obj if owner is None else owner.op}"]
+    if owner is not None and name is None:
+        lines += [min_informative_str(given, indent_level + 1, seen) for given in owner.inputs]
     return "\n".join(lines)
 
 
 def var_descriptor(obj: Any, _prev_obs: Any = None, _tag_generator: Any = None) -> str:
-    """Return a variable as one line that is the same for equal graphs."""
-    return min_informative_str(obj).replace("\n", " ")
+    """Return how a variable is computed as one line that is the same for equal graphs."""
+    seen: dict[int, str] = {} if _prev_obs is None else _prev_obs
+    if id(obj) in seen:
+        return f"<{seen[id(obj)]}>"
+    seen[id(obj)] = tag = _letters(len(seen))
+    if isinstance(obj, np.ndarray):
+        return f"{tag}=<ndarray:{hex_digest(obj)}>"
+    owner = getattr(obj, "owner", None)
+    if owner is None:
+        return f"{tag}={getattr(obj, 'name', None) or obj}"
+    return f"{tag}={owner.op}({','.join(var_descriptor(given, seen) for given in owner.inputs)})"
 
 
 def position_independent_str(obj: Any) -> str:
     """Return a variable as text that does not depend on memory addresses."""
-    return var_descriptor(obj) if isinstance(obj, Variable) else str(obj)
+    if not isinstance(obj, Variable):
+        raise NotImplementedError("position_independent_str takes variables")
+    return f"theano_var{{type={obj.type}}}"
 
 
 def hex_digest(x: np.ndarray) -> str:
     """Return a short name for the values of an array."""
-    return f"{hashlib.md5(x.tobytes()).hexdigest()}|strides={list(x.strides)}|shape={list(x.shape)}"
+    strides, shape = (",".join(map(str, own)) for own in (x.strides, x.shape))
+    return f"{hashlib.sha256(x.tobytes()).hexdigest()}|strides=[{strides}]|shape=[{shape}]"

@@ -54,5 +54,25 @@ def cmp(x: Any, y: Any) -> int:
     return (x > y) - (x < y)
 
 
-class DefaultOrderedDict(defaultdict[Any, Any]):
-    """A dict with a default that remembers its order, as all do by now."""
+class DefaultOrderedDict(OrderedDict[Any, Any]):
+    """A dict that remembers its order, and makes what is not there by calling a function."""
+
+    def __init__(self, default_factory: Callable[[], Any] | None = None, *a: Any, **kw: Any) -> None:
+        if default_factory is not None and not callable(default_factory):
+            raise TypeError("first argument must be callable")
+        super().__init__(*a, **kw)
+        self.default_factory = default_factory
+
+    def __missing__(self, key: Any) -> Any:
+        if self.default_factory is None:
+            raise KeyError(key)
+        self[key] = value = self.default_factory()
+        return value
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.default_factory,), None, None, iter(self.items())
+
+    def copy(self) -> DefaultOrderedDict:
+        return type(self)(self.default_factory, self)
+
+    __copy__ = copy

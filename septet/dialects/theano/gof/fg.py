@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from septet.dialects.theano.gof.graph import Apply, Variable, ancestors, clone, io_toposort, variables
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable, ancestors, clone, io_toposort, variables
+from septet.dialects.theano.gof.graph import inputs as leaves
 
 SPECIALIZED: dict[type, Callable[[Apply], Variable | None]] = {}
 """Classes of ops to what functions show in place of an application: a variable of the same value, or None."""
@@ -49,16 +50,20 @@ class FunctionGraph:
     inputs, outputs : sequence of Variable
     clone : bool
         Whether the graph is of copies.
+
+    Raises
+    ------
+    MissingInputError
+        If an output depends on a variable without a value that is not among the inputs.
     """
 
     def __init__(
-        self,
-        inputs: Sequence[Variable],
-        outputs: Sequence[Variable],
-        features: Any = None,
-        clone: bool = True,
-        **_: Any,
-    ) -> None:
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], features: Any = None, clone: bool = True,
+        update_mapping: Any = None,
+    ) -> None:  # fmt: skip
+        for leaf in leaves(outputs, blockers=inputs):
+            if leaf not in inputs and not isinstance(leaf, Constant):
+                raise MissingInputError("Undeclared input", leaf)
         if clone:
             inputs, outputs = _clone(inputs, outputs)
         self.inputs = list(inputs)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.dialects.theano.gof.utils import scratchpad
+from septet.dialects.theano.gof.utils import MethodNotDefined, scratchpad
 
 _count = itertools.count()
 
@@ -200,7 +200,7 @@ class Apply(Node):
         """Return what the op wants to know beside its inputs when it computes."""
         try:
             return self.op.get_params(self)
-        except (AttributeError, NotImplementedError):
+        except (AttributeError, NotImplementedError, MethodNotDefined):
             return None
 
     def default_output(self) -> Variable:

@@ -122,8 +122,5 @@ class Generic(SingletonType):
     def is_valid_value(self, a: Any, strict: bool = True) -> bool:
         return True
 
-    def __str__(self) -> str:
-        return "<theano.gof.type.Generic>"
-
 
 generic = Generic()

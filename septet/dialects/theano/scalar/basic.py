@@ -280,6 +280,8 @@ class _Switch(ScalarOp):
 
 
 class _Second(ScalarOp):
+    inputs_with_gradient = slice(1, None)
+
     def compute(self, *tensors: Any) -> Any:
         first, second = tensors
         if first.ndim == 0:

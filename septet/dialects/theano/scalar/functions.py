@@ -12,12 +12,12 @@ from septet.dialects.theano.dtypes import COMPLEXES, DISCRETE, NAME_OF
 
 
 def as_dtype(tensor: Any, dtype: str) -> Any:
-    """Return a tensor in a dtype; a complex one loses its imaginary part on the way to a real one."""
+    """Return a tensor in a dtype; a complex one loses its imaginary part on the way to a number that is real."""
     own = NAME_OF[tensor.dtype]
     if own == dtype:
         return tensor
     if own in COMPLEXES and dtype not in COMPLEXES:
-        tensor = st.real(tensor)
+        tensor = st.real(tensor) if dtype != "bool" else st.not_equal(tensor, 0)
     return tensor.astype(dtype)
 
 

@@ -32,7 +32,7 @@ from septet.dialects.theano.tensor.extra_ops import (
     squeeze,
     unravel_index,
 )
-from septet.dialects.theano.tensor.reductions import CAReduce
+from septet.dialects.theano.tensor.reductions import Any_, CAReduce
 from septet.dialects.theano.tensor.sort import argsort, argtopk, sort, topk, topk_and_argtopk
 from septet.dialects.theano.tensor.subtensor import (
     AdvancedBooleanIncSubtensor,
@@ -72,3 +72,4 @@ from septet.dialects.theano.tensor.var import (
 from septet.dialects.theano.tensortype import TensorType
 
 Tensor = TensorType
+elemwise.Any = Any_  # not the one of typing

@@ -122,7 +122,7 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (FUNCTIONS[name] for name in
 tensor_copy = Elemwise(scal.OPS["identity"])
 Tensor = tensor
 join_ = _join
-alloc_validate_shape = alloc.validated
+alloc_validate_shape = alloc.validate_shape
 isnan_, isinf_ = FUNCTIONS["isnan"], FUNCTIONS["isinf"]
 float16_atol = float16_rtol = 1e-3
 float32_atol = float32_rtol = 1e-5
@@ -434,7 +434,8 @@ def cov(
         x = concatenate((x, other.T if not rowvar and y.ndim == 2 else other), axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
     x = x - x.mean(axis=1, keepdims=True)
-    return dot(x, x.T.conj()) / (x.shape[1] - ddof)
+    found = dot(x, x.T.conj()) / (x.shape[1] - ddof)
+    return found.dimshuffle([axis for axis in (0, 1) if not found.broadcastable[axis]])
 
 
 class PermuteRowElements(NativeOp):
@@ -504,7 +505,7 @@ class Choose(NativeOp):
         self.mode = mode
 
     def compute(self, *tensors: Any) -> Any:
-        which, choices = tensors
+        which, choices = scal.as_dtype(tensors[0], "int64"), tensors[1]
         count = choices.shape[0]
         if self.mode == "wrap":
             which = st.remainder(which, count)

@@ -12,7 +12,7 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.dtypes import DISCRETE, as_dtype, upcast
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.op import NativeOp
-from septet.dialects.theano.tensor.convert import as_tensor_variable
+from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS
 from septet.dialects.theano.tensor.shaping import as_sizes, element, elements_of
 from septet.dialects.theano.tensortype import TensorType
@@ -86,16 +86,16 @@ class Alloc(NativeOp):
     inputs_with_gradient = slice(1)
 
     @staticmethod
-    def validated(shape: Any) -> list[Any]:
-        """Return sizes as scalar variables of integers."""
+    def validate_shape(shape: Any) -> tuple[list[Any], list[bool]]:
+        """Return sizes as scalar variables of integers, and which are known to be 1."""
         given = [as_tensor_variable(size) for size in shape]
         for size in given:
             if size.type.ndim or size.type.dtype not in DISCRETE:
                 raise TypeError(f"Shape arguments to Alloc must be integers, but argument {size} is not")
-        return given
+        return given, [bool(known_value(size) == 1) for size in given]
 
     def make_node(self, value: Any, *shape: Any) -> Any:
-        given = self.validated(shape)
+        given, _ = self.validate_shape(shape)
         value = as_tensor_variable(value)
         if value.type.ndim > len(given):
             raise TypeError(

@@ -32,6 +32,7 @@ class Elemwise(NativeOp):
         openmp: Any = None,
     ) -> None:
         self.scalar_op = scalar_op
+        self.inputs_with_gradient = getattr(scalar_op, "inputs_with_gradient", slice(None))
         self.inplace_pattern = dict(inplace_pattern or {})
         self.name = name
         self.nfunc_spec = nfunc_spec

@@ -45,7 +45,7 @@ def scalar_constructor(
     """Return a shared number with the value of one of Python's or NumPy's."""
     if target != "cpu":
         raise TypeError("not for cpu")
-    if not isinstance(value, (np.number, np.bool_, float, int, complex)) or isinstance(value, bool):
+    if not isinstance(value, (np.number, np.bool_, float, int, complex)):
         raise TypeError("scalar_constructor takes a number")
     array = np.asarray(value)
     return ScalarSharedVariable(
