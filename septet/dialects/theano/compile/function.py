@@ -55,7 +55,7 @@ class FunctionMaker:
         """The graph, from inputs to outputs and updates; in modes that optimize with specialized ops."""
         wiring = self.wiring
         given = [*[own.variable for own in wiring.inputs], *wiring.shared]
-        outputs = [*wiring.outputs, *wiring.updates.values()]
+        outputs = rebuilt([*wiring.outputs, *wiring.updates.values()], dict(wiring.givens), strict=False)
         if self.mode.optimizer not in (None, "None", "fast_compile"):
             outputs = specialized(outputs)
         return FunctionGraph(given, outputs, clone=False)
