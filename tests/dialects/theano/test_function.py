@@ -172,3 +172,13 @@ def test_graphs_of_functions_say_who_uses_a_variable_and_how_products_are_comput
     plain = theano.function([x, y], product, mode="FAST_COMPILE")
     assert [type(node.op).__name__ for node in plain.maker.fgraph.toposort()] == ["Dot"]
     assert pickle.loads(pickle.dumps(f)).maker.fgraph.outputs[2].clients[0][1] >= 0
+
+
+def test_the_graph_of_a_function_shows_givens_and_lacks_no_input() -> None:
+    x, y = T.dscalars("x", "y")
+    f = theano.function([y], x * 2, givens={x: y + 1})
+    assert f(3) == 8 and y in theano.gof.graph.inputs(f.maker.fgraph.outputs)
+    with pytest.raises(MissingInputError, match="x"):
+        theano.gof.FunctionGraph([y], [x + y])
+    with pytest.raises(DisconnectedInputError):
+        theano.grad(T.ones_like(x), x)

@@ -78,3 +78,14 @@ def test_variables_are_pickled_with_their_values() -> None:
     assert v.get_value().tolist() == [0, 1, 2] and v is not w
     assert theano.function([z], cost)(np.ones(3)) == 3
     assert pickle.loads(pickle.dumps(x)).type == x.type
+
+
+def test_descriptions_that_are_the_same_for_equal_graphs() -> None:
+    x, y = T.dvectors("x", "y")
+    assert theano.printing.var_descriptor((x + y) * x) == (
+        "A=Elemwise{mul,no_inplace}(B=Elemwise{add,no_inplace}(C=x,D=y),<C>)"
+    )
+    assert theano.printing.min_informative_str(x + x) == "A. Elemwise{add,no_inplace}\n B. x\n <B>"
+    assert theano.printing.position_independent_str(x) == "theano_var{type=TensorType(float64, vector)}"
+    a, b = theano.gof.utils.give_variables_names([T.scalar(), T.scalar()])
+    assert (a.name, b.name) == ("_0", "_1")

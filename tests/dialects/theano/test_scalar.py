@@ -55,3 +55,14 @@ def test_result_types_that_programs_ask_for():
     assert pickle.loads(pickle.dumps(T.nnet.sigmoid)) == T.nnet.sigmoid
     with pytest.raises(TypeError, match="Wrong number of inputs"):
         scalar.exp(1.0, 2.0)
+
+
+def test_numbers_and_tensors_of_rank_0_become_each_other():
+    x, s = scalar.float64("x"), T.dscalar("s")
+    assert isinstance(T.exp(x).type, theano.tensor.TensorType) and not isinstance(T.exp(x).type, scalar.Scalar)
+    f = theano.function([x, s], [T.nnet.elu(x, s), T.nnet.scalar_sigmoid(s)])
+    np.testing.assert_allclose(f(-0.5, 2.0), [2 * np.expm1(-0.5), 1 / (1 + np.exp(-2))])
+    assert isinstance(scalar.lt, scalar.LogicalComparison) and isinstance(scalar.invert, scalar.UnaryBitOp)
+    assert scalar.real_out(scalar.complex64) == (scalar.float32,) and scalar.same_out_min8(scalar.bool) == (
+        scalar.int8,
+    )

@@ -194,3 +194,14 @@ def test_integers_are_divided_down_in_python_2_as_the_setting_says():
         assert divide(x, 2).dtype == "float64"
     with theano.change_flags(int_division="raise"), pytest.raises(theano.scalar.IntegerDivisionError, match="//"):
         divide(x, 2)
+
+
+def test_what_is_neither_real_nor_wide_enough():
+    """Truth of imaginary numbers, choices of booleans, solutions of integers."""
+    z, b, i, j = T.zvector(), T.TensorType("bool", (False,))(), T.lmatrix(), T.lvector()
+    assert value(T.all(z), (z, [1j, 2])) and not value(T.any(z), (z, [0, 0]))
+    np.testing.assert_array_equal(value(T.choose(b, [[1, 2], [3, 4]]), (b, np.array([True, False]))), [3, 2])
+    solution = T.nlinalg.tensorsolve(i, j)
+    np.testing.assert_allclose(value(solution, (i, [[2, 0], [0, 4]]), (j, [1, 1])), [0.5, 0.25])
+    assert theano.shared(True).type == T.TensorType("bool", ())
+    assert T.alloc_validate_shape([1, T.iscalar()])[1] == [True, False]
