@@ -17,7 +17,6 @@ from septet.dialects.theano.dtypes import DISCRETE
 from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import Apply, Variable, io_toposort
 from septet.dialects.theano.gof.null_type import NullType
-from septet.dialects.theano.gof.op import PureOp
 from septet.dialects.theano.missing import DisconnectedType, disconnected_type
 from septet.dialects.theano.tensor.creation import ones_like, zeros_like
 from septet.tensor.tensor import Tensor
@@ -100,20 +99,9 @@ def _pull_own(node: Apply, given: Sequence[Any], connected: Sequence[bool]) -> l
         disconnected_type() if one is None else _of_dtype(one, output)
         for one, output in zip(given, node.outputs, strict=True)
     ]
-    if type(op).L_op is not PureOp.L_op:
-        found = op.L_op(node.inputs, node.outputs, cotangents)
-    else:
-        found = op.grad(node.inputs, cotangents)
-    if not isinstance(found, (list, tuple)):
-        raise TypeError(f"{op}.grad returned {type(found).__name__}, expected a list or tuple of variables")
-    if len(found) != len(node.inputs):
-        raise ValueError(f"{op}.grad returned {len(found)} gradients for {len(node.inputs)} inputs")
     result: list[Any] = []
-    for place, (gradient, source) in enumerate(zip(found, node.inputs, strict=True)):
-        if gradient is None:
-            raise TypeError(
-                f"{op}.grad returned None for input {place}: zeros_like() or disconnected_type() say what is meant"
-            )
+    gradients = op.gradients(node.inputs, node.outputs, cotangents)
+    for place, (gradient, source) in enumerate(zip(gradients, node.inputs, strict=True)):
         if not connected[place]:
             result.append(None)
             continue

@@ -9,6 +9,7 @@ from typing import Any
 import septet as st
 from septet.dialects.theano.gof.graph import Apply
 from septet.dialects.theano.gof.op import NativeOp, Op
+from septet.dialects.theano.gof.type import PureType
 from septet.dialects.theano.tensor.convert import as_tensor_variable
 from septet.dialects.theano.tensor.shaping import (
     Rebroadcast,
@@ -111,13 +112,10 @@ def as_op(itypes: Any, otypes: Any, infer_shape: Any = None) -> Callable[[Callab
     itypes, otypes : Type or list of Type
         Of the arguments, and of the results.
     """
-    from septet.dialects.theano.gof.type import PureType
-
     itypes, otypes = [list(own) if isinstance(own, (list, tuple)) else [own] for own in (itypes, otypes)]
-    if any(not isinstance(own, PureType) for own in itypes):
-        raise TypeError("itypes has to be a list of Theano types")
-    if any(not isinstance(own, PureType) for own in otypes):
-        raise TypeError("otypes has to be a list of Theano types")
+    for name, types in (("itypes", itypes), ("otypes", otypes)):
+        if any(not isinstance(own, PureType) for own in types):
+            raise TypeError(f"{name} has to be a list of Theano types")
     return lambda fn: FromFunctionOp(fn, itypes, otypes, infer_shape)
 
 
@@ -137,10 +135,7 @@ def load_back(mod: str, name: str) -> Any:
     return getattr(importlib.import_module(mod), name)
 
 
-def shape_i_op(i: int) -> Shape_i:
-    """Return the op for one size."""
-    return Shape_i(i)
-
+shape_i_op = Shape_i
 
 __all__ = [
     "DeepCopyOp", "FromFunctionOp", "OutputGuard", "Rebroadcast", "Shape", "Shape_i", "SpecifyShape", "ViewOp", "as_op",

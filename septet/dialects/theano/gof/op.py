@@ -151,6 +151,20 @@ class PureOp:
             self.perform(node, given, storage, *params)
         return [v.type.filter(cell[0], allow_downcast=True) for v, cell in zip(node.outputs, storage, strict=True)]
 
+    def gradients(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> Sequence[Any]:
+        """Return what `L_op` or `grad` says, checked: a variable for each input."""
+        found = self.L_op(inputs, outputs, output_grads)
+        if not isinstance(found, (list, tuple)):
+            raise TypeError(f"{self}.grad returned {type(found).__name__}, expected a list or tuple of variables")
+        if len(found) != len(inputs):
+            raise ValueError(f"{self}.grad returned {len(found)} gradients for {len(inputs)} inputs")
+        for place, gradient in enumerate(found):
+            if gradient is None:
+                raise TypeError(
+                    f"{self}.grad returned None for input {place}: zeros_like() or disconnected_type() say what is meant"
+                )
+        return found
+
     def _pulled(self, node: Apply, g: Any, args: Sequence[Any]) -> list[Any]:
         """Return the cotangents of the inputs, as tensors, by the op's own gradient."""
         from septet.dialects.theano.missing import DisconnectedType, NullTypeGradError
@@ -158,20 +172,8 @@ class PureOp:
         cotangents = g if isinstance(g, tuple) else (g,)
         inputs = [v.type.holding(t, like=v) for v, t in zip(node.inputs, args, strict=True)]
         given = [v.type.holding(t) for v, t in zip(node.outputs, cotangents, strict=True)]
-        if type(self).L_op is not PureOp.L_op:
-            found = self.L_op(inputs, node.clone_with_new_inputs(inputs).outputs, given)
-        else:
-            found = self.grad(inputs, given)
-        if not isinstance(found, (list, tuple)):
-            found = [found]
-        if len(found) != len(inputs):
-            raise ValueError(f"{self}.grad returned {len(found)} gradients for {len(inputs)} inputs")
         result: list[Any] = []
-        for position, gradient in enumerate(found):
-            if gradient is None:
-                raise TypeError(
-                    f"{self}.grad returned None for input {position}: zeros_like() or disconnected_type() say what is meant"
-                )
+        for position, gradient in enumerate(self.gradients(inputs, node.clone_with_new_inputs(inputs).outputs, given)):
             if isinstance(gradient.type, NullType):
                 if np.dtype(node.inputs[position].type.dtype).kind in "fc":
                     raise NullTypeGradError(

@@ -155,9 +155,6 @@ class mrg_uniform(NativeOp):
         ndim = get_vector_length(sizes) if ndim is None else ndim
         return cls(TensorType(dtype, (False,) * ndim))(rstate, sizes)
 
-    def make_node(self, *inputs: Any) -> Any:
-        return self.applied([as_tensor_variable(one) for one in inputs])
-
     def compute(self, *tensors: Any) -> Any:
         streams, sizes = tensors[0], elements_of(tensors[1], self.output_type.ndim)
         count: Any = 1

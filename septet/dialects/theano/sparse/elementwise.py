@@ -36,9 +36,18 @@ from septet.dialects.theano.tensor.nnet.sigm import sigmoid
 from septet.dialects.theano.tensortype import TensorType
 
 
-def _like_first(x: Any, y: Any) -> SparseType:
-    """Return the type of a sparse result: the format of the first, a dtype that holds both."""
-    return SparseType(x.format, upcast(x.dtype, y.dtype))
+class _OfTwo(SparseOp):
+    """An elementwise op of two sparse matrices: of the format of the first, in a dtype that holds both."""
+
+    takes = "ss"
+    combine: Callable[[Any, Any], Any]
+
+    def types(self, *inputs: Any) -> Any:
+        return SparseType(inputs[0].format, upcast(inputs[0].dtype, inputs[1].dtype))
+
+    def run(self, *values: Any) -> Any:
+        same_shapes(*values)
+        return self.combine(*values)
 
 
 class Neg(SparseOp):
@@ -51,17 +60,10 @@ class Neg(SparseOp):
         return [neg(output_grads[0])]
 
 
-class AddSS(SparseOp):
+class AddSS(_OfTwo):
     """The sum of two sparse matrices."""
 
-    takes = "ss"
-
-    def types(self, *inputs: Any) -> Any:
-        return _like_first(*inputs)
-
-    def run(self, *values: Any) -> Any:
-        same_shapes(*values)
-        return values[0] + values[1]
+    combine = staticmethod(operator.add)
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         return [output_grads[0], output_grads[0]]
@@ -104,23 +106,16 @@ class AddSD(SparseOp):
         return [mul(sp_ones_like(inputs[0]), output_grads[0]), output_grads[0]]
 
 
-class MulSS(SparseOp):
+class MulSS(_OfTwo):
     """The elementwise product of two sparse matrices."""
 
-    takes = "ss"
-
-    def types(self, *inputs: Any) -> Any:
-        return _like_first(*inputs)
-
-    def run(self, *values: Any) -> Any:
-        same_shapes(*values)
-        return values[0].multiply(values[1])
+    combine = staticmethod(lambda x, y: x.multiply(y))
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
         return [mul(inputs[1], output_grads[0]), mul(inputs[0], output_grads[0])]
 
 
-class MulSD(SparseOp):
+class MulSD(_OfTwo):
     """The elementwise product of a sparse matrix and a dense one, or a number: sparse."""
 
     takes = "sd"
@@ -128,7 +123,7 @@ class MulSD(SparseOp):
     def types(self, *inputs: Any) -> Any:
         if inputs[1].type.ndim not in (0, 2):
             raise TypeError(f"a sparse matrix is multiplied by a matrix or a number, got {inputs[1].type}")
-        return _like_first(*inputs)
+        return super().types(*inputs)
 
     def run(self, *values: Any) -> Any:
         x, y = values
@@ -285,7 +280,7 @@ class _Comparison(SparseOp):
     def run(self, *values: Any) -> Any:
         same_shapes(*values)
         found = self.compare(*values)
-        return found.astype("uint8") if "d" not in self.takes else np.asarray(found).astype("uint8")
+        return (np.asarray(found) if "d" in self.takes else found).astype("uint8")
 
 
 class _ComparisonSS(_Comparison):
@@ -324,21 +319,13 @@ GreaterThanSS, GreaterThanSD = _comparison("GreaterThan", operator.gt)
 LessEqualSS, LessEqualSD = _comparison("LessEqual", operator.le)
 GreaterEqualSS, GreaterEqualSD = _comparison("GreaterEqual", operator.ge)
 equal_s_s, equal_s_d, not_equal_s_s, not_equal_s_d = EqualSS(), EqualSD(), NotEqualSS(), NotEqualSD()
-less_than_s_s, less_than_s_d, greater_than_s_s, greater_than_s_d = (
-    LessThanSS(),
-    LessThanSD(),
-    GreaterThanSS(),
-    GreaterThanSD(),
-)
-less_equal_s_s, less_equal_s_d, greater_equal_s_s, greater_equal_s_d = (
-    LessEqualSS(), LessEqualSD(), GreaterEqualSS(), GreaterEqualSD(),
-)  # fmt: skip
+less_than_s_s, less_than_s_d, less_equal_s_s, less_equal_s_d = LessThanSS(), LessThanSD(), LessEqualSS(), LessEqualSD()
+greater_than_s_s, greater_than_s_d = GreaterThanSS(), GreaterThanSD()
+greater_equal_s_s, greater_equal_s_d = GreaterEqualSS(), GreaterEqualSD()
 
 eq, neq = _switch(equal_s_s, equal_s_d, equal_s_d), _switch(not_equal_s_s, not_equal_s_d, not_equal_s_d)
-lt, gt = (
-    _switch(less_than_s_s, less_than_s_d, greater_than_s_d),
-    _switch(greater_than_s_s, greater_than_s_d, less_than_s_d),
-)
+lt = _switch(less_than_s_s, less_than_s_d, greater_than_s_d)
+gt = _switch(greater_than_s_s, greater_than_s_d, less_than_s_d)
 le = _switch(less_equal_s_s, less_equal_s_d, greater_equal_s_d)
 ge = _switch(greater_equal_s_s, greater_equal_s_d, less_equal_s_d)
 

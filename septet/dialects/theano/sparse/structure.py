@@ -29,7 +29,21 @@ from septet.dialects.theano.tensor.creation import ones_like, zeros_like
 from septet.dialects.theano.tensor.shaping import patternbroadcast
 from septet.dialects.theano.tensortype import TensorType
 
-_READERS = {"s": as_sparse_variable, "d": as_tensor_variable, "v": as_sparse_or_tensor_variable}
+
+def _indices(x: Any) -> Any:
+    """Return integers as a variable; known ones as int32."""
+    found = as_tensor_variable(x)
+    if isinstance(found, Constant):
+        narrow = found.data.astype("int32")
+        if not np.array_equal(narrow, found.data):
+            raise TypeError("the places of a sparse matrix are 32-bit integers")
+        found = dense_constant(narrow)
+    if found.type.ndim != 1 or found.type.dtype not in discrete_dtypes:
+        raise TypeError("the indices, beginnings and shape of a sparse matrix are vectors of integers", found.type)
+    return found
+
+
+_READERS = {"s": as_sparse_variable, "d": as_tensor_variable, "v": as_sparse_or_tensor_variable, "i": _indices}
 
 
 class SparseOp(Op):
@@ -38,7 +52,7 @@ class SparseOp(Op):
     Attributes
     ----------
     takes : str
-        A letter for each input: "s" is sparse, "d" dense, "v" one of both.
+        A letter for each input: "s" is sparse, "d" dense, "v" one of both, "i" a vector of places.
     """
 
     __props__: tuple[str, ...] = ()
@@ -135,36 +149,22 @@ def csm_shape(csm: Any) -> Any:
     return csm_properties(csm)[3]
 
 
-def _indices(x: Any) -> Any:
-    """Return integers as a variable; known ones as int32."""
-    found = as_tensor_variable(x)
-    if isinstance(found, Constant):
-        narrow = found.data.astype("int32")
-        if not np.array_equal(narrow, found.data):
-            raise TypeError("the places of a sparse matrix are 32-bit integers")
-        found = dense_constant(narrow)
-    if found.type.ndim != 1 or found.type.dtype not in discrete_dtypes:
-        raise TypeError("the indices, beginnings and shape of a sparse matrix are vectors of integers", found.type)
-    return found
-
-
 class CSM(SparseOp):
     """A sparse matrix of a format, made of its data, indices, beginnings of lines, and shape."""
 
     __props__ = ("format",)
     inputs_with_gradient = slice(1)
+    takes = "diii"
 
     def __init__(self, format: str, kmap: Any = None) -> None:
         if format not in FORMATS:
             raise ValueError("format must be one of: 'csr', 'csc'", format)
         self.format = format
 
-    def make_node(self, *inputs: Any) -> Apply:
-        data, *places = inputs
-        data = as_tensor_variable(data)
-        if data.type.ndim != 1:
-            raise TypeError("data argument must be a vector", data.type, data.type.ndim)
-        return Apply(self, [data, *[_indices(one) for one in places]], [SparseType(self.format, data.type.dtype)()])
+    def types(self, *inputs: Any) -> Any:
+        if inputs[0].type.ndim != 1:
+            raise TypeError("data argument must be a vector", inputs[0].type, inputs[0].type.ndim)
+        return SparseType(self.format, inputs[0].type.dtype)
 
     def run(self, *values: Any) -> Any:
         data, indices, indptr, shape = values
