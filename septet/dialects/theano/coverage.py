@@ -23,14 +23,25 @@ DIFFERS: dict[str, str] = {
     "compile.ProfileStats": "says how time is measured here: `septet.profile`",
     "Rop": "where the `R_op` of an op gives None, its gradient is asked; there, its results are taken not to change",
     "sparse_grad": "returns its argument: the gradient has the size of the matrix, as others have",
+    **dict.fromkeys((
+        "gradient.consider_constant", "gradient.zero_grad", "gradient.disconnected_grad", "gradient.undefined_grad",
+        "compile.view_op", "compile.deep_copy_op",
+    ), "takes tensors, not sparse matrices; what comes is a tensor"),
     "sparse.add": "refuses a scalar: `structured_add` adds it to the elements that are kept",
     "sparse.opt": "names of compiled variants stand for the ops that they replace in Theano",
     "tensor.sum": "floats are accumulated in their own dtype, pairwise; `acc_dtype` asks for a wider one",
+    "tensor.var": "is real for complex numbers",
+    "tensor.std": "is real for complex numbers",
+    "tensor.max_and_argmax": "refuses complex numbers, as `max`, `min`, `argmax` and `argmin` do",
+    "tensor.dot": "refuses two tensors of booleans",
+    "tensor.nlinalg.eig": "gives complex numbers",
+    "scalar.gammaincc": "is what the original's C code computes; its Python code takes the arguments in the other order",
+    "gof.utils.get_variable_trace_string": "tells what `add_tag_trace` has noted; errors name the line where a tensor was made",
     "tensor.slinalg.EigvalshGrad": "is another name of Eigvalsh: programs can import it, not apply it to a gradient",
     "tensor.elemwise.ProdWithoutZeros": "has a gradient",
     "config.device": "is always `cpu`",
     "printing.debugprint": "shows the graph as it was written; `septet.explain(f.septet)` shows what runs",
-}
+}  # fmt: skip
 """Public name, without ``theano.``, to how it behaves differently."""
 
 _C = ("ops are computed by Septet or by Python: there is no C code", "Op.perform")

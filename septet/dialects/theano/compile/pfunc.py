@@ -40,6 +40,7 @@ def rebuild_collect_shared(
     -------
     inputs, outputs, [copies, updates, list of updates, shared variables]
     """
+    outputs = [] if outputs is None else outputs
     many = isinstance(outputs, (list, tuple))
     wiring = Wiring([], list(outputs) if many else [outputs], dict(pairs_of(updates)), [])
     wiring.find_shared(no_default_updates)

@@ -103,7 +103,8 @@ class Shape_i(NativeOp):
 
 def shape(x: Any) -> Any:
     """Return the sizes of a tensor, as a vector of int64."""
-    return Shape()(x)
+    is_sparse = isinstance(x, Variable) and not x.type.is_tensor and hasattr(x, "shape")
+    return x.shape if is_sparse else Shape()(x)
 
 
 def shape_i(var: Any, i: int, fgraph: Any = None) -> Any:
@@ -475,8 +476,7 @@ _join = Join()
 
 def join(axis: Any, *tensors_list: Any) -> Any:
     """Return tensors joined along an axis."""
-    found = _join(axis, *tensors_list)
-    return found.owner.inputs[1] if len(tensors_list) == 1 else found
+    return tensors_list[0] if len(tensors_list) == 1 else _join(axis, *tensors_list)
 
 
 def concatenate(tensor_list: Any, axis: Any = 0) -> Any:

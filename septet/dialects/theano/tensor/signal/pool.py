@@ -216,7 +216,7 @@ class AveragePoolGrad(PoolGrad):
 class MaxPoolRop(PoolGrad):
     """Of a second image, the elements that stand where the first one has its maxima."""
 
-    def __init__(self, ignore_border: bool, mode: str = "max", ndim: int = 2, openmp: Any = None) -> None:
+    def __init__(self, ignore_border: bool = False, mode: str = "max", ndim: int = 2, openmp: Any = None) -> None:
         super().__init__(ignore_border, mode, ndim)
 
     def make_node(self, x: Any, eval_point: Any, ws: Any, stride: Any = None, pad: Any = None) -> Any:
