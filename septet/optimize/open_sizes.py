@@ -205,7 +205,7 @@ class _Opening:
         for shape in new:
             self._seen[shape] = True
             counts: list[Any] = [1]
-            for size in shape[-6:]:
+            for size in [size for size in shape[-6:] if size is not None]:
                 counts += [count * size for count in counts]
             for count in dict.fromkeys(counts):
                 if type(count) is not Size:

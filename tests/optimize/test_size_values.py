@@ -7,6 +7,7 @@ import pytest
 
 import septet as st
 from septet.graph.graph import Graph
+from septet.optimize.open_sizes import open_sizes
 from septet.optimize.size_values import Branch, Undecided, Walk, deciding, find
 from septet.optimize.sizes import has_open_sizes, with_shapes
 
@@ -95,3 +96,11 @@ def test_data_decides_nothing():
     y = st.symbol("y", (2000,), dtype="int64")
     made, branch, _ = settled(graph_of([y], st.zeros((y.max(),))), root := Branch({}), np.ones(2000))
     assert has_open_sizes(made) and branch is root
+
+
+def test_numbers_are_not_sought_along_a_size_that_nobody_knows():
+    """One axis has an open size, another one that a value decides when it runs."""
+    rows = st.symbol("rows", (6, 7))
+    wide = st.broadcast_to(rows.sum(), (n, 7)) * 0.37
+    opened = open_sizes(graph_of([rows, n], wide), [{1}, ()])
+    assert opened is not None and opened.graph.outputs[0].shape[0] is None

@@ -28,6 +28,14 @@ def test_sums_and_their_gradient() -> None:
     np.testing.assert_allclose(f([1], 2)[0], [1])  # other lengths, the same function
 
 
+def test_the_number_of_steps_is_not_known_to_be_one() -> None:
+    """``squeeze`` drops the axis of no loop, also where its sequence has one element."""
+    x = T.reshape(T.dtensor3(), (1, 2, 3))
+    stacks, _ = theano.scan(lambda a, b: [a + b, a * b], x, outputs_info=[None, T.zeros((2, 3))])
+    assert x.broadcastable == (True, False, False)
+    assert [T.squeeze(one).broadcastable for one in stacks] == [(False, False, False)] * 2
+
+
 def test_taps_of_sequences_and_outputs() -> None:
     x, y = T.dvector("x"), T.dvector("y")
 

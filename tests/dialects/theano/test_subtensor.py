@@ -93,6 +93,19 @@ def test_updates_go_through_dimshuffle_and_reshape():
     np.testing.assert_array_equal(second, np.where(np.arange(3)[:, None] > 0, 0, X[0]))
 
 
+def test_what_is_put_into_integers_becomes_their_dtype():
+    """As in NumPy; only adding numbers with fractions to integers is refused."""
+    x, y, z = T.bvector(), T.ivector(), T.dvector()
+    got = theano.function(
+        [x, y, z], [T.set_subtensor(x[1:], y), T.inc_subtensor(x[[0, 2]], y), T.set_subtensor(x[1:], z)]
+    )
+    found = got([1, 2, 3], [3, 200], [3.7, -1.2])
+    assert [one.tolist() for one in found] == [[1, 3, -56], [4, 2, -53], [1, 3, -1]]
+    assert {one.dtype.name for one in found} == {"int8"}
+    with pytest.raises(TypeError, match="dtype int8 with a value of dtype float64"):
+        T.inc_subtensor(x[1:], z)
+
+
 def test_ops_are_applied_to_indices_as_theano_does():
     x, i = T.dmatrix(), T.lvector()
     rows = T.AdvancedSubtensor1()(x, i)

@@ -137,6 +137,8 @@ class Scan(NativeOp):
     def applied(self, inputs: Sequence[Variable]) -> Any:
         node = super().applied(inputs)
         count = len(self.info.taps)
+        for result in node.outputs[:count]:  # also where there is one step: nobody counts on that
+            result.type = result.type.clone(broadcastable=(False, *result.type.broadcastable[1:]))
         for start, end in zip(self._parts(inputs)[3], node.outputs[count:], strict=True):
             end.type = start.type
         return node

@@ -128,6 +128,13 @@ class DimShuffle(NativeOp):
                 f"{self.input_broadcastable}, got {x.type.broadcastable}."
             )
 
+    def make_node(self, *inputs: Any) -> Apply:
+        node = super().make_node(*inputs)
+        own = node.inputs[0].type
+        ones = [axis == "x" or own.broadcastable[axis] for axis in self.new_order]
+        node.outputs[0].type = own.clone(broadcastable=ones)
+        return node
+
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
         if self.drop:

@@ -430,9 +430,11 @@ def inc_subtensor(
         raise TypeError(
             f"Trying to increment a {x.type.ndim}-dimensional subtensor with a {y.type.ndim}-dimensional value."
         )
-    is_lossy = upcast(x.type.dtype, y.type.dtype) != x.type.dtype
-    if is_lossy and not (x.type.dtype in FLOATS and y.type.dtype in (*FLOATS, *DISCRETE)):
-        raise TypeError(f"Trying to increment a subtensor of dtype {x.type.dtype} with a value of dtype {y.type.dtype}")
+    own = x.type.dtype  # what is put there is converted to it, as NumPy does
+    if upcast(own, y.type.dtype) != own and y.type.dtype not in (
+        (*FLOATS, *DISCRETE) if own in FLOATS or set_instead_of_inc else DISCRETE
+    ):
+        raise TypeError(f"Trying to increment a subtensor of dtype {own} with a value of dtype {y.type.dtype}")
     owner = x.owner
     if owner is None:
         raise TypeError("x must be the result of a subtensor operation")
