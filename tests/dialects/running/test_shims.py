@@ -8,6 +8,7 @@ import pkgutil
 import sys
 import unittest
 from io import BytesIO
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -137,3 +138,18 @@ def test_pickles_of_python2_are_read() -> None:
         assert "pickle.load(latin1)" in uses.places
     with pytest.raises(UnicodeDecodeError):
         pickle.loads(OF_PYTHON2)
+
+
+def test_files_of_hdf5_and_yaml(tmp_path: Path) -> None:
+    """A file is made where there is none, what Keras decodes can be decoded, ``load`` needs no loader."""
+    h5py, yaml = pytest.importorskip("h5py"), pytest.importorskip("yaml")
+    with installed(SHIMS) as uses:
+        with h5py.File(tmp_path / "a.h5") as file:
+            file["x"] = np.arange(3)
+            file.attrs["name"], file.attrs["names"] = b"first", [b"one", b"two"]
+            assert file.attrs["name"].decode("utf8") == file.attrs["name"] == "first"
+            assert [each.decode() for each in file.attrs["names"]] == ["one", "two"]
+            assert file["x"].value.tolist() == [0, 1, 2]
+        assert yaml.load("a: [1, 2]") == {"a": [1, 2]} and list(yaml.load_all("1", yaml.SafeLoader)) == [1]
+        assert {"h5py.File(mode)", "h5py.Dataset.value", "yaml.load(no Loader)"} <= set(uses.places)
+    assert not hasattr(h5py.Dataset, "value")

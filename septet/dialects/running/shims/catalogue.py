@@ -13,11 +13,12 @@ from septet.dialects.running.shims.numpy_names import NUMPY
 from septet.dialects.running.shims.pickles import PICKLES
 from septet.dialects.running.shims.python_names import PYTHON
 from septet.dialects.running.shims.shim import Change, Names, NewModule, Value
+from septet.dialects.running.shims.storage import STORAGE
 from septet.dialects.running.shims.testing import TESTING
 
 __all__ = ["SHIMS", "described", "listing"]
 
-SHIMS: tuple[Names | NewModule | Change, ...] = (*PYTHON, *NUMPY, *PICKLES, *TESTING, *LIBRARIES)
+SHIMS: tuple[Names | NewModule | Change, ...] = (*PYTHON, *NUMPY, *PICKLES, *TESTING, *LIBRARIES, *STORAGE)
 """Every shim, by subject."""
 
 

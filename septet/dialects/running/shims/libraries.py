@@ -195,6 +195,7 @@ def _axes(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
 LIBRARIES: list[Names | NewModule | Change] = [
     Names("scipy", "SciPy 1.12 to 2.0", {
         **{name: f"numpy:{name}" for name in _OF_NUMPY},
+        "misc": "scipy.misc",
         "random": "numpy.random",
         "rand": "numpy.random:rand",
         "randn": "numpy.random:randn",
