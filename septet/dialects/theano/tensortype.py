@@ -143,13 +143,6 @@ class TensorType(Type):
                 return patternbroadcast(var, self.broadcastable)
         return None
 
-    def is_super(self, other: Any) -> bool:
-        """Tell whether every value of another type is one of this."""
-        return (
-            isinstance(other, TensorType) and self.dtype == other.dtype and self.ndim == other.ndim
-            and all(b or not a for a, b in zip(self.broadcastable, other.broadcastable, strict=True))
-        )  # fmt: skip
-
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and other.dtype == self.dtype and other.broadcastable == self.broadcastable
 

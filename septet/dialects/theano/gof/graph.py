@@ -214,9 +214,6 @@ class Apply(Node):
 
     out = property(default_output, doc="The output that stands for all.")
 
-    def env_getter(self) -> None:
-        return None
-
     def clone(self) -> Apply:
         """Return the same application with outputs of its own."""
         copy = Apply(self.op, self.inputs, [output.clone() for output in self.outputs])

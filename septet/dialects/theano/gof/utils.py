@@ -41,14 +41,6 @@ class MethodNotDefined(Exception):
     """A method that an op or a type may define, and does not."""
 
 
-class AbstractFunctionError(Exception):
-    """A method that a subclass has to define."""
-
-
-class UndefError(Exception):
-    """A name that does not exist."""
-
-
 class TestValueError(Exception):
     """A variable without a test value, where one is asked for."""
 

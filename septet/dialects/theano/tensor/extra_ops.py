@@ -430,3 +430,9 @@ def _check_indices(*variables: Any) -> None:
             raise TypeError(f"'{variable.dtype}' object cannot be interpreted as an index")
     if variables[-1].ndim != 1:
         raise TypeError("dims must be a 1D array")
+
+
+__all__ = [
+    "DiffOp", "bartlett", "bincount", "cumprod", "cumsum", "fill_diagonal", "fill_diagonal_offset",
+    "ravel_multi_index", "repeat", "squeeze", "unravel_index",
+]  # fmt: skip

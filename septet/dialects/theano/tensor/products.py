@@ -160,3 +160,8 @@ def outer(x: Any, y: Any) -> Any:
     x = x if x.type.ndim == 1 else x.flatten()
     y = y if y.type.ndim == 1 else y.flatten()
     return dot(x.dimshuffle(0, "x"), y.dimshuffle("x", 0))
+
+
+__all__ = [
+    "BatchedDot", "Dot", "_dot", "batched_dot", "batched_tensordot", "dot", "outer", "tensordot",
+]  # fmt: skip

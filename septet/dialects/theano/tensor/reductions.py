@@ -472,3 +472,10 @@ def largest(*args: Any) -> Any:
     if len(args) == 2:
         return FUNCTIONS["switch"](FUNCTIONS["gt"](args[0], args[1]), *args)
     return max(stack(args), axis=0)
+
+
+__all__ = [
+    "Argmax", "CAReduce", "Max", "MaxAndArgmax", "Mean", "Min", "Prod", "Sum", "all", "any", "argmax", "argmin",
+    "axes_of", "kept", "largest", "makeKeepDims", "max", "max_and_argmax", "mean", "min", "prod", "ptp", "smallest",
+    "std", "sum", "var",
+]  # fmt: skip

@@ -640,3 +640,11 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
         raise ValueError("len(reps) should be equal or less than ndim")
     rank = max(x.type.ndim, len(counts), ndim or 0)
     return Tile(rank)(x, as_sizes([1] * (rank - len(counts)) + counts))
+
+
+__all__ = [
+    "Join", "MakeVector", "Rebroadcast", "Reshape", "Shape", "Shape_i", "Split", "Tile", "_join", "addbroadcast",
+    "concatenate", "element", "flatten", "get_vector_length", "horizontal_stack", "is_flat", "join",
+    "patternbroadcast", "reshape", "roll", "shape", "shape_i", "shape_padaxis", "shape_padleft", "shape_padright",
+    "split", "stack", "stacklists", "swapaxes", "tile", "transpose", "unbroadcast", "vertical_stack",
+]  # fmt: skip

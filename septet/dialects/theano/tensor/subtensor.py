@@ -487,3 +487,14 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     elif mode != "raise":
         raise ValueError(f"mode is 'raise', 'wrap' or 'clip', got {mode!r}")
     return source[(slice(None),) * axis + (indices,)]
+
+
+__all__ = [
+    "AdvancedBooleanIncSubtensor", "AdvancedBooleanIndexingError", "AdvancedBooleanSubtensor", "AdvancedIncSubtensor",
+    "AdvancedIncSubtensor1", "AdvancedIndexingError", "AdvancedSubtensor", "AdvancedSubtensor1",
+    "BaseAdvancedIncSubtensor", "BaseAdvancedSubtensor", "IncSubtensor", "Subtensor",
+    "advanced_boolean_inc_subtensor", "advanced_boolean_set_subtensor", "advanced_boolean_subtensor",
+    "advanced_inc_subtensor", "advanced_inc_subtensor1", "advanced_set_subtensor", "advanced_set_subtensor1",
+    "advanced_subtensor", "advanced_subtensor1", "get_canonical_form_slice", "get_idx_list", "inc_subtensor",
+    "set_subtensor", "take",
+]  # fmt: skip

@@ -208,8 +208,3 @@ class AttemptManyTimes:
 def assertFailure_fast(f: Callable[..., Any]) -> Callable[..., Any]:
     """Return a test as it is: it fails in no mode."""
     return f
-
-
-def create_rng() -> np.random.RandomState:
-    """Return a generator with the seed of the settings."""
-    return np.random.RandomState(fetch_seed())

@@ -16,11 +16,6 @@ from septet.dialects.theano.sandbox.cuda.basic_ops import (
 cuda_available = cuda_enabled = False
 
 
-def cuda_ndarray_available() -> bool:
-    """Tell whether there is a GPU: never."""
-    return False
-
-
 def use(device: Any, *args: Any, **words: Any) -> None:
     """Refuse a GPU; ``cpu`` is what is used."""
     if str(device) != "cpu":
