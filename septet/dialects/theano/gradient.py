@@ -180,6 +180,8 @@ def _is_plain(cost: Any, variables: Any, known: Any, constants: Any, starts: Any
         return False
     if any(not value.type.is_tensor for value in [*variables, *known.values()]):
         return False
+    if any(v.widens is not None for v in [*variables, *known, *constants]):
+        return False
     return all(v.owner is None or v.owner.op.is_native for v in ancestors(starts, blockers=set(constants)))
 
 

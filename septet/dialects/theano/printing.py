@@ -318,7 +318,7 @@ class PPrinter:
 
 pprint = pp = PPrinter()
 for _name, _op in FUNCTIONS.items():
-    pprint.assign(_op, FunctionPrinter(_name if _name != "second" else "fill"))
+    pprint.assign(_op, FunctionPrinter(_name.removeprefix("convert_to_") if _name != "second" else "fill"))
 for _name, _sign in {
     "add": "+", "mul": "*", "sub": "-", "neg": "-", "true_div": "/", "int_div": "//", "pow": "**", "mod": "%",
 }.items():  # fmt: skip

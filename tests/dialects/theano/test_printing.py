@@ -89,3 +89,21 @@ def test_descriptions_that_are_the_same_for_equal_graphs() -> None:
     assert theano.printing.position_independent_str(x) == "theano_var{type=TensorType(float64, vector)}"
     a, b = theano.gof.utils.give_variables_names([T.scalar(), T.scalar()])
     assert (a.name, b.name) == ("_0", "_1")
+
+
+def test_graphs_show_how_elementwise_ops_broadcast():
+    m, v = T.dmatrix("m"), T.dvector("v")
+    total = m + v
+    wide = total.owner.inputs[1]
+    assert str(wide.owner.op) == "InplaceDimShuffle{x,0}" and wide.broadcastable == (True, False)
+    both = theano.function([m, v], [total, wide, theano.clone(total, {v: v * 2})])
+    for found, expected in zip(both(np.eye(2), [1, 2]), ([[2, 2], [1, 3]], [[1, 2]], [[3, 4], [2, 5]]), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    gradients = theano.function([m, v], theano.grad((total * wide).sum(), [wide, v]))(np.eye(2), [1, 2])
+    np.testing.assert_array_equal(gradients[0], [[5, 9]])
+    np.testing.assert_array_equal(gradients[1], [5, 9])
+    given = theano.function([m], total, givens={wide: T.ones((1, 2))}, on_unused_input="ignore")
+    np.testing.assert_array_equal(given(np.eye(2)), np.eye(2) + 1)
+    names = [str(one.owner.op) for one in (T.join(0, v, v), m.sum(axis=0), v.sum(), T.cast(v, "int32"))]
+    assert names == ["Join", "Sum{axis=[0], acc_dtype=float64}", "Sum{acc_dtype=float64}", "Elemwise{Cast{int32}}"]
+    assert theano.pp(T.cast(total, "float32")) == "float32((m + v))"

@@ -368,7 +368,7 @@ def function(
     _check_inputs(given)
     listed, structure = _outputs(outputs)
     update_pairs = _checked_updates(updates, [own.variable for own in given])
-    if not rebuild_strict:
+    if not rebuild_strict or any(isinstance(v, Variable) and v.widens is not None for v, _ in pairs_of(givens)):
         listed, update_pairs, givens = _rebuilt_loosely(listed, update_pairs, givens)
     given_pairs = _checked_givens(givens)
     written = _overwritten([own.variable for own in given], listed) if accept_inplace else {}
@@ -491,9 +491,13 @@ def _check_sizes(variable: Any, value: Any) -> None:
 
 
 def _rebuilt_loosely(outputs: list[Variable], updates: Any, givens: Any) -> Any:
-    """Make what depends on replaced variables anew where what takes their place is of another type."""
+    """Make what depends on replaced variables anew where what takes their place is of another type.
+
+    It is done for what only broadcasts, too: tensors are not computed from it.
+    """
     pairs = pairs_of(givens)
-    other = {old: new for old, new in pairs if isinstance(new, Variable) and new.type != old.type}
+    values = [(old, new) for old, new in pairs if isinstance(new, Variable)]
+    other = {old: new for old, new in values if new.type != old.type or old.widens is not None}
     if not other:
         return outputs, updates, givens
     found = rebuilt([*outputs, *[new for _, new in updates]], other, strict=False)

@@ -43,6 +43,9 @@ class Variable(Node):
     name : str, optional
     """
 
+    widens: Any = None
+    """The variable that it only gives axes of size 1, so that an elementwise op broadcasts: the op takes that one."""
+
     def __init__(
         self, type: Any, owner: Apply | None = None, index: int | None = None, name: str | None = None
     ) -> None:
@@ -289,6 +292,10 @@ def lower(variables: Iterable[Variable]) -> None:
 def refuse_python(what: str, outputs: Sequence[Variable], variables: Sequence[Variable]) -> None:
     """Refuse outputs that depend on variables by way of values that are no tensors, which only `grad` can ask for more."""
     leading = set(variables)
+    if any(v.widens is not None for v in leading):
+        raise NotImplementedError(
+            f"{what} for what only broadcasts: nearest: {what} for the variable that is broadcast"
+        )
     for node in io_toposort([], outputs):
         if any(v in leading for v in node.inputs):
             if is_called_from_python(node):

@@ -348,7 +348,7 @@ def outside_of(
         if is_inside and variable not in own and variable.owner is not None:
             for source in variable.owner.inputs:
                 if not depends[source]:
-                    found.setdefault(source)
+                    found.setdefault(source if source.widens is None else source.widens)
     return [variable for variable in found if not isinstance(variable, Constant)]
 
 

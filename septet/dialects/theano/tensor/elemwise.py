@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import septet as st
-from septet.dialects.theano.gof.graph import Apply
+from septet.dialects.theano.gof.graph import Apply, Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar import basic as scal
 from septet.dialects.theano.tensor.convert import as_tensor_variable
@@ -46,7 +47,8 @@ class Elemwise(NativeOp):
         nin = self.scalar_op.nin
         if nin >= 0 and len(given) != nin:
             raise TypeError(f"{self} takes {nin} inputs, got {len(given)}")
-        node = self.applied(given)
+        rank = max([v.type.ndim for v in given], default=0)
+        node = self.applied([v if v.type.ndim == rank else _widening(v.type.broadcastable, rank)(v) for v in given])
         for place, source in self.inplace_pattern.items():
             written, over = node.outputs[place].type, given[source].type
             if written.broadcastable != over.broadcastable:
@@ -57,6 +59,9 @@ class Elemwise(NativeOp):
 
     def compute(self, *tensors: Any) -> Any:
         return self.scalar_op.compute(*tensors)
+
+    def _tensors(self, inputs: Sequence[Variable]) -> list[Any]:
+        return super()._tensors([v if v.widens is None else v.widens for v in inputs])
 
     def __str__(self) -> str:
         if self.name:
@@ -87,6 +92,8 @@ class DimShuffle(NativeOp):
     """
 
     __props__ = ("input_broadcastable", "new_order")
+    is_implied = False
+    """Whether it only says how an elementwise op broadcasts."""
 
     def __init__(self, input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True) -> None:
         self.input_broadcastable = tuple(input_broadcastable)
@@ -128,12 +135,16 @@ class DimShuffle(NativeOp):
                 f"{self.input_broadcastable}, got {x.type.broadcastable}."
             )
 
-    def make_node(self, *inputs: Any) -> Apply:
-        node = super().make_node(*inputs)
-        own = node.inputs[0].type
-        ones = [axis == "x" or own.broadcastable[axis] for axis in self.new_order]
-        node.outputs[0].type = own.clone(broadcastable=ones)
-        return node
+    def applied(self, inputs: Sequence[Variable]) -> Apply:
+        (x,) = inputs
+        type_ = x.type.clone(broadcastable=[axis == "x" or x.type.broadcastable[axis] for axis in self.new_order])
+        if not self.is_implied:
+            node = super().applied(inputs)
+            node.outputs[0].type = type_
+            return node
+        found = type_()
+        found.widens = x  # its tensor is made when somebody asks for it
+        return Apply(self, [x], [found])
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
@@ -149,7 +160,19 @@ class DimShuffle(NativeOp):
         return f"InplaceDimShuffle{{{','.join(map(str, self.new_order))}}}"
 
 
-FUNCTIONS = {name: Elemwise(op, name=f"Elemwise{{{name},no_inplace}}") for name, op in scal.OPS.items()}
+@functools.lru_cache(maxsize=256)
+def _widening(broadcastable: tuple[bool, ...], rank: int) -> DimShuffle:
+    """Return what puts axes of size 1 in front, as graphs show what broadcasts."""
+    op = DimShuffle(broadcastable, (*["x"] * (rank - len(broadcastable)), *range(len(broadcastable))))
+    op.is_implied = True
+    return op
+
+
+def _shown_as(name: str) -> str:
+    return f"Elemwise{{{f'Cast{{{name[11:]}}}' if name.startswith('convert_to_') else f'{name},no_inplace'}}}"
+
+
+FUNCTIONS = {name: Elemwise(op, name=_shown_as(name)) for name, op in scal.OPS.items()}
 """Theano's elementwise functions by name: ops, which are called like functions."""
 for _name, _op in FUNCTIONS.items():
     _op.__doc__ = f"{_name}, element by element."

@@ -162,6 +162,11 @@ class CAReduceDtype(CAReduce):
         self.acc_dtype = None if acc_dtype is None else as_dtype(acc_dtype)
         self.is_acc_given = acc_dtype is not None
 
+    def __str__(self) -> str:
+        name = type(self).__name__ if type(self) is not CAReduceDtype else f"ReduceDtype{{{self.scalar_op}}}"
+        axes = "" if self.axis is None else f"axis=[{', '.join(map(str, self.axis))}], "
+        return f"{name}{{{axes}acc_dtype={self.acc_dtype}}}"
+
     def make_node(self, *inputs: Any) -> Any:
         x = as_tensor_variable(inputs[0])
         own = x.type.dtype

@@ -397,6 +397,9 @@ class Join(NativeOp):
     def __init__(self, view: int = -1) -> None:
         self.view = view
 
+    def __str__(self) -> str:
+        return "Join" if self.view == -1 else f"Join{{view={self.view}}}"
+
     def make_node(self, *inputs: Any) -> Any:
         axis, *parts = inputs
         given = [as_tensor_variable(value) for value in parts]
