@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -231,7 +232,7 @@ class Function:
                 raise TypeError(f"Type of given SharedVariable: {new} conflicts with the original one: {old}")
             replacement[old] = new
         copied = wiring.copied(replacement, delete_updates)
-        structure = self._structure if isinstance(self._structure, Named) else Listed()
+        structure = self._structure if isinstance(self._structure, Named) else list
         return Function(copied, self._mode, name or (self.name and self.name + " copy"), structure, profile)
 
     __copy__ = copy
@@ -275,20 +276,6 @@ class Function:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["wiring"], state["mode"], state["name"], state["structure"])
-
-
-class Single:
-    """Results as one value."""
-
-    def __call__(self, values: list[Any]) -> Any:
-        return values[0]
-
-
-class Listed:
-    """Results as a list."""
-
-    def __call__(self, values: list[Any]) -> Any:
-        return values
 
 
 class Named:
@@ -434,13 +421,13 @@ def _check_inputs(given: Sequence[In]) -> None:
 
 def _outputs(outputs: Any) -> tuple[list[Variable], Any]:
     if outputs is None:
-        return [], Listed()
+        return [], list
     if isinstance(outputs, Mapping):
         names = sorted(outputs)
         return [_as_output(outputs[key]) for key in names], Named(names)
     if isinstance(outputs, (list, tuple)):
-        return [_as_output(own) for own in outputs], Listed()
-    return [_as_output(outputs)], Single()
+        return [_as_output(own) for own in outputs], list
+    return [_as_output(outputs)], operator.itemgetter(0)
 
 
 def _as_output(own: Any) -> Variable:

@@ -6,7 +6,12 @@ from typing import Any
 
 from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.tensor.convert import as_tensor_variable
-from septet.dialects.theano.tensor.nnet import abstract_conv
+from septet.dialects.theano.tensor.nnet.abstract_conv import (
+    AbstractConv2d_gradInputs,
+    AbstractConv2d_gradWeights,
+    conv2d,
+    conv3d,
+)
 from septet.dialects.theano.tensor.nnet.bn import batch_normalization_test, batch_normalization_train
 from septet.dialects.theano.tensor.signal.pool import Pool
 
@@ -37,9 +42,7 @@ def dnn_conv(
     num_groups: int = 1,
 ) -> Any:  # fmt: skip
     """Return `conv2d`; `conv_mode` "cross" correlates."""
-    return abstract_conv.conv2d(
-        img, kerns, None, None, border_mode, subsample, _check_mode(conv_mode), dilation, num_groups
-    )
+    return conv2d(img, kerns, None, None, border_mode, subsample, _check_mode(conv_mode), dilation, num_groups)
 
 
 def dnn_conv3d(
@@ -48,9 +51,7 @@ def dnn_conv3d(
     workmem: Any = None,
 ) -> Any:  # fmt: skip
     """Return `conv3d`; `conv_mode` "cross" correlates."""
-    return abstract_conv.conv3d(
-        img, kerns, None, None, border_mode, subsample, _check_mode(conv_mode), dilation, num_groups
-    )
+    return conv3d(img, kerns, None, None, border_mode, subsample, _check_mode(conv_mode), dilation, num_groups)
 
 
 def dnn_gradweight(
@@ -58,10 +59,8 @@ def dnn_gradweight(
     conv_mode: str = "conv", precision: Any = None, algo: Any = None, num_groups: int = 1,
 ) -> Any:  # fmt: skip
     """Return the gradient of `dnn_conv` in its kernels."""
-    op = abstract_conv.AbstractConv2d_gradWeights(
-        None, None, border_mode, subsample, _check_mode(conv_mode), dilation, num_groups
-    )
-    return op(img, topgrad, as_tensor_variable(kerns_shp)[-2:])
+    settings = (border_mode, subsample, _check_mode(conv_mode), dilation, num_groups)
+    return AbstractConv2d_gradWeights(None, None, *settings)(img, topgrad, as_tensor_variable(kerns_shp)[-2:])
 
 
 def dnn_gradinput(
@@ -69,10 +68,8 @@ def dnn_gradinput(
     conv_mode: str = "conv", precision: Any = None, algo: Any = None, num_groups: int = 1,
 ) -> Any:  # fmt: skip
     """Return the gradient of `dnn_conv` in its images."""
-    op = abstract_conv.AbstractConv2d_gradInputs(
-        None, None, border_mode, subsample, _check_mode(conv_mode), dilation, num_groups
-    )
-    return op(kerns, topgrad, as_tensor_variable(img_shp)[-2:])
+    settings = (border_mode, subsample, _check_mode(conv_mode), dilation, num_groups)
+    return AbstractConv2d_gradInputs(None, None, *settings)(kerns, topgrad, as_tensor_variable(img_shp)[-2:])
 
 
 def dnn_pool(img: Any, ws: Any, stride: Any = None, mode: str = "max", pad: Any = None) -> Any:

@@ -32,40 +32,35 @@ class _Product(NativeOp):
             if own.dtype in DISCRETE or own.dtype != inputs[0].dtype:
                 raise TypeError(f"{self}: the inputs are of one dtype, which is no integer one; got {own.type}")
 
-    def __str__(self) -> str:
-        kind = "{inplace}" if self.inplace else "{no_inplace}"
-        return type(self).__name__ + (kind if self.__props__ else "")
 
-
-class Gemm(_Product):
-    """``beta * z + alpha * dot(x, y)`` of (z, alpha, x, y, beta)."""
+class _Added(_Product):
+    """A scaled product added to what may be overwritten: ``beta * z + alpha * dot(x, y)`` of (z, alpha, x, y, beta)."""
 
     __props__ = ("inplace",)
-    __str__ = _Product.__str__
-    ranks = (2, 0, 2, 2, 0)
 
     def compute(self, *tensors: Any) -> Any:
         z, alpha, x, y, beta = tensors
         return beta * z + alpha * st.matmul(x, y)
 
+    def __str__(self) -> str:
+        return f"{type(self).__name__}{{{'inplace' if self.inplace else 'no_inplace'}}}"
 
-class Gemv(_Product):
+
+class Gemm(_Added):
+    """``beta * z + alpha * dot(x, y)`` of (z, alpha, x, y, beta)."""
+
+    ranks = (2, 0, 2, 2, 0)
+
+
+class Gemv(_Added):
     """``beta * y + alpha * dot(A, x)`` of (y, alpha, A, x, beta)."""
 
-    __props__ = ("inplace",)
-    __str__ = _Product.__str__
     ranks = (1, 0, 2, 1, 0)
 
-    def compute(self, *tensors: Any) -> Any:
-        y, alpha, a, x, beta = tensors
-        return beta * y + alpha * st.matmul(a, x)
 
-
-class Ger(_Product):
+class Ger(_Added):
     """``A + alpha * outer(x, y)`` of (A, alpha, x, y)."""
 
-    __props__ = ("inplace",)
-    __str__ = _Product.__str__
     ranks = (2, 0, 1, 1)
 
     def __init__(self, destructive: bool = False) -> None:

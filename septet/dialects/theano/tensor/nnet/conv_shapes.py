@@ -33,16 +33,20 @@ def _pads(border_mode: Any, extent: Any) -> tuple[Any, Any]:
     return low, high
 
 
+def _each(rule: Any, first: Any, second: Any, border_mode: Any, subsample: Any, dilation: Any) -> list[Size]:
+    """Return what a rule for one axis says of all."""
+    modes, dilation = _axes(border_mode, len(first)), (1,) * len(first) if dilation is None else dilation
+    return [rule(*one) for one in zip(first, second, modes, subsample, dilation, strict=True)]
+
+
 def get_conv_output_shape(
     image_shape: Any, kernel_shape: Any, border_mode: Any, subsample: Any, filter_dilation: Any = None
 ) -> tuple[Size, ...]:
     """Return the shape that a convolution gives: (batch, out channels, spatial ...)."""
     rank = len(image_shape) - 2
-    dilation = (1,) * rank if filter_dilation is None else filter_dilation
-    sizes = zip(
-        image_shape[2:], kernel_shape[-rank:], _axes(border_mode, rank), subsample, dilation, strict=True
-    )  # fmt: skip
-    return (image_shape[0], kernel_shape[0], *[get_conv_shape_1axis(*one) for one in sizes])
+    settings = (border_mode, subsample, filter_dilation)
+    sizes = _each(get_conv_shape_1axis, image_shape[2:], kernel_shape[-rank:], *settings)
+    return (image_shape[0], kernel_shape[0], *sizes)
 
 
 def get_conv_shape_1axis(
@@ -61,11 +65,9 @@ def get_conv_gradweights_shape(
     unshared: bool = False,
 ) -> tuple[Size, ...]:  # fmt: skip
     """Return the shape of the kernel that belongs to an image and a result, as far as they tell it."""
-    rank = len(image_shape) - 2
-    dilation = (1,) * rank if filter_dilation is None else filter_dilation
     channels = top_shape[1] // num_groups if num_groups > 1 else top_shape[1]
-    sizes = zip(image_shape[2:], top_shape[2:], _axes(border_mode, rank), subsample, dilation, strict=True)
-    window = [get_conv_gradweights_shape_1axis(*one) for one in sizes]
+    settings = (border_mode, subsample, filter_dilation)
+    window = _each(get_conv_gradweights_shape_1axis, image_shape[2:], top_shape[2:], *settings)
     places = tuple(top_shape[2:]) if unshared else ()
     return (channels, *places, image_shape[1], *window)
 
@@ -95,11 +97,9 @@ def get_conv_gradinputs_shape(
     num_groups: int = 1,
 ) -> tuple[Size, ...]:
     """Return the shape of the image that belongs to a kernel and a result, as far as they tell it."""
-    rank = len(top_shape) - 2
-    dilation = (1,) * rank if filter_dilation is None else filter_dilation
     channels = kernel_shape[1] * num_groups if num_groups > 1 else kernel_shape[1]
-    sizes = zip(kernel_shape[-rank:], top_shape[2:], _axes(border_mode, rank), subsample, dilation, strict=True)
-    return (top_shape[0], channels, *[get_conv_gradinputs_shape_1axis(*one) for one in sizes])
+    window, settings = kernel_shape[2 - len(top_shape) :], (border_mode, subsample, filter_dilation)
+    return (top_shape[0], channels, *_each(get_conv_gradinputs_shape_1axis, window, top_shape[2:], *settings))
 
 
 def get_conv_gradinputs_shape_1axis(
