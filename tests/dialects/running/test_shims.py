@@ -107,6 +107,11 @@ def test_numpys_old_ways() -> None:
         file.seek(0)
         assert np.load(file)[0] == {"a": 1}
         assert np.fromstring(b"\1\0\2\0", dtype="<i2").tolist() == [1, 2]
+        assert np.zeros((np.ceil(2.5), 2)).shape == (3, 2)
+        assert np.linspace(0, 1, num=np.sqrt(9)).tolist() == [0, 0.5, 1]
+        assert np.full(shape=2.0, fill_value=1).tolist() == [1, 1]
+        with pytest.raises(TypeError):
+            np.zeros("3")
         common = np.find_common_type  # type: ignore[attr-defined]
         assert common([np.float32], [np.int64, np.float64]) == np.float32
         assert common([np.float32], [np.complex64]) == np.complex64
@@ -114,6 +119,8 @@ def test_numpys_old_ways() -> None:
         assert common([np.float32, np.int64, np.int16], []) == np.float64
     with pytest.raises(ValueError):
         np.array(array, dtype="float32", copy=False)
+    with pytest.raises(TypeError):
+        np.zeros(2.0)  # type: ignore[call-overload]
 
 
 def test_what_stands_in_for_mock(monkeypatch: pytest.MonkeyPatch) -> None:

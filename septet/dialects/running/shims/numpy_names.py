@@ -347,6 +347,38 @@ def _bytes_of_strings(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     replaced(module, "fromstring", fromstring_of_old, stack)
 
 
+_SIZES = {
+    "zeros": (0, "shape"), "ones": (0, "shape"), "empty": (0, "shape"), "full": (0, "shape"), "identity": (0, "n"),
+    "eye": (0, "N"), "linspace": (2, "num"), "logspace": (2, "num"), "tile": (1, "reps"), "repeat": (1, "repeats"),
+    "reshape": (1, "shape"),
+}  # fmt: skip
+
+
+def _sizes_of_floats(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
+    """Sizes may be floats, as before NumPy 1.12 (``linspace``: 1.18): what follows the point is dropped."""
+
+    def change(function: Callable[..., Any], position: int, keyword: str) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def function_of_old(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except TypeError:
+                given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
+                place = position if position < len(args) else keyword
+                sizes = given.get(place)
+                parts = sizes if isinstance(sizes, (tuple, list)) else (sizes,)
+                if not any(isinstance(each, (float, numpy.floating)) for each in parts):
+                    raise
+            uses.record("numpy.zeros(floats)")
+            given[place] = tuple(map(int, parts)) if parts is sizes else int(sizes)
+            return function(*[given.pop(each) for each in range(len(args))], **given)
+
+        return function_of_old
+
+    for name, (position, keyword) in _SIZES.items():
+        replaced(module, name, change(getattr(module, name), position, keyword), stack)
+
+
 NUMPY: list[Names | NewModule | Change] = [
     Names("numpy", "NumPy 1.24 to 2.4", _MAIN),
     Names("numpy.random", "NumPy 2.5", {"random_integers": Value(random_integers, "numpy.random.randint(a, b + 1)")}),
@@ -370,4 +402,5 @@ NUMPY: list[Names | NewModule | Change] = [
     Change("numpy", "numpy.array(copy=False)", "copies where it must", _copies_at_need),
     Change("numpy", "numpy.load(allow_pickle)", "reads arrays of objects without being asked to", _loads_objects),
     Change("numpy", "numpy.fromstring(binary)", "numpy.frombuffer, copied", _bytes_of_strings),
+    Change("numpy", "numpy.zeros(floats)", "sizes that are floats lose what follows the point", _sizes_of_floats),
 ]  # fmt: skip
