@@ -104,6 +104,10 @@ _REFUSED: tuple[tuple[tuple[str, str], str], ...] = (
         ("Septet's theano runs on the CPU; `device=gpu` and `device=cuda` are not there", "the function of theano.tensor.nnet"),
         "gpuarray.* sandbox.cuda.*",
     ),
+    (
+        ("Septet's theano runs on the CPU, with arrays of NumPy", "theano.Op with a `perform` that copies to the device"),
+        "misc.pycuda_init.* misc.pycuda_utils.* misc.cudamat_utils.* misc.gnumpy_utils.*",
+    ),
     (("values are tensors, not lists of them", "Python lists of variables"), "typed_list typed_list.*"),
     (
         ("variables are not sent between processes", "theano.shared, with values set by your own code"),
@@ -140,7 +144,8 @@ What is in the dialect although a pattern fits is not refused.
 """
 MODULES = (
     "gof.cc", "gof.cmodule", "gof.compilelock", "gof.destroyhandler", "gof.optdb", "gof.params_type",
-    "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "scan_module.scan_opt", "sparse.sandbox", "sparse.sandbox.sp2",
+    "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "misc.cudamat_utils", "misc.gnumpy_utils", "misc.pycuda_init",
+    "misc.pycuda_utils", "scan_module.scan_opt", "sparse.sandbox", "sparse.sandbox.sp2",
     "tensor.blas_c", "tensor.blas_headers", "tensor.blas_scipy",
     "tensor.elemwise_cgen", "tensor.io", "tensor.nnet.opt", "tensor.opt_uncanonicalize", "typed_list",
 )  # fmt: skip
