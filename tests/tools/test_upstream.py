@@ -141,19 +141,23 @@ def records(upstream, checkout, tmp_path_factory):
     """What came of the tests, run on the package in the checkout itself, and where that lies."""
     suites, _, _ = upstream
     results = tmp_path_factory.mktemp("results")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suites, "files_of", lambda suite: ["tests/test_old"])
-        options = options_of(checkout, results, original=sys.executable)
-        (job,) = suites.theano_jobs(options)
-        found = suites.run_job(options, "theano-tests", with_path(job, checkout / "theano"))
-    return found, results
+    options = options_of(checkout, results, original=sys.executable)
+    (job,) = suites.theano_jobs(options, ["tests/test_old"])
+    return suites.run_job(options, "theano-tests", with_path(job, checkout / "theano")), results
 
 
 def options_of(checkout, results, original=None):
     from argparse import Namespace
 
     return Namespace(
-        upstream=checkout, results=results, data=None, site=None, original=original, limit=1, lenient=False
+        upstream=checkout,
+        results=results,
+        data=None,
+        site=None,
+        original=original,
+        limit=1,
+        file_limit=60,
+        lenient=False,
     )
 
 
@@ -178,6 +182,15 @@ def test_what_nose_found_is_found_and_every_test_has_its_outcome(records):
     }
     assert found["T_old.test_fail"]["error"] == "ValueError: first line | second line"
     assert "test_fail" in found["T_old.test_fail"]["where"]
+
+
+def test_files_that_are_not_on_the_list_are_a_suite_of_their_own(upstream, checkout, tmp_path, monkeypatch):
+    suites, _, _ = upstream
+    options = options_of(checkout, tmp_path)
+    assert [job.name for job in suites.SUITES["more-theano-tests"](options)] == ["tests/test_old"]
+    assert suites.results_file(options, "more-theano-tests", "a/b") == tmp_path / "more-theano-tests" / "a_b.jsonl"
+    monkeypatch.setattr(suites, "files_of", lambda suite: ["tests/test_old"])
+    assert list(suites.SUITES["more-theano-tests"](options)) == []
 
 
 def test_the_table_tells_tests_of_behaviour_from_those_that_look_inside(records, upstream, checkout):

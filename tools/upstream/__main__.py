@@ -1,6 +1,7 @@
 """Run Theano's and Lasagne's own tests, doctests and programs against the dialects, or against the originals.
 
     python tools/upstream theano-tests      Theano's test files on septet.dialects.theano
+    python tools/upstream more-theano-tests its other test files, as far as no GPU is needed
     python tools/upstream lasagne-tests     Lasagne's test files on septet.dialects.lasagne
     python tools/upstream lasagne-on-ours   the whole of upstream Lasagne, package and tests, on septet.dialects.theano
     python tools/upstream doctests          the examples of their documentation
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--original", type=Path, help="the Python that has Theano 1.0.5")
     parser.add_argument("--lenient", action="store_true", help="go on where an import of a test file fails")
     parser.add_argument("--limit", type=int, default=60, help="seconds for each test")
+    parser.add_argument("--file-limit", type=int, default=1500, help="seconds for all tests of a file")
     parser.add_argument(
         "--runs", type=int, default=1, help="how often `compare` runs each program; medians are printed"
     )
