@@ -32,6 +32,7 @@ from septet.dialects.theano.missing import disconnected_type as disconnected_typ
 from septet.dialects.theano.pullbacks import pulled_back
 from septet.dialects.theano.tensor.convert import as_tensor_variable, as_variable
 from septet.dialects.theano.tensor.creation import zeros_like
+from septet.graph.graph import order
 from septet.tensor.tensor import Tensor
 from septet.transform.jacobian import jacobian_nodes
 from septet.transform.jvp import jvp
@@ -142,7 +143,8 @@ def grad(
             raise AssertionError(f"the gradient of {own} has {value.type.ndim} axes, the variable {own.type.ndim}")
     starts = [*([cost] if cost is not None else []), *known]
     constants = list(consider_constant or [])
-    if _is_plain(cost, variables, known, constants, starts):
+    is_whole = _is_plain(cost, variables, known, constants, starts)
+    if is_whole:
         found = _gradients(cost, variables, known, constants)
     else:
         found = pulled_back(cost, variables, known, constants)
@@ -151,7 +153,8 @@ def grad(
     )
     result: list[Any] = []
     for variable, gradient in zip(variables, found, strict=True):
-        if variable not in reached:
+        is_reached = variable in reached if is_whole else gradient is not None
+        if not is_reached and (gradient is None or not _is_within(variable, reached)):
             if null_gradients == "raise" and _is_undefined(starts, variable):
                 raise NullTypeGradError(
                     f"tensor.grad: no gradient is defined through what is drawn at random, to {variable}"
@@ -166,6 +169,12 @@ def grad(
             gradient.name = f"(d{cost.name}/d{variable.name})"
         result.append(gradient)
     return type(wrt)(result) if is_many else result[0]
+
+
+def _is_within(variable: Variable, reached: Iterable[Variable]) -> bool:
+    """Tell whether a variable is on the way of a transformation, which its op's inputs do not tell: they are leaves."""
+    made = [v.tensor.node for v in reached if v.owner is not None and isinstance(v.owner.op, Replay)]
+    return variable.tensor.node in order(made)
 
 
 def _is_undefined(outputs: Sequence[Variable], variable: Variable) -> bool:

@@ -136,3 +136,13 @@ def test_the_changes_that_an_op_says_itself_are_those_of_rop() -> None:
     x, v = T.dvectors("x", "v")
     f = theano.function([x, v], T.Rop(Doubled()(x**2) * x, x, v))
     np.testing.assert_allclose(f([1, 2], [3, 4]), [20 * 2 * 3 + 2 * 3, 20 * 2 * 2 * 4 * 2 + 8 * 4])
+
+
+def test_second_gradients_of_intermediate_variables() -> None:
+    x = T.dvector("x")
+    y = x * 2
+    gradient = T.grad((y**3).sum(), y)
+    second = T.grad(gradient.sum(), y)
+    np.testing.assert_allclose(second.eval({x: [1, 2]}), 6 * np.array([2.0, 4.0]))
+    with pytest.raises(DisconnectedInputError):
+        T.grad(gradient.sum(), T.exp(y))
