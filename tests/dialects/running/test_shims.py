@@ -102,6 +102,7 @@ def test_numpys_old_ways() -> None:
         array = np.arange(3)
         assert np.array(array, copy=False) is array
         assert np.array(array, dtype="float32", copy=False).dtype == np.float32
+        assert np.vstack(row for row in np.eye(2)).tolist() == np.eye(2).tolist()
         file = BytesIO()
         np.save(file, np.array([{"a": 1}, None], dtype=object))
         file.seek(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import unittest
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
@@ -318,6 +318,23 @@ def _copies_at_need(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     replaced(module, "array", array_of_old, stack)
 
 
+def _stacks_what_is_generated(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
+    """``numpy.stack`` and its kin take generators, as they did before NumPy 1.24."""
+    for name in ("stack", "vstack", "hstack", "dstack", "column_stack"):
+        replaced(module, name, _taking_generators(name, getattr(module, name), uses), stack)
+
+
+def _taking_generators(name: str, function: Any, uses: Uses) -> Any:
+    @functools.wraps(function)
+    def stack_of_old(arrays: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(arrays, Iterator):
+            uses.record(f"numpy.{name}(generator)")
+            arrays = list(arrays)
+        return function(arrays, *args, **options)
+
+    return stack_of_old
+
+
 def _loads_objects(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
     """``numpy.load`` reads arrays of objects, and texts of Python 2, without being asked to."""
     load = module.load
@@ -400,6 +417,7 @@ NUMPY: list[Names | NewModule | Change] = [
         name: getattr(dec, name) for name in dir(_Decorators) if not name.startswith("_")
     }, "the decorators, without nose"),
     Change("numpy", "numpy.array(copy=False)", "copies where it must", _copies_at_need),
+    Change("numpy", "numpy.stack(generator)", "and its kin make a list of it", _stacks_what_is_generated),
     Change("numpy", "numpy.load(allow_pickle)", "reads arrays of objects without being asked to", _loads_objects),
     Change("numpy", "numpy.fromstring(binary)", "numpy.frombuffer, copied", _bytes_of_strings),
     Change("numpy", "numpy.zeros(floats)", "sizes that are floats lose what follows the point", _sizes_of_floats),
