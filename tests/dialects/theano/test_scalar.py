@@ -66,3 +66,34 @@ def test_numbers_and_tensors_of_rank_0_become_each_other():
     assert scalar.real_out(scalar.complex64) == (scalar.float32,) and scalar.same_out_min8(scalar.bool) == (
         scalar.int8,
     )
+
+
+class Scaled(scalar.ScalarOp):
+    """n x, without a gradient for n."""
+
+    def impl(self, n, x):
+        return n * x
+
+    def grad(self, inputs, output_grads):
+        return [theano.gradient.grad_not_implemented(self, 0, inputs[0]), output_grads[0] * inputs[0]]
+
+
+def test_a_gradient_that_is_not_defined_is_not_taken_for_zero():
+    scaled, x = T.Elemwise(Scaled(scalar.upgrade_to_float)), T.dvector()
+    np.testing.assert_array_equal(T.grad(scaled(2, x).sum(), x).eval({x: [1, 5]}), [2, 2])
+    with pytest.raises(theano.gradient.NullTypeGradError):
+        T.grad(scaled(x, 2).sum(), x)
+
+
+def test_numbers_are_taken_by_their_value():
+    x = scalar.int8("x")
+    f = theano.function([x], scalar.sqrt(x))
+    assert f(np.int64(9)) == 3
+    for wrong in (300, 1.5, "a"):
+        with pytest.raises(TypeError):
+            f(wrong)
+
+
+def test_scalar_ops_of_tensors_have_gradients():
+    x = T.dscalar()
+    assert T.grad(scalar.sqr(x), x).eval({x: 3.0}) == 6

@@ -24,7 +24,9 @@ from septet.dialects.theano.dtypes import (
 )  # fmt: skip
 from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import Apply
+from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.missing import NullTypeGradError
 from septet.dialects.theano.scalar import functions, rules
 from septet.dialects.theano.scalar import types as scalar_types
 from septet.dialects.theano.scalar.functions import as_dtype, round_half_away_from_zero_, round_half_away_from_zero_vec
@@ -159,9 +161,17 @@ class ScalarOp(NativeOp):
         found = self.L_op(inputs, self.make_node(*inputs).outputs, seeds)
         pairs = [(v.tensor, t) for v, t in zip([*inputs, *seeds], [*tensors, *cotangents], strict=True)]
         return [
-            st.broadcast_to(replaced([v.tensor], pairs)[0], t.shape) if v.type.is_tensor else None
-            for v, t in zip(found, tensors, strict=True)
+            self._of_number(v, own, replaced([v.tensor], pairs)[0] if v.type.is_tensor else None, t)
+            for v, own, t in zip(found, inputs, tensors, strict=True)
         ]
+
+    def _of_number(self, gradient: Any, source: Any, found: Any, tensor: Any) -> Any:
+        """Return a cotangent in the dtype and shape of its tensor; None for integers, and where no gradient flows."""
+        if source.dtype in DISCRETE:
+            return None
+        if isinstance(gradient.type, NullType):
+            raise NullTypeGradError(f"the gradient of {self} is not defined: {gradient.type.why_null}")
+        return None if found is None else st.broadcast_to(as_dtype(found, source.dtype), tensor.shape)
 
     def make_node(self, *inputs: Any) -> Apply:
         given = [as_scalar(value) for value in inputs]

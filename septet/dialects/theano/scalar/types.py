@@ -30,7 +30,12 @@ class Scalar(TensorType):
         return Scalar(self.dtype if dtype is None else dtype)
 
     def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
-        return super().filter(np.asarray(data) if not strict else data, strict, allow_downcast)
+        value = np.asarray(data) if not strict else data
+        if not strict and value.ndim == 0 and value.dtype.kind in "biuf":
+            with np.errstate(all="ignore"):
+                own = value.astype(self.dtype)
+            value = own if own == value else value
+        return super().filter(value, strict, allow_downcast)
 
     def __str__(self) -> str:
         return self.dtype
