@@ -78,6 +78,8 @@ def test_other_forms_of_convolution_agree() -> None:
     for out in (corr.CorrMM("half")(x, w), dnn.dnn_conv(x, w, "half", conv_mode="cross")):
         np.testing.assert_allclose(out.eval({x: X, w: kernel}), expected)
     assert flipped.ndim == 4
+    back = corr.CorrMM_gradInputs("half")(w, out, shape=x.shape[2:])
+    assert back.eval({x: X, w: kernel}).shape == X.shape
     films, filters = T.TensorType("float64", [False] * 5)("films"), T.TensorType("float64", [False] * 5)("filters")
     movie = np.random.default_rng(3).standard_normal((2, 4, 3, 6, 5))  # (B, T, C, H, W)
     short = np.random.default_rng(4).standard_normal((2, 3, 3, 2, 2))

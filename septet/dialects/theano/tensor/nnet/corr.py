@@ -20,12 +20,14 @@ def correlations(rank: int) -> tuple[Any, Any, Any]:
             super().__init__(None, None, border_mode, subsample, False, filter_dilation, num_groups, unshared)  # type: ignore[call-arg]
 
     class GradWeights(Correlation):
-        def make_node(self, *inputs: Any) -> Any:
-            return super().make_node(*_sized(self, get_conv_gradweights_shape, inputs))  # type: ignore[misc]
+        def make_node(self, *inputs: Any, shape: Any = None) -> Any:
+            given = inputs if shape is None else (*inputs, shape)
+            return super().make_node(*_sized(self, get_conv_gradweights_shape, given))  # type: ignore[misc]
 
     class GradInputs(Correlation):
-        def make_node(self, *inputs: Any) -> Any:
-            return super().make_node(*_sized(self, get_conv_gradinputs_shape, inputs))  # type: ignore[misc]
+        def make_node(self, *inputs: Any, shape: Any = None) -> Any:
+            given = inputs if shape is None else (*inputs, shape)
+            return super().make_node(*_sized(self, get_conv_gradinputs_shape, given))  # type: ignore[misc]
 
     def _sized(op: Any, rule: Any, inputs: Any) -> list[Any]:
         first, top, *shape = [None if one is None else as_tensor_variable(one) for one in inputs]
