@@ -6,6 +6,10 @@
 import inspect
 import logging
 import pickle
+import sys
+import warnings
+
+import numpy as np
 
 from septet.dialects.theano.configdefaults import change_flags, config
 
@@ -48,6 +52,10 @@ theano_logger = logging.getLogger("theano")
 logging_default_handler = logging.NullHandler()
 tensor._shared = sharedvar.tensor_constructor
 tensor.RandomStreams = shared_randomstreams.RandomStreams
+for _module in (tensor, tensor.basic, tensor.extra_ops, tensor.subtensor, raw_random, gradient):
+    # what ``from theano.tensor import *`` brings beside the module's own names, because its sources import it
+    vars(_module).update(theano=sys.modules[__name__], gof=gof, printing=printing, numpy=np, sys=sys)
+    vars(_module).update(compile=compile, config=config, logging=logging, warnings=warnings, np=np)
 
 
 def has_handlers(logger: logging.Logger) -> bool:

@@ -182,3 +182,30 @@ def test_the_graph_of_a_function_shows_givens_and_lacks_no_input() -> None:
         theano.gof.FunctionGraph([y], [x + y])
     with pytest.raises(DisconnectedInputError):
         theano.grad(T.ones_like(x), x)
+
+
+def test_functions_are_named_after_the_line_that_makes_them() -> None:
+    x = T.dvector("x")
+    f = theano.function([x], x + 1)
+    assert f.name.startswith(__file__) and f.name.rsplit(":", 1)[1].isdigit()
+    assert f.copy().name == f.name + " copy" and theano.function([x], x, name="own").name == "own"
+    with pytest.raises(TypeError, match=r"with name '.*test_function\.py:"):
+        f(1.0)
+
+
+def test_inputs_cannot_be_given() -> None:
+    x = T.dvector("x")
+    with pytest.raises(RuntimeError, match="input to your function"):
+        theano.function([x], x * 2, givens={x: x + 1})
+
+
+def test_the_old_constructor_of_functions() -> None:
+    x = T.dvector("x")
+    f = theano.compile.pfunc(params=[x], outputs=[x, 2 * x], output_keys=["a", "b"])
+    assert f([1.0])["b"] == 2
+
+
+def test_what_comes_with_all_names_of_a_module() -> None:
+    names: dict[str, object] = {}
+    exec("from septet.dialects.theano.tensor import *", names)
+    assert names["theano"] is theano and names["np"] is names["numpy"] is np and names["gof"] is theano.gof

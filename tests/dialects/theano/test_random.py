@@ -103,3 +103,12 @@ def test_what_depends_on_drawn_values_is_drawn_anew() -> None:
     f = theano.function([], MRG_RandomStreams(5).normal((40,), truncate=True))
     first, second = f(), f()
     assert not np.isin(first, second).any() and abs(np.concatenate([first, second])).max() <= 2
+
+
+def test_a_state_that_an_op_overwrites() -> None:
+    state = raw_random.random_state_type()
+    draw = raw_random.RandomFunction("uniform", T.dvector, inplace=True)
+    after, drawn = draw(state, (3,), 0.0, 1.0)
+    own = theano.In(state, value=np.random.RandomState(1), update=after, mutable=True)
+    f = theano.function([own], drawn, accept_inplace=True)
+    np.testing.assert_array_equal(np.concatenate([f(), f()]), np.random.RandomState(1).uniform(size=6))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.sharing import SharedVariable, TensorCells
 from septet.dialects.theano.tensor.convert import as_variable
 from septet.graph.graph import order
+
+PACKAGE = str(Path(__file__).parents[1])
 
 
 class UnusedInputError(Exception):
@@ -122,7 +126,7 @@ class Function:
         if self._overwritten:
             found, written = found[: -len(self._overwritten)], found[-len(self._overwritten) :]
             for place, value in zip(self._overwritten, written, strict=True):
-                np.copyto(values[place], value)
+                _overwrite(values[place], value)
         if subset is not None:
             return [found[index] for index in subset]
         return self._structure(found)
@@ -233,7 +237,9 @@ class Function:
             replacement[old] = new
         copied = wiring.copied(replacement, delete_updates)
         structure = self._structure if isinstance(self._structure, Named) else list
-        return Function(copied, self._mode, name or (self.name and self.name + " copy"), structure, profile)
+        made = Function(copied, self._mode, name, structure, profile)
+        made.name = name or f"{self.name} copy"
+        return made
 
     __copy__ = copy
 
@@ -267,7 +273,7 @@ class Function:
         return not isinstance(self._structure([None] * len(self._wiring.outputs)), (list, dict))
 
     def __str__(self) -> str:
-        return f"<theano.compile.function_module.Function object{'' if self.name is None else ' ' + repr(self.name)}>"
+        return f"<theano.compile.function_module.Function object at {id(self):#x}>"
 
     __repr__ = __str__
 
@@ -319,6 +325,7 @@ def function(
     accept_inplace : bool
         Whether ops that overwrite their inputs may be in the graph; the arguments are overwritten too.
     name : str, optional
+        By default the file and line of the call.
     allow_input_downcast : bool, optional
         Whether arguments may lose precision; by default only Python's floats may, on their way to `floatX`.
     profile : bool or object, optional
@@ -352,7 +359,7 @@ def function(
         raise TypeError("no_default_update should be either a boolean or a list")
     mode = get_mode(mode)
     given = [_as_input(own, allow_input_downcast) for own in inputs]
-    _check_inputs(given)
+    _check_inputs(given, givens)
     listed, structure = _outputs(outputs)
     update_pairs = _checked_updates(updates, [own.variable for own in given])
     if not rebuild_strict or any(isinstance(v, Variable) and v.widens is not None for v, _ in pairs_of(givens)):
@@ -365,7 +372,25 @@ def function(
     wiring.overwritten = list(written)
     wiring.find_shared(no_default_updates)
     _check_use(wiring, on_unused_input, name)
-    return Function(wiring, mode, name, structure, profile)
+    made = Function(wiring, mode, name, structure, profile)
+    made.name = name or _calling_line()
+    return made
+
+
+def _calling_line() -> str:
+    """Return the file and line outside of this package that a function is made in, as Theano names functions."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _overwrite(argument: Any, value: Any) -> None:
+    """Give an argument, an array or a RandomState, the contents of a value."""
+    if isinstance(argument, np.ndarray):
+        np.copyto(argument, value)
+    else:
+        argument.set_state(value.get_state())
 
 
 def _overwritten(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> dict[int, Variable]:
@@ -408,8 +433,13 @@ def _old_input(parts: Sequence[Any]) -> In:
     return In(variable, name=name, value=rest[0] if rest else None, update=update)
 
 
-def _check_inputs(given: Sequence[In]) -> None:
+def _check_inputs(given: Sequence[In], givens: Any) -> None:
     variables = [own.variable for own in given]
+    for old, _ in pairs_of(givens):
+        if old in variables:
+            raise RuntimeError(
+                f"You are trying to replace variable '{old}' through the `givens` parameter, but this variable is an input to your function. Replacing inputs is currently forbidden because it has no effect. One way to modify an input `x` to a function evaluating f(x) is to define a new input `y` and use `theano.function([y], f(x), givens={{x: g(y)}})`. Another solution consists in using `theano.clone`, e.g. like this: `theano.function([x], theano.clone(f(x), replace={{x: g(x)}}))`."
+            )
     for place, variable in enumerate(variables):
         if not isinstance(variable, Variable):
             raise TypeError(f"An input is a Variable, got {variable!r}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from septet.dialects.theano.compile.function import Function as Function
 from septet.dialects.theano.compile.function import UnusedInputError as UnusedInputError
-from septet.dialects.theano.compile.function import function as pfunc  # noqa: F401
+from septet.dialects.theano.compile.function import function
 from septet.dialects.theano.compile.program import Wiring
 from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
 from septet.dialects.theano.compile.rebuild import pairs_of as iter_over_pairs  # noqa: F401
@@ -17,6 +17,20 @@ from septet.dialects.theano.gof.graph import Constant
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.sharing import SharedVariable as SharedVariable
 from septet.dialects.theano.sharing import shared as shared
+
+
+def pfunc(params: Any, outputs: Any = None, *args: Any, output_keys: Any = None, **kwargs: Any) -> Function:
+    """Make a callable, as `function` does: ``params`` are its inputs.
+
+    Parameters
+    ----------
+    params, outputs, *args, **kwargs
+        What `function` takes.
+    output_keys : list of str, optional
+        Names under which a list of outputs is returned as a dict.
+    """
+    named = outputs if output_keys is None else dict(zip(output_keys, outputs, strict=True))
+    return function(params, named, *args, **kwargs)
 
 
 def rebuild_collect_shared(
