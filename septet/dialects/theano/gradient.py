@@ -455,6 +455,9 @@ class _Identity(NativeOp):
     __props__: tuple[str, ...] = ()
     view_map = {0: [0]}
 
+    def check(self, x: Any) -> None:
+        """Take one tensor."""
+
 
 class ConsiderConstant(_Identity):
     """The input, through which no gradient flows."""

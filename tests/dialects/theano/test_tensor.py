@@ -205,3 +205,19 @@ def test_what_is_neither_real_nor_wide_enough():
     np.testing.assert_allclose(value(solution, (i, [[2, 0], [0, 4]]), (j, [1, 1])), [0.5, 0.25])
     assert theano.shared(True).type == T.TensorType("bool", ())
     assert T.alloc_validate_shape([1, T.iscalar()])[1] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.transpose(1), lambda x: T.transpose(x.dimshuffle(0, "x"), (3, 0)), lambda x: x.take(0, 1),
+        lambda x: T.squeeze(x.dimshuffle(0, "x"), axis=3), lambda x: x.astype(None), lambda x: x.transfer("gpu"),
+        lambda x: x.choose([x, x]), lambda x: T.bincount(x), lambda x: T.extra_ops.to_one_hot(x, 3),
+        lambda x: T.extra_ops.cpu_contiguous(x, x), lambda x: theano.compile.view_op(x, x),
+        lambda x: T.tensor_from_scalar(x), lambda x: T.advanced_subtensor1(x),
+        lambda x: T.advanced_inc_subtensor1(x, x),
+    ],
+)  # fmt: skip
+def test_what_the_original_refuses_is_not_computed_in_silence(call):
+    with pytest.raises((TypeError, ValueError, IndexError, AssertionError)):
+        call(T.dvector())

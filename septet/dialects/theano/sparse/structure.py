@@ -278,8 +278,8 @@ class SparseFromDense(SparseOp):
     def __init__(self, format: str) -> None:
         self.format = format
 
-    def make_node(self, *inputs: Any) -> Apply:
-        x = as_tensor_variable(inputs[0])
+    def make_node(self, x: Any) -> Apply:
+        x = as_tensor_variable(x)
         if x.type.ndim > 2:
             raise TypeError(f"Theano has no sparse tensors of more than 2 axes, but {x}.ndim = {x.type.ndim}")
         x = x.dimshuffle(*["x"] * (2 - x.type.ndim), *range(x.type.ndim)) if x.type.ndim < 2 else x

@@ -154,6 +154,8 @@ def cast(x: Any, dtype: Any) -> Any:
         For a complex tensor that is to become a real one: `real`, `imag`, `abs` or `angle` say what is meant.
     """
     x = as_tensor_variable(x)
+    if dtype is None:
+        raise TypeError("cast takes a dtype, got None")
     name = as_dtype(dtype)
     if x.type.dtype == name:
         return x
@@ -472,6 +474,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         raise ValueError("choose: out is not supported; use the result")
     if isinstance(choices, (list, tuple)):
         choices = _stack_alike(*choices)
+    if as_tensor_variable(a).type.dtype not in DISCRETE:
+        raise TypeError("choose first argument must be of integers")
     return Choose(mode)(a, choices)
 
 
@@ -501,10 +505,10 @@ class TensorFromScalar(NativeOp):
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Any:
-        if not isinstance(inputs[0].type, scal.Scalar):
-            raise AssertionError(f"TensorFromScalar takes a scalar variable, got one of type {inputs[0].type}")
-        return self.applied(inputs)
+    def make_node(self, s: Any) -> Any:
+        if not isinstance(s.type, scal.Scalar):
+            raise AssertionError(f"TensorFromScalar takes a scalar variable, got one of type {s.type}")
+        return self.applied([s])
 
     def compute(self, *tensors: Any) -> Any:
         return tensors[0]
@@ -515,10 +519,10 @@ class ScalarFromTensor(NativeOp):
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Any:
-        if not isinstance(inputs[0].type, TensorType) or inputs[0].type.ndim:
-            raise AssertionError(f"a scalar is made of a tensor of rank 0, got {inputs[0].type}")
-        return Apply(self, list(inputs), [scal.get_scalar_type(inputs[0].type.dtype).holding(inputs[0].tensor)])
+    def make_node(self, t: Any) -> Any:
+        if not isinstance(t.type, TensorType) or t.type.ndim:
+            raise AssertionError(f"a scalar is made of a tensor of rank 0, got {t.type}")
+        return Apply(self, [t], [scal.get_scalar_type(t.type.dtype).holding(t.tensor)])
 
     def compute(self, *tensors: Any) -> Any:
         return tensors[0]

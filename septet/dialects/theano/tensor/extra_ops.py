@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, INTS, upcast
@@ -19,6 +20,9 @@ class CpuContiguous(NativeOp):
     """The tensor itself, laid out in order."""
 
     __props__ = ()
+
+    def check(self, x: Any) -> None:
+        """Take one tensor."""
 
     def compute(self, *tensors: Any) -> Any:
         return tensors[0]
@@ -143,6 +147,10 @@ class BinCount(NativeOp):
     __props__ = ()
     inputs_with_gradient = slice(1, 2)
 
+    def check(self, x: Any, weights: Any, least: Any) -> None:
+        if x.type.dtype not in DISCRETE:
+            raise TypeError(f"bincount counts integers, got {x.type}")
+
     def compute(self, *tensors: Any) -> Any:
         x, weights, least = tensors
         x = x.astype("int64")
@@ -154,7 +162,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     """Return a tensor without its axes of size 1."""
     x = as_tensor_variable(x)
     if axis is not None:
-        gone = [one % x.ndim for one in ([axis] if isinstance(axis, int) else axis)]
+        gone = [normalize_axis_index(one, x.ndim) for one in ([axis] if isinstance(axis, int) else axis)]
         return x.dimshuffle(*[one for one in range(x.ndim) if one not in gone])
     return x.dimshuffle(*[one for one in range(x.ndim) if not x.broadcastable[one]])
 
@@ -299,6 +307,8 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
 def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Any:
     """Return a matrix with a one in each row, in the column that a vector names."""
     y = as_tensor_variable(y)
+    if y.type.dtype not in DISCRETE:
+        raise TypeError(f"to_one_hot takes integers, got {y.type}")
     return basic.cast(basic.eq(y.dimshuffle(0, "x"), basic.arange(nb_class)), dtype or "floatX")
 
 

@@ -245,4 +245,4 @@ def argsort(self: Any, axis: Any = -1, kind: str = "quicksort", order: Any = Non
 
 @_method
 def transfer(self: Any, target: Any) -> Any:
-    return self
+    return basic.transfer(self, target)

@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, upcast
@@ -257,7 +258,8 @@ def transpose(x: Any, axes: Any = None) -> Any:
     """Return a tensor with its axes in another order, by default in reverse."""
     x = as_tensor_variable(x)
     axes = range(x.type.ndim - 1, -1, -1) if axes is None else axes
-    found = DimShuffle(x.type.broadcastable, [int(axis) % x.type.ndim if axis != "x" else axis for axis in axes])(x)
+    order = [axis if axis == "x" else normalize_axis_index(int(axis), x.type.ndim) for axis in axes]
+    found = DimShuffle(x.type.broadcastable, order)(x)
     if x.name and tuple(axes) == tuple(range(x.type.ndim - 1, -1, -1)):
         found.name = x.name + ".T"
     return found

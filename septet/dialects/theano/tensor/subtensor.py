@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 import septet as st
 from septet.dialects.theano.dtypes import DISCRETE, FLOATS, upcast
@@ -179,6 +180,8 @@ class _Keyed(NativeOp):
 
     def make_node(self, *inputs: Any) -> Apply:
         given = [as_tensor_variable(value) for value in inputs[: self.sources]]
+        if self.is_open and len(inputs) <= self.sources:
+            raise TypeError(f"{type(self).__name__} takes an index")
         if not self.is_open:
             return self.applied([*given, *[as_tensor_variable(value) for value in inputs[self.sources :]]])
         key, found = Key.read(tuple(inputs[self.sources :]))
@@ -478,7 +481,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     """
     a, indices = as_tensor_variable(a), as_tensor_variable(indices)
     source = a.flatten() if axis is None else a
-    axis = 0 if axis is None else axis % source.type.ndim
+    axis = 0 if axis is None else normalize_axis_index(axis, source.type.ndim)
     size = source.shape[axis]
     if mode == "wrap":
         indices = indices % size
