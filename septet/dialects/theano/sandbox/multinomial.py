@@ -44,8 +44,7 @@ class MultinomialFromUniform(NativeOp):
         draws = st.reshape(unis.astype("float64"), (-1, rows, 1))  # (n, rows, 1)
         # the first outcome whose cumulative probability is above the number; the last one where rounding leaves none
         place = st.minimum(st.sum((sums <= draws).astype("int64"), axis=2), outcomes - 1)
-        hot = st.equal(st.expand_dims(place, axis=2), st.arange(outcomes).astype("int64"))
-        return st.sum(hot.astype("int64"), axis=0).astype(self._dtype(pvals))
+        return st.sum(st.one_hot(place, outcomes, dtype="int64"), axis=0).astype(self._dtype(pvals))
 
 
 class ChoiceFromUniform(MultinomialFromUniform):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from septet.dialects.theano.scalar.basic import ComplexError
-from septet.dialects.theano.tensor import basic, extra_ops, shaping, subtensor
+from septet.dialects.theano.tensor import basic, extra_ops, nlinalg, shaping, subtensor
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS
+from septet.dialects.theano.tensor.sort import argsort, sort
 from septet.dialects.theano.tensor.var import AsTensorError, _tensor_py_operators
 
 
@@ -91,75 +92,35 @@ def _method_of(call: Callable[..., Any], name: str) -> None:
 
 for _source, _names in (
     (basic, ("sum", "prod", "mean", "var", "std", "min", "max", "argmin", "argmax", "any", "all", "ptp", "round",
-             "nonzero_values", "zeros_like", "ones_like", "diagonal", "get_scalar_constant_value", "choose", "norm")),
-    (shaping, ("dimshuffle", "swapaxes")),
+             "nonzero_values", "zeros_like", "ones_like", "diagonal", "get_scalar_constant_value", "choose", "norm",
+             "nonzero")),
+    (shaping, ("dimshuffle", "swapaxes", "reshape", "flatten")),
     (extra_ops, ("repeat", "cumsum", "cumprod", "squeeze", "searchsorted", "compress")),
     (subtensor, ("take",)),
+    (nlinalg, ("trace",)),
 ):  # fmt: skip
     for _name in _names:
         _method_of(getattr(_source, _name), _name)
+for _name, _function in {
+    "__getitem__": subtensor.get_item, "__dot__": basic.dot, "astype": basic.cast, "fill": FUNCTIONS["second"],
+    "ravel": shaping.flatten, "sort": sort, "argsort": argsort,
+}.items():  # fmt: skip
+    _method_of(_function, _name)
+
+
+for _name, _function in {
+    "T": shaping.transpose, "shape": shaping.shape, "real": FUNCTIONS["real"], "imag": FUNCTIONS["imag"],
+    "ndim": lambda self: self.type.ndim, "dtype": lambda self: self.type.dtype,
+    "broadcastable": lambda self: self.type.broadcastable,
+    "size": lambda self: self.shape[0] if self.type.ndim == 1 else basic.prod(self.shape),
+}.items():  # fmt: skip
+    setattr(_tensor_py_operators, _name, property(_function))
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     """Set a function as the method of its name."""
     setattr(_tensor_py_operators, function.__name__, function)
     return function
-
-
-def _property(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Set a function as the property of its name."""
-    setattr(_tensor_py_operators, function.__name__, property(function))
-    return function
-
-
-@_property
-def T(self: Any) -> Any:
-    return shaping.transpose(self)
-
-
-@_property
-def ndim(self: Any) -> int:
-    return int(self.type.ndim)
-
-
-@_property
-def dtype(self: Any) -> str:
-    return str(self.type.dtype)
-
-
-@_property
-def broadcastable(self: Any) -> tuple[bool, ...]:
-    return tuple(self.type.broadcastable)
-
-
-@_property
-def shape(self: Any) -> Any:
-    return shaping.shape(self)
-
-
-@_property
-def size(self: Any) -> Any:
-    return self.shape[0] if self.type.ndim == 1 else basic.prod(self.shape)
-
-
-@_property
-def real(self: Any) -> Any:
-    return FUNCTIONS["real"](self)
-
-
-@_property
-def imag(self: Any) -> Any:
-    return FUNCTIONS["imag"](self)
-
-
-@_method
-def __getitem__(self: Any, key: Any) -> Any:
-    return subtensor.get_item(self, key)
-
-
-@_method
-def __dot__(self: Any, other: Any) -> Any:
-    return basic.dot(self, other)
 
 
 @_method
@@ -178,26 +139,6 @@ def transpose(self: Any, *axes: Any) -> Any:
 
 
 @_method
-def reshape(self: Any, shape: Any, ndim: int | None = None) -> Any:
-    return shaping.reshape(self, shape, ndim)
-
-
-@_method
-def flatten(self: Any, ndim: int = 1) -> Any:
-    return shaping.flatten(self, ndim)
-
-
-@_method
-def ravel(self: Any) -> Any:
-    return shaping.flatten(self)
-
-
-@_method
-def astype(self: Any, dtype: Any) -> Any:
-    return basic.cast(self, dtype)
-
-
-@_method
 def copy(self: Any, name: str | None = None) -> Any:
     found = basic.tensor_copy(self)
     found.name = name
@@ -210,37 +151,6 @@ def clip(self: Any, a_min: Any, a_max: Any) -> Any:
 
 
 _tensor_py_operators.conjugate = _tensor_py_operators.conj
-
-
-@_method
-def fill(self: Any, value: Any) -> Any:
-    return FUNCTIONS["second"](self, value)
-
-
-@_method
-def trace(self: Any) -> Any:
-    from septet.dialects.theano.tensor.nlinalg import trace as own
-
-    return own(self)
-
-
-@_method
-def nonzero(self: Any, return_matrix: bool = False) -> Any:
-    return basic.nonzero(self, return_matrix)
-
-
-@_method
-def sort(self: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> Any:
-    from septet.dialects.theano.tensor.sort import sort as own
-
-    return own(self, axis, kind, order)
-
-
-@_method
-def argsort(self: Any, axis: Any = -1, kind: str = "quicksort", order: Any = None) -> Any:
-    from septet.dialects.theano.tensor.sort import argsort as own
-
-    return own(self, axis, kind, order)
 
 
 @_method

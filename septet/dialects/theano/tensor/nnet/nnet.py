@@ -122,11 +122,6 @@ def _picked(rows: Any, index: Any) -> Any:
     return st.squeeze(st.take_along_axis(rows, st.expand_dims(index.astype("int64"), axis=1), axis=1), axis=1)
 
 
-def _is_label(rows: Any, labels: Any) -> Any:
-    """Return where the columns of rows are those that labels name."""
-    return st.equal(st.expand_dims(labels.astype("int64"), axis=1), st.arange(rows.shape[1]).astype("int64"))
-
-
 class CrossentropySoftmaxArgmax1HotWithBias(_OfRows):
     """Of ``x + b``: the cross-entropy of its softmax with labels, the softmax, and where it is largest."""
 
@@ -152,7 +147,7 @@ class CrossentropySoftmax1HotWithBiasDx(_OfRows):
     def compute(self, *tensors: Any) -> Any:
         dy, sm, y = tensors
         y = st.Tensor(classes(y.node, sm.node, 1, "crossentropy"))
-        return (dy if dy.ndim == 0 else st.expand_dims(dy, axis=1)) * (sm - _is_label(sm, y).astype(sm.dtype))
+        return (dy if dy.ndim == 0 else st.expand_dims(dy, axis=1)) * (sm - st.one_hot(y, sm.shape[1], dtype=sm.dtype))
 
 
 crossentropy_softmax_argmax_1hot_with_bias = CrossentropySoftmaxArgmax1HotWithBias()
@@ -204,7 +199,7 @@ class CrossentropyCategorical1HotGrad(NativeOp):
 
     def compute(self, *tensors: Any) -> Any:
         g, coding, labels = tensors
-        return st.where(_is_label(coding, labels), -st.expand_dims(g, axis=1) / coding, 0)
+        return st.where(st.one_hot(labels, coding.shape[1], dtype=bool), -st.expand_dims(g, axis=1) / coding, 0)
 
 
 crossentropy_categorical_1hot = CrossentropyCategorical1Hot()
