@@ -102,8 +102,9 @@ class Kernel(NamedTuple):
     lane_is_inner : bool
     split : int
         The axis of which axis 0 counts pieces; -1 for none.
-    keeps_rows : bool
-        Whether rows are short enough to keep what is dear to compute from one pass to the next.
+    is_short : bool
+        Whether rows are short enough to keep what is dear to compute from one pass to the next, and to add up one number
+        after the other.
     buffers : tuple of Buffer
     terms : tuple of Term
         Arguments before users.
@@ -117,7 +118,7 @@ class Kernel(NamedTuple):
     inner: int
     lane_is_inner: bool
     split: int
-    keeps_rows: bool
+    is_short: bool
     buffers: tuple[Buffer, ...]
     terms: tuple[Term, ...]
     stores: tuple[Store, ...]

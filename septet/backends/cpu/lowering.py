@@ -18,8 +18,8 @@ from typing import Any
 from septet.backends.cpu import elements
 from septet.backends.cpu.accesses import Accesses
 from septet.backends.cpu.builder import Value
-from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element
-from septet.backends.cpu.rows import CACHED_BYTES, bytes_per_point, rows_in_loop, rows_to_keep
+from septet.backends.cpu.loops import CHECK, LOAD, NUMBER, OP, POSITION, REDUCE, Facts, Kernel, Store, element, kind_of
+from septet.backends.cpu.rows import CACHED_BYTES, RUN, bytes_per_point, rows_in_loop, rows_to_keep
 from septet.backends.cpu.signs import signs
 
 REGISTER = 256
@@ -400,13 +400,40 @@ class _Lowering(Accesses):
         totals = [self._neutral(number, self.lanes[0]) for number in every]
         for width in self.lanes[:-1]:
             totals = [self._across(number, vector, width) for number, vector in zip(every, totals, strict=True)]
-            begin, totals = self._loop(begin, end, width, totals, at(width))
+            if not kernel.is_short and width == self.lanes[0] and any(map(self._adds_floats, reductions)):
+                begin, totals = self._in_runs(begin, end, every, totals, at(width))
+            else:
+                begin, totals = self._loop(begin, end, width, totals, at(width))
         scalars = []
         for number, start, vector in zip(every, carried, totals, strict=True):
             term = kernel.terms[number]
             total = self._across(number, vector, 1)
             scalars.append(elements.combine(b, term.data, term.dtype, start, total))
         return self._loop(begin, end, 1, scalars, at(1))[1]
+
+    def _adds_floats(self, number: int) -> bool:
+        term = self.kernel.terms[number]
+        return term.data == "add" and kind_of(term.dtype) == "f"
+
+    def _in_runs(
+        self, begin: Value, end: Value, every: list[int], totals: list[Value],
+        body: Callable[[Value, list[Value]], list[Value]],
+    ) -> tuple[Value, list[Value]]:  # fmt: skip
+        """Write the loop of the widest lanes in runs, each of which adds up for itself: see `rows.RUN`."""
+        b, width, terms = self.b, self.lanes[0], self.kernel.terms
+
+        def goes_on(state: Sequence[Value]) -> Value:
+            return b.compare("sle", b.binary("add", state[0], b.number(width, "i64")), end)
+
+        def step(state: Sequence[Value]) -> list[Value]:
+            index, *held = state
+            stop = b.intrinsic("smin", b.binary("add", index, b.number(RUN * width, "i64")), end)
+            following, found = self._loop(index, stop, width, [self._neutral(n, width) for n in every], body)
+            pairs = zip(every, held, found, strict=True)
+            return [following, *[elements.combine(b, terms[n].data, terms[n].dtype, x, y) for n, x, y in pairs]]
+
+        stopped, *found = b.repeat([begin, *totals], goes_on, step)
+        return stopped, found
 
     def _across(self, number: int, vector: Value, lanes: int) -> Value:
         term = self.kernel.terms[number]
@@ -422,7 +449,7 @@ class _Lowering(Accesses):
         """Reserve memory for values that are dear to compute and needed in more than one pass."""
         kernel = self.kernel
         self.kept = {}
-        if kernel.lane_is_inner and kernel.inner == 1 and kernel.keeps_rows:
+        if kernel.lane_is_inner and kernel.inner == 1 and kernel.is_short:
             self.kept = rows_to_keep(kernel, self.facts)
         for number in self.kept:
             kind = element(self.kernel.terms[number].dtype)

@@ -1,4 +1,4 @@
-"""Rows that are computed in blocks have the bits that each has by itself."""
+"""Rows that are computed in blocks have the bits that each has by itself; long ones are summed in runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import septet as st
 from septet.backends.cpu import regions
 from septet.backends.cpu.loops import Kernel
-from septet.backends.cpu.rows import BLOCK
+from septet.backends.cpu.rows import BLOCK, RUN
 
 pytestmark = pytest.mark.skipif(st.config.backend != "cpu", reason="kernels of the native backend")
 
@@ -115,3 +115,16 @@ def test_long_rows_and_cheap_ones_stay_alone():
     cheap = st.compile(lambda x: x - st.mean(x, -1, keepdims=True))
     cheap(narrow)
     assert {kernel.rows for kernel in (*kernels_of(long, wide, scale), *kernels_of(cheap, narrow))} == {1}
+
+
+@pytest.mark.parametrize("length", [1 << 20, 32 * RUN * 5, 32 * RUN * 5 + 1, 32 * RUN * 5 + 45])
+@pytest.mark.parametrize("axis", [1, None])
+def test_long_sums_lose_few_digits(axis, length):
+    """Sizes differ much: with one total for each lane, the sum of 4 million is 335 units off."""
+    x = np.exp(3 * np.random.default_rng(0).standard_normal((4, length))).astype(np.float32)
+    total = st.compile(lambda x: st.sum(x, axis=axis))
+    exact = x.astype(np.float64).sum(axis=axis)
+    unit = np.spacing(exact.astype(np.float32)).astype(np.float64)
+    assert (np.abs(total(x).numpy() - exact) / unit).max() <= 4
+    whole = np.arange(2 * length, dtype=np.float64).reshape(2, -1) % 7  # exact whatever the order: nothing is left out
+    np.testing.assert_array_equal(st.compile(lambda x: st.sum(x, axis=axis))(whole).numpy(), whole.sum(axis=axis))
