@@ -16,7 +16,7 @@ from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
 from septet.base.text import shape_text
-from septet.graph.node import Node
+from septet.graph.node import VARIABLE, Node
 from septet.graph.op import as_array, as_node, cast_to, explain_call, function, items, ops, record
 from septet.graph.pending import evaluate
 from septet.ops.indexing import gather, moved, take
@@ -210,19 +210,33 @@ def _place_tensor(found: Plan, item: Node | np.ndarray, axis: int) -> int:
         raise DTypeError(
             f"indices must be integers or booleans, got {node.dtype.name}", hint="convert with .astype(int)"
         )
-    if node.ndim == 0 and node.value is not None:
+    if node.ndim == 0 and node.value is not None and not _is_read_later(found.x, node):
         return _place_integer(found, int(node.value), axis)
     _enter_tensor(found, node, axis)
     return axis + 1
 
 
-def _bound(value: Any, what: str) -> int | Node | None:
-    """Return a bound of a slice: an int, or a node without a value."""
+def _is_read_later(x: Node, node: Node) -> bool:
+    """Tell whether a place in a symbolic tensor follows from a variable: it is read when the graph runs, not now."""
+    pending = [node] if x.is_symbolic else []
+    while pending:
+        each = pending.pop()
+        if each.op is VARIABLE:
+            return True
+        if each.value is None:
+            pending += each.inputs
+    return False
+
+
+def _bound(x: Node, value: Any, what: str) -> int | Node | None:
+    """Return a bound of a slice of a tensor: an int, or a node whose value is not known before the graph runs."""
     if value is None or type(value) is int:
         return value
     if isinstance(value, Node):
         if value.ndim != 0 or not dtypes.is_integer(value.dtype):
             raise DTypeError(f"the {what} of a slice must be an integer, got {value.type!r}")
+        if _is_read_later(x, value):
+            return value
         if value.value is None and not value.is_symbolic:
             evaluate(value)  # the shape of the result depends on it
         return value if value.value is None else int(value.value)
@@ -233,7 +247,8 @@ def _bound(value: Any, what: str) -> int | Node | None:
 
 
 def _place_slice(found: Plan, item: slice, axis: int) -> int:
-    start, stop, step = _bound(item.start, "start"), _bound(item.stop, "stop"), _bound(item.step, "step")
+    ends = ((item.start, "start"), (item.stop, "stop"), (item.step, "step"))
+    start, stop, step = [_bound(found.x, value, what) for value, what in ends]
     step = 1 if step is None else step
     if not isinstance(step, Node) and step == 0:
         raise ArgumentError("a slice's step cannot be 0")

@@ -153,3 +153,16 @@ def test_pending_tensors_and_arrays_of_any_layout():
 def test_a_python_function_is_sent_to_compile():
     with pytest.raises(ArgumentError, match=r"symbols of a graph, not a Python function[\s\S]*septet\.compile"):
         st.function(lambda x: x)
+
+
+def test_places_that_follow_from_variables_are_read_when_it_runs() -> None:
+    x, i = st.symbol("x", (None,)), st.Variable(np.int64(1))
+    parts = [x[i:], x[: i + 1], x[:: i + 0], x[i], st.asarray(np.arange(5.0))[i:]]
+    call = st.function([x], parts)
+    for place in (1, 3):
+        i.assign(place)
+        data = np.arange(10.0, 15.0, dtype=np.float32)
+        found = call(data)
+        expected = [data[place:], data[: place + 1], data[::place], data[place], np.arange(1.0, 5.0)]
+        for part, values in zip(found, expected, strict=True):  # what is data, and not symbolic, is cut at once
+            np.testing.assert_array_equal(part.numpy(), values)
