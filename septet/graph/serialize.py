@@ -19,7 +19,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -57,23 +57,34 @@ def save_graph(graph: Graph, path: str | os.PathLike[str]) -> None:
     NotSupportedError
         If a node calls a Python function, which a file cannot hold.
     """
+    content = graph_bytes(graph)
+    with open_atomic(path) as file:
+        file.write(content)
+
+
+def graph_bytes(graph: Graph) -> bytes:
+    """Return what `save_graph` writes."""
     writer = _Writer()
     record = {"format": FORMAT, "version": VERSION, "graph": writer.graph(graph), "variables": writer.variable_rows()}
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
-    with open_atomic(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("graph.json", _DATE), text, zipfile.ZIP_DEFLATED)
         for name, array in writer.arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, _plain(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(name, _DATE), buffer.getvalue(), zipfile.ZIP_STORED)
+    return content.getvalue()
 
 
-def load_graph(path: str | os.PathLike[str], variables: Mapping[str, Any] | MakeVariable | None = None) -> Graph:
+def load_graph(
+    path: str | os.PathLike[str] | IO[bytes], variables: Mapping[str, Any] | MakeVariable | None = None
+) -> Graph:
     """Read a graph from a file.
 
     Parameters
     ----------
-    path : str or os.PathLike
+    path : str, os.PathLike or binary file
     variables : dict of str to Variable, or callable, optional
         The variables of the graph by name; or ``make(name, value, fields) -> Variable``, which is called with the value
         that was saved and a dict with ``role`` and ``trainable``. Needed only if the graph has variables.
@@ -89,24 +100,29 @@ def load_graph(path: str | os.PathLike[str], variables: Mapping[str, Any] | Make
     ArgumentError
         If a variable is missing or has another type.
     """
-    shown = os.fspath(path)
+    if not isinstance(path, str | os.PathLike):
+        return _load(path, "the content", variables)
     with open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _Reader(shown, archive, variables).read()
-        except SeptetError:
-            raise
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            what = "is not a graph file, or it is damaged or truncated"
-            raise FileFormatError(f"{shown} {what}: {error}") from None
+        return _load(file, os.fspath(path), variables)
+
+
+def _load(file: IO[bytes], shown: str, variables: Mapping[str, Any] | MakeVariable | None) -> Graph:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _Reader(shown, archive, variables).read()
+    except SeptetError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        what = "is not a graph file, or it is damaged or truncated"
+        raise FileFormatError(f"{shown} {what}: {error}") from None
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

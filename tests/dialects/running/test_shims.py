@@ -10,6 +10,8 @@ import unittest
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -161,3 +163,26 @@ def test_files_of_hdf5_and_yaml(tmp_path: Path) -> None:
         assert yaml.load("a: [1, 2]") == {"a": [1, 2]} and list(yaml.load_all("1", yaml.SafeLoader)) == [1]
         assert {"h5py.File(mode)", "h5py.Dataset.value", "yaml.load(no Loader)"} <= set(uses.places)
     assert not hasattr(h5py.Dataset, "value")
+
+
+def test_dividers_of_scikit_learn_are_given_what_they_divide() -> None:
+    """By its length or its labels; they are gone through."""
+    pytest.importorskip("sklearn")
+    with installed(SHIMS):
+        from sklearn.base import BaseEstimator
+        from sklearn.cross_validation import KFold, ShuffleSplit, StratifiedKFold, train_test_split
+
+        folds = KFold(6, n_folds=3)
+        assert len(folds) == 3 and [valid.tolist() for _, valid in folds] == [[0, 1], [2, 3], [4, 5]]
+        labels = np.array([0, 1, 0, 1])
+        assert all(sorted(labels[valid]) == [0, 1] for _, valid in StratifiedKFold(labels, 2))
+        train, valid = next(iter(ShuffleSplit(10, 1, 0.3, random_state=0)))
+        assert (len(train), len(valid)) == (7, 3) and len(train_test_split(labels)) == 2
+
+        class Estimator(BaseEstimator):
+            def __init__(self, a: Any = None, inner: Any = None) -> None:
+                self.inner = inner
+
+        assert Estimator(inner=Estimator()).get_params() == {
+            "a": None, "inner": ANY, "inner__a": None, "inner__inner": None,
+        }  # fmt: skip

@@ -135,6 +135,8 @@ def test_shared_variables_and_functions_are_pickled() -> None:
     f = pickle.loads(pickle.dumps(theano.function([x], (w * x).sum(), updates=[(w, w + 1)])))
     assert [float(f(np.ones(3))) for _ in range(2)] == [3.0, 6.0]
     assert w.get_value().tolist() == [1, 1, 1]
+    gradient = pickle.loads(pickle.dumps(theano.function([x], T.grad((w**2 * x).sum(), w))))
+    assert gradient([1, 2, 3]).tolist() == [2, 4, 6]
 
 
 @pytest.mark.parametrize(

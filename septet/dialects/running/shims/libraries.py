@@ -149,6 +149,57 @@ def fetch_mldata(dataname: str, *args: Any, **kwargs: Any) -> Any:
     return bunch(data=data, target=target, COL_NAMES=["label", "data"], DESCR="mldata.org dataset: mnist-original")
 
 
+def _folds(name: str, **renamed: str) -> type:
+    """Return a divider of scikit-learn as it was: it was given what it divides, and was gone through."""
+
+    class Folds:
+        def __init__(self, given: Any, *args: Any, **options: Any) -> None:
+            words = dict(zip(renamed, args, strict=False)) | options
+            words = {renamed.get(word, word): value for word, value in words.items() if word != "indices"}
+            self.divider = pkgutil.resolve_name(f"sklearn.model_selection:{name}")(**words)
+            self.labels = numpy.zeros(given) if isinstance(given, int | numpy.integer) else numpy.asarray(given)
+
+        def __iter__(self) -> Any:
+            return self.divider.split(numpy.zeros(len(self.labels)), self.labels)
+
+        def __len__(self) -> int:
+            return self.divider.get_n_splits(self.labels)
+
+    Folds.__name__ = Folds.__qualname__ = name
+    return Folds
+
+
+def _cross_validation(uses: Uses) -> Mapping[str, Any]:
+    """``sklearn.cross_validation``."""
+    folds = {"n_folds": "n_splits", "shuffle": "shuffle", "random_state": "random_state"}
+    splits = {
+        "n_iter": "n_splits",
+        "test_size": "test_size",
+        "train_size": "train_size",
+        "random_state": "random_state",
+    }
+    return {
+        **vars(pkgutil.resolve_name("sklearn.model_selection")),
+        **{name: _folds(name, **folds) for name in ("KFold", "StratifiedKFold")},
+        **{name: _folds(name, **splits) for name in ("ShuffleSplit", "StratifiedShuffleSplit")},
+        "LeaveOneOut": _folds("LeaveOneOut"),
+    }
+
+
+def _parameters(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
+    """A parameter that an estimator does not hold is None."""
+
+    def get_params(self: Any, deep: bool = True) -> dict[str, Any]:
+        found = {}
+        for name in self._get_param_names():
+            value = found[name] = getattr(self, name, None)
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                found |= {f"{name}__{own}": each for own, each in value.get_params().items()}
+        return found
+
+    replaced(module.BaseEstimator, "get_params", get_params, stack)
+
+
 class _Shown:
     """Something that a notebook would show as a picture."""
 
@@ -222,7 +273,8 @@ LIBRARIES: list[Names | NewModule | Change] = [
         "scikit-learn 0.22",
         {"fetch_mldata": Value(fetch_mldata, "MNIST's four files, of which st.data knows")},
     ),
-    NewModule("sklearn.cross_validation", "sklearn.model_selection"),
+    NewModule("sklearn.cross_validation", _cross_validation, "sklearn.model_selection, KFold(n, n_folds) ..."),
+    Change("sklearn.base", "sklearn.base.BaseEstimator.get_params", "None for what is not held", _parameters),
     NewModule("sklearn.grid_search", "sklearn.model_selection"),
     NewModule("sklearn.externals.joblib", "joblib"),
     NewModule("IPython", _ipython, "its display, as text", is_package=True),

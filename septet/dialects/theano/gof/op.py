@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable, is_called_from_python
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.utils import MethodNotDefined, TestValueError, add_tag_trace, object2
+from septet.graph.graph import Graph
+from septet.graph.serialize import graph_bytes, load_graph
 
 
 class PureOp:
@@ -291,6 +294,14 @@ class Replay(NativeOp):
 
         changed = [(old, new) for old, new in zip(self.symbols, tensors, strict=True) if old.node is not new.node]
         return tuple(replaced(self.results, changed)) if changed else tuple(self.results)
+
+    def __getstate__(self) -> dict[str, Any]:
+        graph = Graph([x.node for x in self.symbols], [x.node for x in self.results], name=self.name)
+        return {"graph": graph_bytes(graph)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        graph = load_graph(BytesIO(state["graph"]))
+        self.__init__(graph.name, map(st.Tensor, graph.inputs), map(st.Tensor, graph.outputs))  # type: ignore[misc]
 
     def __eq__(self, other: object) -> bool:
         return self is other
