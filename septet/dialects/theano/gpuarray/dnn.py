@@ -92,4 +92,9 @@ def dnn_batch_normalization_test(
     return batch_normalization_test(inputs, gamma, beta, mean, var, mode, epsilon)
 
 
+__all__ = [
+    "dnn_available", "dnn_batch_normalization_test", "dnn_batch_normalization_train", "dnn_conv", "dnn_conv3d",
+    "dnn_gradinput", "dnn_gradweight", "dnn_pool",
+]  # fmt: skip
+
 __getattr__ = asked(__name__)

@@ -31,53 +31,8 @@ from septet.dialects.theano.tensor.nnet.abstract_conv import (
 from septet.dialects.theano.tensor.nnet.abstract_conv import conv2d as abstract_conv2d
 from septet.dialects.theano.tensor.nnet.bn import batch_normalization
 from septet.dialects.theano.tensor.nnet.conv import ConvOp
-from septet.dialects.theano.tensor.nnet.nnet import (
-    CrossentropyCategorical1Hot,
-    CrossentropyCategorical1HotGrad,
-    CrossentropySoftmax1HotWithBiasDx,
-    CrossentropySoftmaxArgmax1HotWithBias,
-    LogSoftmax,
-    Prepend_scalar_constant_to_each_row,
-    Prepend_scalar_to_each_row,
-    Softmax,
-    SoftmaxGrad,
-    SoftmaxWithBias,
-    binary_crossentropy,
-    categorical_crossentropy,
-    confusion_matrix,
-    crossentropy_categorical_1hot,
-    crossentropy_categorical_1hot_grad,
-    crossentropy_softmax_1hot,
-    crossentropy_softmax_1hot_with_bias,
-    crossentropy_softmax_1hot_with_bias_dx,
-    crossentropy_softmax_argmax_1hot_with_bias,
-    crossentropy_softmax_max_and_argmax_1hot,
-    crossentropy_softmax_max_and_argmax_1hot_with_bias,
-    elu,
-    h_softmax,
-    logsoftmax,
-    logsoftmax_op,
-    prepend_0_to_each_row,
-    prepend_1_to_each_row,
-    prepend_scalar_to_each_row,
-    relu,
-    selu,
-    sigmoid_binary_crossentropy,
-    softmax,
-    softmax_grad,
-    softmax_graph,
-    softmax_op,
-    softmax_with_bias,
-)
-from septet.dialects.theano.tensor.nnet.sigm import (
-    hard_sigmoid,
-    scalar_sigmoid,
-    sigmoid,
-    sigmoid_inplace,
-    softplus,
-    softsign,
-    ultra_fast_sigmoid,
-)
+from septet.dialects.theano.tensor.nnet.nnet import *
+from septet.dialects.theano.tensor.nnet.sigm import *
 
 
 def conv2d(
@@ -98,18 +53,8 @@ def conv2d(
         if input_shape is not None:
             raise ValueError("input_shape and image_shape should not be provided at the same time.")
         input_shape = image_shape
-    return abstract_conv2d(
-        input,
-        filters,
-        input_shape,
-        filter_shape,
-        border_mode,
-        subsample,
-        filter_flip,
-        filter_dilation,
-        num_groups,
-        unshared,
-    )
+    settings = (border_mode, subsample, filter_flip, filter_dilation, num_groups, unshared)
+    return abstract_conv2d(input, filters, input_shape, filter_shape, *settings)
 
 
 def conv2d_transpose(

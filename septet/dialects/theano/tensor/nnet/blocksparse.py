@@ -79,3 +79,9 @@ def sparse_block_dot(W: Any, h: Any, inputIdx: Any, b: Any, outputIdx: Any) -> A
         h, inputIdx, outputIdx = [one.dimshuffle("x", *range(one.ndim)) for one in (h, inputIdx, outputIdx)]
     found = sparse_block_gemv(b.take(outputIdx, axis=0), W, h, inputIdx, outputIdx)
     return found.dimshuffle(1, 2) if is_single else found
+
+
+__all__ = [
+    "SparseBlockGemv", "SparseBlockOuter", "sparse_block_dot", "sparse_block_gemv", "sparse_block_gemv_inplace",
+    "sparse_block_outer", "sparse_block_outer_inplace",
+]  # fmt: skip

@@ -327,3 +327,17 @@ def confusion_matrix(actual: Any, pred: Any) -> list[Any]:
     order = extra_ops.Unique(False, False, False)(concatenate([actual, pred]))
     hot = [basic.eq(one.dimshuffle(0, "x"), order).astype("int64") for one in (actual, pred)]
     return [dot(hot[0].T, hot[1]), order]
+
+
+__all__ = [
+    "CrossentropyCategorical1Hot", "CrossentropyCategorical1HotGrad", "CrossentropySoftmax1HotWithBiasDx",
+    "CrossentropySoftmaxArgmax1HotWithBias", "LogSoftmax", "Prepend_scalar_constant_to_each_row",
+    "Prepend_scalar_to_each_row", "Softmax", "SoftmaxGrad", "SoftmaxWithBias", "binary_crossentropy",
+    "categorical_crossentropy", "confusion_matrix", "crossentropy_categorical_1hot",
+    "crossentropy_categorical_1hot_grad", "crossentropy_softmax_1hot", "crossentropy_softmax_1hot_with_bias",
+    "crossentropy_softmax_1hot_with_bias_dx", "crossentropy_softmax_argmax_1hot_with_bias",
+    "crossentropy_softmax_max_and_argmax_1hot", "crossentropy_softmax_max_and_argmax_1hot_with_bias", "elu",
+    "h_softmax", "logsoftmax", "logsoftmax_op", "prepend_0_to_each_row", "prepend_1_to_each_row",
+    "prepend_scalar_to_each_row", "relu", "selu", "sigmoid_binary_crossentropy", "softmax", "softmax_grad",
+    "softmax_graph", "softmax_op", "softmax_with_bias",
+]  # fmt: skip

@@ -42,3 +42,8 @@ def hard_sigmoid(x: Any) -> Any:
     x = as_tensor_variable(x)
     slope, shift = [constant(value, dtype=rules.upgrade_to_float(x.dtype)[0]) for value in (0.2, 0.5)]
     return clip(x * slope + shift, 0, 1)
+
+
+__all__ = [
+    "hard_sigmoid", "scalar_sigmoid", "sigmoid", "sigmoid_inplace", "softplus", "softsign", "ultra_fast_sigmoid",
+]  # fmt: skip
