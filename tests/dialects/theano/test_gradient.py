@@ -146,3 +146,10 @@ def test_second_gradients_of_intermediate_variables() -> None:
     np.testing.assert_allclose(second.eval({x: [1, 2]}), 6 * np.array([2.0, 4.0]))
     with pytest.raises(DisconnectedInputError):
         T.grad(gradient.sum(), T.exp(y))
+
+
+def test_ops_are_asked_for_their_gradients() -> None:
+    x, g = T.dvectors("x", "g")
+    (found,) = T.exp.grad([x], [g])
+    np.testing.assert_allclose(found.eval({x: [0, 1], g: [2, 3]}), [2, 3 * np.e])
+    assert isinstance(T.extra_ops.DiffOp().grad([x], [g])[0].type, T.TensorType)

@@ -62,6 +62,8 @@ def test_numbers_and_tensors_of_rank_0_become_each_other():
     assert isinstance(T.exp(x).type, theano.tensor.TensorType) and not isinstance(T.exp(x).type, scalar.Scalar)
     f = theano.function([x, s], [T.nnet.elu(x, s), T.nnet.scalar_sigmoid(s)])
     np.testing.assert_allclose(f(-0.5, 2.0), [2 * np.expm1(-0.5), 1 / (1 + np.exp(-2))])
+    assert T.as_tensor_variable(scalar.constant(56)).owner.op is T.tensor_from_scalar
+    assert isinstance(T.scalar_from_tensor(T.constant(56)).eval(), np.int8)
     assert isinstance(scalar.lt, scalar.LogicalComparison) and isinstance(scalar.invert, scalar.UnaryBitOp)
     assert scalar.real_out(scalar.complex64) == (scalar.float32,) and scalar.same_out_min8(scalar.bool) == (
         scalar.int8,

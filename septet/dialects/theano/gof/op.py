@@ -272,6 +272,16 @@ class NativeOp(Op):
     def lowered(self, node: Apply) -> list[Any]:
         return self._tensors(node.inputs)
 
+    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
+        """Return the gradients of the inputs, as Septet finds them."""
+        from septet.dialects.theano.gradient import grad
+
+        if not self.is_native:
+            return super().grad(inputs, output_grads)
+        known = dict(zip(self.make_node(*inputs).outputs, output_grads, strict=True))
+        words = {"disconnected_inputs": "ignore", "return_disconnected": "Disconnected"}
+        return grad(None, list(inputs), known_grads=known, **words)
+
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
         found = self.compute(*[st.asarray(value) for value in inputs])
         for cell, tensor in zip(output_storage, found if isinstance(found, (tuple, list)) else [found], strict=True):

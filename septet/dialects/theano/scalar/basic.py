@@ -26,6 +26,7 @@ from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import Apply
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.gof.utils import MethodNotDefined
 from septet.dialects.theano.missing import NullTypeGradError
 from septet.dialects.theano.scalar import functions, rules
 from septet.dialects.theano.scalar import types as scalar_types
@@ -185,6 +186,11 @@ class ScalarOp(NativeOp):
         if self.function is None:
             raise NotImplementedError(f"{type(self).__name__} does not define impl")
         return self.compute(*[st.asarray(np.asarray(value)) for value in values]).numpy()[()]
+
+    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
+        if self.function is None:  # the op is a program's
+            raise MethodNotDefined("grad", type(self), type(self).__name__)
+        return super().grad(inputs, output_grads)
 
     def __eq__(self, other: object) -> Any:
         return type(self) is type(other) and (self.name, self.output_types_preference) == (

@@ -37,6 +37,10 @@ class Scalar(TensorType):
             value = own if own == value else value
         return super().filter(value, strict, allow_downcast)
 
+    def of_array(self, x: np.ndarray) -> Any:
+        """Return an array of no axes as a number."""
+        return x[()]
+
     def __str__(self) -> str:
         return self.dtype
 

@@ -529,7 +529,7 @@ class ScalarFromTensor(NativeOp):
 
 
 tensor_from_scalar, scalar_from_tensor = TensorFromScalar(), ScalarFromTensor()
-scal.ScalarVariable._as_TensorVariable = lambda self: tensor_from_scalar(self)
+scal._scalar_py_operators._as_TensorVariable = lambda self: tensor_from_scalar(self)
 
 
 class Flatten(NativeOp):
