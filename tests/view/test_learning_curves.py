@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from septet.base.errors import ArgumentError, DataError, MissingDataError
-from septet.view import canvas, curves, plot_curves
+from septet.view import curves, plot_curves
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
@@ -23,20 +23,6 @@ LOG = [
     }
     for n in range(5)
 ]
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are saved, for a look at their lines."""
-    saved = []
-    save = canvas.save_figure
-
-    def keep(figure, path):
-        saved.append(figure)
-        save(figure, path)
-
-    monkeypatch.setattr(canvas, "save_figure", keep)
-    return saved
 
 
 def lines_of(panel):

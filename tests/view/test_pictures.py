@@ -6,27 +6,13 @@ import numpy
 import pytest
 
 from septet.base.errors import ArgumentError, ShapeError
-from septet.view import canvas, plot_predictions
+from septet.view import plot_predictions
 from septet.view.canvas import RED
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install septet[view])")
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed (pip install septet[view])")
 
 NAMES = ("cat", "dog", "$\\bird$")  # the dollars are no formula
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are saved, for a look at their panels."""
-    saved = []
-    save = canvas.save_figure
-
-    def keep(figure, path):
-        saved.append(figure)
-        save(figure, path)
-
-    monkeypatch.setattr(canvas, "save_figure", keep)
-    return saved
 
 
 @pytest.fixture
