@@ -13,7 +13,7 @@ a GRU in the order z, r, n. The loss is the sum of the outputs times their seeds
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +150,19 @@ def record_keras(
             put(values, name, {f"{kind}/{path}": array if move is None else move(path, array)})
 
 
-def write(makers: dict[str, Callable[[], Arrays]], name: str) -> None:
-    """Write the file of the framework that the command line names, which stands for the braces in its name."""
+def write(makers: dict[str, Sequence[Callable[[Arrays], None]]], name: str) -> None:
+    """Write the file of the framework that the command line names, which stands for the braces in its name.
+
+    The makers of a framework record their cases one after the other: those of PyTorch in double precision.
+    """
     framework = sys.argv[1]
-    values = makers[framework]()
+    if framework == "torch":
+        import torch
+
+        torch.set_default_dtype(torch.float64)
+    values: Arrays = {}
+    for make in makers[framework]:
+        make(values)
     file = FOLDER / f"{name.format(framework)}.npz"
     file.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(file, **values)

@@ -358,19 +358,6 @@ def torch_recurrent_decoders(values: Arrays) -> None:
     )  # fmt: skip
 
 
-def from_torch() -> Arrays:
-    import torch
-
-    torch.set_default_dtype(torch.float64)
-    values: Arrays = {}
-    torch_attention(values)
-    torch_transformers(values)
-    torch_groups(values)
-    torch_scores(values)
-    torch_recurrent_decoders(values)
-    return values
-
-
 # Keras
 
 
@@ -381,10 +368,10 @@ def joined(path: str, array: np.ndarray) -> np.ndarray:
     return array.reshape(array.shape[0], -1) if path.endswith("kernel") else array.ravel()
 
 
-def from_keras() -> Arrays:
+def keras_layers(values: Arrays) -> None:
+    """Record layers of Keras."""
     from keras import layers
 
-    values: Arrays = {}
     parts = ("query", "key", "value", "output")
     heads = layers.MultiHeadAttention(2, 3, 2, use_bias=False, output_shape=5)
     record_keras(
@@ -403,8 +390,8 @@ def from_keras() -> Arrays:
         lambda x, memory, mask: dot([x, memory], mask=[None, mask], return_attention_scores=True), x=draw(B, T, 5),
         memory=draw(B, S, 5), mask=KEY_MASK,
     )  # fmt: skip
-    return values
 
 
 if __name__ == "__main__":
-    write({"torch": from_torch, "keras": from_keras}, "sequences/{}-attention")
+    of_torch = [torch_attention, torch_transformers, torch_groups, torch_scores, torch_recurrent_decoders]
+    write({"torch": of_torch, "keras": [keras_layers]}, "sequences/{}-attention")

@@ -27,10 +27,10 @@ def move_depthwise(path: str, array: np.ndarray) -> np.ndarray:
     return np.moveaxis(array.reshape(*array.shape[:-2], -1), -1, 0)[:, None]
 
 
-def from_keras() -> Arrays:
+def keras_layers(values: Arrays) -> None:
+    """Record layers of Keras; it has channels last."""
     from keras import layers, ops
 
-    values: Arrays = {}
     same = {"padding": "same"}
     for name, layer, paths, shape in (
         ("conv1d", layers.Conv1D(4, 4, dilation_rate=2, **same), ["kernel", "bias"], LINE),
@@ -56,8 +56,7 @@ def from_keras() -> Arrays:
         record_keras(values, name, layer, paths, run, move=turn, x=draw(*shape))
     activity = layers.ActivityRegularization(l1=0.5, l2=0.2)
     record_keras(values, "activity", activity, [], lambda x: (activity(x), sum(activity.losses)), x=draw(3, 4))
-    return values
 
 
 if __name__ == "__main__":
-    write({"keras": from_keras}, "layers/{}")
+    write({"keras": [keras_layers]}, "layers/{}")

@@ -226,18 +226,6 @@ def torch_ctc(values: Arrays) -> None:
     )  # fmt: skip
 
 
-def from_torch() -> Arrays:
-    import torch
-
-    torch.set_default_dtype(torch.float64)
-    values: Arrays = {}
-    torch_layers(values)
-    torch_cells(values)
-    torch_steps(values)
-    torch_ctc(values)
-    return values
-
-
 # Keras
 
 
@@ -269,10 +257,10 @@ def keras_convolutional(values: Arrays) -> None:
         record_keras(values, name, layer, paths, run, move=move, x=draw(*shape), **masks)
 
 
-def from_keras() -> Arrays:
+def keras_layers(values: Arrays) -> None:
+    """Record layers of Keras."""
     from keras import layers
 
-    values: Arrays = {}
     parts = ("kernel", "recurrent_kernel", "bias")
     names = [f"cells.0.{part}" for part in parts]
     both = [f"{direction}.{name}" for direction in ("layer", "backward") for name in names]
@@ -290,9 +278,10 @@ def from_keras() -> Arrays:
         )
     rnn = layers.SimpleRNN(H, go_backwards=True)
     record_keras(values, "rnn backwards", rnn, names, lambda x: rnn(x), x=draw(B, T, C))
-    keras_convolutional(values)
-    return values
 
 
 if __name__ == "__main__":
-    write({"torch": from_torch, "keras": from_keras}, "sequences/{}")
+    write(
+        {"torch": [torch_layers, torch_cells, torch_steps, torch_ctc], "keras": [keras_layers, keras_convolutional]},
+        "sequences/{}",
+    )
