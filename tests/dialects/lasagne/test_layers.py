@@ -101,6 +101,9 @@ def test_pooling_and_upscaling() -> None:
     pyramid = output(layers.SpatialPyramidPoolingLayer(entry, [2, 1]), x)
     np.testing.assert_array_equal(pyramid[:, :, 4], x.max((2, 3)))
     np.testing.assert_array_equal(pyramid[:, :, :4], x.reshape(2, 4, 2, 3, 2, 3).max((3, 5)).reshape(2, 4, 4))
+    exact = layers.SpatialPyramidPoolingLayer(layers.InputLayer((2, 4, None, None)), [2], implementation="kaiming")
+    odd = output(exact, x[:, :, :5, :5])  # regions of 3 rows and columns, which share those in the middle
+    np.testing.assert_array_equal(odd[:, :, 3], x[:, :, 2:5, 2:5].max((2, 3)))
 
 
 def test_shapes_and_merging() -> None:

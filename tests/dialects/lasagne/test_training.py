@@ -44,6 +44,34 @@ def test_a_network_learns_digits(build) -> None:
     lasagne.random.set_rng(np.random)
 
 
+def trained(build, dtype):
+    """Return the parameters of a network after a step, for a batch whose size is open until then."""
+    with theano.configparser.change_flags(floatX=dtype):
+        lasagne.random.set_rng(np.random.RandomState(1))
+        x = T.tensor4("x")
+        network = layers.DenseLayer(build(layers.InputLayer((None, 4, 6, 6), x)), 3, nonlinearity=None)
+        loss = T.sum(T.sqr(layers.get_output(network)))
+        params = layers.get_all_params(network)
+        step = theano.function([x], loss, updates=updates.sgd(loss, params, 0.01))
+        step(np.random.RandomState(2).standard_normal((5, 4, 6, 6)).astype(dtype))
+        lasagne.random.set_rng(np.random)
+        return [param.get_value() for param in params]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda entry: layers.FeaturePoolLayer(entry, 4),  # the gradient of a maximum has graphs of its own inside
+        lambda entry: layers.Conv2DLayer(entry, 6, 3, num_groups=2),  # the filters lie backwards, in groups
+    ],
+    ids=["maxout", "groups"],
+)
+def test_single_precision_agrees_with_double(build) -> None:
+    for single, double in zip(trained(build, "float32"), trained(build, "float64"), strict=True):
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-4)
+
+
 def reference(name: str, g, steps: int):
     """Return where a parameter is that begins at 1, whose gradient is g times itself."""
     w, m, v, u = 1.0, 0.0, 0.0, 0.0

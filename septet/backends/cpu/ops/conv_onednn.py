@@ -28,7 +28,7 @@ PARTS = 16
 def plan_product(planner: Planner, node: Node) -> None:
     """Plan `conv` or `conv_input`: the kernel is put into the order that oneDNN asks for first."""
     source = _images(planner, planner.look(node.inputs[0]))
-    kernel = planner.look(node.inputs[1])
+    kernel = _forward(planner, planner.look(node.inputs[1]))
     order = _order(node.ndim)
     result = planner.allocate(node, order)
     target = result if _is_dense(result) else planner.scratch_in(result.shape, result.dtype, order)
@@ -130,6 +130,13 @@ def _order(rank: int) -> tuple[int, ...]:
 def _is_dense(there: Strided) -> bool:
     """Whether images lie with their channels next to each other and without gaps, down to axes of size 1."""
     return there.strides == strides_of(there.shape, _order(len(there.shape)))
+
+
+def _forward(planner: Planner, kernel: Strided) -> Strided:
+    """Return a kernel whose elements do not lie backwards, as those of a flipped one do: oneDNN does not read these."""
+    if all(stride >= 0 for stride in kernel.strides):
+        return kernel
+    return planner.copied(kernel)
 
 
 def _images(planner: Planner, there: Strided) -> Strided:

@@ -208,20 +208,18 @@ class GlobalPoolLayer(Layer):
         return self.pool_function(input.flatten(3), axis=2)
 
 
-def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max", is_exact: bool = True) -> list[Any]:
-    """Return the pooled regions of a grid over images, row by row, each as (examples, channels, 1).
-
-    The regions cover the image exactly, so that their sizes differ, or else are all of one size.
-    """
+def pool_2d_nxn_regions(inputs: Any, output_size: int, mode: str = "max") -> list[Any]:
+    """Return the pooled regions of a grid that covers images, row by row, each as (examples, channels, 1)."""
     if mode not in ("max", "average_inc_pad", "average_exc_pad"):
         raise ValueError(f"Mode must be either 'max', 'average_inc_pad' or 'average_exc_pad'. Got '{mode}'")
     function = T.max if mode == "max" else T.mean
 
     def bounds(place: int, size: Any) -> slice:
-        if is_exact:
-            return slice(place * size // output_size, ((place + 1) * size + output_size - 1) // output_size)
-        start = place * (size // output_size)
-        return slice(start, start + (size + output_size - 1) // output_size)
+        start, end = (
+            place / float(output_size),
+            (place + 1) / float(output_size),
+        )  # rounded to floatX, as in the original
+        return slice(T.floor(start * size).astype("int32"), T.ceil(end * size).astype("int32"))
 
     height, width = inputs.shape[2], inputs.shape[3]
     return [
@@ -248,15 +246,14 @@ class SpatialPyramidPoolingLayer(SpatialLayer, spatial=2):
         return (input_shape[0], input_shape[1], sum(count * count for count in self.pool_dims))
 
     def get_output_for(self, input: Any, **kwargs: Any) -> Any:
-        sizes = self.input_shape[2:]
-        is_exact = self.implementation == "kaiming"
+        sizes = [input.shape[axis] if self.input_shape[axis] is None else self.input_shape[axis] for axis in (2, 3)]
         pooled: list[Any] = []
         for count in self.pool_dims:
-            if is_exact or None in sizes:
-                pooled += pool_2d_nxn_regions(input, count, self.mode, is_exact)
+            if self.implementation == "kaiming":
+                pooled += pool_2d_nxn_regions(input, count, self.mode)
             else:
                 windows = tuple((size + count - 1) // count for size in sizes)
                 strides = tuple(size // count for size in sizes)
-                regions = pool_2d(input, ws=windows, stride=strides, mode=self.mode, ignore_border=True)
+                regions = pool_2d(input, ws=windows, stride=strides, pad=None, mode=self.mode, ignore_border=True)
                 pooled.append(regions.flatten(3))
         return T.concatenate(pooled, axis=2)
