@@ -12,8 +12,9 @@ from septet.graph.context import TRACKED, context
 from septet.graph.derived import derived
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import ITEM, Op, items
-from septet.ops.shaping import ones_like, zeros_like
+from septet.graph.op import ELEMENTWISE, ITEM, Op, items
+from septet.ops.checks import ensure
+from septet.ops.shaping import ones_like, size_of, zeros_like
 from septet.transform.hooks import hooked
 from septet.transform.pull import apply
 from septet.transform.transforms import TRANSFORMS
@@ -69,10 +70,27 @@ def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequenc
         try:
             for source, cotangent in zip(node.inputs, pull(node, g, needed), strict=True):
                 if cotangent is not None:
-                    _collect(collected, source, cotangent)
+                    _collect(collected, source, _fitting(node, source, cotangent))
         finally:
             context.layers = before
     return [found.get(node) for node in wrt]
+
+
+def _fitting(node: Node, source: Node, g: Any) -> Any:
+    """Return the cotangent of an operand, checked when it runs where an open size of the operand may turn out 1.
+
+    Over an axis of size 1 that was repeated the cotangent is a sum; over an open one it was recorded without.
+    """
+    op = node.op
+    if not (isinstance(op, Op) and op.kind == ELEMENTWISE) or None not in source.shape or source.shape != g.shape:
+        return g
+    opposite = [other.shape for other in node.inputs if other is not source]
+    sizes: list[Any] = [-1] * source.ndim
+    for axis in [axis for axis, size in enumerate(source.shape) if size is None]:
+        back = axis - source.ndim
+        if any(-back <= len(shape) and shape[back] != 1 for shape in opposite):
+            sizes[axis] = size_of(source, axis=axis)
+    return ensure(g, sizes, f"the gradient of {op.name}") if sizes.count(-1) < len(sizes) else g
 
 
 def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:

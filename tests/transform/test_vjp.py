@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import septet as st
 from septet.base import dtypes
-from septet.base.errors import GradientError
+from septet.base.errors import GradientError, ShapeError
 from septet.graph.node import symbol
 from septet.graph.op import items, ops
 from septet.graph.types import tensor_type
@@ -153,3 +154,25 @@ def test_pull_gives_only_what_is_needed() -> None:
             pulled = pull(node, given, needed)
             assert [p is not None for p in pulled] == needed
             assert all(p is None or p.type is i.type for p, i in zip(pulled, node.inputs, strict=True))
+
+
+@pytest.mark.parametrize("between", [lambda a: a, st.tanh, st.cumulative_sum], ids=["", "tanh", "cumulative_sum"])
+def test_open_axes_that_turn_out_to_be_repeated_are_an_error_in_the_gradient(between: Any) -> None:
+    """The gradient was recorded without the sum that it is over such an axis."""
+
+    def cost(a: Any, b: Any) -> Any:
+        return (between(a) * b).sum()
+
+    def gradients(*given: Any) -> Any:
+        return st.vjp(cost, *given)[1](st.ones((), dtype="float64"))
+
+    open_axis, other = st.symbol("a", (None,), "float64"), st.symbol("b", (None,), "float64")
+    data = np.arange(1.0, 4.0)
+    call = st.function([open_axis, other], gradients(open_axis, other))
+    np.testing.assert_allclose(call(data, data)[1].numpy(), between(st.asarray(data)).numpy())
+    with pytest.raises(ShapeError, match=r"the gradient of multiply: the shape is \(3,\), it must be \(1,\)"):
+        call(data[:1], data)
+    forward = st.function([open_axis, other], cost(open_axis, other))
+    assert forward(data[:1], data).numpy() == pytest.approx(6 * between(st.asarray(data[:1])).numpy().item())
+    known = st.symbol("a", (1,), "float64")
+    assert st.function([known, other], gradients(known, other)[0])(np.zeros(1), data).numpy() == [6]
