@@ -163,14 +163,14 @@ REFUSED_METHODS = {
         "c_headers c_init c_init_code c_is_simple c_lib_dirs c_libraries c_literal c_no_compile_args c_support_code c_sync",
     ),
     "gof.Variable": (
-        _OBSERVERS, "append_construction_observer notify_construction_observers remove_construction_observer",
+        _OBSERVERS, "append_construction_observer construction_observers notify_construction_observers "
+        "remove_construction_observer",
     ),
     "compile.Mode": (_LINKERS, "get_linker_optimizer"),
     "compile.OpFromGraph": (("shapes are those of the graph", "its result's shape"), "infer_shape"),
 }  # fmt: skip
-"""Class to a reason and methods, which say so when they are called."""
+"""Class to a reason and methods, which say so when they are used; looking for them does no harm."""
 REFUSED_ATTRIBUTES = {
-    "gof.Variable": (_OBSERVERS, "construction_observers"),
     "compile.Function": (
         _LINKERS, "defaults indices inv_finder output_storage pickle_aliased_memory_strategy return_none",
     ),
@@ -200,12 +200,7 @@ ALIASES = {
         name: name for name in ("configparser", "misc.ordered_set", "scalar.sharedvar", "tests")
     },  # imported when asked for
     "opt": "gof.opt",
-    "compat.BytesIO": "io:BytesIO",
-    "compat.DictMixin": "collections.abc:MutableMapping",
-    "compat.ValuesView": "collections.abc:ValuesView",
     "compat.configparser": "configparser:",
-    "compat.next": "builtins:next",
-    "compat.reload": "importlib:reload",
     "compile.check_equal": "tensor.check_equal_numpy",
     "compile.function_dump": "function_dump",
     "compile.shape": "tensor.shape",
@@ -257,7 +252,7 @@ def refused(name: str, why: tuple[str, str] | None = None) -> RefusedError:
 
 
 class RefusedMethod:
-    """A method that is refused: calling it says why."""
+    """A method, or an attribute of a class, that is refused: using it says why."""
 
     def __init__(self, name: str, refusal: tuple[str, str]) -> None:
         self.name = name
@@ -265,6 +260,11 @@ class RefusedMethod:
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise refused(self.name, self.refusal)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self()
 
 
 class RefusedAttribute(RefusedMethod):

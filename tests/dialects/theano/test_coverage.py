@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +73,10 @@ def test_what_is_refused_of_objects_says_so_when_it_is_used() -> None:
     with pytest.raises(coverage.RefusedError, match=r"Op\.c_code is not supported: .*; nearest: Op\.perform"):
         theano.tensor.exp.c_code(None, "", [], [], {})
     with pytest.raises(coverage.RefusedError, match="nobody is told"):
-        x.construction_observers
+        theano.gof.Variable.construction_observers.append(print)
+    with pytest.raises(coverage.RefusedError, match="not linked from ops"):
+        theano.function([x], x).defaults
+    assert "construction_observers" in dict(inspect.getmembers(x))
 
 
 def test_a_module_hides_behind_the_function_of_its_name_in_any_order_of_imports() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, ValuesView
+from collections.abc import MutableMapping as DictMixin
 from functools import cmp_to_key, partial, reduce
+from importlib import reload
+from io import BytesIO
 from operator import truediv as operator_div
 from typing import Any
 
@@ -13,7 +16,7 @@ PY3 = True
 izip = zip
 imap = map
 ifilter = filter
-any, all = any, all
+any, all, next = any, all, next
 string_types, integer_types = (str,), (int,)
 
 
