@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.utils import MethodNotDefined, scratchpad
 
 _count = itertools.count()
@@ -80,8 +81,6 @@ class Variable(Node):
         return f"{op}.{suffix}"
 
     def __repr__(self) -> str:
-        from septet.dialects.theano.configdefaults import config
-
         if config.print_test_value:
             from septet.dialects.theano.gof.op import get_test_value
 

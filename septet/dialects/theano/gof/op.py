@@ -11,6 +11,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.configdefaults import config
+from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable, is_called_from_python
 from septet.dialects.theano.gof.null_type import NullType
 from septet.dialects.theano.gof.utils import MethodNotDefined, TestValueError, add_tag_trace, object2
@@ -300,8 +301,6 @@ class Replay(NativeOp):
         self.results = list(results)
 
     def compute(self, *tensors: Any) -> Any:
-        from septet.dialects.theano.engine import replaced
-
         changed = [(old, new) for old, new in zip(self.symbols, tensors, strict=True) if old.node is not new.node]
         return tuple(replaced(self.results, changed)) if changed else tuple(self.results)
 
@@ -383,17 +382,13 @@ def compute_test_value(node: Apply) -> None:
     for position, variable in enumerate(node.inputs):
         try:
             values.append(get_test_value(variable))
-        except AttributeError:
-            message = f"Cannot compute test value: input {position} ({variable}) of Op {node} missing default value."
-            action = config.compute_test_value
-            if action == "warn":
-                warnings.warn(message, stacklevel=4)
-            elif action == "raise":
-                raise AttributeError(message) from None
-            elif action == "pdb":
+        except AttributeError as error:
+            if config.compute_test_value == "pdb":
                 import pdb
 
-                pdb.post_mortem()
+                pdb.post_mortem(error.__traceback__)
+            message = f"Cannot compute test value: input {position} ({variable}) of Op {node} missing default value."
+            missing_test_message(message)
             return
     for output, value in zip(node.outputs, evaluate(node, values), strict=True):
         output.tag.test_value = value

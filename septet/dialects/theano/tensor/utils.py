@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.tensor.shaping import shape
+
 
 def hash_from_code(text: str | bytes) -> str:
     """Return a hash of text."""
@@ -23,7 +25,6 @@ def hash_from_ndarray(data: np.ndarray) -> str:
 def shape_of_variables(fgraph: Any, input_shapes: Any) -> dict[Any, tuple[Any, ...]]:
     """Return the shape of each variable of a graph, for given shapes of its inputs."""
     from septet.dialects.theano.compile.function import function
-    from septet.dialects.theano.tensor.shaping import shape
 
     for variable in input_shapes:
         if variable not in fgraph.inputs:
