@@ -38,8 +38,7 @@ from septet.ops.matrices import (
     transposed,
     wide,
 )
-from septet.ops.resize import cut
-from septet.ops.shaping import broadcast_to, reshape, size_of, sizes_of, sum_to, zeros_like
+from septet.ops.shaping import broadcast_to, reshape, sizes_of, sum_to, zeros_like
 
 GILES = "Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation (2008)"
 
@@ -368,25 +367,11 @@ def _expm_reference(x: np.ndarray) -> np.ndarray:
 
 
 def _expm_gradient(g: Node, y: Node, x: Node) -> tuple[Any]:
-    size = x.shape[-1] if x.shape[-2] is None else x.shape[-2]
-    if size is None:
-        return (_expm_gradient_of_open_size(g, adjoint(x)),)
-    rows, columns, double = x.ndim - 2, x.ndim - 1, 2 * size
     h = adjoint(x)
-
-    def place(part: Node, row: int, column: int) -> Any:
-        return cut(cut(part, rows, double, -row), columns, double, -column)
-
-    whole = expm(place(h, 0, 0) + place(h, size, size) + place(g, 0, size))
-    return (cut(cut(whole, rows, size), columns, size, size),)
-
-
-def _expm_gradient_of_open_size(g: Node, h: Node) -> Node:
-    """Return the same corner where the size is known only when values come."""
     above, below = concatenate([h, g], axis=-1), concatenate([zeros_like(h), h], axis=-1)
     whole = expm(concatenate([above, below], axis=-2))
-    size = size_of(h, axis=h.ndim - 1)
-    return get_item(whole, (Ellipsis, slice(None, size), slice(size, None)))
+    size = sizes_of(h)[-1]
+    return (get_item(whole, (Ellipsis, slice(None, size), slice(size, None))),)
 
 
 expm: Op = card(
