@@ -341,10 +341,9 @@ class CpuProgram:
         self, graph: Graph, reference: Backend, beside: Program | None = None, is_resized: bool = False,
         settled: Settled | None = None,
     ) -> None:  # fmt: skip
-        self._is_raw = is_resized  # it is optimized when it is planned, unless there is a plan to be adapted
         self.graph = graph
         self.reference = reference
-        self._is_resized = is_resized
+        self._is_resized = is_resized  # then it is optimized when it is planned, unless there is a plan to be adapted
         self._settled = settled or Settled(self.graph, ())
         self._family = beside._family if isinstance(beside, CpuProgram) else Family()
         self.plans: dict[Any, Plan | Program] = {}
@@ -522,7 +521,7 @@ class CpuProgram:
 
         pieces = describing.pieces_of(plan.planner, plan.in_place)
         arena = plan.linked.arena_size
-        return Description("cpu", plan.planner.threads, plan.works, pieces, arena, changes, plan.made, self._is_raw)
+        return Description("cpu", plan.planner.threads, plan.works, pieces, arena, changes, plan.made, self._is_resized)
 
     def _graph_for(self, shapes: tuple[tuple[int, ...], ...], changes: list[Change] | None = None) -> Graph | None:
         """Return the graph for some shapes, as it is planned; None where sizes depend on values.
@@ -540,7 +539,7 @@ class CpuProgram:
     def _improved(self, graph: Graph, changes: list[Change] | None = None) -> Graph:
         """Return a graph as it is planned."""
         noted: list[Change] = []
-        if self._is_raw or graph is not self.graph:
+        if self._is_resized or graph is not self.graph:
             steps: list[Any] = []
             graph = optimize(graph, None, steps)
             noted += [Change(own.name, len(own.graph), own.fired, own.seconds) for own in steps[1:]]
@@ -563,7 +562,7 @@ class CpuProgram:
                 source = with_shapes(self.graph, shapes)
                 if has_open_sizes(source):
                     return self._split(source) or self.reference.compile(
-                        optimize(self.graph) if self._is_raw else self.graph
+                        optimize(self.graph) if self._is_resized else self.graph
                     )
                 if self._is_resized:
                     plan, how = self._from_others(source)
@@ -604,10 +603,10 @@ class CpuProgram:
         """Return the program of a graph of which some sizes are not known; None where there is only the reference."""
         from septet.backends.cpu.split import SplitProgram, split
 
-        parts = split(optimize(source) if self._is_raw else source)
+        parts = split(optimize(source) if self._is_resized else source)
         if parts is None:
             return None
-        first = CpuProgram(parts.first, self.reference, None, self._is_raw)
+        first = CpuProgram(parts.first, self.reference, None, self._is_resized)
         return SplitProgram(source, first, self.reference.compile(parts.rest), OPEN_SIZES)
 
     def _from_others(self, source: Graph) -> tuple[Plan | None, str]:
