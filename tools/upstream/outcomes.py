@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from suites import REPOSITORY, SUITES, read
+from suites import REPOSITORY, SUITES, read, results_file
 
 FOLDER = REPOSITORY / "tests" / "dialects" / "upstream"
 HEADER = "file\ttest\tclean\truns\tpasses\toriginal\n"
@@ -70,7 +70,7 @@ def write_outcomes(options: argparse.Namespace) -> None:
         for job in SUITES[suite](options):
             path = options.upstream / "theano" / "theano" / f"{job.name}.py"
             sources = sources_of_tests(path) if suite.endswith("theano-tests") else {}
-            records = read(options.results / f"original-{suite}" / (job.name.replace("/", "_") + ".jsonl"))
+            records = read(results_file(options, suite, job.name, is_original=True))
             rows += rows_of(suite, job.name, records, sources)
         if rows:
             (FOLDER / f"{suite}.tsv").write_text(HEADER + "".join(rows), encoding="utf-8")

@@ -52,7 +52,7 @@ def environment(options: argparse.Namespace, folder: Path, is_original: bool, st
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "Agg",
-        "UPSTREAM_DATA": str(options.data / "mnist" / ".."),
+        "UPSTREAM_DATA": str(options.data),
         "UPSTREAM_CLOCK": str(folder / "clock.json"),
         "UPSTREAM_START": repr(time.time()),
         "UPSTREAM_STEPS": str(steps),

@@ -114,9 +114,9 @@ SUITES: dict[str, Callable[[argparse.Namespace], Iterator[Job]]] = {
 }
 
 
-def results_file(options: argparse.Namespace, suite: str, name: str) -> Path:
+def results_file(options: argparse.Namespace, suite: str, name: str, is_original: bool = False) -> Path:
     """Return where the results of a file of a suite lie."""
-    folder = options.results / (f"original-{suite}" if options.original else suite)
+    folder = options.results / (f"original-{suite}" if is_original else suite)
     return folder / (name.replace("/", "_") + ".jsonl")
 
 
@@ -146,7 +146,7 @@ def environment(options: argparse.Namespace, job: Job, out: Path, done: Path) ->
 
 def run_job(options: argparse.Namespace, suite: str, job: Job) -> dict[str, dict]:
     """Run one file to its end, in new processes after tests that end one; return the records by id."""
-    out = results_file(options, suite, job.name)
+    out = results_file(options, suite, job.name, bool(options.original))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
     done = out.with_suffix(".done")

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from outcomes import grouped, outcomes_of, worst
-from suites import SUITES, read
+from suites import SUITES, read, results_file
 
 MOST_CAUSES = 40
 
@@ -26,7 +26,7 @@ class Line:
 def line_of(options: argparse.Namespace, suite: str, name: str, rows: list[dict[str, str]]) -> Line:
     """Compare the results of a file with the table of the original."""
     line = Line()
-    records = read(options.results / suite / (name.replace("/", "_") + ".jsonl"))
+    records = read(results_file(options, suite, name))
     line.ran = bool(records)
     groups = grouped(records)
     for row in rows:
