@@ -78,15 +78,9 @@ def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) 
 
 
 def grad(
-    cost: Any,
-    wrt: Any,
-    consider_constant: Any = None,
-    disconnected_inputs: str = "raise",
-    add_names: bool = True,
-    known_grads: Any = None,
-    return_disconnected: str = "zero",
-    null_gradients: str = "raise",
-) -> Any:
+    cost: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise", add_names: bool = True,
+    known_grads: Any = None, return_disconnected: str = "zero", null_gradients: str = "raise",
+) -> Any:  # fmt: skip
     """Return the gradient of a scalar with respect to variables.
 
     Parameters

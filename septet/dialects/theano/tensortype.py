@@ -167,13 +167,9 @@ class TensorType(Type):
 
     @staticmethod
     def values_eq_approx(
-        a: Any,
-        b: Any,
-        allow_remove_inf: bool = False,
-        allow_remove_nan: bool = False,
-        rtol: Any = None,
+        a: Any, b: Any, allow_remove_inf: bool = False, allow_remove_nan: bool = False, rtol: Any = None,
         atol: Any = None,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         """Tell whether two arrays are equal up to rounding; NaN and infinities stand at the same places."""
         if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or a.shape != b.shape or a.dtype != b.dtype:
             return False

@@ -219,13 +219,9 @@ class Function:
         """Forget what is kept for the next call; nothing is."""
 
     def copy(
-        self,
-        share_memory: bool = False,
-        swap: Any = None,
-        delete_updates: bool = False,
-        name: str | None = None,
+        self, share_memory: bool = False, swap: Any = None, delete_updates: bool = False, name: str | None = None,
         profile: Any = None,
-    ) -> Function:
+    ) -> Function:  # fmt: skip
         """Return the same function, with other shared variables (`swap`) or without updates; it returns a list, or a dict."""
         wiring = self._wiring
         replacement = {}
@@ -295,19 +291,11 @@ class Named:
 
 
 def function(
-    inputs: Any,
-    outputs: Any = None,
-    mode: Any = None,
-    updates: Any = None,
-    givens: Any = None,
-    no_default_updates: Any = False,
-    accept_inplace: bool = False,
-    name: str | None = None,
-    rebuild_strict: bool = True,
-    allow_input_downcast: bool | None = None,
-    profile: Any = None,
+    inputs: Any, outputs: Any = None, mode: Any = None, updates: Any = None, givens: Any = None,
+    no_default_updates: Any = False, accept_inplace: bool = False, name: str | None = None,
+    rebuild_strict: bool = True, allow_input_downcast: bool | None = None, profile: Any = None,
     on_unused_input: str | None = None,
-) -> Function:
+) -> Function:  # fmt: skip
     """Make a callable of a symbolic expression.
 
     Parameters

@@ -36,13 +36,9 @@ class NanGuardMode(Mode):
     is_op_by_op = True
 
     def __init__(
-        self,
-        nan_is_error: bool | None = None,
-        inf_is_error: bool | None = None,
-        big_is_error: bool | None = None,
-        optimizer: Any = "default",
-        linker: Any = None,
-    ) -> None:
+        self, nan_is_error: bool | None = None, inf_is_error: bool | None = None, big_is_error: bool | None = None,
+        optimizer: Any = "default", linker: Any = None,
+    ) -> None:  # fmt: skip
         super().__init__(linker, optimizer)
         given = {"nan": nan_is_error, "inf": inf_is_error, "big": big_is_error}
         self.looks_for = {

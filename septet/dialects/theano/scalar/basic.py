@@ -229,13 +229,9 @@ globals().update({own.__name__: own for own in BASES.values()})
 
 
 def scalar_op(
-    name: str,
-    function: Callable[..., Any],
-    rule: Any,
-    nin: int = 1,
-    kind: str | None = None,
+    name: str, function: Callable[..., Any], rule: Any, nin: int = 1, kind: str | None = None,
     base: type[ScalarOp] = ScalarOp,
-) -> ScalarOp:
+) -> ScalarOp:  # fmt: skip
     """Return an op that a function of tensors computes.
 
     Parameters

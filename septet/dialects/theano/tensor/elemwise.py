@@ -25,13 +25,9 @@ class Elemwise(NativeOp):
     """
 
     def __init__(
-        self,
-        scalar_op: Any,
-        inplace_pattern: Any = None,
-        name: str | None = None,
-        nfunc_spec: Any = None,
+        self, scalar_op: Any, inplace_pattern: Any = None, name: str | None = None, nfunc_spec: Any = None,
         openmp: Any = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.scalar_op = scalar_op
         self.inputs_with_gradient = getattr(scalar_op, "inputs_with_gradient", slice(None))
         self.inplace_pattern = dict(inplace_pattern or {})

@@ -300,14 +300,9 @@ def normal(
 
 
 def binomial(
-    random_state: Any,
-    size: Any = None,
-    n: Any = 1,
-    p: Any = 0.5,
-    ndim: Any = None,
-    dtype: Any = "int64",
+    random_state: Any, size: Any = None, n: Any = 1, p: Any = 0.5, ndim: Any = None, dtype: Any = "int64",
     prob: Any = None,
-) -> Any:
+) -> Any:  # fmt: skip
     """Draw how many of n trials succeed; return the next state and the numbers."""
     return _draw("binomial", random_state, size, [n, p if prob is None else prob], ndim, dtype)
 
@@ -320,14 +315,9 @@ def random_integers(
 
 
 def choice(
-    random_state: Any,
-    size: Any = None,
-    a: Any = 2,
-    replace: Any = True,
-    p: Any = None,
-    ndim: Any = None,
+    random_state: Any, size: Any = None, a: Any = 2, replace: Any = True, p: Any = None, ndim: Any = None,
     dtype: Any = "int64",
-) -> Any:
+) -> Any:  # fmt: skip
     """Draw elements of a vector, or integers below a number; return the next state and them."""
     replace = constant(replace, dtype="int8") if isinstance(replace, bool) else replace
     if p is None or (isinstance(p, (int, float, list, tuple)) and not p):  # Theano takes 0 and [] for none, too

@@ -347,13 +347,9 @@ def sum(input: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False,
 
 
 def prod(
-    input: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    keepdims: bool = False,
-    acc_dtype: Any = None,
+    input: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None,
     no_zeros_in_input: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """Return products over axes (all, by default); integers are multiplied in 64 bits."""
     return _reduce(Prod, input, axis, keepdims, dtype, acc_dtype, no_zeros_in_input)
 

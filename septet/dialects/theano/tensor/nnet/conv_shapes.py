@@ -89,13 +89,9 @@ def get_conv_gradweights_shape_1axis(
 
 
 def get_conv_gradinputs_shape(
-    kernel_shape: Any,
-    top_shape: Any,
-    border_mode: Any,
-    subsample: Any,
-    filter_dilation: Any = None,
+    kernel_shape: Any, top_shape: Any, border_mode: Any, subsample: Any, filter_dilation: Any = None,
     num_groups: int = 1,
-) -> tuple[Size, ...]:
+) -> tuple[Size, ...]:  # fmt: skip
     """Return the shape of the image that belongs to a kernel and a result, as far as they tell it."""
     channels = kernel_shape[1] * num_groups if num_groups > 1 else kernel_shape[1]
     window, settings = kernel_shape[2 - len(top_shape) :], (border_mode, subsample, filter_dilation)
@@ -123,13 +119,9 @@ def _known(size: Any) -> int | None:
 
 
 def check_conv_gradinputs_shape(
-    image_shape: Any,
-    kernel_shape: Any,
-    output_shape: Any,
-    border_mode: Any,
-    subsample: Any,
+    image_shape: Any, kernel_shape: Any, output_shape: Any, border_mode: Any, subsample: Any,
     filter_dilation: Any = None,
-) -> bool:
+) -> bool:  # fmt: skip
     """Tell whether a convolution of such an image and kernel may have such a result: False only if known not to."""
     image_shape, kernel_shape, output_shape = tuple(image_shape), tuple(kernel_shape), tuple(output_shape)
     if len({len(image_shape), len(kernel_shape), len(output_shape), len(subsample) + 2}) != 1:
