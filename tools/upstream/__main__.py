@@ -7,6 +7,7 @@
     python tools/upstream doctests          the examples of their documentation
     python tools/upstream programs          the programs of the tutorials, judged and timed
     python tools/upstream compare           some of them here and on the original, side by side
+    python tools/upstream calls             calls of public functions here and on the original: `calls tensor.a scalar.`
     python tools/upstream summary           what the last runs gave, as a table, and why tests fail
     python tools/upstream outcomes          write tests/dialects/upstream/*.tsv from runs with --original
 
@@ -23,6 +24,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from calls import compare_calls
 from outcomes import write_outcomes
 from program_runs import compare, run_programs
 from suites import SUITES, run_suite
@@ -31,6 +33,7 @@ from summary import print_summary
 COMMANDS = {
     "programs": run_programs,
     "compare": compare,
+    "calls": compare_calls,
     "summary": print_summary,
     "outcomes": write_outcomes,
 }

@@ -33,7 +33,6 @@ DIFFERS: dict[str, str] = {
     "tensor.var": "is real for complex numbers",
     "tensor.std": "is real for complex numbers",
     "tensor.max_and_argmax": "refuses complex numbers, as `max`, `min`, `argmax` and `argmin` do",
-    "tensor.dot": "refuses two tensors of booleans",
     "tensor.nlinalg.eig": "gives complex numbers",
     "scalar.gammaincc": "is what the original's C code computes; its Python code takes the arguments in the other order",
     "gof.utils.get_variable_trace_string": "tells what `add_tag_trace` has noted; errors name the line where a tensor was made",

@@ -36,6 +36,8 @@ class Dot(NativeOp):
 
     def compute(self, *tensors: Any) -> Any:
         a, b = alike(*tensors)
+        if a.dtype.name == "bool":  # whether any pair is true
+            return st.matmul(a.astype("int64"), b.astype("int64")).astype("bool")
         return st.matmul(a, b)
 
     def __str__(self) -> str:
