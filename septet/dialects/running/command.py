@@ -33,11 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     names = ", ".join(available()) or "none yet"
     parser = argparse.ArgumentParser(
         prog="septet run",
-        usage="septet run [--as NAMES] [--py2] [--explain] SCRIPT|NOTEBOOK|-|-m MODULE [ARGUMENTS]",
+        usage="septet run [--as NAMES] [--py2] [--keep-going] [--explain] SCRIPT|NOTEBOOK|-|-m MODULE [ARGUMENTS]",
         description=f"Run a program of another deep-learning system unmodified. Dialects: {names}.",
     )
     parser.add_argument("--as", dest="names", metavar="NAMES", help="the dialects, with commas; default: all")
     parser.add_argument("--py2", action="store_true", help="the program is of Python 2: translate it")
+    parser.add_argument("--keep-going", action="store_true", help="run a notebook's cells also after one that raises")
     parser.add_argument("--explain", action="store_true", help="tell what was done for it; alone: list all shims")
     return parser
 
@@ -98,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> None:
             print(f"\nBuilt-in names of Python 2 in the program's own modules: {', '.join(GONE)}.")
             sys.exit(0)
         parser.error("name a program: a script, a notebook, - for standard input, or -m MODULE")
-    program.note = _note
+    program.note, program.goes_on = _note, chosen.keep_going
     atexit.register(_kept.close)  # after the program's own handlers: the last comes first
     try:
         content = b"" if program.is_module else program.content()

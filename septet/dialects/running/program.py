@@ -33,6 +33,8 @@ class Program:
         What the program finds in ``sys.argv[1:]``.
     is_module : bool
         Whether `target` names a module.
+    goes_on : bool
+        Whether the cells of a notebook run also after one that raises.
     note : callable
         Takes remarks for the user.
     """
@@ -40,6 +42,7 @@ class Program:
     target: str
     arguments: list[str]
     is_module: bool = False
+    goes_on: bool = False
     note: Callable[[str], None] = field(default=lambda text: None)
 
     @property
@@ -140,17 +143,26 @@ def _run_cells(program: Program, content: bytes, sources: Sources, space: dict[s
     names = space["__builtins__"]
     names["_septet_show"] = names["display"] = notebooks.display
     names["get_ipython"] = lambda: None
-    for cell in notebooks.read_notebook(content, program.path):
+    cells, failed = notebooks.read_notebook(content, program.path), []
+    for cell in cells:
         for text in cell.skipped:
             program.note(f"cell {cell.number}: skipped: {text}")
         filename = f"{program.path}[cell {cell.number}]"
         _remember(filename, cell.source)
-        tree = sources.tree(cell.source.encode(), filename)
-        code = sources.compile(notebooks.show(tree, cell.source), filename)
         try:
-            exec(code, space)
+            tree = sources.tree(cell.source.encode(), filename)
+            exec(sources.compile(notebooks.show(tree, cell.source), filename), space)
         except Exception as error:
-            if not cell.is_to_fail:
+            if not cell.is_to_fail and not program.goes_on:
+                left = len(cells) - cell.number
+                if left:
+                    error.add_note(f"{left} cells after cell {cell.number} did not run: --keep-going runs them")
                 raise
             print_traceback(error, sources.translated)
-            program.note(f"cell {cell.number}: raised, as it did when the notebook was saved: going on")
+            why = ", as it did when the notebook was saved" if cell.is_to_fail else ""
+            program.note(f"cell {cell.number}: raised{why}: going on")
+            if not cell.is_to_fail:
+                failed.append(str(cell.number))
+    if failed:
+        program.note(f"of {len(cells)} cells, these raised: {', '.join(failed)}")
+        sys.exit(1)

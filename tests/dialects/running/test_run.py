@@ -91,6 +91,7 @@ def test_a_notebook_runs_cell_by_cell(tmp_path: Path) -> None:
         "import matplotlib\nprint(matplotlib.get_backend().lower())\nx",
         "%%bash\nrm -rf everything",
         "y = 1\nundefined",
+        "y",
     ]
     notebook = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
     failed = {"cell_type": "code", "source": "x = x / 0", "outputs": [{"output_type": "error", "ename": "Zero"}]}
@@ -101,6 +102,10 @@ def test_a_notebook_runs_cell_by_cell(tmp_path: Path) -> None:
     assert "cell 1: skipped: %matplotlib inline" in done.stderr and "cell 4: skipped: %%bash" in done.stderr
     assert "ZeroDivisionError" in done.stderr and "cell 2: raised, as it did" in done.stderr
     assert 'File "book.ipynb[cell 5]", line 2' in done.stderr and "    undefined\n" in done.stderr
+    assert done.stderr.endswith("1 cells after cell 5 did not run: --keep-going runs them\n")
+    done = run(tmp_path, "--keep-going", "book.ipynb")
+    assert (done.stdout, done.returncode) == ("agg\n3\n1\n", 1)
+    assert done.stderr.endswith("septet run: of 6 cells, these raised: 5\n")
 
 
 def test_words_of_the_command_and_of_the_program() -> None:
