@@ -12,8 +12,7 @@ from septet.graph.context import TRACKED, context
 from septet.graph.derived import derived
 from septet.graph.graph import order
 from septet.graph.node import VARIABLE, Node
-from septet.graph.op import ELEMENTWISE, ITEM, Op, items
-from septet.ops.checks import ensure
+from septet.graph.op import ELEMENTWISE, ITEM, Op, items, ops
 from septet.ops.shaping import ones_like, size_of, zeros_like
 from septet.transform.hooks import hooked
 from septet.transform.pull import apply
@@ -85,12 +84,17 @@ def _fitting(node: Node, source: Node, g: Any) -> Any:
     if not (isinstance(op, Op) and op.kind == ELEMENTWISE) or None not in source.shape or source.shape != g.shape:
         return g
     opposite = [other.shape for other in node.inputs if other is not source]
-    sizes: list[Any] = [-1] * source.ndim
-    for axis in [axis for axis, size in enumerate(source.shape) if size is None]:
-        back = axis - source.ndim
-        if any(-back <= len(shape) and shape[back] != 1 for shape in opposite):
-            sizes[axis] = size_of(source, axis=axis)
-    return ensure(g, sizes, f"the gradient of {op.name}") if sizes.count(-1) < len(sizes) else g
+    axes = [
+        axis
+        for axis, size in enumerate(source.shape)
+        if size is None
+        and any(source.ndim - axis <= len(shape) and shape[axis - source.ndim] != 1 for shape in opposite)
+    ]
+    if not axes:
+        return g
+    shape = tuple([None if axis in axes else -1 for axis in range(source.ndim)])
+    sizes = [size_of(source, axis=axis) for axis in axes]
+    return ops.ensure_shape(g, *sizes, shape=shape, caller=f"the gradient of {op.name}")
 
 
 def _collect(collected: dict[Node, Any], node: Node, g: Any) -> None:
