@@ -42,6 +42,8 @@ from septet.dialects.theano.gradient import Lop, Rop, grad, subgraph_grad
 from septet.dialects.theano.misc.safe_asarray import _asarray
 from septet.dialects.theano.printing import pp, pprint
 from septet.dialects.theano.scan_module import foldl, foldr, map, reduce, scan, scan_checkpoints
+
+from septet.dialects.theano import typed_list  # isort: skip
 from septet.dialects.theano.tensor import nnet, raw_random, shared_randomstreams, sharedvar
 from septet.dialects.theano.tensor.basic import dot, get_scalar_constant_value
 from septet.dialects.theano.updates import OrderedUpdates

@@ -107,7 +107,6 @@ _REFUSED: tuple[tuple[tuple[str, str], str], ...] = (
         ("Septet's theano runs on the CPU, with arrays of NumPy", "theano.Op with a `perform` that copies to the device"),
         "misc.pycuda_init.* misc.pycuda_utils.* misc.cudamat_utils.* misc.gnumpy_utils.*",
     ),
-    (("values are tensors, not lists of them", "Python lists of variables"), "typed_list typed_list.*"),
     (
         ("variables are not sent between processes", "theano.shared, with values set by your own code"),
         "tensor.io tensor.io.* tensor.MPI* tensor.*send* tensor.*recv* tensor.mpi_*",
@@ -146,7 +145,7 @@ MODULES = (
     "gof.sched", "gof.toolbox", "gof.unify", "gof.vm", "misc.cudamat_utils", "misc.gnumpy_utils", "misc.pycuda_init",
     "misc.pycuda_utils", "scan_module.scan_opt", "sparse.sandbox", "sparse.sandbox.sp2",
     "tensor.blas_c", "tensor.blas_headers", "tensor.blas_scipy",
-    "tensor.elemwise_cgen", "tensor.io", "tensor.nnet.opt", "tensor.opt_uncanonicalize", "typed_list",
+    "tensor.elemwise_cgen", "tensor.io", "tensor.nnet.opt", "tensor.opt_uncanonicalize",
 )  # fmt: skip
 """Modules that can be imported and hold nothing: using a name of theirs says why."""
 
