@@ -89,15 +89,12 @@ class Function:
         self._wiring = wiring
         self._structure = structure
         self._program = make_program(wiring, mode, name)
-        self._inputs = wiring.inputs
-        self.containers = [own.container for own in wiring.slots]
         self.trust_input = False
         self._overwritten = wiring.overwritten
-        self._arguments = [slot for slot in wiring.slots if not slot.own.implicit]
-        self._names = {slot.own.name: slot for slot in self._arguments if slot.own.name is not None}
+        named = [slot for slot in wiring.slots if not slot.own.implicit and slot.own.name is not None]
+        self._names = {slot.own.name: slot for slot in named}
         self._variables = {slot.own.variable: slot for slot in wiring.slots}
         self._defaulted = [slot for slot in wiring.slots if slot.has_value]
-        self._position = {slot: place for place, slot in enumerate(wiring.slots)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs for some values of the inputs, and update what has updates.
@@ -115,7 +112,7 @@ class Function:
             If values are missing, too many, or not of the types of their variables.
         """
         subset = kwargs.pop("output_subset", None)
-        if len(args) == len(self._inputs) and not kwargs and not self._defaulted:
+        if len(args) == len(self._wiring.slots) and not kwargs and not self._defaulted:
             values = [
                 slot.filter(value, place, self)
                 for place, (slot, value) in enumerate(zip(self._wiring.slots, args, strict=True))
@@ -138,10 +135,7 @@ class Function:
             raise TypeError(
                 f"Too many parameter passed to theano function (got {len(args) + len(kwargs)}, takes at most {len(slots)})"
             )
-        given: dict[Any, Any] = {}
-        for place, value in enumerate(args):
-            slot = slots[place]
-            given[slot] = slot.filter(value, place, self)
+        given = {slots[place]: slots[place].filter(value, place, self) for place, value in enumerate(args)}
         for name, value in kwargs.items():
             slot = self._names.get(name)
             if slot is None:
@@ -150,7 +144,7 @@ class Function:
                 )
             if slot in given:
                 raise TypeError(f"Tried to provide value for implicit input or the same input twice: {name}")
-            given[slot] = slot.filter(value, self._position[slot], self)
+            given[slot] = slot.filter(value, slots.index(slot), self)
         values = []
         for place, slot in enumerate(slots):
             if slot in given:
