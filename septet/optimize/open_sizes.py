@@ -243,7 +243,7 @@ class _Opening:
     def _params(self, node: Node, inputs: tuple[Node, ...]) -> tuple[Any, ...]:
         """Return a node's parameters, with open sizes and graphs of open sizes."""
         found = list(node.params)
-        bodies = {body.name: body for body in bodies_of(node)}
+        bodies = {body.name: body for body in bodies_of(node)} if node.op.bodies else {}
         for number, (name, value) in enumerate(zip(node.op.param_names, node.params, strict=True)):
             if name in node.op.bodies:
                 last = Body(name, value, max(len(inputs) - len(value.inputs), 0))
