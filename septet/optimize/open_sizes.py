@@ -18,7 +18,7 @@ import numpy as np
 from septet.base.dtypes import DType
 from septet.base.errors import SeptetError
 from septet.base.sizes import LEAST, Carried, Formulas, Numbers, Scope, Size, plain, scope_of
-from septet.graph.assemble import assemble
+from septet.graph.assemble import assemble, graphs_in
 from septet.graph.graph import Graph
 from septet.graph.node import COMMON, CONSTANT, SYMBOL, VARIABLE, Leaf, Node, constant, make_node
 from septet.graph.op import ITEM, Op
@@ -91,7 +91,9 @@ class _Mismatch(Exception):
     """What was worked out is not what is there."""
 
 
-def open_sizes(graph: Graph, axes: Sequence[Collection[int]], decided: Sequence[int] = ()) -> Opened | None:
+def open_sizes(
+    graph: Graph, axes: Sequence[Collection[int]], decided: Sequence[int] = (), given: Graph | None = None
+) -> Opened | None:
     """Return a graph with open sizes, None where there are none or they lead to something else.
 
     Parameters
@@ -102,6 +104,8 @@ def open_sizes(graph: Graph, axes: Sequence[Collection[int]], decided: Sequence[
         For each input the axes that are open. Those of one size are taken to have the same another time, too.
     decided : sequence of int
         Sizes in the graph that are open, too: values have decided them.
+    given : Graph, optional
+        What it was made from, where sizes were not known: no number that stands there already follows from them.
     """
     scope = Scope()
     symbols: dict[int, Size] = {}
@@ -128,18 +132,26 @@ def open_sizes(graph: Graph, axes: Sequence[Collection[int]], decided: Sequence[
             symbol_for(size, DECIDED, number)
     if not symbols:
         return None
-    work = _Opening(symbols)
+    work = _Opening(symbols, frozenset() if given is None or given is graph else _constants_in(given))
     try:
         return Opened(work.graph(graph, types), scope, places, work.orders)
     except (SeptetError, _Mismatch):
         return None
 
 
+def _constants_in(graph: Graph) -> frozenset[Node]:
+    """Return the constants of a graph, and of those inside of it."""
+    own = [node for node in graph.nodes if node.op is CONSTANT]
+    inner = [_constants_in(body) for node in graph.nodes for body in graphs_in(node.params)]
+    return frozenset(own).union(*inner)
+
+
 class _Opening:
     """The making of a graph with open sizes."""
 
-    def __init__(self, symbols: Mapping[int, Size]) -> None:
+    def __init__(self, symbols: Mapping[int, Size], fixed: Collection[Node]) -> None:
         self.symbols = symbols
+        self.fixed = fixed  # constants that do not follow from sizes
         self.orders: dict[int, list[Node]] = {}
         self._resolutions: dict[Any, Resolution] = {}
         self._numbers: dict[Any, tuple[Any, Any]] = {}  # value -> numerator and denominator
@@ -223,6 +235,7 @@ class _Opening:
             or node.type.__class__ is not TensorType
             or node.shape
             or node.dtype.kind not in "iuf"
+            or node in self.fixed
         ):
             return node
         found = self._constants.get(node)

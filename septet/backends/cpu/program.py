@@ -578,7 +578,7 @@ class CpuProgram:
     def _open_plan(self, source: Graph, shapes: tuple[tuple[int, ...], ...]) -> Plan | None:
         """Return the plan for a graph of known sizes, and keep it for others; None where it can only be for these."""
         for axes in self._family.open_axes(self._settled.graph, shapes):
-            opened = open_sizes(source, axes, self._settled.decided)
+            opened = open_sizes(source, axes, self._settled.decided, self._settled.graph)
             plan = None if opened is None else self._plan_of(opened)
             if plan is not None:
                 return plan

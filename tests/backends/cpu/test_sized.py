@@ -54,6 +54,15 @@ def test_the_last_batch_is_adapted():
     assert [own.how for own in call.compiles] == ["", "adapted"]
 
 
+def test_a_number_that_the_program_has_is_no_size_by_chance():
+    data, labels = st.Variable(np.resize(X, (500, 4)), "data"), st.symbol("labels", (None,))
+    call = st.function([n, labels], ((data[n * 32 : (n + 1) * 32].sum(axis=1) - labels) ** 2).mean() / 32)
+    for number in (0, 15):
+        given = np.ones(len(data.numpy()[number * 32 : (number + 1) * 32]), np.float32)
+        agree(call, number, given)
+    assert [own.how for own in call.compiles] == ["", "adapted"]
+
+
 @pytest.mark.parametrize("step", [1, 3, -2])
 def test_slices_are_clamped_as_pythons_are(step):
     stop = st.symbol("stop", (), dtype="int64")
