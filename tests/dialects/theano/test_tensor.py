@@ -199,6 +199,7 @@ def test_integers_are_divided_down_in_python_2_as_the_setting_says():
 def test_what_is_neither_real_nor_wide_enough():
     """Truth of imaginary numbers, choices of booleans, solutions of integers."""
     z, b, i, j = T.zvector(), T.TensorType("bool", (False,))(), T.lmatrix(), T.lvector()
+    assert value((b // b)[0], (b, np.array([True, True]))) and (b % b).dtype == "bool"
     assert value(T.dot(b, b), (b, np.array([True, False]))) and T.dot(b, b).dtype == "bool"
     assert value(T.all(z), (z, [1j, 2])) and not value(T.any(z), (z, [0, 0]))
     np.testing.assert_array_equal(value(T.choose(b, [[1, 2], [3, 4]]), (b, np.array([True, False]))), [3, 2])

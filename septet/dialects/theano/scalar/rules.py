@@ -36,6 +36,11 @@ def upcast_out_no_complex(*dtypes: str) -> tuple[str, str]:
     return upcast_out(*dtypes)
 
 
+def quotient(*dtypes: str) -> tuple[str, str]:
+    own, _ = upcast_out_no_complex(*dtypes)
+    return "int8" if own == "bool" else own, own
+
+
 def upgrade_to_float(*dtypes: str) -> tuple[str, str]:
     own = upcast(*map(lifted, dtypes))
     return own, own
