@@ -18,11 +18,14 @@ from septet.dialects.theano.compile.function import Function
 from septet.dialects.theano.containers import SymbolicInput, SymbolicOutput
 from septet.dialects.theano.gof.fg import FunctionGraph
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable, io_toposort
-from septet.dialects.theano.gof.op import NativeOp, Op
+from septet.dialects.theano.gof.op import NativeOp, Op, Replay
 from septet.dialects.theano.gof.utils import scratchpad
 from septet.dialects.theano.tensor import basic, elemwise, products, shaping, subtensor
 from septet.dialects.theano.tensor.convert import as_variable
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS
+from septet.graph.graph import Graph
+from septet.graph.node import CONSTANT
+from septet.optimize.simplify import simplify
 
 # As a tree.
 
@@ -239,6 +242,47 @@ class _ListPrinter(_Printer):
         return f"[{', '.join(inputs)}]"
 
 
+class FormulaPrinter(_Printer):
+    """Prints what a gradient computes, simplified, as long as that is a short formula."""
+
+    SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+    SILENT = frozenset({"broadcast_to", "ensure_shape", "reshape", "expand_dims"})
+    """Ops that only say how their first input broadcasts."""
+    LONGEST, WIDEST = 24, 1000
+    """How many steps, and how many letters."""
+
+    def text(self, output: Variable, node: Apply, inputs: list[str]) -> str:
+        symbols = [tensor.node for tensor in node.op.symbols]
+        graph = simplify(Graph(symbols, [node.op.results[output.index].node])).graph
+        if len(graph) - len(symbols) > self.LONGEST:
+            return super().text(output, node, inputs)
+        texts = dict(zip(graph.inputs, inputs, strict=True))
+        for each in graph.nodes:
+            if each not in texts:
+                texts[each] = self._of(each, [texts[source] for source in each.inputs])
+                if len(texts[each]) > self.WIDEST:
+                    return super().text(output, node, inputs)
+        return texts[graph.outputs[0]]
+
+    def _of(self, node: Any, inputs: list[str]) -> str:
+        name = node.op.name
+        if node.op is CONSTANT:
+            return str(as_variable(np.asarray(node.value)))
+        if name == "cast":
+            return inputs[0] if node.dtype == node.inputs[0].dtype else f"{node.dtype}({inputs[0]})"
+        if name == "negative":
+            return f"(-{inputs[0]})"
+        if name == "size_of":
+            return f"Shape_i{{{node.param('axis')}}}({inputs[0]})"
+        if name == "dot_general" and all(source.ndim < 3 for source in node.inputs):
+            ((row,), (column,)), (a, b) = node.param("contracting"), node.inputs
+            left, right = ["", ".T"][a.ndim == 2 and row == 0], ["", ".T"][b.ndim == 2 and column == 1]
+            return f"({inputs[0]}{left} {special['middle_dot']} {inputs[1]}{right})"
+        if name in self.SIGNS:
+            return f"({f' {self.SIGNS[name]} '.join(inputs)})"
+        return inputs[0] if name in self.SILENT else f"{name}({', '.join(inputs)})"
+
+
 leaf_printer = LeafPrinter()
 default_printer = DefaultPrinter()
 special = {"middle_dot": "\\dot", "big_sigma": "\\Sigma"}
@@ -332,6 +376,7 @@ pprint.assign(shaping.MakeVector, _ListPrinter())
 pprint.assign(products._dot, OperatorPrinter(special["middle_dot"]))
 pprint.assign(elemwise.DimShuffle, DimShufflePrinter())
 pprint.assign(subtensor.Subtensor, SubtensorPrinter())
+pprint.assign(Replay, FormulaPrinter())
 
 
 # Values.

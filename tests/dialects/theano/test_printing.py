@@ -107,3 +107,14 @@ def test_graphs_show_how_elementwise_ops_broadcast():
     names = [str(one.owner.op) for one in (T.join(0, v, v), m.sum(axis=0), v.sum(), T.cast(v, "int32"))]
     assert names == ["Join", "Sum{axis=[0], acc_dtype=float64}", "Sum{acc_dtype=float64}", "Elemwise{Cast{int32}}"]
     assert theano.pp(T.cast(total, "float32")) == "float32((m + v))"
+
+
+def test_gradients_are_printed_as_formulas() -> None:
+    x, m, v, w = T.dscalar("x"), T.dmatrix("m"), T.dvector("v"), theano.shared(np.ones((2, 2)), "w")
+    assert theano.pp(theano.grad(x**2, x)) == "(x * TensorConstant{2.0})"
+    assert theano.pp(theano.grad(T.exp(m.dot(v)).sum(), v)) == "(exp((m \\dot v)) \\dot m)"
+    assert theano.pp(theano.grad(T.log(m.dot(w)).sum(), w)).startswith("(m.T \\dot ")
+    long = x
+    for _ in range(20):
+        long = T.tanh(long) * long
+    assert theano.pp(theano.grad(long, x)) == "Gradient(x)"
