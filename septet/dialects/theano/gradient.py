@@ -68,7 +68,9 @@ def transformed(name: str, results: Sequence[Any], sources: Sequence[Variable]) 
     sources : sequence of Variable
         What the results were made from.
     """
-    ends = [v for v in ancestors(sources) if v.owner is None or is_called_from_python(v.owner)]
+    ends = [
+        v for v in ancestors(sources) if v.owner is None or v.owner.op.runs_python or is_called_from_python(v.owner)
+    ]
     leaves = [v for v in ends if v.type.is_tensor and not isinstance(v, Constant)]
     op = Replay(name, [v.tensor for v in leaves], results)
     node = op.applied(leaves)

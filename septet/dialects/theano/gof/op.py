@@ -28,6 +28,8 @@ class PureOp:
 
     default_output: int | None = None
     is_native = False
+    runs_python = True
+    """Whether a function of Python computes it, which Septet's graphs call: what depends on it starts with its results."""
     params_type: Any = None
     inputs_with_gradient: Any = slice(None)
     """Which inputs gradients can flow to, from any output; `connection_pattern` may say it in more detail."""
@@ -205,6 +207,7 @@ class NativeOp(Op):
     """An op that Septet computes: `compute` makes tensors of tensors, and their types are those of the results."""
 
     is_native = True
+    runs_python = False
     is_flat_on_integers = False
     """Whether Theano takes the gradient for zero where the results are integers."""
     keeps_shape = False
@@ -305,12 +308,17 @@ class Replay(NativeOp):
         return tuple(replaced(self.results, changed)) if changed else tuple(self.results)
 
     def __getstate__(self) -> dict[str, Any]:
-        graph = Graph([x.node for x in self.symbols], [x.node for x in self.results], name=self.name)
+        symbols = [st.symbol("", x.type.shape, x.dtype) for x in self.symbols]  # in place of what Python computed, too
+        results = replaced(self.results, zip(self.symbols, symbols, strict=True))
+        graph = Graph([x.node for x in symbols], [x.node for x in results], name=self.name)
         return {"graph": graph_bytes(graph)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         graph = load_graph(BytesIO(state["graph"]))
         self.__init__(graph.name, map(st.Tensor, graph.inputs), map(st.Tensor, graph.outputs))  # type: ignore[misc]
+
+    def __deepcopy__(self, memo: Any) -> Replay:
+        return self
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -388,6 +396,8 @@ def compute_test_value(node: Apply) -> None:
 
                 pdb.post_mortem(error.__traceback__)
             message = f"Cannot compute test value: input {position} ({variable}) of Op {node} missing default value."
+            if config.compute_test_value == "raise":
+                raise ValueError(message) from None
             missing_test_message(message)
             return
     for output, value in zip(node.outputs, evaluate(node, values), strict=True):
