@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -211,3 +213,44 @@ def test_what_comes_with_all_names_of_a_module() -> None:
     names: dict[str, object] = {}
     exec("from septet.dialects.theano.tensor import *", names)
     assert names["theano"] is theano and names["np"] is names["numpy"] is np and names["gof"] is theano.gof
+
+
+class Halved(theano.Op):
+    """x / 2, as a program would write it."""
+
+    __props__ = ()
+
+    def make_node(self, x: Any) -> Any:
+        return theano.Apply(self, [x], [x.type()])
+
+    def perform(self, node: Any, inputs: Any, outputs: Any) -> None:
+        outputs[0][0] = inputs[0] / 2
+
+    def grad(self, inputs: Any, gradients: Any) -> Any:
+        return [gradients[0] / 2]
+
+
+@pytest.mark.parametrize(
+    "layer", [T.tanh, Halved(), lambda x: x * T.shared_randomstreams.RandomStreams(1).normal((2,))]
+)
+def test_functions_with_gradients_are_copied_with_their_variables(layer: Any) -> None:
+    w, x = theano.shared(np.ones(2)), T.dvector()
+    cost = (layer(w * x) ** 2).sum()
+    made = theano.function([x], cost, updates=[(w, w - 0.1 * T.grad(cost, w))])
+    made.trust_input = True
+    value = np.array([1.0, 2.0])
+    copies = [copy.deepcopy({"w": w, "f": made}), pickle.loads(pickle.dumps({"w": w, "f": made}))]
+    wanted = [made(value), made(value)]
+    for own in copies:
+        np.testing.assert_array_equal(own["w"].get_value(), [1, 1])
+        assert [own["f"](value), own["f"](value)] == wanted and own["f"].trust_input
+        np.testing.assert_array_equal(own["w"].get_value(), w.get_value())
+
+
+def test_copies_keep_defaults_and_equal_names_are_refused() -> None:
+    x, y = T.dscalar("x"), T.dscalar("x")
+    f = theano.function([x, theano.In(y, value=1.0, name="y")], x + y)
+    f["y"] = 4.0
+    assert copy.copy(f)(1.0) == [5.0] and copy.deepcopy(f)(1.0) == 5.0
+    with pytest.raises(TypeError, match="Ambiguous name"):
+        theano.function([x, y], x + y)(1.0, x=2.0)

@@ -137,11 +137,11 @@ class Function:
             )
         given = {slots[place]: slots[place].filter(value, place, self) for place, value in enumerate(args)}
         for name, value in kwargs.items():
-            slot = self._names.get(name)
-            if slot is None:
+            if name not in self._names:
                 raise TypeError(
                     f"Unknown input or state: {name}. The function has {len(self._names)} named inputs ({', '.join(self._names)})."
                 )
+            slot = self._slot(name)
             if slot in given:
                 raise TypeError(f"Tried to provide value for implicit input or the same input twice: {name}")
             given[slot] = slot.filter(value, slots.index(slot), self)
@@ -233,9 +233,6 @@ class Function:
 
     __copy__ = copy
 
-    def __deepcopy__(self, memo: Any) -> Function:
-        return Function(self._wiring.copied({}, False), self._mode, self.name, self._structure, self.profile)
-
     @property
     def fn(self) -> Callable[..., None]:
         """What runs, as often as ``n_calls`` says, for the arguments that are kept."""
@@ -268,10 +265,12 @@ class Function:
     __repr__ = __str__
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"wiring": self._wiring, "mode": self._mode, "name": self.name, "structure": self._structure}
+        words = {"name": self.name, "trust_input": self.trust_input}
+        return {"wiring": self._wiring, "mode": self._mode, "structure": self._structure, **words}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["wiring"], state["mode"], state["name"], state["structure"])
+        self.__init__(state["wiring"], state["mode"], None, state["structure"])
+        self.name, self.trust_input = state["name"], state["trust_input"]
 
 
 class Named:

@@ -13,7 +13,7 @@ from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.gof.link import wrapped
 
 predefined_linkers: dict[str, Any] = dict.fromkeys(
-    ("py", "c", "c|py", "vm", "cvm", "vm_nogc", "cvm_nogc", "c&py"), "cvm"
+    ("py", "c", "c|py", "c|py_nogc", "vm", "cvm", "vm_nogc", "cvm_nogc", "c&py"), "cvm"
 )
 predefined_optimizers: dict[str, Any] = dict.fromkeys(
     ("None", "fast_run", "fast_compile", "fast_run_stable", "o1", "o2", "o3", "o4", "merge", "unsafe", "stabilize"),

@@ -133,6 +133,9 @@ class Wiring:
         fresh = Wiring(self.inputs, outputs, updates, givens)
         fresh.find_shared()
         fresh.overwritten = self.overwritten
+        for old, new in zip(self.slots, fresh.slots, strict=True):
+            if old.has_value and old.container is not new.container and not old.own.mutable:
+                new.set(old.current())
         return fresh
 
     @property
