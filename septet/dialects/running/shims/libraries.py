@@ -218,7 +218,8 @@ def _display(uses: Uses) -> Mapping[str, Any]:
 
 
 def _ipython(uses: Uses) -> Mapping[str, Any]:
-    return {"get_ipython": lambda: None}
+    version = (8, 24, 0)  # from there on matplotlib asks nothing more of IPython
+    return {"get_ipython": lambda: None, "version_info": version, "__version__": ".".join(map(str, version))}
 
 
 def _image_methods(module: ModuleType, uses: Uses, stack: ExitStack) -> None:
