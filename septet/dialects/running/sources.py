@@ -13,6 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from septet.dialects.running.former_methods import FormerMethods, call_former, is_mentioned, key_of
+from septet.dialects.running.one_element import OneElement, helpers
 from septet.dialects.running.python2 import parse, quiet, read_source, tree_of_python2
 from septet.dialects.running.python2_names import builtins_for, names_in
 
@@ -67,7 +68,7 @@ class Sources:
             tree = tree_of_python2(read_source(content), filename)
         if is_own and is_mentioned(content):
             tree = FormerMethods().visit(tree)
-        return tree
+        return OneElement().visit(tree) if is_own else tree
 
     def compile(self, tree: ast.Module, filename: str) -> CodeType:
         """Return the code of a syntax tree."""
@@ -86,7 +87,8 @@ class Sources:
 
     def builtins(self) -> dict[str, Any]:
         """Return the built-in names for one of the program's modules."""
-        return {**builtins_for(self.is_python2), "_septet_former": call_former(self.record), "_septet_key": key_of}
+        asked = {"_septet_former": call_former(self.record), "_septet_key": key_of, **helpers(self.record)}
+        return {**builtins_for(self.is_python2), **asked}
 
     def finder(self) -> MetaPathFinder:
         """Return what finds the program's modules for the import system."""

@@ -84,6 +84,7 @@ def test_what_stands_in_for_six(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "six"]:
         monkeypatch.delitem(sys.modules, name)
     with installed(SHIMS) as uses:
+        importlib.import_module("urllib.request")  # six gives it; now, before there is no path any more
         monkeypatch.setattr(sys, "path", [])
         six = importlib.import_module("six")
         assert six.moves.xrange is range and six.moves.urllib.parse is importlib.import_module("urllib.parse")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from septet.base.text import table
 from septet.dialects.running.former_methods import FORMER
+from septet.dialects.running.one_element import SHIM
 from septet.dialects.running.shims.files import LocalCopies
 from septet.dialects.running.shims.libraries import LIBRARIES
 from septet.dialects.running.shims.numpy_names import NUMPY
@@ -26,6 +27,7 @@ def described() -> Iterator[tuple[str, str]]:
     """Yield the name of each shim, and what stands in for what is gone."""
     for name in FORMER:
         yield f"numpy.ndarray.{name}", "in calls that the program's own sources make"
+    yield SHIM, "a number, in what the program's own sources convert, format and store"
     for shim in (*SHIMS, *LocalCopies(Path(), str).shims()):
         if isinstance(shim, NewModule):
             yield shim.name, shim.make if isinstance(shim.make, str) else shim.text
