@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -21,18 +23,12 @@ def as_dtype(tensor: Any, dtype: str) -> Any:
     return tensor.astype(dtype)
 
 
-def multiply_up(*terms: Any) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total * term if NAME_OF[total.dtype] != "bool" else total & term
-    return total
+def _folded(combine: Callable[..., Any], of_booleans: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of any number of terms, made of one of two."""
+    return lambda *terms: functools.reduce(combine if NAME_OF[terms[0].dtype] != "bool" else of_booleans, terms)
 
 
-def add_up(*terms: Any) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term if NAME_OF[total.dtype] != "bool" else total | term
-    return total
+add_up, multiply_up = _folded(operator.add, operator.or_), _folded(operator.mul, operator.and_)
 
 
 def round_half_away(x: Any) -> Any:

@@ -221,14 +221,12 @@ class _Diagonals(NativeOp):
 class Eye(_Diagonals):
     """Ones on a diagonal."""
 
-    __props__ = ("dtype",)
     compare = staticmethod(operator.eq)
 
 
 class Tri(_Diagonals):
     """Ones at and below a diagonal."""
 
-    __props__ = ("dtype",)
     compare = staticmethod(operator.le)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -83,14 +84,7 @@ class CumOp(NativeOp):
         return (st.cumsum if self.mode == "add" else st.cumprod)(x, axis=self.axis or 0, dtype=own)
 
 
-def CumsumOp(axis: int | None = None) -> CumOp:
-    """Return the op of cumulative sums."""
-    return CumOp(axis, "add")
-
-
-def CumprodOp(axis: int | None = None) -> CumOp:
-    """Return the op of cumulative products."""
-    return CumOp(axis, "mul")
+CumsumOp, CumprodOp = functools.partial(CumOp, mode="add"), functools.partial(CumOp, mode="mul")
 
 
 def cumsum(x: Any, axis: int | None = None) -> Any:
@@ -257,7 +251,6 @@ class FillDiagonal(NativeOp):
 
     __props__ = ()
     inputs_with_gradient = slice(2)
-    _places = 2
 
     def check(self, a: Any, value: Any, *offset: Any) -> None:
         if a.ndim < 2 or (offset and a.ndim != 2):
@@ -287,8 +280,6 @@ class FillDiagonal(NativeOp):
 
 class FillDiagonalOffset(FillDiagonal):
     """A matrix with one number on one of its diagonals."""
-
-    __props__ = ()
 
 
 fill_diagonal_, fill_diagonal_offset_ = FillDiagonal(), FillDiagonalOffset()
