@@ -13,6 +13,7 @@ import septet.dialects.theano as theano
 import septet.dialects.theano.tensor as T
 from septet.dialects.theano.compile import UnusedInputError
 from septet.dialects.theano.gof.fg import MissingInputError
+from septet.dialects.theano.gof.graph import io_toposort
 from septet.dialects.theano.gradient import DisconnectedInputError
 from septet.dialects.theano.tensor import slinalg
 
@@ -129,6 +130,28 @@ def test_an_op_of_ones_own() -> None:
     np.testing.assert_array_equal(found[0], value * 2)
     np.testing.assert_array_equal(found[1], value * 8)
     assert Double() == Double() and str(Double()) == "Double"
+
+
+def test_what_is_computed_may_be_an_input() -> None:
+    """Its sizes are then those that a call gives, whatever they would have been."""
+    x, w = T.ivector("x"), theano.shared(np.ones(5))
+    hidden = T.zeros((3, 5))[x] + 1
+    f = theano.function([hidden], hidden * 2, updates=[(w, w + hidden.sum(axis=0))])
+    assert f(np.ones((1, 5))).shape == (1, 5) and w.get_value().tolist() == [2] * 5
+    assert theano.function([hidden], (hidden**2).sum(axis=1))(np.ones((2, 7))).tolist() == [7, 7]
+
+
+def test_applications_are_sorted_as_theano_does() -> None:
+    """What the last input depends on comes first."""
+    x, w, b = T.dmatrix("x"), T.dmatrix("w"), T.dvector("b")
+    order = io_toposort([x, w, b], [T.tanh(T.dot(x, w) + b), T.exp(b)])
+    assert [str(node.op).split("{")[-1].rstrip("}") for node in order] == [
+        "x,0",
+        "dot",
+        "add,no_inplace",
+        "tanh,no_inplace",
+        "exp,no_inplace",
+    ]
 
 
 def test_shared_variables_and_functions_are_pickled() -> None:

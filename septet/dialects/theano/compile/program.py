@@ -204,8 +204,8 @@ class Compiled:
         symbols = [
             st.symbol(v.name or "", v.type.shape, v.type.dtype) if v.owner is not None else v.tensor for v in inputs
         ]
-        places += [(v.tensor, symbol) for v, symbol in zip(inputs, symbols, strict=True) if v.owner is not None]
-        given = {old.tensor.node: replaced([new.tensor], places)[0] for old, new in wiring.givens}
+        computed = [(v.tensor, symbol) for v, symbol in zip(inputs, symbols, strict=True) if v.owner is not None]
+        given = {old.tensor.node: replaced([new.tensor], [*places, *computed])[0] for old, new in wiring.givens}
         others = {tensor: cell for tensor, cell in places if tensor.node not in given}
         others |= {st.Tensor(node): value for node, value in given.items()}
         cell_of = dict(zip(wiring.shared, cells, strict=True))
@@ -214,6 +214,9 @@ class Compiled:
         outputs = [self._cuts[place][0] if place in self._cuts else v.tensor for place, v in enumerate(wiring.outputs)]
         outputs += [own.update.tensor for own in self.updated] + [wiring.updates[v].tensor for v in loose]
         outputs += [count for _, count in self._cuts.values()]
+        if computed:  # from here on, sizes are those that calls give
+            changed = replaced([*outputs, *fixed.values()], computed)
+            outputs, fixed = changed[: len(outputs)], dict(zip(fixed, changed[len(outputs) :], strict=True))
         words: dict[str, Any] = {"name": self.name, "optimize": self.mode.level}
         try:
             made = st.function(symbols, outputs, fixed, others, allow_unused=True, **words)

@@ -388,12 +388,21 @@ def ops(i: Iterable[Variable], o: Iterable[Variable]) -> set[Apply]:
 
 def io_toposort(inputs: Iterable[Variable], outputs: Iterable[Variable], *_: Any, **__: Any) -> list[Apply]:
     """Return the applications between inputs and outputs, each after those that it depends on."""
-    given = set(inputs)
-
-    def owners(variables: Iterable[Variable]) -> list[Apply]:
-        return [v.owner for v in variables if v.owner is not None and v not in given]
-
-    return general_toposort(owners(outputs), lambda node: owners(node.inputs))
+    computed, done = set(inputs), set()
+    order: list[Apply] = []
+    pending = [v.owner for v in reversed(list(outputs)) if v.owner is not None and v not in computed]
+    while pending:
+        node = pending.pop()
+        if node in done:
+            continue
+        missing = [v.owner for v in node.inputs if v.owner is not None and v not in computed]
+        if missing:
+            pending += [node, *missing]  # what the last input depends on comes first: Theano's order
+            continue
+        computed.update(node.outputs)
+        done.add(node)
+        order.append(node)
+    return order
 
 
 def general_toposort(outputs: Iterable[Any], deps: Callable[[Any], Any], *_: Any, **__: Any) -> list[Any]:
