@@ -223,3 +223,11 @@ def test_what_is_neither_real_nor_wide_enough():
 def test_what_the_original_refuses_is_not_computed_in_silence(call):
     with pytest.raises((TypeError, ValueError, IndexError, AssertionError)):
         call(T.dvector())
+
+
+def test_methods_take_the_keywords_of_the_original():
+    x = T.dvector()
+    assert value(x.reshape(shape=(2, 1), ndim=2), (x, [1, 2])).tolist() == [[1], [2]]
+    assert value(x.fill(value=3.0), (x, [1, 2])).tolist() == [3, 3]
+    with pytest.raises(NotImplementedError, match="complex"):
+        T.erf.grad([T.zvector()], [T.dvector()])

@@ -282,7 +282,10 @@ class NativeOp(Op):
 
         if not self.is_native:
             return super().grad(inputs, output_grads)
-        known = dict(zip(self.make_node(*inputs).outputs, output_grads, strict=True))
+        try:
+            known = dict(zip(self.make_node(*inputs).outputs, output_grads, strict=True))
+        except TypeError as error:
+            raise NotImplementedError(f"{self}.grad is not there for what {self} does not take: {error}") from error
         words = {"disconnected_inputs": "ignore", "return_disconnected": "Disconnected"}
         return grad(None, list(inputs), known_grads=known, **words)
 

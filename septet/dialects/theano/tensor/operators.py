@@ -94,7 +94,7 @@ for _source, _names in (
     (basic, ("sum", "prod", "mean", "var", "std", "min", "max", "argmin", "argmax", "any", "all", "ptp", "round",
              "nonzero_values", "zeros_like", "ones_like", "diagonal", "get_scalar_constant_value", "choose", "norm",
              "nonzero")),
-    (shaping, ("dimshuffle", "swapaxes", "reshape", "flatten")),
+    (shaping, ("dimshuffle", "swapaxes", "flatten")),
     (extra_ops, ("repeat", "cumsum", "cumprod", "squeeze", "searchsorted", "compress")),
     (subtensor, ("take",)),
     (nlinalg, ("trace",)),
@@ -102,7 +102,7 @@ for _source, _names in (
     for _name in _names:
         _method_of(getattr(_source, _name), _name)
 for _name, _function in {
-    "__getitem__": subtensor.get_item, "__dot__": basic.dot, "astype": basic.cast, "fill": FUNCTIONS["second"],
+    "__getitem__": subtensor.get_item, "__dot__": basic.dot, "astype": basic.cast,
     "ravel": shaping.flatten, "sort": sort, "argsort": argsort,
 }.items():  # fmt: skip
     _method_of(_function, _name)
@@ -121,6 +121,16 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     """Set a function as the method of its name."""
     setattr(_tensor_py_operators, function.__name__, function)
     return function
+
+
+@_method
+def reshape(self: Any, shape: Any, ndim: int | None = None) -> Any:
+    return shaping.reshape(self, shape, ndim)
+
+
+@_method
+def fill(self: Any, value: Any) -> Any:
+    return FUNCTIONS["second"](self, value)
 
 
 @_method
