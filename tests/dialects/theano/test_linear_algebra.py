@@ -69,3 +69,12 @@ def test_transforms_and_logarithms() -> None:
     np.testing.assert_allclose(fft.irfft(fft.rfft(x)).eval({x: A}), A, atol=1e-12)
     y = T.dvector("y")
     np.testing.assert_allclose(xlogx.xlogx(y).eval({y: [0.0, 2.0]}), [0, 2 * np.log(2)])
+
+
+def test_solutions_of_tensors_have_the_dtype_of_both() -> None:
+    a, b = T.ftensor3("a"), T.dvector("b")
+    solution = nlinalg.tensorsolve(a, b)
+    value = np.eye(4, dtype=np.float32).reshape(4, 2, 2)
+    found = theano.function([a, b], solution)(value, [1.1, 2, 3, 4])
+    assert solution.dtype == "float64"
+    np.testing.assert_array_equal(found, [[1.1, 2], [3, 4]])

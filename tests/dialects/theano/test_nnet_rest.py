@@ -58,6 +58,16 @@ def test_patches_back_to_images() -> None:
     assert not back[:, :, 4:].any() and not back[:, :, :, 4:].any()
 
 
+def test_patches_that_do_not_fit_are_refused() -> None:
+    x, rows, sizes = T.dtensor4("x"), T.dmatrix("rows"), T.lvector("sizes")
+    f = theano.function([x], neighbours.images2neibs(x, (2, 2)))
+    with pytest.raises(TypeError, match=r"neib_shape\[0\]"):
+        f(np.ones((1, 1, 5, 4)))
+    g = theano.function([rows, sizes], neighbours.neibs2images(rows, (2, 2), sizes))
+    with pytest.raises(ValueError, match="do not cover"):
+        g(np.ones((4, 4)), [1, 1, 5, 4])
+
+
 def test_bilinear_upsampling() -> None:
     x = T.dtensor4("x")
     ways = [abstract_conv.bilinear_upsampling(x, 3, use_1D_kernel=way) for way in (True, False)]

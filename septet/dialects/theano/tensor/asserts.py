@@ -21,6 +21,7 @@ class Assert(NativeOp):
     __props__ = ("msg",)
     inputs_with_gradient = slice(1)
     view_map = {0: [0]}
+    error: type[Exception] = AssertionError
 
     def __init__(self, msg: str = "Theano Assert failed!") -> None:
         self.msg = msg
@@ -42,7 +43,7 @@ class Assert(NativeOp):
 
     def _checked(self, *conditions: Any) -> np.ndarray:
         if not np.all(conditions):
-            raise AssertionError(self.msg)
+            raise self.error(self.msg)
         return np.asarray(True)
 
 

@@ -149,7 +149,8 @@ class _OfNumPy(NativeOp):
         raise NotImplementedError
 
     def compute(self, *tensors: Any) -> Any:
-        dtype = tensors[0].dtype.name if tensors[0].dtype.name not in DISCRETE else "float64"
+        dtype = upcast(*[t.dtype.name for t in tensors[:2]])
+        dtype = "float64" if dtype in DISCRETE else dtype
         types = [(dtype if kind == "f" else "int32", (None,) * ndim) for ndim, kind in self._results(tensors)]
 
         def run(*arrays: np.ndarray) -> Any:

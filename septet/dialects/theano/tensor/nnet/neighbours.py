@@ -15,6 +15,18 @@ from septet.dialects.theano.tensor.shaping import concatenate, elements_of
 MODES = ("valid", "half", "full", "wrap_centered", "ignore_borders")
 
 
+class _Fits(Assert):
+    """Images, where patches fit into them."""
+
+    error = TypeError
+
+
+class _Covers(Assert):
+    """Patches, where they cover the images."""
+
+    error = ValueError
+
+
 class Images2Neibs(NativeOp):
     """Patches of images as the rows of a matrix.
 
@@ -73,9 +85,8 @@ class Images2Neibs(NativeOp):
             if size < window or (size - window) % step:
                 raise TypeError(f"{text}: {window}, {step}, {size}")
             return x
-        return st.check_that(
-            st.logical_and(st.asarray(size >= window), st.equal(st.asarray((size - window) % step), 0)), text, x
-        )
+        fits = st.logical_and(st.asarray(size >= window), st.equal(st.asarray((size - window) % step), 0))
+        return _Fits(text).compute(x, fits)
 
 
 def images2neibs(ten4: Any, neib_shape: Any, neib_step: Any = None, mode: str = "valid") -> Any:
@@ -103,7 +114,7 @@ def neibs2images(neibs: Any, neib_shape: Any, original_shape: Any, mode: str = "
     grid = [sizes[axis] // shape[axis - 2] for axis in (2, 3)]
     if mode == "valid":
         whole = basic.and_(*[basic.eq(sizes[axis] % shape[axis - 2], 0) for axis in (2, 3)])
-        neibs = Assert("neibs2images: the patches do not cover the images")(neibs, whole)
+        neibs = _Covers("neibs2images: the patches do not cover the images")(neibs, whole)
     patches = neibs.reshape((sizes[0], sizes[1], grid[0], grid[1], shape[0], shape[1]))
     found = patches.dimshuffle(0, 1, 2, 4, 3, 5)
     inner = [grid[0] * shape[0], grid[1] * shape[1]]
