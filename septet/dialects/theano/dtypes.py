@@ -41,6 +41,12 @@ def upcast(dtype: str, *dtypes: str) -> str:
     return found
 
 
+def tolerances(*dtypes: str, finest: float = 1e-8) -> tuple[float, float]:
+    """Return the relative and the absolute difference that numbers of the coarsest of some dtypes may have to be equal."""
+    relative = 1e-3 if "float16" in dtypes else 1e-5
+    return relative, relative if {"float16", "float32", "complex64"} & set(dtypes) else finest
+
+
 def lifted(dtype: str) -> str:
     """Return the float dtype of a function of a dtype: for integers the one that Theano chooses."""
     return LIFTED.get(dtype, "float64") if dtype in DISCRETE else dtype

@@ -10,7 +10,7 @@ import numpy as np
 
 import septet as st
 from septet.dialects.theano.configdefaults import config
-from septet.dialects.theano.dtypes import ALL, DISCRETE, NAME_OF, upcast
+from septet.dialects.theano.dtypes import ALL, DISCRETE, NAME_OF, tolerances, upcast
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.type import Type
 from septet.graph.context import TRACKED
@@ -175,10 +175,8 @@ class TensorType(Type):
             return False
         if a.dtype.kind not in "fc":
             return bool(np.all(a == b))
-        low = "float16" in (str(a.dtype), str(b.dtype))
-        narrow = low or a.dtype.itemsize == np.dtype("float32").itemsize * (2 if a.dtype.kind == "c" else 1)
-        rtol = (1e-3 if low else 1e-5) if rtol is None else rtol
-        atol = (1e-3 if low else 1e-5 if narrow else 1e-8) if atol is None else atol
+        relative, absolute = tolerances(str(a.dtype))
+        rtol, atol = relative if rtol is None else rtol, absolute if atol is None else atol
         close = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
         if allow_remove_inf:
             close |= np.isinf(a)

@@ -20,6 +20,7 @@ from septet.dialects.theano.dtypes import (
     INTS,
     UINTS,
     as_dtype,
+    tolerances,
     upcast,
 )  # fmt: skip
 from septet.dialects.theano.gof.graph import Apply, Constant, Variable
@@ -62,10 +63,9 @@ float64_atol, float64_rtol = 1e-8, 1.0000000000000001e-05
 def _allclose(a: Any, b: Any, rtol: float | None = None, atol: float | None = None) -> builtins.bool:
     """Tell whether two arrays are equal up to the rounding of the coarser dtype."""
     a, b = np.asarray(a), np.asarray(b)
-    dtypes = {str(a.dtype), str(b.dtype)}
-    own = 1e-3 if "float16" in dtypes else 1e-5
-    least = own if dtypes & {"float16", "float32", "complex64"} else float64_atol
-    return builtins.bool(np.allclose(a, b, rtol=own if rtol is None else rtol, atol=least if atol is None else atol))
+    relative, absolute = tolerances(str(a.dtype), str(b.dtype), finest=float64_atol)
+    rtol, atol = relative if rtol is None else rtol, absolute if atol is None else atol
+    return builtins.bool(np.allclose(a, b, rtol=rtol, atol=atol))
 
 
 class NotScalarConstantError(Exception):

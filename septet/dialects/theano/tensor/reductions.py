@@ -400,10 +400,6 @@ def _count(x: Any, axes: Sequence[int] | None, dtype: str) -> Any:
     return FUNCTIONS[f"convert_to_{dtype}"](as_tensor_variable(1) if total is None else total)
 
 
-def _number(value: Any, dtype: str) -> Any:
-    return constant(value, dtype=dtype)
-
-
 def mean(
     input: Any, axis: Any = None, dtype: Any = None, op: bool = False, keepdims: bool = False, acc_dtype: Any = None
 ) -> Any:
@@ -435,18 +431,16 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, cor
         raise ValueError("ddof is an integer: Parameter keepdims is now at index 3 and ddof at index 2")
     x, axes = _named(input, axis)
     distances = x - mean(x, axes, keepdims=True)
-    squares = (
-        FUNCTIONS["sqr"](distances) if x.dtype not in COMPLEXES else FUNCTIONS["sqr"](FUNCTIONS["abs_"](distances))
-    )
+    squares = FUNCTIONS["sqr"](FUNCTIONS["abs_"](distances) if x.dtype in COMPLEXES else distances)
     if ddof == 0:
         found = mean(squares, axes, keepdims=keepdims)
     else:
         found = sum(squares, axes, keepdims=keepdims)
-        found = FUNCTIONS["true_div"](found, _count(x, axes, found.dtype) - _number(ddof, found.dtype))
+        found = FUNCTIONS["true_div"](found, _count(x, axes, found.dtype) - constant(ddof, dtype=found.dtype))
     if corrected:
         total = sum(distances, axes, keepdims=keepdims)
         count = _count(x, axes, found.dtype)
-        error = FUNCTIONS["sqr"](total) / (count * count if ddof == 0 else count * (count - _number(ddof, found.dtype)))
+        error = FUNCTIONS["sqr"](total) / (count * (count - constant(ddof, dtype=found.dtype)))
         found = found - error
     return found
 
