@@ -194,9 +194,8 @@ REPEATED = {
 """Names that modules of the original have because they import them, to the module where they are at home."""
 
 ALIASES = {
-    **{
-        name: name for name in ("configparser", "misc.ordered_set", "scalar.sharedvar", "tests")
-    },  # imported when asked for
+    # modules that are imported when they are asked for
+    **{name: name for name in ("configparser", "misc.ordered_set", "scalar.sharedvar", "tests")},
     "opt": "gof.opt",
     "compat.configparser": "configparser:",
     "compile.check_equal": "tensor.check_equal_numpy",

@@ -28,6 +28,9 @@ class OpFromGraph(NativeOp):
         Other gradients: ``callable(inputs, output_grads)`` returns a list, or one in a list of overrides. A variable of
         NullType or DisconnectedType says that there is none.
     lop_overrides : the same, with ``callable(inputs, outputs, output_grads)``
+    rop_overrides : the same for each output, with ``callable(inputs, eval_points)``
+    connection_pattern : list of list of bool, optional
+        For each input and output, whether gradients flow; by default as they do in the graph, and to what has overrides.
     name : str, optional
 
     Raises
