@@ -66,7 +66,7 @@ def numbers(array):
 def described(theano, found, variables):
     """Return what a call gave, as something that JSON holds: its kind, and what there is to compare."""
     if isinstance(found, theano.gof.Variable):
-        kind = [type(found.type).__name__, getattr(found.type, "dtype", ""), str(getattr(found.type, "ndim", ""))]
+        kind = [type(found.type).__name__, str(getattr(found.type, "dtype", "")), str(getattr(found.type, "ndim", ""))]
         inputs = [v for v in variables.values() if v in theano.gof.graph.inputs([found])]
         try:
             value = theano.function(inputs, found)(*[ARGUMENTS[v.name][1] for v in inputs])
@@ -137,16 +137,17 @@ def main():
     signal.signal(signal.SIGALRM, ring)
     lines = (Path(__file__).resolve().parent / "names_theano.tsv").read_text().splitlines()[1:]
     names = [line.partition("\t")[0] for line in lines]
-    found = {}
-    for name in [each for each in names if each.startswith(tuple("theano." + prefix for prefix in arguments[1:]))]:
-        if name.rpartition(".")[2] in NOT_CALLED:
-            continue
-        try:
-            if callable(find(name)) or isinstance(find(name.rpartition(".")[0]), type):
-                found[name] = outcomes_of(theano, name)
-        except Exception:  # refused, or not there
-            continue
-    Path(arguments[0]).write_text(json.dumps(found))
+    names = [each for each in names if each.startswith(tuple("theano." + prefix for prefix in arguments[1:]))]
+    with open(arguments[0], "w") as out:
+        for name in names:
+            if name.rpartition(".")[2] in NOT_CALLED:
+                continue
+            try:
+                if callable(find(name)) or isinstance(find(name.rpartition(".")[0]), type):
+                    out.write(json.dumps([name, outcomes_of(theano, name)]) + "\n")
+            except Exception:  # refused, or not there
+                continue
+            out.flush()  # in case that the process ends early
 
 
 if __name__ == "__main__":
