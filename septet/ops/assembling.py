@@ -31,7 +31,7 @@ from septet.graph.op import (
 from septet.graph.pending import evaluate
 from septet.graph.types import TensorType
 from septet.ops.rules import promoting
-from septet.ops.shaping import broadcast_to, reshape, sizes_of, split_sizes, transpose
+from septet.ops.shaping import broadcast_to, is_read_later, reshape, sizes_of, split_sizes, transpose
 from septet.ops.slicing import batch_size, repeated
 
 
@@ -457,9 +457,10 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Node:
     if not dtypes.is_integer(node.dtype) or node.ndim > 1:
         error: Exception = ArgumentError(f"counts are an int or one int for each element, got {node.type!r}")
         raise explain_call(error, "repeat", ("x",), (x,))  # type: ignore[arg-type]
-    if node.value is None and not node.is_symbolic:
+    is_later = is_read_later(x, node)
+    if node.value is None and not node.is_symbolic and not is_later:
         evaluate(node)  # the shape of the result depends on it
-    counts, size = node.value, x.shape[axis]
+    counts, size = None if is_later else node.value, x.shape[axis]
     if counts is None and node.ndim == 0:
         return _repeat_each(x, node, axis)
     message = ""

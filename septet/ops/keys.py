@@ -16,11 +16,11 @@ from septet.base import dtypes
 from septet.base.errors import ArgumentError, DTypeError, IndexOutOfRangeError, SeptetError, ShapeError
 from septet.base.shapes import Shape, broadcast, check_axis
 from septet.base.text import shape_text
-from septet.graph.node import VARIABLE, Node
+from septet.graph.node import Node
 from septet.graph.op import as_array, as_node, cast_to, explain_call, function, items, ops, record
 from septet.graph.pending import evaluate
 from septet.ops.indexing import gather, moved, take
-from septet.ops.shaping import broadcast_to, reshape, reshape_op, sizes_of, split_sizes
+from septet.ops.shaping import broadcast_to, is_read_later, reshape, reshape_op, sizes_of, split_sizes
 from septet.ops.slicing import dynamic_slice, slice_op
 
 FULL = (None, None, 1)
@@ -210,22 +210,10 @@ def _place_tensor(found: Plan, item: Node | np.ndarray, axis: int) -> int:
         raise DTypeError(
             f"indices must be integers or booleans, got {node.dtype.name}", hint="convert with .astype(int)"
         )
-    if node.ndim == 0 and node.value is not None and not _is_read_later(found.x, node):
+    if node.ndim == 0 and node.value is not None and not is_read_later(found.x, node):
         return _place_integer(found, int(node.value), axis)
     _enter_tensor(found, node, axis)
     return axis + 1
-
-
-def _is_read_later(x: Node, node: Node) -> bool:
-    """Tell whether a place in a symbolic tensor follows from a variable: it is read when the graph runs, not now."""
-    pending = [node] if x.is_symbolic else []
-    while pending:
-        each = pending.pop()
-        if each.op is VARIABLE:
-            return True
-        if each.value is None:
-            pending += each.inputs
-    return False
 
 
 def _bound(x: Node, value: Any, what: str) -> int | Node | None:
@@ -235,7 +223,7 @@ def _bound(x: Node, value: Any, what: str) -> int | Node | None:
     if isinstance(value, Node):
         if value.ndim != 0 or not dtypes.is_integer(value.dtype):
             raise DTypeError(f"the {what} of a slice must be an integer, got {value.type!r}")
-        if _is_read_later(x, value):
+        if is_read_later(x, value):
             return value
         if value.value is None and not value.is_symbolic:
             evaluate(value)  # the shape of the result depends on it

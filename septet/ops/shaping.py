@@ -16,13 +16,27 @@ from septet.base.dtypes import DType
 from septet.base.errors import ArgumentError, AxisError, ShapeError
 from septet.base.shapes import Shape, as_shape, broadcast, check_axis, count
 from septet.base.text import shape_text
-from septet.graph.node import Node
+from septet.graph.node import VARIABLE, Node
 from septet.graph.op import MOVEMENT, REQUIRED, BadCase, Case, Op, as_node, card, function, ops, record
 from septet.graph.types import TensorType
 
 
-def split_sizes(sizes: Any, name: str = "shape") -> tuple[Shape, tuple[Node, ...]]:
+def is_read_later(x: Node, node: Node) -> bool:
+    """Tell whether a place or size for a symbolic tensor follows from a variable, which is read when the graph runs."""
+    pending = [node] if x.is_symbolic else []
+    while pending:
+        each = pending.pop()
+        if each.op is VARIABLE:
+            return True
+        if each.value is None:
+            pending += each.inputs
+    return False
+
+
+def split_sizes(sizes: Any, name: str = "shape", x: Node | None = None) -> tuple[Shape, tuple[Node, ...]]:
     """Split sizes, of which some may be nodes, into the parameter (None for a node) and the nodes.
+
+    A node whose value is known is a number, unless it is read later than now, for the tensor `x`.
 
     Raises
     ------
@@ -37,7 +51,7 @@ def split_sizes(sizes: Any, name: str = "shape") -> tuple[Shape, tuple[Node, ...
         if isinstance(size, Node):
             if size.tensor_type.shape != () or not dtypes.is_integer(size.dtype):
                 raise ArgumentError(f"{name}: a size is an integer scalar, got {size.type!r}")
-            if size.value is not None:
+            if size.value is not None and (x is None or not is_read_later(x, size)):
                 static.append(int(size.value))
             else:
                 static.append(None)
@@ -164,7 +178,7 @@ def reshape(x: Any, shape: Any, *more: Any, copy: bool | None = None) -> Node:
         If the number of elements differs.
     """
     x = as_node(x)
-    static, dynamic = split_sizes((shape, *more) if more else shape)
+    static, dynamic = split_sizes((shape, *more) if more else shape, x=x)
     if static == x.shape and not dynamic:
         return x
     return record(reshape_op, (x, *dynamic), (static,))
@@ -235,7 +249,7 @@ def broadcast_to(x: Any, shape: Any) -> Node:
         If a size of `x` is neither 1 nor the size asked for.
     """
     x = as_node(x)
-    static, dynamic = split_sizes(shape)
+    static, dynamic = split_sizes(shape, x=x)
     if static == x.shape and not dynamic:
         return x
     return record(broadcast_op, (x, *dynamic), (static,))

@@ -379,8 +379,9 @@ def dynamic_slice_of(x: Any, starts: Any, sizes: Any, /) -> Node:
     IndexOutOfRangeError
         If the block does not lie inside the tensor as a whole; it is never moved.
     """
-    static, dynamic = split_sizes(sizes)
-    return dynamic_slice(as_node(x), *_starts(starts), *dynamic, sizes=static)
+    x = as_node(x)
+    static, dynamic = split_sizes(sizes, x=x)
+    return dynamic_slice(x, *_starts(starts), *dynamic, sizes=static)
 
 
 @function(name="dynamic_update_slice")

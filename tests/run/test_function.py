@@ -158,11 +158,13 @@ def test_a_python_function_is_sent_to_compile():
 def test_places_that_follow_from_variables_are_read_when_it_runs() -> None:
     x, i = st.symbol("x", (None,)), st.Variable(np.int64(1))
     parts = [x[i:], x[: i + 1], x[:: i + 0], x[i], st.asarray(np.arange(5.0))[i:]]
-    call = st.function([x], parts)
+    sized = [st.broadcast_to(x[0], (i,)), st.reshape(x[:3], (i, -1)), st.repeat(x, i), st.dynamic_slice(x, [0], [i])]
+    call = st.function([x], [*parts, *sized])
     for place in (1, 3):
         i.assign(place)
         data = np.arange(10.0, 15.0, dtype=np.float32)
         found = call(data)
         expected = [data[place:], data[: place + 1], data[::place], data[place], np.arange(1.0, 5.0)]
+        expected += [data[[0] * place], data[:3].reshape(place, -1), data.repeat(place), data[:place]]
         for part, values in zip(found, expected, strict=True):  # what is data, and not symbolic, is cut at once
             np.testing.assert_array_equal(part.numpy(), values)
