@@ -78,3 +78,16 @@ def test_solutions_of_tensors_have_the_dtype_of_both() -> None:
     found = theano.function([a, b], solution)(value, [1.1, 2, 3, 4])
     assert solution.dtype == "float64"
     np.testing.assert_array_equal(found, [[1.1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("is_lower", [True, False])
+def test_of_a_symmetric_matrix_one_triangle_is_read(is_lower: bool) -> None:
+    x = T.dmatrix("x")
+    whole = np.array([[4.0, 1.0], [1.0, 3.0]])
+    half = (np.tril if is_lower else np.triu)(whole) + 9 * (np.triu if is_lower else np.tril)(
+        np.ones((2, 2)), 1 if is_lower else -1
+    )
+    for op in (slinalg.Cholesky(is_lower), slinalg.Cholesky(is_lower, on_error="nan")):
+        factor = np.linalg.cholesky(whole)
+        np.testing.assert_allclose(op(x).eval({x: half}), factor if is_lower else factor.T)
+        T.verify_grad(op, [half], rng=np.random)

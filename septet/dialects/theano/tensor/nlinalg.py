@@ -51,6 +51,12 @@ alloc_diag = AllocDiag()
 extract_diag = ExtractDiag()
 
 
+def mirrored(x: Any, is_lower: bool) -> Any:
+    """Return the symmetric (Hermitian) matrix of which one triangle is given: the other one is not read."""
+    low = st.tril(x) if is_lower else st.matrix_transpose(st.conj(st.triu(x)))
+    return low + st.matrix_transpose(st.conj(st.tril(low, k=-1)))
+
+
 class Eigh(OfMatrices):
     """Eigenvalues and eigenvectors of a symmetric (Hermitian) matrix, of which one triangle is read."""
 
@@ -62,9 +68,7 @@ class Eigh(OfMatrices):
         self.UPLO = UPLO
 
     def of_floats(self, x: Any) -> Any:
-        low = st.tril(x) if self.UPLO == "L" else st.matrix_transpose(st.conj(st.triu(x)))
-        strict = st.tril(low, k=-1)
-        found = st.linalg.eigh(low + st.matrix_transpose(st.conj(strict)))
+        found = st.linalg.eigh(mirrored(x, self.UPLO == "L"))
         return found[0], found[1]
 
 

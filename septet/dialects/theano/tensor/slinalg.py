@@ -10,7 +10,7 @@ import septet as st
 from septet.dialects.theano.coverage import asked
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.tensor.basic import as_tensor_variable
-from septet.dialects.theano.tensor.nlinalg import OfMatrices, floats
+from septet.dialects.theano.tensor.nlinalg import OfMatrices, floats, mirrored
 from septet.dialects.theano.tensor.type_other import NoneConst
 
 imported_scipy = True  # what needs SciPy there is Septet's
@@ -38,11 +38,12 @@ class Cholesky(OfMatrices):
         self.lower, self.on_error, self.destructive = lower, on_error, False
 
     def of_floats(self, x: Any) -> Any:
+        x = mirrored(x, self.lower)
         if self.on_error == "raise":
             return st.linalg.cholesky(x, upper=not self.lower)
         good = st.callback(_is_positive, ("bool", ()), x, gradient=lambda g, x: None)
         safe = st.where(good, x, st.eye(x.shape[0], dtype=x.dtype))
-        return st.where(good, st.linalg.cholesky(safe, upper=not self.lower), x * np.nan)
+        return st.where(good, st.linalg.cholesky(safe, upper=not self.lower), st.full_like(x, np.nan))
 
 
 def _is_positive(x: np.ndarray) -> np.ndarray:
@@ -66,8 +67,7 @@ class CholeskyGrad(NativeOp):
 
     def compute(self, *tensors: Any) -> Any:
         x, _, g = tensors
-        found = st.lop(st.linalg.cholesky(x, upper=not self.lower), x, g)
-        return (st.tril if self.lower else st.triu)(found + st.matrix_transpose(found)) - st.diag(st.diagonal(found))
+        return st.lop(st.linalg.cholesky(mirrored(x, self.lower), upper=not self.lower), x, g)
 
 
 class Solve(NativeOp):
@@ -125,16 +125,12 @@ class Eigvalsh(OfMatrices):
         return super().make_node(a, b) if is_pair else super().make_node(a)
 
     def of_floats(self, *matrices: Any) -> Any:
-        a, *rest = [self._symmetric(x) for x in matrices]
+        a, *rest = [mirrored(x, self.lower) for x in matrices]
         if rest:  # A x = w B x, with B = L L': the eigenvalues of inv(L) A inv(L')
             factor = st.linalg.cholesky(rest[0])
             half = st.linalg.triangular_solve(factor, a)
             a = st.linalg.triangular_solve(factor, st.matrix_transpose(half))
         return st.linalg.eigvalsh((a + st.matrix_transpose(a)) / 2)
-
-    def _symmetric(self, x: Any) -> Any:
-        part = st.tril(x) if self.lower else st.matrix_transpose(st.triu(x))
-        return part + st.matrix_transpose(st.tril(part, k=-1))
 
 
 EigvalshGrad = Eigvalsh
