@@ -24,12 +24,14 @@ from septet.graph.types import TensorType
 def is_read_later(x: Node, node: Node) -> bool:
     """Tell whether a place or size for a symbolic tensor follows from a variable, which is read when the graph runs."""
     pending = [node] if x.is_symbolic else []
+    seen = set(pending)
     while pending:
         each = pending.pop()
         if each.op is VARIABLE:
             return True
         if each.value is None:
-            pending += each.inputs
+            pending += [source for source in each.inputs if source not in seen]
+            seen.update(each.inputs)
     return False
 
 

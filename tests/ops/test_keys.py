@@ -18,6 +18,7 @@ from septet.graph.graph import Graph
 from septet.graph.node import Node, constant, symbol
 from septet.graph.op import as_node
 from septet.graph.types import tensor_type
+from septet.ops.elementwise import add
 from septet.ops.keys import get_item, one_hot, take_rows
 from septet.run import eager
 from septet.transform.vjp import vjp
@@ -128,6 +129,14 @@ def test_steps_that_are_symbols() -> None:
                 np.testing.assert_array_equal(found, want)
     with pytest.raises(IndexOutOfRangeError):
         run_graph(graph, [x, np.array(0), np.array(0)])
+
+
+def test_a_bound_that_many_paths_lead_to() -> None:
+    """Each node that it follows from is looked at once, not on each path."""
+    x, bound = symbol(tensor_type(X.dtype, (None,))), symbol(INDEX)
+    for _ in range(64):
+        bound = add(bound, bound)
+    assert get_item(x, slice(bound)).shape == (None,)
 
 
 def test_integers_and_tensors_that_are_symbols() -> None:
