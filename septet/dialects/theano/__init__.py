@@ -50,13 +50,14 @@ from septet.dialects.theano.updates import OrderedUpdates
 from septet.dialects.theano.version import version as __version__
 
 __api_version__ = 1
+theano = sys.modules[__name__]  # its sources import themselves, so that programs do: ``from theano import theano``
 theano_logger = logging.getLogger("theano")
 logging_default_handler = logging.NullHandler()
 tensor._shared = sharedvar.tensor_constructor
 tensor.RandomStreams = shared_randomstreams.RandomStreams
 for _module in (tensor, tensor.basic, tensor.extra_ops, tensor.subtensor, raw_random, gradient):
     # what ``from theano.tensor import *`` brings beside the module's own names, because its sources import it
-    vars(_module).update(theano=sys.modules[__name__], gof=gof, printing=printing, numpy=np, sys=sys)
+    vars(_module).update(theano=theano, gof=gof, printing=printing, numpy=np, sys=sys)
     vars(_module).update(compile=compile, config=config, logging=logging, warnings=warnings, np=np)
 
 

@@ -132,6 +132,25 @@ def test_an_op_of_ones_own() -> None:
     assert Double() == Double() and str(Double()) == "Double"
 
 
+def test_settings_can_be_gone_through() -> None:
+    """``theano.configparser`` lists them; ``from theano import theano`` is the module itself."""
+    assert theano.theano is theano
+    (param,) = [each for each in theano.configparser._config_var_list if each.fullname == "compute_test_value"]
+    param.__set__(None, "ignore")
+    assert param.__get__(None) == theano.config.compute_test_value == "ignore"
+    param.__set__(None, "off")
+
+
+@theano.configparser.change_flags(compute_test_value="raise")
+def test_clones_keep_test_values() -> None:
+    """Where the types of the inputs are the same."""
+    x, y = T.dvector("x"), T.dvector("y")
+    x.tag.test_value = y.tag.test_value = np.arange(3.0)
+    squares = theano.clone(x**2, {x: y})
+    assert (squares - 1).tag.test_value.tolist() == [-1, 0, 3]
+    assert (x * np.ones((2, 1))).sum(range(1, 2)).tag.test_value.tolist() == [3, 3]
+
+
 def test_what_is_computed_may_be_an_input() -> None:
     """Its sizes are then those that a call gives, whatever they would have been."""
     x, w = T.ivector("x"), theano.shared(np.ones(5))

@@ -134,6 +134,9 @@ _OF_NUMPY = tuple(
 )
 
 
+_WINDOWS = ("gaussian", "hamming", "hann", "blackman", "boxcar", "triang", "bartlett", "kaiser", "tukey", "parzen")
+
+
 def fetch_mldata(dataname: str, *args: Any, **kwargs: Any) -> Any:
     """Return ``"MNIST original"`` as mldata.org had it; it had others, and is gone.
 
@@ -254,6 +257,9 @@ LIBRARIES: list[Names | NewModule | Change] = [
     }),
     Names("scipy.linalg", "SciPy 2.0", {"kron": Value(kron, "NumPy")}),
     Names("scipy.misc", "SciPy 1.3 to 2.0", _MISC),
+    Names("scipy.signal", "SciPy 1.13", {
+        **{name: f"scipy.signal.windows:{name}" for name in _WINDOWS}, "hanning": "scipy.signal.windows:hann",
+    }),
     NewModule("scipy.misc", _misc, "Pillow and scipy.special"),
     NewModule("scipy.weave", _weave, "refused, with words"),
     NewModule("weave", _weave, "refused, with words"),

@@ -235,6 +235,9 @@ class Apply(Node):
         if remake or getattr(self.op, "is_native", False):  # types may follow from more than the types of the inputs
             made = self.op.make_node(*inputs)
             made.tag = scratchpad().__update__(self.tag)
+            if not remake:
+                for old, new in zip(self.outputs, made.outputs, strict=True):
+                    new.tag.__update__(old.tag)
             return made
         copy = self.clone()
         copy.inputs = inputs

@@ -39,7 +39,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
         axis = value.tolist()
     if isinstance(axis, np.ndarray):
         axis = axis.tolist()
-    if not isinstance(axis, (list, tuple)):
+    if not isinstance(axis, (list, tuple, range, set, frozenset)):
         if isinstance(axis, float) or (not isinstance(axis, (int, np.integer)) or isinstance(axis, bool)):
             raise TypeError(f"Computation needs a constant axis. Got {axis!r}")
         axis = [axis]
