@@ -107,6 +107,11 @@ def test_graphs_show_how_elementwise_ops_broadcast():
     names = [str(one.owner.op) for one in (T.join(0, v, v), m.sum(axis=0), v.sum(), T.cast(v, "int32"))]
     assert names == ["Join", "Sum{axis=[0], acc_dtype=float64}", "Sum{acc_dtype=float64}", "Elemwise{Cast{int32}}"]
     assert theano.pp(T.cast(total, "float32")) == "float32((m + v))"
+    scaled = theano.function([m], (T.exp(m) * 2.5)).maker.fgraph.outputs[0]
+    assert theano.pp(scaled) == "(exp(m) * TensorConstant{(1, 1) of 2.5})"
+    assert {str(node.op) for node in theano.function([m], T.exp(m).shape).maker.fgraph.toposort()} == {
+        "Shape_i{0}", "Shape_i{1}", "MakeVector{dtype='int64'}",
+    }  # fmt: skip
 
 
 def test_gradients_are_printed_as_formulas() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import septet as st
-from septet.dialects.theano.gof.graph import Apply, Variable
+from septet.dialects.theano.gof.fg import SPECIALIZED
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.scalar import basic as scal
-from septet.dialects.theano.tensor.convert import as_tensor_variable
+from septet.dialects.theano.tensor.convert import as_tensor_variable, constant
 
 
 class Elemwise(NativeOp):
@@ -52,6 +53,10 @@ class Elemwise(NativeOp):
             if written.dtype != over.dtype:
                 raise TypeError("Cannot do an inplace operation on incompatible data types.", written, over)
         return node
+
+    @property
+    def keeps_shape(self) -> bool:  # type: ignore[override]
+        return bool(self.scalar_op.nin == 1)
 
     def compute(self, *tensors: Any) -> Any:
         return self.scalar_op.compute(*tensors)
@@ -162,6 +167,15 @@ def _widening(broadcastable: tuple[bool, ...], rank: int) -> DimShuffle:
     op = DimShuffle(broadcastable, (*["x"] * (rank - len(broadcastable)), *range(len(broadcastable))))
     op.is_implied = True
     return op
+
+
+def _folded(node: Any) -> Any:
+    """Return what functions show for a constant with other axes: a constant."""
+    (x,) = node.inputs
+    return constant(node.outputs[0].tensor.numpy()) if isinstance(x, Constant) else None
+
+
+SPECIALIZED[DimShuffle] = _folded
 
 
 def _shown_as(name: str) -> str:

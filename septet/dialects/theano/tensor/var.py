@@ -70,10 +70,8 @@ class TensorConstant(_tensor_py_operators, Constant):
         return TensorConstantSignature((self.type, self.data))
 
     def __str__(self) -> str:
-        if self.name is not None:
-            return self.name
         one = self.tag.unique_value
-        text = f"{self.data.shape} of {one}" if one is not None and self.data.size > 1 else f"{self.data}"
+        text = f"{self.data}" if one is None else f"{self.data.shape} of {one}"
         return f"TensorConstant{{{text if len(text) <= 20 else text[:10] + '..' + text[-10:]}}}"
 
     def __copy__(self) -> TensorConstant:
