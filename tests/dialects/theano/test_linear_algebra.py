@@ -91,3 +91,11 @@ def test_of_a_symmetric_matrix_one_triangle_is_read(is_lower: bool) -> None:
         factor = np.linalg.cholesky(whole)
         np.testing.assert_allclose(op(x).eval({x: half}), factor if is_lower else factor.T)
         T.verify_grad(op, [half], rng=np.random)
+
+
+def test_factors_that_do_not_exist_have_no_gradient_either() -> None:
+    x = T.dmatrix("x")
+    factor = slinalg.Cholesky(on_error="nan")(x)
+    call = theano.function([x], [factor, theano.grad(factor.sum(), x)])
+    assert all(np.isnan(found).all() for found in call([[1, 0.2], [0.2, -2]]))
+    assert all(np.isfinite(found).all() for found in call([[2, np.inf], [0.2, 2]]))

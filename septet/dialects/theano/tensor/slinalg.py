@@ -38,12 +38,13 @@ class Cholesky(OfMatrices):
         self.lower, self.on_error, self.destructive = lower, on_error, False
 
     def of_floats(self, x: Any) -> Any:
-        x = mirrored(x, self.lower)
+        whole, x = x, mirrored(x, self.lower)
         if self.on_error == "raise":
             return st.linalg.cholesky(x, upper=not self.lower)
         good = st.callback(_is_positive, ("bool", ()), x, gradient=lambda g, x: None)
         safe = st.where(good, x, st.eye(x.shape[0], dtype=x.dtype))
-        return st.where(good, st.linalg.cholesky(safe, upper=not self.lower), st.full_like(x, np.nan))
+        spoilt = st.where(good, 0.0, np.nan).astype(x.dtype)  # and so is the gradient, in the whole matrix
+        return st.linalg.cholesky(safe, upper=not self.lower) + st.where(good, st.zeros_like(x), whole) * spoilt
 
 
 def _is_positive(x: np.ndarray) -> np.ndarray:
