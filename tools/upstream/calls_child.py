@@ -21,7 +21,7 @@ SECONDS = 4  # for each call
 NOT_CALLED = {  # what writes files, or changes what comes of other calls
     "pydotprint", "verify_grad", "numeric_grad", "function_dump", "dump", "load", "test", "set_value",
     "shared_constructor", "append_construction_observer", "register_mode", "register_linker", "register_optimizer",
-    "register_checker", "register_transfer", "reload", "disable_log_handler",
+    "register_checker", "register_transfer", "hash_from_file", "reload", "disable_log_handler",
 }  # fmt: skip
 SPREAD = (np.arange(96) * 0.37 % 1.3 - 0.45).astype("float64")
 ARGUMENTS = {  # name: what makes the variable, its value
