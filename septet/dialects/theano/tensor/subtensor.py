@@ -180,7 +180,11 @@ class _Keyed(NativeOp):
 
     def make_node(self, *inputs: Any) -> Apply:
         given = [as_tensor_variable(value) for value in inputs[: self.sources]]
-        if self.is_open and len(inputs) <= self.sources:
+        if (
+            len(inputs) <= self.sources
+            and self.is_open
+            and isinstance(self, (AdvancedSubtensor1, AdvancedIncSubtensor1))
+        ):
             raise TypeError(f"{type(self).__name__} takes an index")
         if not self.is_open:
             return self.applied([*given, *[as_tensor_variable(value) for value in inputs[self.sources :]]])
