@@ -16,12 +16,21 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from septet.base.errors import LibraryError
 
-__all__ = ["compile_python2", "is_parsed_as_python2", "parse", "quiet", "read_source", "says_python2"]
+__all__ = [
+    "compile_python2",
+    "imports_neighbours",
+    "is_parsed_as_python2",
+    "parse",
+    "quiet",
+    "read_source",
+    "says_python2",
+]
 
 FIXERS = tuple(
     """
@@ -157,6 +166,14 @@ def says_python2(source: str) -> str | None:
         tree = parse(source, "")
     except SyntaxError:
         return None
+    for line, name in _imports(tree):
+        if name in ONLY_PYTHON2:
+            return f"line {line} imports {name}"
+    return None
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the lines and the outermost names of what a module imports, unconditionally and not from its package."""
     for statement in tree.body:
         if isinstance(statement, ast.Import):
             names = [alias.name for alias in statement.names]
@@ -165,9 +182,15 @@ def says_python2(source: str) -> str | None:
         else:
             continue
         for name in names:
-            if name.partition(".")[0] in ONLY_PYTHON2:
-                return f"line {statement.lineno} imports {name}"
-    return None
+            yield statement.lineno, name.partition(".")[0]
+
+
+def imports_neighbours(tree: ast.Module, filename: str) -> bool:
+    """Tell whether a module of a package imports one beside it as if that stood alone, which only Python 2 takes."""
+    folder = Path(filename).parent
+    if not (folder / "__init__.py").is_file():
+        return False
+    return any((folder / f"{name}.py").is_file() for _, name in _imports(tree))
 
 
 class _Meaning(ast.NodeTransformer):

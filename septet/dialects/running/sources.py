@@ -14,7 +14,7 @@ from typing import Any
 
 from septet.dialects.running.former_methods import FormerMethods, call_former, is_mentioned, key_of
 from septet.dialects.running.one_element import OneElement, helpers
-from septet.dialects.running.python2 import parse, quiet, read_source, tree_of_python2
+from septet.dialects.running.python2 import imports_neighbours, parse, quiet, read_source, tree_of_python2
 from septet.dialects.running.python2_names import builtins_for, names_in
 
 __all__ = ["Sources"]
@@ -54,7 +54,8 @@ class Sources:
     def tree(self, content: bytes, filename: str, is_own: bool = True) -> ast.Module:
         """Return the syntax tree of a source: translated where the program is of Python 2.
 
-        A module from elsewhere is translated only where Python 3 cannot parse it.
+        A module from elsewhere is translated only where it must be one of Python 2, too: Python 3 cannot parse it, or it
+        imports modules of its own package by their bare names.
         """
         tree = None
         if not self.is_python2 or not is_own:
@@ -63,7 +64,7 @@ class Sources:
             except SyntaxError:
                 if not self.is_python2:
                     raise
-        if tree is None:
+        if tree is None or (self.is_python2 and not is_own and imports_neighbours(tree, filename)):
             self.translated.append(filename)
             tree = tree_of_python2(read_source(content), filename)
         if is_own and is_mentioned(content):

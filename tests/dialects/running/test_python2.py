@@ -85,7 +85,7 @@ def test_programs_that_no_python3_can_run_are_known() -> None:
 
 
 def test_modules_of_the_program_are_translated_too(tmp_path: Path) -> None:
-    """With relative imports and pickles; without ``--py2``, it is offered; ``__future__`` of one file is its own."""
+    """With relative imports and pickles, in other folders too; ``__future__`` of one file is its own; it is offered."""
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").write_text("import part\n")
@@ -96,6 +96,11 @@ def test_modules_of_the_program_are_translated_too(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(program)
     done = run(tmp_path, "--py2", "program.py")
     assert done.stdout == "part ab\n0 0.5\n[1]\n", done.stderr
+    beside = tmp_path / "examples"
+    beside.mkdir()
+    (beside / "program.py").write_text("import sys\nsys.path.append('..')\nimport package\nprint package.part.HALF\n")
+    done = run(beside, "--py2", "program.py")
+    assert done.stdout == "part ab\n0\n", done.stderr
     done = run(tmp_path, "program.py")
     assert done.returncode == 1 and 'program.py", line 2' in done.stderr
     assert "this is Python 2: `septet run --py2 ...` translates it" in done.stderr
