@@ -178,10 +178,10 @@ class Pool(NativeOp):
 
 
 class PoolGrad(Pool):
-    """The gradient of pooling in the image."""
+    """The gradient of pooling in the image: of the image, the maxima where it takes them, the cotangent, and sizes."""
 
-    def _image_gradient(self, x: Any, g: Any, sizes: Sequence[Any]) -> Any:
-        window, stride, pad = [elements_of(one, self.ndim) for one in sizes]
+    def compute(self, *tensors: Any) -> Any:
+        x, g, (window, stride, pad) = tensors[0], tensors[-4], [elements_of(one, self.ndim) for one in tensors[-3:]]
         return st.vjp(lambda image: self._pooled(image, window, stride, pad), x)[1](g)[0]
 
 
@@ -196,9 +196,6 @@ class MaxPoolGrad(PoolGrad):
             [self._image(x), as_tensor_variable(maxout), as_tensor_variable(gz), *self._sizes(ws, stride, pad)]
         )
 
-    def compute(self, *tensors: Any) -> Any:
-        return self._image_gradient(tensors[0], tensors[2], tensors[3:])
-
 
 class AveragePoolGrad(PoolGrad):
     """The gradient of pooling by sums or averages in the image."""
@@ -208,9 +205,6 @@ class AveragePoolGrad(PoolGrad):
 
     def make_node(self, x: Any, gz: Any, ws: Any, stride: Any = None, pad: Any = None, dummy: Any = None) -> Any:  # type: ignore[override]
         return self.applied([self._image(x), as_tensor_variable(gz), *self._sizes(ws, stride, pad)])
-
-    def compute(self, *tensors: Any) -> Any:
-        return self._image_gradient(tensors[0], tensors[1], tensors[2:])
 
 
 class MaxPoolRop(PoolGrad):
@@ -223,10 +217,7 @@ class MaxPoolRop(PoolGrad):
         return self.applied([self._image(x), as_tensor_variable(eval_point), *self._sizes(ws, stride, pad)])
 
     def compute(self, *tensors: Any) -> Any:
-        return self._change(tensors[0], tensors[1], tensors[2:])
-
-    def _change(self, x: Any, t: Any, sizes: Sequence[Any]) -> Any:
-        window, stride, pad = [elements_of(one, self.ndim) for one in sizes]
+        x, t, (window, stride, pad) = tensors[0], tensors[-4], [elements_of(one, self.ndim) for one in tensors[-3:]]
         return st.jvp(lambda image: self._pooled(image, window, stride, pad), (x,), (t,))[1]
 
 
@@ -236,9 +227,6 @@ class DownsampleFactorMaxGradGrad(MaxPoolRop):
     def make_node(self, x: Any, maxout: Any, gz: Any, ws: Any, stride: Any = None, pad: Any = None) -> Any:  # type: ignore[override]
         given = [self._image(x), as_tensor_variable(maxout), as_tensor_variable(gz)]
         return self.applied([*given, *self._sizes(ws, stride, pad)])
-
-    def compute(self, *tensors: Any) -> Any:
-        return self._change(tensors[0], tensors[2], tensors[3:])
 
 
 def _renamed(ws: Any, stride: Any, pad: Any, old: Sequence[Any], ndim: int) -> tuple[Any, Any, Any]:
