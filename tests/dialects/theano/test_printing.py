@@ -67,6 +67,16 @@ def test_modes_that_look_at_each_op() -> None:
     with pytest.raises(theano.compile.debugmode.BadDestroyMap):
         theano.function([x], Wrong()(x * 1), mode=DebugMode())([1.0])
 
+    class View(Wrong):
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = inputs[0][1:]
+
+    with pytest.raises(theano.compile.debugmode.BadViewMap):
+        theano.function([x], View()(x * 1), mode="DEBUG_MODE")([1.0, 2.0])
+    said = View()
+    said.view_map = {0: [0]}
+    assert theano.function([x], said(x * 1), mode="DEBUG_MODE")([1.0, 2.0]) == 2
+
 
 def test_variables_are_pickled_with_their_values() -> None:
     w = theano.shared(np.arange(3.0), "w")

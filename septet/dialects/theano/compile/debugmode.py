@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from septet.dialects.theano.compile.mode import Mode
+from septet.dialects.theano.compile.mode import Mode, register_mode
 from septet.dialects.theano.configdefaults import config
 
 
@@ -64,6 +64,8 @@ class DebugMode(Mode):
         for place, (old, new) in enumerate(zip(before, inputs, strict=True)):
             if isinstance(new, np.ndarray) and place not in destroyed and old.tobytes() != new.tobytes():
                 raise BadDestroyMap(f"{node} has written over its input {place} ({node.inputs[place]})")
+        if not node.op.is_native:
+            _check_views(node, results, inputs)
         again = compute()
         for variable, value, second in zip(node.outputs, results, again, strict=True):
             if not variable.type.is_valid_value(value):
@@ -74,3 +76,18 @@ class DebugMode(Mode):
                 if not np.isfinite(value).all():
                     raise InvalidValueError(f"{variable} of {node} is not finite: {value!r}")
         return results
+
+
+def _check_views(node: Any, results: list[Any], inputs: list[Any]) -> None:
+    """Raise BadViewMap for results that lie in the memory of inputs, and are not said to."""
+    maps = [getattr(node.op, name, {}) for name in ("view_map", "destroy_map")]
+    declared = [{place for own in maps for place in own.get(number, ())} for number in range(len(results))]
+    for number, result in enumerate(results):
+        if not isinstance(result, np.ndarray):
+            continue
+        for place, given in enumerate(inputs):
+            if isinstance(given, np.ndarray) and place not in declared[number] and np.shares_memory(result, given):
+                raise BadViewMap(f"output {number} of {node} is a view of its input {place}, which view_map does not say")
+
+
+register_mode("DEBUG_MODE", DebugMode())

@@ -100,7 +100,7 @@ def get_mode(orig_string: Any) -> Mode:
     names = ", ".join((*predefined_modes, "DebugMode", "NanGuardMode"))
     if not isinstance(found, str):
         raise TypeError(f"a mode is a Mode or one of the names {names}; got {found!r}")
-    if found in ("DebugMode", "DEBUG_MODE"):
+    if found == "DebugMode":
         from septet.dialects.theano.compile.debugmode import DebugMode
 
         return DebugMode()
