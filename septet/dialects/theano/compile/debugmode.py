@@ -87,7 +87,9 @@ def _check_views(node: Any, results: list[Any], inputs: list[Any]) -> None:
             continue
         for place, given in enumerate(inputs):
             if isinstance(given, np.ndarray) and place not in declared[number] and np.shares_memory(result, given):
-                raise BadViewMap(f"output {number} of {node} is a view of its input {place}, which view_map does not say")
+                raise BadViewMap(
+                    f"output {number} of {node} is a view of its input {place}, which view_map does not say"
+                )
 
 
 register_mode("DEBUG_MODE", DebugMode())
