@@ -149,6 +149,25 @@ def test_clones_keep_test_values() -> None:
     squares = theano.clone(x**2, {x: y})
     assert (squares - 1).tag.test_value.tolist() == [-1, 0, 3]
     assert (x * np.ones((2, 1))).sum(range(1, 2)).tag.test_value.tolist() == [3, 3]
+    op = theano.OpFromGraph([x], [x * 2], lop_overrides=lambda inputs, outputs, grads: [grads[0] * inputs[0].shape[0]])
+    assert T.grad(op(y).sum(), y).tag.test_value.tolist() == [3, 3, 3]
+
+
+def test_profiles_count_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of functions that are asked for one."""
+    x = T.dvector("x")
+    f = theano.function([x], x + 1, profile=True)
+    f([1.0]), f([2.0])
+    f.profile.summary()
+    assert f.profile.fct_callcount == 2 and f.profile.fct_call_time > 0 and "2 calls" in capsys.readouterr().out
+    assert theano.function([x], x, profile=False).profile is None
+
+
+def test_scalars_are_stacked_whatever_the_axis() -> None:
+    a = T.dscalar("a")
+    assert T.stack([a, a * 2], axis=1).eval({a: 3.0}).tolist() == [3, 6]
+    with pytest.raises(IndexError):
+        T.stack([T.dvector()], axis=2)
 
 
 def test_what_is_computed_may_be_an_input() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import septet as st
 from septet.dialects.theano.compile.rebuild import rebuilt
+from septet.dialects.theano.configdefaults import change_flags
 from septet.dialects.theano.engine import replaced
 from septet.dialects.theano.gof.graph import Apply, Variable, io_connection_pattern, lower, refuse_python
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
@@ -102,6 +103,7 @@ class OpFromGraph(NativeOp):
 
         return st.custom_gradient(with_gradient)(*tensors)
 
+    @change_flags(compute_test_value="off")
     def _pulled_back(self, args: Sequence[Any], results: Sequence[Any], g: Sequence[Any]) -> list[Any]:
         """Return the cotangents of the inputs, where the op is a part of something that Septet differentiates."""
         seeds = [st.zeros_like(r) if one is None else one for one, r in zip(g, results, strict=True)]

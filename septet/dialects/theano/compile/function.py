@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from septet.dialects.theano.compile.mode import Mode, get_mode
+from septet.dialects.theano.compile.profiling import ProfileStats
 from septet.dialects.theano.compile.program import Wiring, make_program
 from septet.dialects.theano.compile.rebuild import pairs_of, rebuilt
 from septet.dialects.theano.configdefaults import config
@@ -84,7 +85,7 @@ class Function:
     def __init__(self, wiring: Wiring, mode: Mode, name: str | None, structure: Any, profile: Any = None) -> None:
         self.maker = FunctionMaker(wiring, mode)
         self.name = name
-        self.profile = profile
+        self.profile = profile if isinstance(profile, ProfileStats) else ProfileStats() if profile else None
         self._mode = mode
         self._wiring = wiring
         self._structure = structure
@@ -119,7 +120,8 @@ class Function:
             ]
         else:
             values = self._values(args, kwargs)
-        found = self._program.run(values)
+        run = self._program.run if self.profile is None else self.profile.timed(self._program.run)
+        found = run(values)
         if self._overwritten:
             found, written = found[: -len(self._overwritten)], found[-len(self._overwritten) :]
             for place, value in zip(self._overwritten, written, strict=True):

@@ -37,7 +37,7 @@ class scratchpad:
         raise AttributeError(f"the tag has no attribute {name!r}")
 
 
-class MethodNotDefined(Exception):
+class MethodNotDefined(AttributeError):
     """A method that an op or a type may define, and does not."""
 
 

@@ -514,10 +514,10 @@ def stack(*tensors: Any, **kwargs: Any) -> Any:
         raise ValueError("No tensor arguments provided")
     given = [as_tensor_variable(value) for value in tensors]
     ndim = given[0].type.ndim + 1
+    if ndim == 1:  # whatever the axis
+        return MakeVector(upcast(*[v.type.dtype for v in given]))(*given)
     if not -ndim <= axis < ndim:
         raise IndexError(f"The axis {axis} is out of bounds for tensors of {ndim - 1} dimensions")
-    if ndim == 1:
-        return MakeVector(upcast(*[v.type.dtype for v in given]))(*given)
     return join(axis, *[shape_padaxis(v, axis) for v in given])
 
 
