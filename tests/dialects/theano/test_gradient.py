@@ -153,3 +153,13 @@ def test_ops_are_asked_for_their_gradients() -> None:
     (found,) = T.exp.grad([x], [g])
     np.testing.assert_allclose(found.eval({x: [0, 1], g: [2, 3]}), [2, 3 * np.e])
     assert isinstance(T.extra_ops.DiffOp().grad([x], [g])[0].type, T.TensorType)
+
+
+def test_gradients_are_computed_from_other_variables_on_the_way() -> None:
+    x, z = T.dvectors("x", "z")
+    y = x * 2
+    gradient = T.grad((T.exp(y) * x).sum(), y)
+    cloned = theano.clone(gradient, {y: z})
+    np.testing.assert_allclose(cloned.eval({x: [1, 2], z: [3, 4]}), np.exp([3, 4]) * [1, 2])
+    second = theano.clone(T.grad(gradient.sum(), y), {y: x + 1, x: z})
+    np.testing.assert_allclose(second.eval({x: [1, 2], z: [3, 4]}), np.exp([2, 3]) * [3, 4])

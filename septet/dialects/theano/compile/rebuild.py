@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from septet.dialects.theano.gof.graph import Constant, Variable, io_toposort
+from septet.dialects.theano.gof.graph import Apply, Constant, Variable, io_toposort
 from septet.dialects.theano.gof.graph import inputs as graph_inputs
+from septet.dialects.theano.gof.op import Replay
+from septet.graph.graph import order
 
 
 def pairs_of(pairs: Any) -> list[tuple[Any, Any]]:
@@ -16,14 +18,27 @@ def pairs_of(pairs: Any) -> list[tuple[Any, Any]]:
     return list(pairs.items()) if isinstance(pairs, Mapping) else [tuple(pair) for pair in pairs]
 
 
+def _with_inner(node: Apply, inner: Sequence[Variable]) -> Apply:
+    """Return what a transformation has made as computed from variables on its way, too: its op takes leaves only."""
+    results = [v.tensor for v in node.outputs]
+    nodes = set(order([t.node for t in results]))
+    found = [v for v in inner if v not in node.inputs and v.tensor.node in nodes]
+    if not found:
+        return node
+    sources = [*node.inputs, *found]
+    return Replay(node.op.name, [v.tensor for v in sources], results).applied(sources)
+
+
 def rebuilt(outputs: Sequence[Variable], replacements: Mapping[Any, Any], strict: bool = True) -> list[Variable]:
     """Return outputs computed from other variables than they were; what does not depend on them stays as it is."""
     memo: dict[Any, Any] = dict(replacements)
-    for node in io_toposort(replacements, outputs):
+    inner = [v for v in replacements if v.owner is not None and v.type.is_tensor]
+    for given in io_toposort(replacements, outputs):
+        node = _with_inner(given, inner) if inner and isinstance(given.op, Replay) else given
         if all(memo.get(v, v) is v for v in node.inputs):
             continue
         fresh = node.clone_with_new_inputs([memo.get(v, v) for v in node.inputs], strict=strict)
-        for old, new in zip(node.outputs, fresh.outputs, strict=True):
+        for old, new in zip(given.outputs, fresh.outputs, strict=True):
             new.name = old.name
             memo.setdefault(old, new)
     return [memo.get(v, v) for v in outputs]
