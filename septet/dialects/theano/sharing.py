@@ -149,6 +149,9 @@ class CellVariable(SharedVariable):
         return state | {"_value": container.data, "_strict": (container.strict, container.allow_downcast)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if "container" in state:  # as the original pickled it, whose containers have a list of one value
+            own = vars(state.pop("container"))
+            state |= {"_value": own["storage"][0], "_strict": (own["strict"], own["allow_downcast"])}
         value, (strict, allow_downcast) = state.pop("_value"), state.pop("_strict")
         self.__dict__.update(state)
         self.container = self.container_kind(self, strict=strict, allow_downcast=allow_downcast)

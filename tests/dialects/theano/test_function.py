@@ -192,6 +192,18 @@ def test_applications_are_sorted_as_theano_does() -> None:
     ]
 
 
+def test_the_originals_pickles_of_shared_variables() -> None:
+    w = theano.shared(np.arange(3.0), "w")
+    container = object.__new__(type(w.container))
+    vars(container).update(storage=[np.ones(3)], strict=False, allow_downcast=None)
+    state = {name: vars(w)[name] for name in ("type", "owner", "index", "name", "tag", "auto_name")}
+    read = object.__new__(type(w))
+    read.__setstate__({**state, "container": container})
+    assert read.name == "w" and (read.get_value() * 2 == (read * 2).eval()).all()
+    read.set_value(np.zeros(3))
+    assert (read + 1).sum().eval() == 3
+
+
 def test_shared_variables_and_functions_are_pickled() -> None:
     w = theano.shared(np.ones(3), "w")
     x = T.dvector("x")

@@ -131,15 +131,17 @@ def shared_axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
 
 
 class SharedAxesLayer(Layer):
-    """The base of layers whose parameters are shared along some axes."""
+    """The base of layers whose parameters are shared along some axes, which an attribute of a layer names."""
 
-    def __init__(self, incoming: Any, shared_axes: Any, **kwargs: Any) -> None:
+    named = "shared_axes"
+
+    def __init__(self, incoming: Any, axes: Any, **kwargs: Any) -> None:
         super().__init__(incoming, **kwargs)
-        self.shared_axes = shared_axes_of(shared_axes, len(self.input_shape))
+        setattr(self, self.named, shared_axes_of(axes, len(self.input_shape)))
 
     def add_shared(self, spec: Any, name: str, **tags: bool) -> Any:
         """Add a parameter with the sizes of the axes along which it is not shared; None stands for none."""
-        shape = [size for axis, size in enumerate(self.input_shape) if axis not in self.shared_axes]
+        shape = [size for axis, size in enumerate(self.input_shape) if axis not in getattr(self, self.named)]
         if spec is not None and None in shape:
             raise ValueError(
                 f"{type(self).__name__} needs specified input sizes for all axes that {name} is not shared over."
@@ -149,5 +151,5 @@ class SharedAxesLayer(Layer):
     def laid_over(self, param: Any) -> Any:
         """Return a parameter with axes of size 1 where it is shared."""
         own = iter(range(param.ndim))
-        axes = range(len(self.input_shape))
-        return param.dimshuffle(["x" if axis in self.shared_axes else next(own) for axis in axes])
+        shared, axes = getattr(self, self.named), range(len(self.input_shape))
+        return param.dimshuffle(["x" if axis in shared else next(own) for axis in axes])

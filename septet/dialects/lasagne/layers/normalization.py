@@ -50,12 +50,14 @@ class BatchNormLayer(SharedAxesLayer):
     ``batch_norm_use_averages`` and ``batch_norm_update_averages`` of `get_output` say otherwise.
     """
 
+    named = "axes"
+    axes: tuple[int, ...]
+
     def __init__(
         self, incoming: Any, axes: Any = "auto", epsilon: float = 1e-4, alpha: float = 0.1, beta: Any = init.Constant(0),
         gamma: Any = init.Constant(1), mean: Any = init.Constant(0), inv_std: Any = init.Constant(1), **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(incoming, axes, **kwargs)
-        self.axes = self.shared_axes
         self.epsilon = epsilon
         self.alpha = alpha
         self.beta = self.add_shared(beta, "beta", regularizable=False)

@@ -46,6 +46,7 @@ class Variable(Node):
 
     widens: Any = None
     """The variable that it only gives axes of size 1, so that an elementwise op broadcasts: the op takes that one."""
+    _tensor: Any = None  # here, because the original's pickles have none
 
     def __init__(
         self, type: Any, owner: Apply | None = None, index: int | None = None, name: str | None = None
@@ -58,7 +59,6 @@ class Variable(Node):
         self.index = None if index is None else int(index)
         self.name = name
         self.auto_name = f"auto_{next(_count)}"
-        self._tensor: Any = None
 
     @property
     def tensor(self) -> Any:
