@@ -407,7 +407,7 @@ def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnec
     rows = jacobian_nodes([output.node], [v.tensor.node for v in variables], "reverse")[0]
     made = _as_variables("Jacobian", rows, [expression, *variables])
     for variable in variables:
-        if variable not in reached:
+        if variable not in reached and not _is_within(variable, reached):
             _complain(variable, disconnected_inputs)
     return _like(wrt, made)
 

@@ -163,3 +163,8 @@ def test_gradients_are_computed_from_other_variables_on_the_way() -> None:
     np.testing.assert_allclose(cloned.eval({x: [1, 2], z: [3, 4]}), np.exp([3, 4]) * [1, 2])
     second = theano.clone(T.grad(gradient.sum(), y), {y: x + 1, x: z})
     np.testing.assert_allclose(second.eval({x: [1, 2], z: [3, 4]}), np.exp([2, 3]) * [3, 4])
+    np.testing.assert_allclose(
+        theano.function([x, z], gradient, givens={y: z})([1, 2], [3, 4]), np.exp([3, 4]) * [1, 2]
+    )
+    rows = T.jacobian(gradient, y).eval({x: [1, 2]})
+    np.testing.assert_allclose(rows, np.diag(np.exp([2, 4]) * [1, 2]))

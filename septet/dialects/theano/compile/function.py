@@ -561,4 +561,8 @@ def _reached(wiring: Wiring, known: set[Any]) -> tuple[set[Any], list[Any]]:
     roots = [v.tensor.node for v in (*wiring.roots(), *[replaced[v] for v in used if v in replaced])]
     stops = {v.tensor.node for v in (*known, *replaced)}
     nodes = set(order(roots, stop=lambda node: node in stops))
+    inner = [new for old, new in wiring.givens if old not in used and old.tensor.node in nodes]
+    if inner:
+        nodes.update(order([v.tensor.node for v in inner], stop=lambda node: node in stops))
+        leaves += [v for v in ancestors(inner, blockers=known) if v.owner is None and v not in leaves]
     return set(found) | {v for v in known if v.tensor.node in nodes}, [v for v in leaves if v.tensor.node in nodes]
