@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from septet.base.errors import SeptetError
+from septet.base.errors import SeptetError, ShapeError
 from septet.graph.assemble import apart
 from septet.graph.graph import Graph, rebuild
 from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
@@ -15,6 +15,7 @@ from septet.graph.op import Op, record
 from septet.graph.reference import compute, explain_run
 from septet.graph.types import TensorType, tensor_type
 from septet.ops.shaping import size_of
+from septet.ops.subgraph import fits
 
 SMALL = 64
 """Elements up to which integers that follow from sizes are computed on the way: sizes may follow from them."""
@@ -148,6 +149,10 @@ class _Settling:
         n_out, n_up = len(graph.outputs), len(graph.updates)
         roots = [moved[node] for node in graph.roots]
         updates = [(v, n) for (v, _), n in zip(graph.updates, roots[n_out : n_out + n_up], strict=True)]
+        for variable, own in updates:
+            if not fits(variable.variable_type.shape, own.shape):
+                text = f"variable {variable.name!r} is {variable.variable_type!r}, its update is {own.type!r}"
+                raise ShapeError(text, hint="a variable keeps its shape")
         return Graph(inputs, roots[:n_out], updates, roots[n_out + n_up :], graph.name)
 
     def _node(self, node: Node, inputs: tuple[Node, ...]) -> Node:

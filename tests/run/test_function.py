@@ -85,6 +85,15 @@ def test_an_argument_that_is_changed_later_does_not_change_the_result():
     assert view.numpy().tolist() == [[1, 1, 1]]
 
 
+def test_an_update_of_another_shape_is_refused_when_it_is_known():
+    x, held = st.symbol("x", (None,)), st.Variable(np.zeros(1, np.float32), "held")
+    call = st.function([x], held.sum(), updates={held: x * 2})
+    assert float(call(np.ones(1, np.float32))) == 0.0 and held.numpy().tolist() == [2]
+    with pytest.raises(ShapeError, match=r"variable 'held' is float32\[1\], its update is float32\[2\]"):
+        call(np.ones(2, np.float32))
+    assert held.numpy().tolist() == [2]
+
+
 def test_updates_are_computed_from_the_old_values():
     a, b = st.Variable(1.0, "a"), st.Variable(2.0, "b")
     swap = st.function([], a + b, updates={a: b, b: a})

@@ -153,6 +153,19 @@ def test_clones_keep_test_values() -> None:
     assert T.grad(op(y).sum(), y).tag.test_value.tolist() == [3, 3, 3]
 
 
+def test_updates_may_change_shapes() -> None:
+    """Whoever reads the variable, before or after, sees its new value."""
+    x, s = T.dvector("x"), theano.shared(np.zeros(0))
+    read = theano.function([], [s, s * 2])
+    put = theano.function([x], [], updates=[(s, x)])
+    clear = theano.function([], [], updates=[(s, T.zeros_like(s))])
+    for value in ([1.0, 2.0], [3.0, 4.0], [5.0]):
+        put(value)
+        assert s.get_value().tolist() == value == read()[0].tolist() and read()[1].tolist() == [2 * v for v in value]
+    clear()
+    assert read()[0].tolist() == [0.0]
+
+
 def test_profiles_count_calls(capsys: pytest.CaptureFixture[str]) -> None:
     """Of functions that are asked for one."""
     x = T.dvector("x")
