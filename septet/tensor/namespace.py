@@ -10,7 +10,7 @@ from typing import Any
 
 from septet import ops as families
 from septet.base import dtypes
-from septet.base.errors import ArgumentError, ShapeError
+from septet.base.errors import ArgumentError, DTypeError, ShapeError
 from septet.graph.op import REQUIRED, Function, Op, get, imported_functions, imported_ops, record
 from septet.ops.index import METHODS, NAMES
 from septet.tensor.tensor import Tensor
@@ -348,8 +348,13 @@ def install() -> None:
 
 def _astype(self: Tensor, dtype: Any, *, copy: bool = True) -> Tensor:
     """Convert to another dtype."""
-    node, wanted = self.node, dtypes.as_dtype(dtype)
-    return Tensor(node if node.dtype == wanted else record(_CAST, (node,), (wanted,)))
+    node = self.node
+    try:
+        if dtypes.as_dtype(dtype) == node.dtype:
+            return Tensor(node)
+    except DTypeError:
+        pass  # `record` raises it with the tensor and the place
+    return Tensor(record(_CAST, (node,), (dtype,)))
 
 
 _CAST = get("cast")
