@@ -99,8 +99,13 @@ class DialectFinder(MetaPathFinder):
         if top not in self.names:
             return None
         own = f"septet.dialects.{fullname}"
-        if own not in sys.modules and importlib.util.find_spec(own) is None:
-            return None
+        try:
+            if own not in sys.modules and importlib.util.find_spec(own) is None:
+                return None
+        except ModuleNotFoundError as error:
+            if error.name is None or not own.startswith(f"{error.name}."):
+                raise
+            return None  # it would be in a package that is none of the dialect's
         self.imported.setdefault(top)
         return ModuleSpec(fullname, Alias(own))
 

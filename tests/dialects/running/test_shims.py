@@ -16,6 +16,7 @@ from unittest.mock import ANY
 import numpy as np
 import pytest
 
+from septet.dialects.running.aliases import aliases
 from septet.dialects.running.shims.catalogue import SHIMS, described, listing
 from septet.dialects.running.shims.shim import Names, NewModule, Value, installed
 
@@ -97,6 +98,13 @@ def test_what_stands_in_for_six(monkeypatch: pytest.MonkeyPatch) -> None:
         assert Marked.mark == 1 and issubclass(Marked, dict)
         with pytest.raises(KeyError):
             six.reraise(KeyError, KeyError("x"), None)
+
+
+def test_theano_brings_six_along() -> None:
+    """As it did until 0.7."""
+    with installed(SHIMS), aliases(["theano"]):
+        assert importlib.import_module("theano.compat.six.moves").xrange is range
+        assert importlib.import_module("theano.compat.six").string_types == (str,)
 
 
 def test_numpys_old_ways() -> None:

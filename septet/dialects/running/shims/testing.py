@@ -15,6 +15,7 @@ import shlex
 import sys
 import unittest
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -240,15 +241,20 @@ _MOVED = {
     "tkinter": "tkinter",
 }
 
+_SIX = [
+    NewModule("six", _six, "its names for Python 3", is_package=True),
+    NewModule("six.moves", _moves, "where the names are now", is_package=True),
+    NewModule("six.moves.urllib", _urllib, "urllib", is_package=True),
+    *(NewModule(f"six.moves.{name}", now) for name, now in _MOVED.items()),
+]
+
 TESTING = [
     NewModule("nose", _nose, "unittest, by nose's names", is_package=True),
     NewModule("nose.tools", _tools, "the methods of unittest.TestCase"),
     NewModule("nose.plugins", lambda uses: {}, "a package", is_package=True),
     NewModule("nose.plugins.skip", lambda uses: {"SkipTest": unittest.SkipTest, "Skip": object}, "unittest.SkipTest"),
     NewModule("nose.plugins.attrib", lambda uses: {"attr": _attr}, "a decorator that sets attributes"),
-    NewModule("six", _six, "its names for Python 3", is_package=True),
-    NewModule("six.moves", _moves, "where the names are now", is_package=True),
-    NewModule("six.moves.urllib", _urllib, "urllib", is_package=True),
-    *(NewModule(f"six.moves.{name}", now) for name, now in _MOVED.items()),
+    *_SIX,
+    *(replace(module, name=f"theano.compat.{module.name}") for module in _SIX),  # Theano brought its own until 0.7
 ]
 """Modules that many programs import and few installations still have."""
