@@ -10,6 +10,8 @@ import septet.dialects.theano.tensor as T
 from septet.dialects.theano.coverage import RefusedError
 from septet.dialects.theano.gpuarray import dnn
 from septet.dialects.theano.sandbox import cuda
+from septet.dialects.theano.sandbox.cuda.type import CudaNdarrayType
+from septet.dialects.theano.sandbox.cuda.var import CudaNdarraySharedVariable
 from septet.dialects.theano.tensor.nnet import abstract_conv, bn, conv3d2d, corr, ctc, neighbours, nnet
 from septet.dialects.theano.tensor.nnet.blocksparse import sparse_block_dot
 from septet.dialects.theano.tensor.signal import pool
@@ -144,3 +146,12 @@ def test_rows_begin_with_a_number_and_what_is_no_matrix_is_refused() -> None:
         nnet.crossentropy_categorical_1hot(x, T.dvector())
     with pytest.raises(TypeError, match="matrix required"):
         nnet.crossentropy_categorical_1hot(T.dvector(), T.lvector())
+
+
+def test_nothing_is_on_a_gpu() -> None:
+    """Programs ask types and variables; ``theano.sandbox.cuda`` is there without an import."""
+    assert theano.sandbox.cuda is cuda and not cuda.cuda_enabled
+    assert not isinstance(T.matrix().type, CudaNdarrayType)
+    assert not isinstance(theano.shared(1.0), CudaNdarraySharedVariable)
+    with pytest.raises(RefusedError, match="runs on the CPU"):
+        CudaNdarrayType([False])
