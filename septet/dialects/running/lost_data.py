@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -184,15 +185,49 @@ LOST = {file.name: file for file in _files()}
 """The files, by name."""
 
 
-def lookup(path: Any) -> LostFile | None:
-    """Return which of the files a path or an address names, if any."""
+_PLAIN = frozenset(
+    """
+    data dataset datasets set sets raw original file files digits handwritten database db pkl pickle gz npz idx ubyte
+    processed py3k python
+    """.split()  # noqa: SIM905 (one name per line would fill a page)
+)
+"""What names of folders say besides the data set without meaning another one."""
+
+
+def _is_of_another(folder: str, file: LostFile) -> bool:
+    """Tell whether a folder's name says another data set than a file's: ``mnist_binarized``, ``fashion-mnist``, ``svhn``."""
+    words = re.findall(r"[a-z0-9]+", folder.lower())
+    if file.set not in "".join(words):
+        return any(other.set in words for other in LOST.values())
+    if file.set != "mnist":  # the one that others took their form from
+        return False
+    rest = {word.replace(file.set, "") for word in words} - {""}
+    return not rest <= {*_PLAIN, *re.findall(r"[a-z0-9]+", file.name)}
+
+
+def lookup(path: Any, folder: Path | None = None) -> LostFile | None:
+    """Return which of the files a path or an address names, if any.
+
+    Many data sets have files of the same names: what lies in a folder that is called like another one is not meant.
+
+    Parameters
+    ----------
+    path : str or path
+    folder : Path, optional
+        The program's, whose name says nothing about data.
+    """
     if not isinstance(path, str | os.PathLike):
         return None
     text = os.fspath(path)
     if not isinstance(text, str):
         return None
     parts = PurePath(text.partition("?")[0]).parts
-    return LOST.get("/".join(parts[-1:])) or LOST.get("/".join(parts[-2:]))
+    file = LOST.get("/".join(parts[-1:]))
+    if file is None:
+        return LOST.get("/".join(parts[-2:]))
+    if len(parts) > 1 and Path(*parts[:-1]) != folder and _is_of_another(parts[-2], file):
+        return None
+    return file
 
 
 def places(file: LostFile, folder: Path) -> list[Path]:

@@ -43,7 +43,7 @@ FIXERS = tuple(
 _BYTE = 255
 _SHEBANG = re.compile(r"#!.*\bpython2")
 _METHODS = frozenset({"__eq__", "__cmp__", "__div__", "__rdiv__", "__idiv__", "__getslice__", "__setslice__"})
-_READING = {"read": "_septet_read", "readline": "_septet_lines", "readlines": "_septet_lines"}
+_READING = {"read": "_septet_read", "readline": "_septet_lines", "readlines": "_septet_lines", "pack": "_septet_read"}
 ONLY_PYTHON2 = frozenset(
     """
     cPickle cStringIO StringIO urllib2 urlparse httplib cookielib ConfigParser Queue SocketServer Tkinter __builtin__

@@ -23,6 +23,13 @@ _INSTALLED = ("site-packages", "dist-packages")
 _SEPTET = Path(__file__).resolve().parents[2]
 
 
+def _is_loose(path: Path) -> bool:
+    """Tell whether a file is neither installed nor a part of Python."""
+    path = path.resolve()
+    places = (_SEPTET, *(Path(place).resolve() for place in (sys.prefix, sys.base_prefix)))
+    return not any(path.is_relative_to(place) for place in places) and not set(path.parts) & set(_INSTALLED)
+
+
 class Sources:
     """What is known about the program's own sources.
 
@@ -40,16 +47,25 @@ class Sources:
         self.record = lambda name: None
         self.folder = Path(folder or os.curdir).resolve()
         self.is_python2 = is_python2
+        self._given = {Path(place).resolve() for place in sys.path}  # before the program adds to it
         self.translated: list[str] = []
         self.codes: list[tuple[CodeType, str]] = []  # what was compiled, with its file
 
     def is_own(self, path: Path) -> bool:
-        """Tell whether a file belongs to the program: it lies in its folder, and is not installed there."""
+        """Tell whether a file belongs to the program: it lies in its folder, and is not installed there.
+
+        A program of Python 2 was translated with all that it imports: what lies in folders that it puts on the path
+        belongs to it, too.
+        """
         path = path.resolve()
         if not path.is_relative_to(self.folder) or path.is_relative_to(_SEPTET):
-            return False
+            return self.is_python2 and _is_loose(path) and any(map(path.is_relative_to, self._added()))
         inside = path.relative_to(self.folder).parts
         return not any(part in _INSTALLED for part in inside) and not path.is_relative_to(Path(sys.prefix).resolve())
+
+    def _added(self) -> set[Path]:
+        """Return the folders that the program has put on the path."""
+        return {Path(place).resolve() for place in sys.path} - self._given
 
     def tree(self, content: bytes, filename: str, is_own: bool = True) -> ast.Module:
         """Return the syntax tree of a source: translated where the program is of Python 2.
@@ -111,16 +127,10 @@ class _Finder(MetaPathFinder):
             return None
         origin = Path(spec.origin)
         is_own = self.sources.is_own(origin)
-        if not is_own and not (self.sources.is_python2 and self._is_loose(origin)):
+        if not is_own and not (self.sources.is_python2 and _is_loose(origin)):
             return None
         spec.loader = _Loader(fullname, spec.origin, self.sources, is_own)
         return spec
-
-    def _is_loose(self, path: Path) -> bool:
-        """Tell whether a file is neither installed nor a part of Python."""
-        path = path.resolve()
-        places = (_SEPTET, *(Path(place).resolve() for place in (sys.prefix, sys.base_prefix)))
-        return not any(path.is_relative_to(place) for place in places) and not set(path.parts) & set(_INSTALLED)
 
 
 class _Loader(SourceFileLoader):

@@ -43,6 +43,11 @@ def test_programs_find_copies(digits: Path, tmp_path: Path, monkeypatch: pytest.
     ):
         assert os.path.isfile("data/mnist.pkl.gz") and not os.path.exists("mnist2.pkl.gz")
         assert not os.path.exists("cifar-10-batches-py") and not os.path.isfile("imdb.pkl")
+        assert os.path.isfile("MNIST_data/raw/mnist.pkl.gz") and os.path.isfile("data/mnist/train-images-idx3-ubyte")
+        assert lost_data.lookup("/my/mnist-nets/mnist.pkl.gz") is None
+        assert lost_data.lookup("/my/mnist-nets/mnist.pkl.gz", Path("/my/mnist-nets")) is not None
+        for other in ("mnist_binarized", "fashion-mnist", "emnist", "cifar10"):
+            assert not os.path.isfile(f"data/{other}/mnist.pkl.gz"), other
         with gzip.open("data/mnist.pkl.gz") as file:
             train, valid, test = pickle.load(file)
         assert train[0].shape == (25, 784) and len(valid[1]) == 5 and test[1].tolist() == [*range(10), 0, 1]

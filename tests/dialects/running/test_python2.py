@@ -101,6 +101,9 @@ def test_modules_of_the_program_are_translated_too(tmp_path: Path) -> None:
     (beside / "program.py").write_text("import sys\nsys.path.append('..')\nimport package\nprint package.part.HALF\n")
     done = run(beside, "--py2", "program.py")
     assert done.stdout == "part ab\n0\n", done.stderr
+    (beside / "program.py").write_text("import sys\nsys.path.append('..')\nimport part2\nprint part2.HALF\n")
+    (tmp_path / "part2.py").write_text("HALF = 1 / 2\n")  # Python 3 could parse it
+    assert run(beside, "--py2", "program.py").stdout == "0\n"
     done = run(tmp_path, "program.py")
     assert done.returncode == 1 and 'program.py", line 2' in done.stderr
     assert "this is Python 2: `septet run --py2 ...` translates it" in done.stderr
@@ -144,6 +147,7 @@ print ord(open("b", "r").read()[8]), map(ord, open("b", "rb").read()[:4]), sorte
 gzip.open("c", "wb").write(zlib.compress(cPickle.dumps([1, "x"])))
 print cPickle.loads(zlib.decompress(gzip.open("c").read())), StringIO(open("b", "rb").read()).read()[8] == "\xc8"
 print type(open("b", "rb").read()[0] + "a").__name__, open("a.txt", "rb").read() in {open("a.txt").read(): 1}
+print repr(struct.pack(">h", 258) + "ab" + struct.pack("b", 9)), struct.unpack(">h", struct.pack(">h", 258))
 """
     (tmp_path / "program.py").write_text(program)
     done = run(tmp_path, "--py2", "program.py")
@@ -157,4 +161,5 @@ print type(open("b", "rb").read()[0] + "a").__name__, open("a.txt", "rb").read()
         "200 [0, 0, 0, 7] a",
         "[1, 'x'] True",
         "str True",
+        r"'\x01\x02ab\t' (258,)",
     ]

@@ -74,7 +74,7 @@ class LocalCopies:
             try:
                 return opens(file, mode, *args, **kwargs)
             except FileNotFoundError as error:
-                lost = None if set(mode) & set("wax+") else lost_data.lookup(file)
+                lost = None if set(mode) & set("wax+") else lost_data.lookup(file, self.folder)
                 if lost is None:
                     raise
                 found = self.find(lost)
@@ -94,7 +94,7 @@ class LocalCopies:
             def answer(path: Any) -> bool:
                 if asks(path):
                     return True
-                lost = lost_data.lookup(path)
+                lost = lost_data.lookup(path, self.folder)
                 if lost is None and is_for_folders and isinstance(path, str):
                     inside = PurePath(path).name + "/"
                     lost = next((file for name, file in lost_data.LOST.items() if name.startswith(inside)), None)
