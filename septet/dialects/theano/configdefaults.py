@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import ContextDecorator
 from typing import Any
@@ -67,8 +69,8 @@ DEFAULTS: dict[str, Any] = {
     "profiling.min_peak_memory": False,
     "profiling.output_line_width": 512,
     "cxx": "llvm",
-    "base_compiledir": "~/.theano",
-    "compiledir": "~/.theano/compiledir",
+    "base_compiledir": os.path.expanduser("~/.theano"),
+    "compiledir": "",
     "ctc.root": "",
     "deterministic": "default",
     "nocleanup": False,
@@ -214,9 +216,20 @@ class TheanoConfigParser:
     def get(self, name: str) -> Any:
         """Return a setting by its whole name."""
         try:
-            return self._values[name]
+            value = self._values[name]
         except KeyError:
             raise AttributeError(f"theano.config has no setting {name!r}") from None
+        return value if name != "compiledir" else self._folder(value)
+
+    def _folder(self, given: str) -> str:
+        """Return the folder that programs may keep files of their own in, made when they first ask for it."""
+        if not given:
+            bits = struct.calcsize("P") * 8
+            own = f"compiledir_{sys.platform}-{platform.machine()}-{platform.python_version()}-{bits}"
+            given = os.path.join(os.path.expanduser(self._values["base_compiledir"]), own)
+        folder = os.path.expanduser(given)
+        os.makedirs(folder, exist_ok=True)
+        return folder
 
     def set(self, name: str, value: Any) -> None:
         """Change a setting by its whole name."""
@@ -271,7 +284,7 @@ class change_flags(ContextDecorator):
         self._given = given
 
     def __enter__(self) -> change_flags:
-        self._before = {name: config.get(name) for name in self._given}
+        self._before = {name: config._values[name] for name in self._given}
         for name, value in self._given.items():
             config.set(name, value)
         return self

@@ -103,9 +103,7 @@ def convert(x: Any, dtype: Any = None) -> np.ndarray:
     """Return a number or array-like as an array of the dtype that Theano gives it."""
     if dtype is not None:
         return np.asarray(x).astype(as_dtype(dtype))
-    if isinstance(x, bool):
-        return np.asarray(x)
-    if isinstance(x, int):
+    if isinstance(x, int):  # True and False, too
         if -(2**63) <= x < 2**63:
             return autocast_int(x)
         return np.asarray(x, dtype="uint64")

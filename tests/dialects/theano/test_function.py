@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -340,3 +341,13 @@ def test_copies_keep_defaults_and_equal_names_are_refused() -> None:
     assert copy.copy(f)(1.0) == [5.0] and copy.deepcopy(f)(1.0) == 5.0
     with pytest.raises(TypeError, match="Ambiguous name"):
         theano.function([x, y], x + y)(1.0, x=2.0)
+
+
+def test_the_folder_for_compiled_files_is_there_when_it_is_asked_for(tmp_path: Path) -> None:
+    with theano.change_flags(base_compiledir=str(tmp_path / "base")):
+        assert not (tmp_path / "base").exists()
+        folder = Path(theano.config.compiledir)
+        assert folder.is_dir() and folder.parent == tmp_path / "base" and folder.name.startswith("compiledir_")
+        with theano.change_flags(compiledir=str(tmp_path / "own")):
+            assert theano.config.compiledir == str(tmp_path / "own") and (tmp_path / "own").is_dir()
+    assert "~" not in theano.config.base_compiledir

@@ -234,3 +234,18 @@ def test_strict_steps_may_read_what_is_no_shared_variable() -> None:
     np.testing.assert_array_equal(theano.function([x, y], scaled)([1, 2], 2), [3, 6])
     with pytest.raises(MissingInputError, match="w"):
         theano.scan(lambda element: element * w, sequences=x, strict=True)
+
+
+def test_replacements_inside_of_loops_bring_no_updates() -> None:
+    x, counter = T.dvector("x"), theano.shared(0.0, "counter")
+    counter.update = counter + 1
+    sums, _ = theano.scan(lambda a, total: total + a, x, outputs_info=ZERO)
+
+    def replacer(v: Any) -> Any:
+        return v * counter if v.owner is not None and v.type.ndim == 0 else v
+
+    with pytest.raises(NotImplementedError, match="counter which has an update"):
+        map_variables(replacer, [sums])
+    counter.update = None
+    (mapped,) = map_variables(replacer, [sums])
+    np.testing.assert_array_equal(theano.function([x], mapped)([1, 2]), [0, 0])

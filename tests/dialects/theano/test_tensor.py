@@ -231,3 +231,42 @@ def test_methods_take_the_keywords_of_the_original():
     assert value(x.fill(value=3.0), (x, [1, 2])).tolist() == [3, 3]
     with pytest.raises(NotImplementedError, match="complex"):
         T.erf.grad([T.zvector()], [T.dvector()])
+
+
+def test_declared_patterns_outlive_known_sizes() -> None:
+    """What `unbroadcast` takes away does not come back with the next elementwise op."""
+    loose = T.unbroadcast(T.drow("r"), 0)
+    for made in (loose.copy(), -loose, loose + loose, loose * 2):
+        assert made.type.broadcastable == (False, False), made
+    assert (loose + T.dcol("c")).type.broadcastable == (False, False)
+    assert (T.drow("r") + T.drow("r")).type.broadcastable == (True, False)
+
+
+@pytest.mark.parametrize("sizes", [(-2, 3), (-1, -1)])
+def test_impossible_sizes_are_refused_by_calls(sizes: tuple[int, ...]) -> None:
+    x = T.dmatrix("x")
+    f = theano.function([x], T.reshape(x, sizes) * 2)
+    with pytest.raises(ValueError, match="one may be -1, none less"):
+        f(np.ones((2, 3)))
+
+
+def test_extrema_over_no_axes_are_those_of_all() -> None:
+    x = T.dmatrix("x")
+    value = np.array([[1.0, 5.0], [7.0, 2.0]])
+    found = theano.function([x], [T.max(x, axis=[]), T.min(x, axis=()), T.argmax(x, axis=[])])(value)
+    assert [float(one) for one in found] == [7, 1, 2]
+    assert T.max_and_argmax(x, axis=[])[1].type.ndim == 0
+    assert T.sum(x, axis=[]).type.ndim == 2
+
+
+def test_extrema_of_no_booleans_are_refused() -> None:
+    b = T.tensor("bool", (False, False))
+    f = theano.function([b], [T.max(b, axis=0), T.min(b, axis=0)])
+    assert [part.tolist() for part in f(np.array([[True, False], [True, False]]))] == [[True, False], [True, False]]
+    with pytest.raises(ValueError, match="no elements along axis 0"):
+        f(np.zeros((0, 2), "bool"))
+
+
+def test_true_is_a_small_integer_as_a_constant() -> None:
+    assert T.constant(True).dtype == "int8" and theano.scalar.constant(False).dtype == "int8"
+    assert T.constant(np.array(True)).dtype == T.constant([True]).dtype == theano.shared(True).dtype == "bool"

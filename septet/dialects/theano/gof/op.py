@@ -263,15 +263,8 @@ class NativeOp(Op):
         else:
             raise error
         models = list(models) if isinstance(models, (tuple, list)) else [models]
-
-        def refuse(*_: Any) -> Any:
-            raise kind(message)
-
-        def refused(likes: Sequence[Any], *given: Any) -> list[Any]:
-            types = [(like.dtype.name, like.type.shape) for like in likes]
-            return list(st.callback(refuse, types, *given, gradient=lambda _, *args: refused(args, *args)))
-
-        return refused(models, *[v.tensor for v in inputs])
+        types = [(model.dtype.name, model.type.shape) for model in models]
+        return refused(kind(message), types, *[v.tensor for v in inputs])
 
     def lowered(self, node: Apply) -> list[Any]:
         return self._tensors(node.inputs)
@@ -293,6 +286,18 @@ class NativeOp(Op):
         found = self.compute(*[st.asarray(value) for value in inputs])
         for cell, tensor in zip(output_storage, found if isinstance(found, (tuple, list)) else [found], strict=True):
             cell[0] = tensor.numpy()
+
+
+def refused(error: Exception, types: Sequence[Any], *given: Any) -> list[Any]:
+    """Return tensors of some types (dtype, shape) that raise an error when they are computed from others."""
+
+    def refuse(*_: Any) -> Any:
+        raise type(error)(*error.args)
+
+    def pull(_: Any, *args: Any) -> list[Any]:
+        return refused(error, [(arg.dtype.name, arg.type.shape) for arg in args], *args)
+
+    return list(st.callback(refuse, types, *given, gradient=pull))
 
 
 class Replay(NativeOp):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import septet as st
 from septet.dialects.theano.engine import constants_anew, cut, replaced
 from septet.dialects.theano.gof.graph import Constant, Variable, ancestors, io_toposort, lower, refuse_python
+from septet.dialects.theano.gof.graph import inputs as graph_inputs
 from septet.dialects.theano.gof.op import NativeOp
 from septet.dialects.theano.gradient import connected
 from septet.dialects.theano.scan_module.scan_utils import equal_computations, map_variables
@@ -186,7 +187,19 @@ class Scan(NativeOp):
     def mapped(self, replacer: Callable[[Any], Any]) -> Scan:
         """Return the op for a graph in which each variable is what a function makes of it."""
         own = set(self.inputs)
-        outputs = map_variables(lambda v: v if v in own else replacer(v), self.outputs)
+
+        def replaced(v: Any) -> Any:
+            found = v if v in own else replacer(v)
+            new = () if found is v else set(graph_inputs([found])).difference(graph_inputs([v]))
+            for variable in new:
+                if getattr(variable, "update", None):  # each use would need the update among those of the loop
+                    raise NotImplementedError(
+                        f"Replacement introduces shared variable {variable} which has an update associated with it "
+                        f"into the inner graph of {self}. This is not currently supported."
+                    )
+            return found
+
+        outputs = map_variables(replaced, self.outputs)
         return Scan(self.inputs, outputs, self.info)
 
     # Computing

@@ -45,7 +45,13 @@ class Elemwise(NativeOp):
         if nin >= 0 and len(given) != nin:
             raise TypeError(f"{self} takes {nin} inputs, got {len(given)}")
         rank = max([v.type.ndim for v in given], default=0)
-        node = self.applied([v if v.type.ndim == rank else _widening(v.type.broadcastable, rank)(v) for v in given])
+        given = [v if v.type.ndim == rank else _widening(v.type.broadcastable, rank)(v) for v in given]
+        node = self.applied(given)
+        for output in node.outputs:
+            if any(output.type.broadcastable):  # a size that happens to be known says less than what the inputs declare
+                ones = tuple([all(axis) for axis in zip(*[v.type.broadcastable for v in given], strict=True)])
+                if ones != output.type.broadcastable:
+                    output.type = output.type.clone(broadcastable=ones)
         for place, source in self.inplace_pattern.items():
             written, over = node.outputs[place].type, given[source].type
             if written.broadcastable != over.broadcastable:

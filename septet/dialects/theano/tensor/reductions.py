@@ -265,7 +265,6 @@ class Max(_Extreme):
     """Largest elements along axes."""
 
     function = staticmethod(st.max)
-    of_booleans = staticmethod(st.any)
 
     def compute(self, *tensors: Any) -> Any:
         (x,) = tensors
@@ -274,7 +273,7 @@ class Max(_Extreme):
         axes = axes_of(self.axis, x.ndim)
         axes = tuple(range(x.ndim)) if axes is None else axes
         if x.dtype.name == "bool":
-            return type(self).of_booleans(x, axis=axes)
+            return type(self).function(x.astype("uint8"), axis=axes).astype("bool")  # refuses to look among none
         if x.dtype.name in DISCRETE or not axes:
             return type(self).function(x, axis=axes)
         return self._with_ties(x, axes)
@@ -296,7 +295,6 @@ class Min(Max):
     """Smallest elements along axes."""
 
     function = staticmethod(st.min)
-    of_booleans = staticmethod(st.all)
 
 
 class Argmax(_Extreme):
@@ -337,6 +335,8 @@ def _named(x: Any, axis: Any) -> Any:
 def _reduce(kind: Any, x: Any, axis: Any, keepdims: bool, *words: Any) -> Any:
     """Return a reduction of a kind, an op that is made of axes and `words`."""
     x, axes = _named(x, axis)
+    if issubclass(kind, _Extreme):
+        axes = axes or None  # no axes are all of them
     found = kind(axes, *words)(x)
     return kept(x, found, axes) if keepdims else found
 
@@ -378,6 +378,7 @@ def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Any]:
     """Return the largest elements along axes, and their positions."""
     a, axes = _named(a, axis)
+    axes = axes or None
     return [kept(a, found, axes) if keepdims else found for found in MaxAndArgmax(axes)(a)]
 
 

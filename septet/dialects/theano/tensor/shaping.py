@@ -15,7 +15,7 @@ from septet.dialects.theano.dtypes import DISCRETE, upcast
 from septet.dialects.theano.gof.fg import SPECIALIZED
 from septet.dialects.theano.gof.graph import Variable
 from septet.dialects.theano.gof.native import native
-from septet.dialects.theano.gof.op import NativeOp
+from septet.dialects.theano.gof.op import NativeOp, refused
 from septet.dialects.theano.tensor.asserts import assert_op
 from septet.dialects.theano.tensor.convert import as_tensor_variable, known_value
 from septet.dialects.theano.tensor.elemwise import FUNCTIONS, DimShuffle
@@ -176,6 +176,10 @@ class Reshape(NativeOp):
         wanted = elements_of(sizes, self.ndim)
         if len(wanted) != self.ndim:
             raise ValueError(f"shape argument to Reshape has length {len(wanted)}, expected {self.ndim}")
+        known = [size for size in wanted if isinstance(size, int)]
+        if any(size < -1 for size in known) or known.count(-1) > 1:  # Theano says so when the function runs
+            error = ValueError(f"Reshape: the sizes {tuple(known)} are not those of a tensor: one may be -1, none less")
+            return refused(error, [(x.dtype.name, (None,) * self.ndim)], x)[0]
         return st.reshape(x, tuple(wanted))
 
     def __str__(self) -> str:
