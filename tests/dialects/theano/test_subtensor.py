@@ -37,6 +37,16 @@ def test_keys_take_add_and_set(key):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_new_axis_takes_the_place_of_axes_of_one_that_the_key_leaves_out():
+    """As the original, whose keys with new axes drop what they do not name; what it refuses is as in NumPy."""
+    x, column = T.dmatrix(), T.dcol()
+    assert column[:, None].broadcastable == (False, True) and column[1, None].broadcastable == (True,)
+    assert column[:, None, ...].ndim == column[..., None].ndim == x[:, None].ndim == x[None].ndim == 3
+    np.testing.assert_array_equal(column[None, 1:].eval({column: X[0, :, :1]}), X[0, None, 1:, 0])
+    with pytest.raises(IndexError, match="too many indices"):
+        x[0, 0, 0, None]
+
+
 def test_bounds_and_indices_are_variables():
     x, i, j = T.dmatrix(), T.iscalar(), T.lscalar()
     key = (slice(i, j), -i)

@@ -355,14 +355,22 @@ advanced_boolean_set_subtensor = AdvancedBooleanIncSubtensor(set_instead_of_inc=
 
 
 def get_item(x: Any, key: Any) -> Any:
-    """Return ``x[key]``."""
+    """Return ``x[key]``; a new axis in the key takes the place of the axes that the key leaves out if those may broadcast.
+
+    So ``x[:, None]`` of a column is a column, as in Theano, where NumPy's has three axes.
+    """
     x = as_tensor_variable(x)
     if isinstance(key, int) and x.owner is not None and isinstance(x.owner.op, Shape):
         source = x.owner.inputs[0]
         if -source.type.ndim <= key < source.type.ndim:
             return shape_i(source, key % source.type.ndim)
     own, found = Key.read(key)
-    return _op_for(own, found)(x, *found)
+    op = _op_for(own, found)
+    if type(op) is Subtensor and None in own.items and Ellipsis not in own.items:
+        named = sum(item is not None for item in own.items)
+        if all(x.type.broadcastable[named:]):
+            x = x.dimshuffle(*range(min(named, x.type.ndim)))
+    return op(x, *found)
 
 
 def _op_for(key: Key, found: Any) -> Any:
