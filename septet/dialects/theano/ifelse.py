@@ -59,10 +59,14 @@ class IfElse(NativeOp):
         first, second = given[: self.n_outs], given[self.n_outs :]
         return tuple(st.cond(st.not_equal(condition, 0), lambda: first, lambda: second))
 
+    def chosen(self, condition: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+        """Return those of the inputs that are the results."""
+        first = 1 if condition else 1 + self.n_outs
+        return inputs[first : first + self.n_outs]
+
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any, params: Any = None) -> None:
-        first = 1 if inputs[0] else 1 + self.n_outs
-        for place, cell in enumerate(output_storage):
-            cell[0] = inputs[first + place]
+        for cell, value in zip(output_storage, self.chosen(inputs[0], inputs), strict=True):
+            cell[0] = value
 
 
 def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None = None) -> Any:

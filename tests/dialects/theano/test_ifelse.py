@@ -58,3 +58,17 @@ def test_what_is_refused() -> None:
         ifelse(x, x, x)
     with pytest.raises(ValueError, match="number of values"):
         ifelse(c, [x, x], [x])
+
+
+@pytest.mark.parametrize("mode", [None, "NanGuardMode"])
+def test_shapes_of_the_other_branch_are_not_looked_at(mode: Any) -> None:
+    """As in a running maximum, whose first value has any shape."""
+    x, best, started = T.dmatrix("x"), theano.shared(np.zeros((1, 2))), theano.shared(0)
+    found = ifelse(T.gt(started, 0), T.maximum(T.unbroadcast(best, 0, 1), x), x)
+    f = theano.function([x], found.sum(), updates=[(best, found), (started, started + 1)], mode=mode)
+    assert f(np.eye(3)) == 3
+    assert f(np.ones((3, 3))) == 9
+    assert started.get_value() == 2 and best.get_value().shape == (3, 3)
+    with pytest.raises(ValueError, match="broadcast"):
+        f(np.ones((2, 2)))
+    assert started.get_value() == 2

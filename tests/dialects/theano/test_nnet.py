@@ -139,3 +139,15 @@ def test_windows_larger_than_the_image_are_none(mode):
         found, gradient = run(np.ones(shape))
         assert found.shape == (*shape[:2], *count)
         assert gradient.shape == shape and gradient.any() == (found.size > 0)
+
+
+def test_shapes_given_to_convolutions_are_asserted_on_request() -> None:
+    g, w = T.dtensor4("g"), T.dtensor4("w")
+    with theano.change_flags(conv__assert_shape=True):
+        made = T.nnet.abstract_conv.conv2d_grad_wrt_inputs(
+            g, w, input_shape=(None, None, 4, 4), filter_shape=(2, 1, 3, 3)
+        )
+    f = theano.function([g, w], made)
+    assert f(np.ones((1, 2, 2, 2)), np.ones((2, 1, 3, 3))).shape == (1, 1, 4, 4)
+    with pytest.raises(AssertionError, match="shape of kern does not match"):
+        f(np.ones((1, 2, 2, 2)), np.ones((1, 2, 3, 3)))

@@ -270,3 +270,11 @@ def test_extrema_of_no_booleans_are_refused() -> None:
 def test_true_is_a_small_integer_as_a_constant() -> None:
     assert T.constant(True).dtype == "int8" and theano.scalar.constant(False).dtype == "int8"
     assert T.constant(np.array(True)).dtype == T.constant([True]).dtype == theano.shared(True).dtype == "bool"
+
+
+def test_shapes_that_are_claimed_are_asserted() -> None:
+    x = T.dmatrix("x")
+    f = theano.function([x], T.specify_shape(x, (2, 3)) + T.specify_shape(x, [x.shape[0], 3]))
+    assert f(np.ones((2, 3))).sum() == 12
+    with pytest.raises(AssertionError, match=r"SpecifyShape: the shape is \(2, 2\)"):
+        f(np.ones((2, 2)))

@@ -20,6 +20,7 @@ from septet.dialects.theano.tensor.shaping import (
     shape_i,
 )  # fmt: skip
 from septet.dialects.theano.tensortype import TensorType
+from septet.ops import checks
 
 
 class ViewOp(NativeOp):
@@ -48,11 +49,23 @@ deep_copy_op = DeepCopyOp()
 
 
 class SpecifyShape(NativeOp):
-    """The input, whose shape is said to be a given one; another shape is an error when values come."""
+    """The input, whose shape is said to be a given one; another shape is an AssertionError when values come.
 
-    __props__: tuple[str, ...] = ()
+    Parameters
+    ----------
+    said : str, optional
+        How the error begins.
+    """
+
+    __props__ = ("said",)
     inputs_with_gradient = slice(1)
     view_map = {0: [0]}
+
+    def __init__(self, said: str = "SpecifyShape") -> None:
+        self.said = said
+
+    def __str__(self) -> str:
+        return "SpecifyShape"
 
     def make_node(self, *inputs: Any) -> Any:
         x, sizes = as_tensor_variable(inputs[0]), as_sizes(inputs[1])
@@ -62,16 +75,17 @@ class SpecifyShape(NativeOp):
         x, sizes = tensors
         wanted = elements_of(sizes, x.ndim)
         if len(wanted) != x.ndim:
-            raise AssertionError(f"SpecifyShape: {len(wanted)} sizes for a tensor with {x.ndim} axes")
+            raise AssertionError(f"{self.said}: {len(wanted)} sizes for a tensor with {x.ndim} axes")
         known = [size if isinstance(size, int) else None for size in wanted]
         for own, size in zip(x.type.shape, known, strict=True):
             if own is not None and size is not None and own != size:
-                raise AssertionError(f"SpecifyShape: got shape {x.type.shape}, expected {tuple(known)}")
-        x = st.ensure_shape(x, tuple(known)) if any(size is not None for size in known) else x
+                raise AssertionError(f"{self.said}: got shape {x.type.shape}, expected {tuple(known)}")
+        if any(size is not None for size in known):
+            x = st.Tensor(checks.ensure(x.node, [-1 if size is None else size for size in known], self.said))
         for axis, size in enumerate(wanted):
             if not isinstance(size, int):
                 own = st.asarray(x.shape[axis])
-                x = st.check_that(own == size, "SpecifyShape: a size is {}, expected {}", x, own, size)
+                x = st.check_that(own == size, self.said + ": a size is {}, expected {}", x, own, size)
         return x
 
 

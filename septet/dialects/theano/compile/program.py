@@ -240,19 +240,10 @@ class Compiled:
         self._loose.update(found)
         return bool(found)
 
-    def _explained(self, error: Any) -> Exception:
-        """Return an error about the shape of a mask as the IndexError that it is in NumPy, and any other as it is."""
-        is_of_mask = error.inputs and error.inputs[0].dtype == bool
-        if is_of_mask and any(
-            getattr(v.owner.op, "has_masks", False) for v in ancestors(self.wiring.roots()) if v.owner
-        ):
-            return IndexError(str(error))
-        return error
-
     def _called(self, values: Sequence[Any]) -> Any:
         """Call the function of Septet; what an op's Python code raises comes out as it was raised."""
         if self._error is not None:
-            raise self._explained(self._error)
+            raise self._error
         if not self.function.graph.roots:
             return []
         if len(self._used) < len(values):
@@ -266,11 +257,21 @@ class Compiled:
         except st.errors.UserFunctionError as error:
             raise _unchained(error) from None
 
+    def _chooses(self) -> bool:
+        """Tell whether only some of the results may be asked for."""
+        return any(hasattr(v.owner.op, "chosen") for v in ancestors(self.wiring.roots()) if v.owner)
+
+    def _op_by_op(self, values: Sequence[Any]) -> list[Any]:
+        self._by_op = self._by_op or OpByOp(self.wiring, self.mode)
+        try:
+            return self._by_op.run(values)
+        except st.errors.ShapeError as error:
+            raise _explained(error, self.wiring) from None
+
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Return the outputs for some values of the inputs."""
         if any(value is None for value in values):
-            self._by_op = self._by_op or OpByOp(self.wiring, self.mode)
-            return self._by_op.run(values)
+            return self._op_by_op(values)
         for container, cell in zip(self._containers, self._cells, strict=True):
             if container.cell is not cell:
                 self._link()
@@ -279,13 +280,17 @@ class Compiled:
             values = list(values)
             for place, own in self._converted:
                 values[place] = own.to_array(values[place])
-        try:
-            found = self._called(values)
-        except st.errors.ShapeError as error:
-            if not self._loosen(dict(zip(self.wiring.shared, self._cells, strict=True))):
-                raise self._explained(error) from None
-            self._link()
-            found = self._called(values)
+        for is_last in (False, True):
+            try:
+                found = self._called(values)
+                break
+            except st.errors.ShapeError as error:
+                if not is_last and self._loosen(dict(zip(self.wiring.shared, self._cells, strict=True))):
+                    self._link()
+                    continue
+                if not self._chooses():  # shapes are known before it is known what is chosen
+                    raise _explained(error, self.wiring) from None
+                return self._op_by_op(values)
         count = len(self.wiring.outputs)
         results = [_value(tensor, v.type) for tensor, v in zip(found[:count], self.wiring.outputs, strict=True)]
         for place, rows in zip(self._cuts, found[len(found) - len(self._cuts) :], strict=True):
@@ -297,6 +302,17 @@ class Compiled:
         for variable, tensor in zip(loose, rest[len(self.updated) :], strict=True):
             variable.container.data = _own(tensor)
         return results
+
+
+def _explained(error: Any, wiring: Wiring) -> Exception:
+    """Return an error about a shape as what the op raises in Theano: that of a mask, and one that the program asserts."""
+    is_of_mask = error.inputs and error.inputs[0].dtype == bool
+    for op in [v.owner.op for v in ancestors(wiring.roots()) if v.owner]:
+        if is_of_mask and getattr(op, "has_masks", False):
+            return IndexError(str(error))
+        if hasattr(op, "said") and str(error).startswith(op.said):
+            return AssertionError(str(error))
+    return error
 
 
 def _unchained(error: BaseException) -> BaseException:
@@ -367,10 +383,29 @@ class OpByOp(_WithPython):
     def run(self, values: Sequence[Any]) -> list[Any]:
         """Return the outputs for some values of the inputs."""
         known = self._start(values)
-        for number, node in enumerate(self._order):
-            given = [self._value(known, v) for v in node.inputs]
+        numbers = {node: number for number, node in enumerate(self._order)}
+        pending = [*reversed(self._order)]
+        if any(hasattr(node.op, "chosen") for node in self._order):  # no more than what is asked for
+            pending = [v.owner for v in reversed(self._roots) if v.owner in numbers]
+        while pending:
+            node = pending[-1]
+            if node.outputs[0] in known:
+                pending.pop()
+                continue
+            asked = node.inputs
+            if hasattr(node.op, "chosen"):
+                condition = node.inputs[:1]
+                is_known = condition[0].owner not in numbers or condition[0] in known
+                asked = node.op.chosen(self._value(known, condition[0]), node.inputs) if is_known else condition
+            missing = [v.owner for v in asked if v.owner in numbers and v not in known]
+            if missing:
+                pending += missing
+                continue
+            given = [self._value(known, v) if v in known or v.owner not in numbers else None for v in node.inputs]
             run = partial(evaluate, node, given)
-            results = self.mode.around(number, node, run, given) if self.mode.is_op_by_op else run()
+            if asked is not node.inputs:
+                run = partial(list, [self._value(known, v) for v in asked])
+            results = self.mode.around(numbers[node], node, run, given) if self.mode.is_op_by_op else run()
             known.update(zip(node.outputs, results, strict=True))
         return self._finish(known)
 
@@ -424,6 +459,8 @@ class Staged(_WithPython):
                 found = made(*given)
             except st.errors.UserFunctionError as error:
                 raise _unchained(error) from None
+            except st.errors.ShapeError as error:
+                raise _explained(error, self.wiring) from None
             known.update({v: _value(tensor, v.type) for v, tensor in zip(wanted, found, strict=True)})
         return self._finish(known)
 

@@ -95,7 +95,7 @@ class BaseAbstractConv(NativeOp):
         return v
 
     def _asserted(self, v: Any, name: str, shape: Any) -> Any:
-        return assert_shape(v, shape, f"AbstractConv shape mismatch: shape of {name} does not match what was given.")
+        return assert_shape(v, shape, f"AbstractConv shape mismatch: shape of {name} does not match what was given")
 
     def _window(self, kernel: Any, sizes: Any = None) -> list[Any]:
         """Return the kernel's spatial sizes: ints as far as they are known, scalar tensors elsewhere."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from septet.dialects.theano.compile.ops import SpecifyShape
 from septet.dialects.theano.configdefaults import config
 from septet.dialects.theano.tensor import basic
 from septet.dialects.theano.tensor.asserts import Assert
@@ -156,8 +157,9 @@ def assert_shape(x: Any, expected_shape: Any, msg: str = "Unexpected shape.") ->
     """Return a tensor, with a check of its sizes where the setting ``conv.assert_shape`` asks for it."""
     if expected_shape is None or not config.conv.assert_shape:
         return x
-    tests = [basic.eq(x.shape[axis], size) for axis, size in enumerate(expected_shape) if size is not None]
-    return Assert(msg)(x, *tests) if tests else x
+    if all(size is None for size in expected_shape):
+        return x
+    return SpecifyShape(msg)(x, [-1 if size is None else size for size in expected_shape])
 
 
 def checked_border_mode(mode: Any, convdim: int) -> Any:
