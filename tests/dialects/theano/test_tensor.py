@@ -278,3 +278,8 @@ def test_shapes_that_are_claimed_are_asserted() -> None:
     assert f(np.ones((2, 3))).sum() == 12
     with pytest.raises(AssertionError, match=r"SpecifyShape: the shape is \(2, 2\)"):
         f(np.ones((2, 2)))
+    n = T.iscalar("n")
+    f = theano.function([x, n], T.specify_shape(x, [n, 3]))
+    assert f(np.ones((2, 3)), 2).sum() == 6
+    with pytest.raises(AssertionError, match="SpecifyShape: a size is 2, expected 5"):
+        f(np.ones((2, 3)), 5)

@@ -85,7 +85,7 @@ class SpecifyShape(NativeOp):
         for axis, size in enumerate(wanted):
             if not isinstance(size, int):
                 own = st.asarray(x.shape[axis])
-                x = st.check_that(own == size, self.said + ": a size is {}, expected {}", x, own, size)
+                x = st.check_that(own == size, self.said + ": a size is {1}, expected {2}", x, own, size)
         return x
 
 

@@ -255,7 +255,7 @@ class Compiled:
                 raise ValueError(f"y_i value out of bounds: {error}") from error
             raise
         except st.errors.UserFunctionError as error:
-            raise _unchained(error) from None
+            raise _unchained(error, self.wiring) from None
 
     def _chooses(self) -> bool:
         """Tell whether only some of the results may be asked for."""
@@ -306,18 +306,18 @@ class Compiled:
 
 def _explained(error: Any, wiring: Wiring) -> Exception:
     """Return an error about a shape as what the op raises in Theano: that of a mask, and one that the program asserts."""
-    is_of_mask = error.inputs and error.inputs[0].dtype == bool
+    is_of_mask = getattr(error, "inputs", ()) and error.inputs[0].dtype == bool
     for op in [v.owner.op for v in ancestors(wiring.roots()) if v.owner]:
         if is_of_mask and getattr(op, "has_masks", False):
             return IndexError(str(error))
-        if hasattr(op, "said") and str(error).startswith(op.said):
+        if hasattr(op, "said") and op.said in str(error):
             return AssertionError(str(error))
     return error
 
 
-def _unchained(error: BaseException) -> BaseException:
-    """Return what an op's own Python code raised."""
-    return error if error.__cause__ is None else error.__cause__
+def _unchained(error: BaseException, wiring: Wiring) -> BaseException:
+    """Return what an op's own Python code raised, or what a condition that does not hold is in Theano."""
+    return _explained(error, wiring) if error.__cause__ is None else error.__cause__
 
 
 def _value(tensor: Any, type_: Any) -> Any:
@@ -458,7 +458,7 @@ class Staged(_WithPython):
             try:
                 found = made(*given)
             except st.errors.UserFunctionError as error:
-                raise _unchained(error) from None
+                raise _unchained(error, self.wiring) from None
             except st.errors.ShapeError as error:
                 raise _explained(error, self.wiring) from None
             known.update({v: _value(tensor, v.type) for v, tensor in zip(wanted, found, strict=True)})
