@@ -14,7 +14,6 @@ from septet.graph.node import CONSTANT, VARIABLE, Node, constant, symbol
 from septet.graph.op import Op, record
 from septet.graph.reference import compute, explain_run
 from septet.graph.types import TensorType, tensor_type
-from septet.ops.resize import crop_or_pad
 from septet.ops.shaping import size_of
 from septet.ops.subgraph import fits
 
@@ -174,7 +173,7 @@ class _Settling:
             filled = self._filled(node, inputs[-count:], params)
             if filled is not None:
                 inputs, params = inputs[:-count], filled
-        if op is crop_or_pad and not node.hooks and len(inputs) == 1:
+        if op.name == "crop_or_pad" and not node.hooks and len(inputs) == 1:
             # Here, and not by a rule: where sizes are opened again, a size that was cut to would stay as it is.
             words = dict(zip(op.param_names, params, strict=True))
             if words["start"] == 0 and words["size"] == inputs[0].shape[words["axis"]]:
